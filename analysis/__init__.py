@@ -1,0 +1,1 @@
+"""Understanding a study: curves, laws, payoff points. NumPy and SciPy; never torch, optuna or mlflow."""

@@ -1,0 +1,1 @@
+"""What may vary: axes with roles, domains and conditions. Standard library only."""

@@ -1,0 +1,1 @@
+"""Doing a study: data, models, training, storage and tracking."""

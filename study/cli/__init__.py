@@ -1,0 +1,65 @@
+"""The command ``payoff``: one file per command, imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from study.errors import PayoffError, StudyFileError
+
+COMMANDS: dict[str, str] = {
+    "run": "run a study, or go on with it where it stopped",
+    "init": "write a commented study file to edit",
+    "status": "show what is done, what failed and what is left",
+    "fit": "fit size-versus-error curves to any table of trials",
+    "export": "write figures, tables and numbers for a paper",
+    "ui": "browse every trial in the MLflow UI",
+    "dashboard": "browse the search in the Optuna dashboard (extra)",
+    "sync": "bring MLflow level with what has been trained",
+}
+"""Name -> one line of help. The module ``study.cli.NAME`` has ``arguments`` and ``run``."""
+
+EXIT_MISTAKE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status (2 for a user's mistake)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="payoff",
+        description="How big must a model be for its data, and where does more stop paying off?",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, line in COMMANDS.items():
+        command = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        if name == chosen:
+            importlib.import_module(f"study.cli.{name}").arguments(command)
+    args = parser.parse_args(words)
+    if args.version:
+        from importlib.metadata import version
+
+        print(version("payoff"))
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        status: int = importlib.import_module(f"study.cli.{args.command}").run(args)
+        return status
+    except StudyFileError as error:
+        for mistake in error.mistakes:
+            print(f"payoff: {mistake}", file=sys.stderr)
+        return EXIT_MISTAKE
+    except PayoffError as error:
+        print(f"payoff: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,101 @@
+"""One finished trial, whole, as plain JSON: what goes to Optuna, to MLflow and to the analysis.
+
+A record is written to disk before anything else hears of the trial, so that a crash loses no
+finished work; everything downstream (storage, tracking) can be told again from it.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Phase = Literal["search", "replicate"]
+RecordStatus = Literal["complete", "diverged", "failed"]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """What one trial was, what came of it, and when."""
+
+    study: str
+    study_digest: str
+    optuna_study: str
+    """Name of the Optuna study (one per dataset size)."""
+    trial: int
+    """Optuna's number of the trial in that study."""
+    slot: str
+    """The trial's place in the design, unique in the study; its name everywhere."""
+    cell: str
+    phase: Phase
+    status: RecordStatus
+    reason: str
+    """Why it diverged or failed; empty otherwise."""
+    route: str
+    n_examples: int
+    draw: int
+    """Which independent subset draw."""
+    seed: int
+    params: Mapping[str, Value]
+    """Every hyperparameter used: scientific, nuisance and fixed."""
+    metrics: Mapping[str, float]
+    """Final scores (val_error, test_error, ...), never NaN: what is unknown is left out."""
+    sizes: Mapping[str, float]
+    """n_parameters, n_nonzero, macs_per_example, flops_per_example, model_bytes, ..."""
+    flags: Mapping[str, bool]
+    """stopped_early, still_improving, ..."""
+    curve: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    """Per curve name, (step, value) pairs."""
+    test_correct: str = ""
+    """Base64 of the packed bits of per-example test correctness; empty if there is none."""
+    n_test: int = 0
+    data_digest: str = ""
+    code_version: str = ""
+    worker: str = ""
+    started_at: float = 0.0
+    """Seconds since the epoch."""
+    finished_at: float = 0.0
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self), allow_nan=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrialRecord:
+        """Read back what :meth:`to_json` wrote."""
+        raw: dict[str, Any] = json.loads(text)
+        raw["curve"] = {
+            name: tuple((int(step), float(value)) for step, value in points)
+            for name, points in raw["curve"].items()
+        }
+        return cls(**raw)
+
+
+def pack_bits(correct: npt.NDArray[np.bool_] | None) -> str:
+    """Base64 of the packed bits (most significant first); empty for None.
+
+    Examples
+    --------
+    >>> unpack_bits(pack_bits(np.array([True, False, True])), 3)
+    array([ True, False,  True])
+    """
+    return "" if correct is None else base64.b64encode(np.packbits(correct).tobytes()).decode()
+
+
+def unpack_bits(text: str, n: int) -> npt.NDArray[np.bool_]:
+    """Undo :func:`pack_bits` for ``n`` examples."""
+    bits = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
+    return np.unpackbits(bits, count=n).astype(bool)
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Drop what is NaN or infinite: JSON and databases disagree about them."""
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}

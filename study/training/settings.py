@@ -1,0 +1,103 @@
+"""What one training is told and what it answers: the contract of every trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["constant", "cosine"]
+Status = Literal["complete", "diverged"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """One training, whole: the same settings and seed give the same result on the same device."""
+
+    family: str
+    """Name in the registry of model families, or ``"custom"``."""
+    width: int
+    depth: int
+    dropout: float = 0.0
+    """Probability that a hidden activation is zeroed, in [0, 1)."""
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    """SGD only."""
+    weight_decay: float = 0.0
+    """Decoupled with AdamW; with SGD an L2 term of the gradient. Weights only, never biases."""
+    l1: float = 0.0
+    """Factor of the sum of absolute weights in the training loss (biases left out)."""
+    label_smoothing: float = 0.0
+    batch_size: int = 64
+    """Examples a step; a subset smaller than it trains in one full batch."""
+    steps: int = 400
+    """Optimiser steps, at most."""
+    warmup_fraction: float = 0.05
+    """Fraction of the steps with a linearly rising learning rate."""
+    schedule: Schedule = "cosine"
+    evaluate_every: int = 20
+    """Steps between evaluations on the validation set."""
+    patience: int = 0
+    """Evaluations without a better validation loss before stopping; 0 never stops early."""
+    select: Literal["best", "last"] = "best"
+    """Which weights are scored: those of the best validation loss, or the last."""
+    seed: int = 0
+    """Seeds initial weights, batch order and dropout, each by a stream of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One evaluation during training."""
+
+    step: int
+    train_loss: float
+    """Mean training loss (without L1) of the steps since the last evaluation."""
+    val_loss: float
+    val_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """How one trained model does. Error: fraction misclassified, or for regression the root mean
+    squared error over the standard deviation of the training targets."""
+
+    train_error: float
+    train_loss: float
+    val_error: float
+    val_loss: float
+    test_error: float
+    test_loss: float
+    test_correct: npt.NDArray[np.bool_] | None
+    """Per test example: classified rightly; None for regression."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """What a trainer answers. Diverged runs have a reason and NaN scores."""
+
+    status: Status
+    reason: str
+    """Empty unless the run diverged."""
+    scores: Scores
+    curve: tuple[CurvePoint, ...]
+    steps_done: int
+    best_step: int
+    """Step whose weights were scored."""
+    stopped_early: bool
+    still_improving: bool
+    """The validation loss was still falling at the last step: more steps might have helped."""
+    train_flops: float
+    """3 x forward FLOPs x examples seen."""
+    wall_seconds: float
+    model: nn.Module | None
+    """The scored network, in evaluation mode; None if the run diverged."""
+    initial_state: Mapping[str, Tensor] | None = None
+    """Weights before the first step (rewinding needs them); None unless asked for."""
