@@ -1,0 +1,53 @@
+"""Where a project keeps its studies on disk: everything below one folder, ``mlruns``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths and addresses below the root folder. Nothing is created by asking."""
+
+    root: Path
+    """Absolute path, usually ``./mlruns``."""
+
+    @classmethod
+    def at(cls, root: str | Path) -> Places:
+        """Return the places below ``root``, made absolute."""
+        return cls(Path(root).expanduser().resolve())
+
+    @property
+    def mlflow_database(self) -> Path:
+        """SQLite file of the default MLflow store."""
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_address(self) -> str:
+        """Tracking address of the default MLflow store, always given explicitly."""
+        return f"sqlite:///{quote(str(self.mlflow_database))}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of MLflow's artifacts."""
+        return self.root / "artifacts"
+
+    @property
+    def optuna_journal(self) -> Path:
+        """File of the default Optuna storage."""
+        return self.root / "optuna.journal"
+
+    @property
+    def leases(self) -> Path:
+        """Folder of the locks that living workers hold."""
+        return self.root / "leases"
+
+    def spool(self, study: str) -> Path:
+        """Folder of finished trials that MLflow has not heard of yet."""
+        return self.root / "spool" / study
+
+    def results(self, study: str) -> Path:
+        """Folder of a study's figures, tables and verdict."""
+        return self.root / "results" / study
