@@ -1,0 +1,249 @@
+r"""A batched, bounded, robust Levenberg-Marquardt solver: many small fits as one array program.
+
+Notation
+--------
+========= =============================================================== =========
+symbol    meaning                                                         shape
+========= =============================================================== =========
+B, n, P   problems in the batch, points, parameters
+theta     parameters                                                      (B, P)
+r         residuals                                                       (B, n)
+J         d r / d theta                                                   (B, P, n)
+w         weights of the points in the loss                               (B, n)
+rho       Huber loss: r^2 / 2 inside delta, delta (abs(r) - delta/2) outside
+========= =============================================================== =========
+
+Each problem minimises the *sum* of w rho(r). (A mean-reduced loss with a small delta is so flat
+that optimisers stop early: Besiroglu et al. 2024, section 3.)
+
+For a small delta most points lie outside it, where the loss is linear and the Gauss-Newton
+curvature of a reweighted least-squares step (weights delta / abs(r)) converges only slowly. The
+Hessian of the loss counts only the points inside delta; its second-order part is small beside it.
+So the curvature is a blend, J' diag(w (t * irls + (1 - t) * inside)) J + lambda * D, with t =
+min(1, lambda): near the optimum, where lambda is small, the step is Newton's and converges at
+once; far from it, the step is the safe reweighted one. D is the diagonal of the reweighted
+curvature (Marquardt's scaling), so units of the parameters do not matter.
+
+Bounds are kept by projection: a parameter on its bound whose gradient points outwards is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+Residuals = Callable[[Array, Integers, bool], tuple[Array, Array | None]]
+"""(theta, which problems, with_gradient) -> r of shape (B, n) and J of shape (B, P, n)."""
+
+CHUNK_DOUBLES = 200_000
+"""Doubles of J worked on at a time, so that they stay in a core's cache (1.6 MB)."""
+
+DAMPING_START = 1e-2
+DAMPING_MIN = 1e-12
+DAMPING_MAX = 1e12
+ROUNDING = 1e-16
+"""Residuals of this size are rounding: an objective they explain is zero."""
+RIDGE = 1e-14
+"""Relative ridge that keeps exactly singular systems solvable."""
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where the solver stopped, for each problem."""
+
+    theta: Array
+    """Shape (B, P)."""
+    objective: Array
+    """Sum of w rho(r), shape (B,); infinite where no finite value was met."""
+    converged: Bools
+    """Shape (B,)."""
+    iterations: Integers
+    """Shape (B,)."""
+
+
+def huber(r: Array, delta: float) -> Array:
+    """Huber loss of each residual (``delta`` may be infinite: half the square)."""
+    if np.isinf(delta):
+        return 0.5 * r * r
+    clipped = np.minimum(np.abs(r), delta)
+    return clipped * (np.abs(r) - 0.5 * clipped)
+
+
+def _objective(r: Array, w: Array, delta: float) -> Array:
+    total = np.einsum("bn,bn->b", np.broadcast_to(w, r.shape), huber(r, delta))
+    return np.where(np.isfinite(total), total, np.inf)
+
+
+def minimise(
+    residuals: Residuals,
+    theta: Array,
+    weights: Array,
+    bounds: tuple[Array, Array],
+    *,
+    delta: float,
+    max_iterations: int = 200,
+    tolerance: float = 1e-12,
+) -> Minimum:
+    """Minimise the summed Huber loss of every problem of the batch.
+
+    Parameters
+    ----------
+    residuals : callable
+        See `Residuals`. It must be finite at the start, or that problem is given up.
+    theta : array of shape (B, P)
+        Starting points inside the bounds.
+    weights : array of shape (B, n)
+        Not negative.
+    bounds : pair of arrays of shape (P,)
+    delta : float in (0, inf]
+        Half-width of the quadratic part of the loss.
+    tolerance : float
+        A problem has converged when the predicted gain of an undamped step falls below
+        ``tolerance`` times its objective.
+    """
+    n_problems, n_parameters = theta.shape
+    n_points = weights.shape[-1]
+    size = max(1, CHUNK_DOUBLES // max(1, n_points * n_parameters))
+    parts = []
+    for first in range(0, n_problems, size):
+        which = np.arange(first, min(first + size, n_problems))
+        chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta)
+        parts.append(chunk.run(max_iterations, tolerance))
+    return Minimum(
+        theta=np.concatenate([p.theta for p in parts]),
+        objective=np.concatenate([p.objective for p in parts]),
+        converged=np.concatenate([p.converged for p in parts]),
+        iterations=np.concatenate([p.iterations for p in parts]),
+    )
+
+
+class _Chunk:
+    """The problems still moving, all arrays compacted as problems finish."""
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        theta: Array,
+        which: Integers,
+        weights: Array,
+        bounds: tuple[Array, Array],
+        delta: float,
+    ) -> None:
+        self.residuals, self.delta = residuals, delta
+        self.lower, self.upper = bounds
+        self.row = np.arange(len(theta))
+        self.which, self.weights = which, weights
+        self.theta = np.clip(theta, *bounds)
+        self.r, self.jacobian = self._evaluate(self.theta, self.which)
+        self.objective = _objective(self.r, weights, delta)
+        self.damping = np.full(len(theta), DAMPING_START)
+        self.growth = np.full(len(theta), 4.0)
+        self.rounding = ROUNDING**2 * weights.sum(-1)
+        self.out = Minimum(
+            theta=self.theta.copy(),
+            objective=self.objective.copy(),
+            converged=np.zeros(len(theta), dtype=np.bool_),
+            iterations=np.zeros(len(theta), dtype=np.int64),
+        )
+
+    def _evaluate(self, theta: Array, which: Integers) -> tuple[Array, Array]:
+        with np.errstate(all="ignore"):
+            r, jacobian = self.residuals(theta, which, True)
+        assert jacobian is not None
+        return r, jacobian
+
+    def run(self, max_iterations: int, tolerance: float) -> Minimum:
+        self._keep(np.isfinite(self.objective), converged=False, iteration=0)
+        for iteration in range(1, max_iterations + 1):
+            if not len(self.row):
+                break
+            step, gain, newton_gain = self._step()
+            done = (newton_gain <= tolerance * self.objective + self.rounding) & (
+                self.damping < 1.0
+            )
+            trial = np.clip(self.theta + step, self.lower, self.upper)
+            r, jacobian = self._evaluate(trial, self.which)
+            objective = _objective(r, self.weights, self.delta)
+            actual = self.objective - objective
+            better = actual > 0.0
+            self._adapt(better, actual / np.maximum(gain, 1e-300))
+            self.theta = np.where(better[:, None], trial, self.theta)
+            self.r = np.where(better[:, None], r, self.r)
+            self.jacobian = np.where(better[:, None, None], jacobian, self.jacobian)
+            self.objective = np.where(better, objective, self.objective)
+            # No damping moves it any more: rounding is reached.
+            done |= self.damping >= DAMPING_MAX
+            if done.any():
+                self._keep(~done, converged=True, iteration=iteration)
+        self._keep(
+            np.zeros(len(self.row), dtype=np.bool_), converged=False, iteration=max_iterations
+        )
+        return self.out
+
+    def _adapt(self, better: Bools, ratio: Array) -> None:
+        """Less damping after a step as good as predicted; more, and ever faster, after failures."""
+        shrink = np.where(ratio > 0.75, 0.1, np.where(ratio > 0.25, 0.5, 2.0))
+        factor = np.where(better, shrink, self.growth)
+        self.growth = np.where(better, 4.0, np.minimum(self.growth * 2.0, 1e4))
+        self.damping = np.clip(self.damping * factor, DAMPING_MIN, DAMPING_MAX)
+
+    def _keep(self, keep: Bools, *, converged: bool, iteration: int) -> None:
+        """Record the problems that are finished and drop them from the working arrays."""
+        gone = self.row[~keep]
+        self.out.theta[gone] = self.theta[~keep]
+        self.out.objective[gone] = self.objective[~keep]
+        self.out.converged[gone] = converged
+        self.out.iterations[gone] = iteration
+        if len(gone):
+            for (
+                name
+            ) in "row which weights theta r jacobian objective damping growth rounding".split():
+                setattr(self, name, getattr(self, name)[keep])
+
+    def _step(self) -> tuple[Array, Array, Array]:
+        """Damped step, its predicted gain, and the predicted gain of an undamped step."""
+        if np.isinf(self.delta):
+            irls = inside = self.weights
+        else:
+            ratio = self.delta / np.maximum(np.abs(self.r), self.delta)
+            irls = self.weights * ratio
+            inside = np.where(ratio >= 1.0, self.weights, 0.0)
+        blend = np.minimum(self.damping, 1.0)[:, None]
+        curvature_weights = inside + blend * (irls - inside)
+        jacobian = self.jacobian
+        gradient = np.einsum("bpn,bn->bp", jacobian, irls * self.r)
+        weighted = jacobian * curvature_weights[:, None, :]
+        hessian = np.matmul(weighted, jacobian.transpose(0, 2, 1))
+        scale = np.einsum("bpn,bpn,bn->bp", jacobian, jacobian, irls)
+        held = ((self.theta <= self.lower) & (gradient > 0.0)) | (
+            (self.theta >= self.upper) & (gradient < 0.0)
+        )
+        return self._solve(hessian, gradient, scale, held)
+
+    def _solve(
+        self, hessian: Array, gradient: Array, scale: Array, held: Bools
+    ) -> tuple[Array, Array, Array]:
+        free = ~held
+        unit = 1.0 / np.sqrt(np.where(free & (scale > 0.0), scale, 1.0))
+        free = free & (scale > 0.0)
+        gradient = np.where(free, gradient, 0.0)
+        scaled = hessian * unit[:, :, None] * unit[:, None, :]
+        scaled = np.where(free[:, :, None] & free[:, None, :], scaled, 0.0)
+        diagonal = np.where(free, self.damping[:, None] + RIDGE, 1.0)
+        index = np.arange(free.shape[1])
+        scaled[:, index, index] += diagonal
+        right = gradient * unit
+        step = -np.linalg.solve(scaled, right[..., None])[..., 0]
+        # Predicted gain of the step as it will be taken, after the projection into the box.
+        moved = np.clip(self.theta + step * unit, self.lower, self.upper) - self.theta
+        curved = np.einsum("bp,bpq,bq->b", moved, hessian, moved)
+        gain = -np.einsum("bp,bp->b", gradient, moved) - 0.5 * curved
+        newton_gain = -np.einsum("bp,bp->b", right, step)
+        return moved, gain, newton_gain * np.maximum(1.0, self.damping)
