@@ -1,0 +1,56 @@
+"""Default space of the multilayer perceptron: ``depth`` hidden layers of ``width`` units.
+
+Where the ranges come from
+--------------------------
+width, depth
+    Powers of two from a bottleneck of two units up, so that a curve shows where a model is too
+    small, the passage between, and where it has room to spare. The domains reach past the grid:
+    Gorishniy et al. [1]_ tune 1 to 16 layers of 1 to 1,024 units; depth 0 is softmax regression.
+prune_ratio
+    0, 0.5 and 0.9: dense, a harmless cut, and near where care begins. Han et al. [2]_ prune
+    LeNet-300-100 12x (a ratio of 0.92) at equal error, with retraining.
+learning_rate
+    [1]_ tunes AdamW log-uniformly on [1e-5, 1e-2] for wide networks trained for long. Networks
+    of few units want more: Adam's best rate falls like 1/width (Yang et al. [3]_), so the range
+    is moved up to [3e-4, 1e-1].
+weight_decay
+    [1]_ uses log-uniform [1e-6, 1e-3] besides zero. Loshchilov & Hutter [4]_ find that the best
+    decay falls with the square root of the number of steps; ours are few, so the range ends at
+    1e-1.
+dropout
+    Uniform on [0, 0.5]: [1]_, and 0.5 for hidden units in Srivastava et al. [5]_.
+l1, label_smoothing
+    Off. Make one an axis by giving it a range.
+
+References
+----------
+.. [1] Gorishniy, Rubachev, Khrulkov, Babenko. Revisiting Deep Learning Models for Tabular Data,
+   NeurIPS 2021, supplement, MLP tuning space.
+.. [2] Han, Pool, Tran, Dally. Learning both Weights and Connections, NeurIPS 2015, Table 1.
+.. [3] Yang et al. Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter
+   Transfer, 2022.
+.. [4] Loshchilov, Hutter. Decoupled Weight Decay Regularization, ICLR 2019, normalised
+   weight decay.
+.. [5] Srivastava et al. Dropout, JMLR 15, 2014.
+"""
+
+from __future__ import annotations
+
+from search_spaces.domains import Float, Int
+from search_spaces.space import Axis, SearchSpace
+
+
+def default_space() -> SearchSpace:
+    """Return the space this file's docstring describes."""
+    return SearchSpace(
+        (
+            Axis("width", Int(1, 8192, log=True), "scientific", (2, 4, 8, 16, 32, 64, 128, 256)),
+            Axis("depth", Int(0, 16), "scientific", (1, 2)),
+            Axis("prune_ratio", Float(0.0, 0.999), "scientific", (0.0, 0.5, 0.9)),
+            Axis("learning_rate", Float(3e-4, 1e-1, log=True), "nuisance"),
+            Axis("weight_decay", Float(1e-6, 1e-1, log=True), "nuisance"),
+            Axis("dropout", Float(0.0, 0.5), "nuisance"),
+            Axis("l1", Float(0.0, 1.0), "fixed", (0.0,)),
+            Axis("label_smoothing", Float(0.0, 0.5), "fixed", (0.0,)),
+        )
+    )

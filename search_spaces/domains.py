@@ -1,0 +1,380 @@
+"""Domains: the values one axis may take.
+
+A domain is checked when it is built, so that one which exists is sound. Bounds are inclusive.
+``log`` spaces values by their logarithm; ``step`` puts them on ``low, low + step, ..., high``.
+The two exclude each other, as they do in Optuna.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from search_spaces.errors import SpaceError, nearest
+
+Value = str | int | float | bool
+"""What a hyperparameter may be: a plain JSON scalar."""
+
+LATTICE_TOLERANCE = 1e-9
+"""How far, in steps, a float may lie off its lattice: 0.1 + 0.2 is on a lattice of tenths."""
+
+
+@dataclass(frozen=True)
+class Float:
+    """Real numbers in ``[low, high]``.
+
+    Raises
+    ------
+    SpaceError
+        If the range is empty or reversed, not finite, logarithmic and touching zero, or not a
+        whole number of steps.
+
+    Examples
+    --------
+    >>> Float(1e-4, 1e-2, log=True).grid(3)
+    (0.0001, 0.001, 0.01)
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if name == "step" and value is None:
+                continue
+            if not _is_number(value) or not math.isfinite(value):
+                raise SpaceError(name, f"must be a finite number, got {value!r}; give a number")
+            object.__setattr__(self, name, float(value))
+        _check_range(self)
+        if self.step is not None:
+            count = (self.high - self.low) / self.step
+            if abs(count - round(count)) > LATTICE_TOLERANCE * max(1.0, count):
+                below = self.low + math.floor(count) * self.step
+                raise SpaceError(
+                    "step",
+                    f"must divide high - low = {self.high - self.low:g}, got {self.step:g}; "
+                    f"set high = {below:g} or change step",
+                )
+
+    @property
+    def n_values(self) -> int | None:
+        """How many values there are; None if they are not countable."""
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is one of the domain's."""
+        if not _is_number(value) or not self.low <= value <= self.high:
+            return False
+        if self.step is None:
+            return True
+        count = (value - self.low) / self.step
+        return abs(count - round(count)) <= LATTICE_TOLERANCE * max(1.0, count)
+
+    def clean(self, value: Value) -> Value:
+        """Return a contained ``value`` as the domain's own type."""
+        return float(value)
+
+    def from_unit(self, unit: float) -> float:
+        """Map ``unit`` in [0, 1) to a value: uniform units give uniform (or log-uniform) values."""
+        _check_unit(unit)
+        if self.step is not None:
+            count = round((self.high - self.low) / self.step) + 1
+            return self._lattice(math.floor(unit * count))
+        if self.log:
+            span = math.log(self.high / self.low)
+            return _clip(self.low * math.exp(unit * span), self.low, self.high)
+        return _clip(self.low + unit * (self.high - self.low), self.low, self.high)
+
+    def grid(self, n: int) -> tuple[float, ...]:
+        """``n`` values spread evenly (by logarithm if ``log``), both ends included.
+
+        One value is the middle. On a lattice there may be fewer: each value comes once.
+        """
+        shares = _shares(n)
+        if self.step is not None:
+            last = round((self.high - self.low) / self.step)
+            return tuple(self._lattice(index) for index in _whole(shares, last))
+        if self.log:
+            span = math.log(self.high / self.low)
+            values = [self.low * math.exp(share * span) for share in shares]
+        else:
+            values = [self.low + share * (self.high - self.low) for share in shares]
+        ends = {0.0: self.low, 1.0: self.high}
+        return tuple(
+            ends.get(share, float(f"{value:.12g}"))
+            for share, value in zip(shares, values, strict=True)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :func:`domain_from_json` reads them back."""
+        return _range_json("float", self)
+
+    def __str__(self) -> str:
+        return _range_text(self)
+
+    def _lattice(self, index: int) -> float:
+        assert self.step is not None
+        return _clip(float(f"{self.low + index * self.step:.12g}"), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Int:
+    """Whole numbers in ``[low, high]``.
+
+    Raises
+    ------
+    SpaceError
+        As for :class:`Float`, and if a bound is not a whole number.
+
+    Examples
+    --------
+    >>> Int(1, 64, log=True).grid(4)
+    (1, 4, 16, 64)
+    """
+
+    low: int
+    high: int
+    log: bool = False
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if name == "step" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise SpaceError(name, f"must be a whole number, got {value!r}; write it so")
+        _check_range(self)
+        if self.step is not None and (self.high - self.low) % self.step:
+            below = self.high - (self.high - self.low) % self.step
+            raise SpaceError(
+                "step",
+                f"must divide high - low = {self.high - self.low}, got {self.step}; "
+                f"set high = {below} or change step",
+            )
+
+    @property
+    def n_values(self) -> int:
+        """How many values there are."""
+        return (self.high - self.low) // (self.step or 1) + 1
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is one of the domain's; True and 1.0 are not whole numbers."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return self.low <= value <= self.high and (value - self.low) % (self.step or 1) == 0
+
+    def clean(self, value: Value) -> Value:
+        """Return a contained ``value`` as the domain's own type."""
+        return int(value)
+
+    def from_unit(self, unit: float) -> int:
+        """Map ``unit`` in [0, 1) to a value.
+
+        Without ``log`` each value has the same share of the unit interval; with it, value k has
+        that of [k - 1/2, k + 1/2) on the log axis, as in Optuna's samplers.
+        """
+        _check_unit(unit)
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            value = math.floor(math.exp(low + unit * (high - low)) + 0.5)
+            return min(max(value, self.low), self.high)
+        return self.low + math.floor(unit * self.n_values) * (self.step or 1)
+
+    def grid(self, n: int) -> tuple[int, ...]:
+        """At most ``n`` values spread evenly, both ends included, each once."""
+        shares = _shares(n)
+        if self.log:
+            span = math.log(self.high / self.low)
+            values = [math.floor(self.low * math.exp(share * span) + 0.5) for share in shares]
+            return tuple(sorted(set(values)))
+        return tuple(
+            self.low + index * (self.step or 1) for index in _whole(shares, self.n_values - 1)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :func:`domain_from_json` reads them back."""
+        return _range_json("int", self)
+
+    def __str__(self) -> str:
+        return _range_text(self)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One of several choices without an order; 1, 1.0 and True are three different ones.
+
+    Raises
+    ------
+    SpaceError
+        If there is no choice, one is no plain scalar, or one comes twice.
+    """
+
+    choices: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, str) or not hasattr(self.choices, "__iter__"):
+            raise SpaceError("choices", f"must be a list, got {self.choices!r}; put it in brackets")
+        object.__setattr__(self, "choices", tuple(self.choices))
+        if not self.choices:
+            raise SpaceError("choices", "must not be empty, got []; give at least one")
+        for choice in self.choices:
+            if not isinstance(choice, str | int | float) or not _is_finite(choice):
+                raise SpaceError(
+                    "choices", f"each must be a text, number or boolean, got {choice!r}; remove it"
+                )
+        marked = [(type(choice), choice) for choice in self.choices]
+        for index, pair in enumerate(marked):
+            if pair in marked[:index]:
+                raise SpaceError("choices", f"each must come once, got {pair[1]!r} twice; drop one")
+
+    @property
+    def n_values(self) -> int:
+        """How many choices there are."""
+        return len(self.choices)
+
+    def contains(self, value: object) -> bool:
+        """Whether ``value`` is one of the choices, type included."""
+        return any(type(value) is type(choice) and value == choice for choice in self.choices)
+
+    def clean(self, value: Value) -> Value:
+        """Return ``value`` as it is."""
+        return value
+
+    def from_unit(self, unit: float) -> Value:
+        """Map ``unit`` in [0, 1) to a choice; each has the same share."""
+        _check_unit(unit)
+        return self.choices[math.floor(unit * len(self.choices))]
+
+    def grid(self, n: int) -> tuple[Value, ...]:
+        """All choices: without an order there is no leaving out. ``n`` must be enough for them."""
+        _shares(n)
+        if n < len(self.choices):
+            raise SpaceError(
+                "choices", f"a grid holds all {len(self.choices)}, got {n} places; give more places"
+            )
+        return self.choices
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :func:`domain_from_json` reads them back."""
+        return {"type": "categorical", "choices": list(self.choices)}
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(repr(choice) for choice in self.choices)
+
+
+Domain = Float | Int | Categorical
+
+
+def domain_from_json(table: Mapping[str, Any]) -> Domain:
+    """Read what ``to_json`` wrote.
+
+    ``type`` may be left out: ``choices`` make a categorical, two whole bounds an :class:`Int`,
+    anything else a :class:`Float`.
+
+    Raises
+    ------
+    SpaceError
+        If a key is missing or unknown, or the domain itself is unsound.
+    """
+    kind = table.get("type")
+    if kind is None:
+        bounds = [table.get(name) for name in ("low", "high", "step") if name in table]
+        whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in bounds)
+        kind = "categorical" if "choices" in table else "int" if whole and bounds else "float"
+    known: dict[object, tuple[str, ...]] = {
+        "float": ("low", "high", "log", "step"),
+        "int": ("low", "high", "log", "step"),
+        "categorical": ("choices",),
+    }
+    if kind not in known:
+        raise SpaceError("type", f"must be float, int or categorical, got {kind!r}; correct it")
+    given = {name: value for name, value in table.items() if name != "type"}
+    for name in given:
+        if name not in known[kind]:
+            hint = nearest(name, known[kind])
+            raise SpaceError(name, f"no such key of a {kind} domain{hint or '; remove it'}")
+    for name in known[kind]:
+        if name not in given and name not in ("log", "step"):
+            raise SpaceError(name, f"a {kind} domain needs it, got {dict(table)}; add it")
+    if kind == "categorical":
+        return Categorical(given["choices"])
+    return Float(**given) if kind == "float" else Int(**given)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _check_range(domain: Float | Int) -> None:
+    if not isinstance(domain.log, bool):
+        raise SpaceError("log", f"must be true or false, got {domain.log!r}; write one of them")
+    if domain.low >= domain.high:
+        state = "empty" if domain.low == domain.high else "reversed"
+        remedy = (
+            "for a single value make the axis fixed" if state == "empty" else "swap low and high"
+        )
+        raise SpaceError(
+            "low",
+            f"must be below high, got the {state} range [{domain.low}, {domain.high}]; {remedy}",
+        )
+    if domain.log and domain.low <= 0:
+        raise SpaceError(
+            "low",
+            f"must be above zero on a log axis, got [{domain.low}, {domain.high}]; "
+            "raise low or set log = false",
+        )
+    if domain.step is not None:
+        if domain.step <= 0:
+            raise SpaceError("step", f"must be above zero, got {domain.step}; raise it")
+        if domain.log:
+            raise SpaceError(
+                "step", f"cannot go with log = true, got {domain.step}; drop one of the two"
+            )
+
+
+def _check_unit(unit: float) -> None:
+    if not 0 <= unit < 1:
+        raise ValueError(f"unit: must be in [0, 1), got {unit}")
+
+
+def _shares(n: int) -> list[float]:
+    """``n`` numbers from 0 to 1, evenly; the middle if there is one only."""
+    if n < 1:
+        raise ValueError(f"n: a grid has at least one value, got {n}")
+    return [0.5] if n == 1 else [index / (n - 1) for index in range(n)]
+
+
+def _whole(shares: list[float], last: int) -> list[int]:
+    """Nearest of ``0 .. last`` to each share, each once, rising."""
+    return sorted({math.floor(share * last + 0.5) for share in shares})
+
+
+def _range_json(kind: str, domain: Float | Int) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "low": domain.low,
+        "high": domain.high,
+        "log": domain.log,
+        "step": domain.step,
+    }
+
+
+def _range_text(domain: Float | Int) -> str:
+    text = f"{domain.low:g} to {domain.high:g}"
+    if domain.log:
+        text += ", log"
+    return text if domain.step is None else f"{text}, step {domain.step:g}"
