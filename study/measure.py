@@ -1,0 +1,156 @@
+"""How big a network is, by every measure the project reports.
+
+One MAC (multiply-accumulate) is two FLOPs. Counted are matrix products and convolutions, as
+``torch.utils.flop_counter`` counts them: no biases, activations or normalisation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from study.models.weights import weights_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The sizes of one network, for one example."""
+
+    n_parameters: int
+    """Trainable or not, biases included, zero or not; shared parameters once."""
+    n_nonzero: int
+    """Parameters that aren't exactly zero."""
+    n_weights: int
+    """Parameters that pruning may remove (see :func:`study.models.weights.weights_of`)."""
+    macs_per_example: int
+    """Multiply-accumulates of a dense forward pass."""
+    nonzero_macs_per_example: int
+    """The same without products with a weight of zero in linear and convolutional layers: what a
+    perfect sparse program would do. A masked network run by torch is no faster."""
+    flops_per_example: int
+    """Twice ``macs_per_example``."""
+    model_bytes: int
+    """Parameters and buffers, stored dense in their own types."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Wall time of forward passes, in seconds, for one batch."""
+
+    median_seconds: float
+    lower_seconds: float
+    """First quartile."""
+    upper_seconds: float
+    """Third quartile."""
+    batch_size: int
+    repeats: int
+    device: str
+
+
+def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Sizes:
+    """Count everything about ``model`` for one example of shape ``input_shape``.
+
+    Runs one forward pass in evaluation mode, on the device the model is on; the model is left as
+    it was.
+    """
+    parameters = list(model.parameters())
+    tensors = [*parameters, *model.buffers()]
+    dense, skipped = _macs(model, input_shape)
+    return Sizes(
+        n_parameters=sum(p.numel() for p in parameters),
+        n_nonzero=sum(int(torch.count_nonzero(p)) for p in parameters),
+        n_weights=sum(w.numel() for w in weights_of(model).values()),
+        macs_per_example=dense,
+        nonzero_macs_per_example=dense - skipped,
+        flops_per_example=2 * dense,
+        model_bytes=sum(t.numel() * t.element_size() for t in tensors),
+    )
+
+
+def forward_flops(model: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """FLOPs of the forward pass of one example, by torch's own counter."""
+    counter = FlopCounterMode(display=False)
+    with _evaluating(model), counter:
+        model(_example(model, 1, input_shape))
+    return int(counter.get_total_flops())
+
+
+def measure_latency(
+    model: nn.Module, input_shape: tuple[int, ...], *, batch_size: int = 1, repeats: int = 50
+) -> Latency:
+    """Time ``repeats`` forward passes, after a fifth as many to warm up.
+
+    Timings depend on the machine and on what else runs on it: compare only those taken together.
+    """
+    batch = _example(model, batch_size, input_shape)
+    seconds: list[float] = []
+    with _evaluating(model):
+        for _ in range(repeats // 5 + 1):
+            model(batch)
+        for _ in range(repeats):
+            _wait(batch.device)
+            started = time.perf_counter()
+            model(batch)
+            _wait(batch.device)
+            seconds.append(time.perf_counter() - started)
+    lower, median, upper = statistics.quantiles(seconds, n=4) if repeats > 1 else seconds * 3
+    return Latency(
+        median_seconds=median,
+        lower_seconds=lower,
+        upper_seconds=upper,
+        batch_size=batch_size,
+        repeats=repeats,
+        device=str(batch.device),
+    )
+
+
+def _macs(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
+    """MACs of one example: all, and those with a weight of zero."""
+    skipped = 0
+
+    def count(module: nn.Module, _: Any, output: Tensor) -> None:
+        nonlocal skipped
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        positions = output.numel() // len(weight)
+        skipped += positions * (weight.numel() - int(torch.count_nonzero(weight)))
+
+    counted = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, counted)]
+    try:
+        dense = forward_flops(model, input_shape) // 2
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return dense, skipped
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients inside; each module's own mode again afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _example(model: nn.Module, batch_size: int, input_shape: tuple[int, ...]) -> Tensor:
+    device = next((t.device for t in model.parameters()), torch.device("cpu"))
+    return torch.zeros(batch_size, *input_shape, device=device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
