@@ -326,8 +326,8 @@ def _checked(
     x_ = np.asarray(x, dtype=np.float64)
     wanted = 1 if len(law.inputs) == 1 else 2
     if x_.ndim != wanted or (wanted == 2 and x_.shape[1] != len(law.inputs)):
-        shape = "(n,)" if wanted == 1 else f"(n, {len(law.inputs)}): {', '.join(law.inputs)}"
-        raise AnalysisError(f"x: must have shape {shape} for law {law.name}, got {x_.shape}")
+        wish = "(n,)" if wanted == 1 else f"(n, {len(law.inputs)}): {', '.join(law.inputs)}"
+        raise AnalysisError(f"x: must have shape {wish} for law {law.name}, got {x_.shape}")
     if len(x_) == 0:
         raise AnalysisError("x: must have at least one point, got none")
     if not (np.isfinite(x_) & (x_ > 0.0)).all():

@@ -124,6 +124,20 @@ def minimise(
     )
 
 
+_COMPACTED = (
+    "row",
+    "which",
+    "weights",
+    "theta",
+    "r",
+    "jacobian",
+    "objective",
+    "damping",
+    "growth",
+    "rounding",
+)
+
+
 class _Chunk:
     """The problems still moving, all arrays compacted as problems finish."""
 
@@ -202,9 +216,7 @@ class _Chunk:
         self.out.converged[gone] = converged
         self.out.iterations[gone] = iteration
         if len(gone):
-            for (
-                name
-            ) in "row which weights theta r jacobian objective damping growth rounding".split():
+            for name in _COMPACTED:
                 setattr(self, name, getattr(self, name)[keep])
 
     def _step(self) -> tuple[Array, Array, Array]:

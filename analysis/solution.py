@@ -94,7 +94,7 @@ class BatchFit:
     @property
     def ok(self) -> Bools:
         """Rows whose predictions may be used within the range of the data, shape (R,)."""
-        return (self.status == Status.CONVERGED) | (self.status == Status.UNIDENTIFIED)
+        return np.isin(self.status, (Status.CONVERGED, Status.UNIDENTIFIED))
 
     @property
     def parameters(self) -> Array:

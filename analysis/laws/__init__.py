@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from analysis.errors import AnalysisError, nearest
+from analysis.laws.broken import BrokenOnce, BrokenTwice
+from analysis.laws.chinchilla import Chinchilla
+from analysis.laws.distillation import Distillation
 from analysis.laws.law import Array, Law
+from analysis.laws.mmf import MMF
 from analysis.laws.passage import Passage
 from analysis.laws.power import Power
 from analysis.laws.power_floor import PowerFloor
+from analysis.laws.pruning import Pruning
+from analysis.laws.saturating import Saturating
+from analysis.laws.shifted_power import ShiftedPower
+from analysis.laws.sigmoidal import Sigmoidal
+from analysis.laws.size_data import SizeData
+from analysis.laws.weibull import Weibull
 
 LAWS: Mapping[str, Law] = MappingProxyType(
     {
@@ -17,7 +27,18 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         for law in (
             Power(),
             PowerFloor(),
+            Saturating(),
+            Sigmoidal(),
             Passage(),
+            MMF(),
+            Weibull(),
+            ShiftedPower(),
+            BrokenOnce(),
+            BrokenTwice(),
+            Chinchilla(),
+            SizeData(),
+            Pruning(),
+            Distillation(),
         )
     }
 )

@@ -108,6 +108,11 @@ def column(theta: Array, index: int) -> Array:
     return theta[..., index, None]
 
 
+def softplus(t: Array) -> Array:
+    """log(1 + exp(t)) without overflow."""
+    return np.maximum(t, 0.0) + np.log1p(np.exp(-np.abs(t)))
+
+
 def log_line(x: Array, y: Array) -> tuple[Array, Array]:
     """Least-squares line ``log y = intercept - slope * log x`` for each row of y.
 

@@ -1,4 +1,4 @@
-"""The power law without a floor: every doubling of the size saves the same fraction of the error."""
+"""The power law without a floor: each doubling of the size saves the same share of the error."""
 
 from __future__ import annotations
 
