@@ -1,0 +1,241 @@
+"""Finished trials on disk until MLflow has them: one small JSON file a trial.
+
+A worker writes its record here before it tells anybody else, so a crash, a full database or an
+absent server loses no finished work. One process at a time, the holder of :meth:`Spool.drain_lock`,
+delivers the records and removes them.
+
+A file appears whole or not at all (written beside, synced, renamed). Its name follows from the
+Optuna study and the slot, so a trial that is run again after a crash replaces its own record
+instead of adding a second one.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.errors import StorageError
+from study.record import TrialRecord
+from study.redaction import redact
+
+BROKEN = "broken"
+"""Sub-folder of files that are not records, kept for a person to look at."""
+
+DESTINATION = ".destination"
+"""File that says which MLflow address the records are meant for (never with a password)."""
+
+STALE_SECONDS = 600.0
+"""Age after which a half-written temporary file is that of a dead worker: a write takes ms."""
+
+_SUFFIX = ".json"
+
+
+class Spool:
+    """A folder of finished trials that wait for delivery."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+
+    def put(self, record: TrialRecord) -> Path:
+        """Write a record so that it survives a crash of the process or of the machine.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be written or the disk is full; nothing half-written is left.
+        """
+        path = self._path(record)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._write(path, record.to_json())
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory}: the finished trial {record.slot} cannot be stored "
+                f"({_reason(error)}); {_remedy(error)}, then start the study again"
+            ) from None
+        return path
+
+    def pending(self) -> Iterator[TrialRecord]:
+        """Yield the waiting records, oldest first; what is no record is moved to ``broken/``."""
+        for path in self._waiting_files():
+            try:
+                text = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                continue  # delivered meanwhile by the holder of the lock
+            except UnicodeDecodeError:
+                self._set_aside(path)
+                continue
+            except OSError as error:
+                raise StorageError(
+                    f"{path}: cannot be read ({_reason(error)}); give this user the right to do so"
+                ) from None
+            record = _parse(text)
+            if record is None or self._path(record).name != path.name:
+                self._set_aside(path)
+                continue
+            yield record
+
+    def done(self, record: TrialRecord) -> None:
+        """Remove a delivered record, unless a newer one of the same trial has taken its place."""
+        path = self._path(record)
+        try:
+            if path.read_text(encoding="utf-8") == record.to_json():
+                path.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(
+                f"{path}: cannot be removed ({_reason(error)}); {_remedy(error)}"
+            ) from None
+
+    def reject(self, record: TrialRecord, reason: str) -> None:
+        """Move a record that MLflow refuses for good to ``broken/``, with the reason beside it."""
+        path = self._path(record)
+        moved = self._set_aside(path)
+        if moved is not None:
+            moved.with_suffix(".reason.txt").write_text(redact(reason) + "\n", encoding="utf-8")
+
+    def waiting(self) -> int:
+        """Return how many records wait."""
+        return len(self._waiting_files())
+
+    def broken(self) -> int:
+        """Return how many files were moved aside because they are no records."""
+        folder = self.directory / BROKEN
+        if not folder.is_dir():
+            return 0
+        return sum(1 for path in folder.iterdir() if not path.name.endswith(".reason.txt"))
+
+    def remember(self, address: str) -> None:
+        """Note where the records are to go, so that they can be delivered without the study."""
+        path = self.directory / DESTINATION
+        text = redact(address)
+        try:
+            if self.destination() == text:
+                return
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._write(path, text)
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
+            ) from None
+
+    def destination(self) -> str:
+        """Return the noted address, passwords masked; empty if none was noted."""
+        try:
+            return (self.directory / DESTINATION).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
+    @contextmanager
+    def drain_lock(self) -> Iterator[bool]:
+        """Hold the right to deliver, if it is free; yields whether this process has it.
+
+        The lock is the kernel's, so it is free again as soon as its holder is gone, killed or
+        not. Whoever gets it also clears away what killed workers left half-written.
+        """
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            file = (self.directory / ".lock").open("w", encoding="utf-8")
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            self._clear_leftovers()
+            yield True
+
+    def _path(self, record: TrialRecord) -> Path:
+        """Return the one file of a trial: readable, and exact through the digest at its end."""
+        key = f"{record.study_digest}/{record.optuna_study}/{record.slot}"
+        readable = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{record.optuna_study} {record.slot}")
+        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+        return self.directory / f"{readable.lstrip('.')[:120]}-{digest}{_SUFFIX}"
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a whole file or none: temporary file, sync, rename, sync of the folder."""
+        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=self.directory)
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        folder = os.open(self.directory, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _waiting_files(self) -> list[Path]:
+        """List the files that should be records, oldest first."""
+        aged: list[tuple[int, str, Path]] = []
+        try:
+            with os.scandir(self.directory) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or not entry.is_file():
+                        continue
+                    try:
+                        aged.append((entry.stat().st_mtime_ns, entry.name, Path(entry.path)))
+                    except FileNotFoundError:
+                        continue
+        except FileNotFoundError:
+            return []
+        return [path for _, _, path in sorted(aged)]
+
+    def _set_aside(self, path: Path) -> Path | None:
+        """Move a file to ``broken/`` under a name that is free."""
+        folder = self.directory / BROKEN
+        folder.mkdir(exist_ok=True)
+        target = folder / f"{path.stem}-{time.time_ns()}{path.suffix}"
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return None
+        return target
+
+    def _clear_leftovers(self) -> None:
+        """Remove temporary files of workers that were killed in the middle of writing."""
+        limit = time.time() - STALE_SECONDS
+        for path in self.directory.glob(".writing-*"):
+            try:
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+
+
+def _parse(text: str) -> TrialRecord | None:
+    """Read one record; None for anything that is not one."""
+    try:
+        return TrialRecord.from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _reason(error: OSError) -> str:
+    """Say what went wrong in the system's own words, with no path in it."""
+    return error.strerror or type(error).__name__
+
+
+def _remedy(error: OSError) -> str:
+    """Say what a person can do about it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on that disk"
+    return "give this user the right to write there"

@@ -1,0 +1,364 @@
+"""What MLflow is told of a trial: a record in the words of the tracking store, as plain values.
+
+Pure, and free of MLflow itself: the limits of a batched call, the names that are allowed, the
+thinning of long curves and the tags that people filter by are decided and tested here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from study.record import TrialRecord
+from study.redaction import redact
+
+MAX_METRICS = 1000
+MAX_PARAMS = 100
+MAX_TAGS = 100
+"""Most entries of one ``log_batch`` call (MLflow's own limits)."""
+
+MAX_NAME = 250
+MAX_PARAM = 6000
+MAX_TAG = 8000
+MAX_EXPERIMENT_TAG = 20000
+"""Longest names and values that the store accepts, in characters."""
+
+MAX_CURVE_POINTS = 60
+"""Points kept of one curve. Each costs about 0.1 ms; a chart is some hundred pixels wide. The
+whole curve is in the trial's artifact."""
+
+TRIAL_TAG = "payoff.trial"
+"""Tag that identifies a trial's run: study digest, Optuna study and slot."""
+RECORD_TAG = "payoff.record"
+"""Tag with the digest of the record that a run was made from."""
+KIND_TAG = "payoff.kind"
+"""Tag that tells runs apart: trial, size (a parent) or analysis."""
+SIZE_TAG = "payoff.size"
+"""Tag that identifies a parent run: study digest and dataset size."""
+EXPECTED_TAG = "payoff.trials_expected"
+"""Tag of a parent run: how many trials the study asks for at this size."""
+DIGEST_TAG = "study_digest"
+"""Tag with the digest of the study that a run belongs to."""
+
+ARTIFACT = "trial.json"
+"""The trial's whole record, per-example test correctness and complete curves included."""
+
+ANALYSIS = "analysis"
+"""Name and kind of the run that holds the verdict."""
+ATTEMPT = "attempt"
+"""Kind of the run of a failed attempt, once the trial was run again and well."""
+NOTE_TAG = "mlflow.note.content"
+PARENT_TAG = "mlflow.parentRunId"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyInfo:
+    """What MLflow is told of a study."""
+
+    name: str
+    """Name of the experiment."""
+    digest: str
+    """Equal digests compute equal trials."""
+    description: str = ""
+    """Markdown that the UI shows above the runs."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Further tags of the experiment (data set, model family, versions, ...)."""
+    trials: Mapping[int, int] = field(default_factory=dict)
+    """Trials the study asks for, per dataset size; empty if unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One value of one metric."""
+
+    name: str
+    value: float
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEntry:
+    """One run as it is to stand in the store."""
+
+    key: str
+    """Value of :data:`TRIAL_TAG`."""
+    name: str
+    start_ms: int
+    end_ms: int
+    status: str
+    """FINISHED, or FAILED for a failed or diverged trial."""
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: tuple[Point, ...]
+    artifact: str
+    """Text of :data:`ARTIFACT`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The verdict on a study, as it is logged."""
+
+    study: StudyInfo
+    markdown: str
+    figures: tuple[Path, ...]
+    json: str
+    metrics: Mapping[str, float]
+    table: Path | None
+
+    def digest(self) -> str:
+        """Return a short digest of everything in it, the content of the files included."""
+        digest = hashlib.sha256()
+        for text in (self.markdown, self.json, json.dumps(self.metrics, sort_keys=True)):
+            digest.update(hashlib.sha256(text.encode()).digest())
+        for file in (*self.figures, *([] if self.table is None else [self.table])):
+            digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+    def tags(self, content: str) -> dict[str, str]:
+        """Return the tags of its run; ``content`` is its :meth:`digest`."""
+        return {
+            KIND_TAG: ANALYSIS,
+            RECORD_TAG: content,
+            DIGEST_TAG: self.study.digest,
+            "study": self.study.name,
+            "mlflow.source.name": "payoff",
+        }
+
+    def note(self, run_id: str) -> str:
+        """Return what the UI shows on its run: the verdict in words, then the figure."""
+        picture = _picture(self.figures, run_id)
+        return shorten(self.markdown, MAX_TAG - len(picture), "whole in verdict.md") + picture
+
+    def experiment_note(self, experiment_id: str, run_id: str) -> str:
+        """Return what the UI shows above the runs: the question, then the verdict."""
+        head = f"{redact(self.study.description)}\n\n" if self.study.description else ""
+        tail = f"\n\n[The whole analysis](#/experiments/{experiment_id}/runs/{run_id})"
+        tail += _picture(self.figures, run_id)
+        room = MAX_EXPERIMENT_TAG - len(head) - len(tail)
+        return head + shorten(self.markdown, room, "whole in the analysis run") + tail
+
+
+def trial_key(record: TrialRecord) -> str:
+    """Return what identifies a trial in the store.
+
+    The slot and not Optuna's number: a trial that is run again after a crash gets a new number
+    but is the same trial, and must not be counted twice.
+    """
+    return f"{record.study_digest}/{record.optuna_study}/{record.slot}"
+
+
+def record_digest(record: TrialRecord) -> str:
+    """Return a short digest of everything in a record."""
+    return hashlib.sha256(record.to_json().encode()).hexdigest()[:16]
+
+
+def size_key(digest: str, n_examples: int) -> str:
+    """Return what identifies the parent run of a dataset size."""
+    return f"{digest}/n={n_examples}"
+
+
+def run_name(record: TrialRecord) -> str:
+    """Return a name that a person recognises in a list: ``w64 d2 n1280 search 3``."""
+    parts = []
+    if "width" in record.params:
+        parts.append(f"w{record.params['width']}")
+    if "depth" in record.params:
+        parts.append(f"d{record.params['depth']}")
+    parts.append(f"n{record.n_examples}")
+    ratio = record.params.get("prune_ratio", 0)
+    if isinstance(ratio, int | float) and ratio > 0:
+        parts.append(f"pruned {ratio:.4g}")
+    elif record.route not in ("trained", "pruned", ""):
+        parts.append(record.route)
+    parts.append(f"{record.phase} {record.trial}")
+    return " ".join(parts)
+
+
+def entry(record: TrialRecord) -> RunEntry:
+    """Say in the store's words what a record says."""
+    scores = {**record.metrics, **record.sizes}
+    scores.setdefault("wall_seconds", max(0.0, record.finished_at - record.started_at))
+    finals = [
+        Point(name=name, value=float(value), step=0) for name, value in legal_names(scores).items()
+    ][:MAX_METRICS]
+    start_ms = max(0, round(record.started_at * 1000))
+    return RunEntry(
+        key=trial_key(record),
+        name=run_name(record),
+        start_ms=start_ms,
+        end_ms=max(start_ms, round(record.finished_at * 1000)),
+        status="FINISHED" if record.status == "complete" else "FAILED",
+        tags=_tags(record),
+        params=_params(record),
+        points=(*finals, *_curve_points(record.curve, MAX_METRICS - len(finals))),
+        artifact=record.to_json(),
+    )
+
+
+def thin(points: Sequence[tuple[int, float]], most: int) -> tuple[tuple[int, float], ...]:
+    """Keep at most ``most`` points, evenly, always with the first, the last and the lowest.
+
+    Examples
+    --------
+    >>> thin([(0, 9.0), (1, 5.0), (2, 1.0), (3, 3.0), (4, 4.0), (5, 4.5)], 4)
+    ((0, 9.0), (2, 1.0), (3, 3.0), (5, 4.5))
+    """
+    if len(points) <= most:
+        return tuple(points)
+    if most <= 0:
+        return ()
+    if most < 3:
+        return tuple(points[-most:])
+    lowest = min(range(len(points)), key=lambda index: points[index][1])
+    last = len(points) - 1
+    even = {round(index * last / (most - 1)) for index in range(most)}
+    if lowest not in even:
+        nearest = min(even - {0, last}, key=lambda index: (abs(index - lowest), index))
+        even = (even - {nearest}) | {lowest}
+    return tuple(points[index] for index in sorted(even))
+
+
+def shorten(text: str, most: int, more: str) -> str:
+    """Cut a text that is too long for the store, and say where the rest is."""
+    if len(text) <= most:
+        return text
+    note = f"\n\n... cut here; {more}"
+    return text[: most - len(note)] + note
+
+
+def legal_names(values: Mapping[str, T]) -> dict[str, T]:
+    """Return the mapping with names that the store accepts; clashes get a number.
+
+    Examples
+    --------
+    >>> legal_names({"acc@5": 0.9, "acc_5": 0.8, "a//b": 1.0})
+    {'acc_5': 0.9, 'acc_5_2': 0.8, 'a/b': 1.0}
+    """
+    result: dict[str, T] = {}
+    for name, value in values.items():
+        clean = re.sub(r"[^/\w.\- ]", "_", name, flags=re.ASCII)
+        clean = posixpath.normpath(clean).lstrip("/")[:MAX_NAME]
+        clean = "_" if clean in ("", ".", "..") or clean.startswith("../") else clean
+        unique, number = clean, 2
+        while unique in result:
+            suffix = f"_{number}"
+            unique, number = clean[: MAX_NAME - len(suffix)] + suffix, number + 1
+        result[unique] = value
+    return result
+
+
+def experiment_tags(study: StudyInfo) -> dict[str, str]:
+    """Return the tags of a study's experiment, its description among them."""
+    tags = {
+        # Without a kind the UI asks each visitor to choose one.
+        "mlflow.experimentKind": "custom_model_development",
+        "study": study.name,
+        DIGEST_TAG: study.digest,
+        **{name: redact(value)[:MAX_TAG] for name, value in study.tags.items()},
+    }
+    if study.description:
+        tags[NOTE_TAG] = shorten(redact(study.description), MAX_EXPERIMENT_TAG, "see the study")
+    return tags
+
+
+def parent_tags(record: TrialRecord, expected: int | None) -> dict[str, str]:
+    """Return the tags of the parent run of a record's dataset size."""
+    tags = {
+        KIND_TAG: "size",
+        SIZE_TAG: size_key(record.study_digest, record.n_examples),
+        DIGEST_TAG: record.study_digest,
+        EXPECTED_TAG: "" if expected is None else str(expected),
+        "study": record.study,
+        "optuna_study": record.optuna_study,
+        "n_examples": str(record.n_examples),
+        "data_digest": record.data_digest,
+        "mlflow.source.name": "payoff",
+        NOTE_TAG: f"All trials on **{record.n_examples} training examples** "
+        f"(Optuna study `{record.optuna_study}`).",
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _picture(figures: Sequence[Path], run_id: str) -> str:
+    """Return the Markdown that shows the first figure that a browser can draw."""
+    for figure in figures:
+        if figure.suffix.lower() in (".png", ".svg"):
+            place = urlencode({"path": f"figures/{figure.name}", "run_uuid": run_id})
+            return f"\n\n![{figure.stem}](get-artifact?{place})"
+    return ""
+
+
+def _curve_points(curves: Mapping[str, Sequence[tuple[int, float]]], allowance: int) -> list[Point]:
+    """Return all curves under ``curve/``, thinned so that they fit into one batch."""
+    if not curves:
+        return []
+    most = min(MAX_CURVE_POINTS, allowance // len(curves))
+    legal = legal_names({f"curve/{name}": points for name, points in curves.items()})
+    return [
+        Point(name=name, value=float(value), step=int(step))
+        for name, points in legal.items()
+        for step, value in thin(points, most)
+    ]
+
+
+def _params(record: TrialRecord) -> dict[str, str]:
+    """Return the hyperparameters, and what else a chart may want to group by."""
+    values = {
+        "n_examples": record.n_examples,
+        "draw": record.draw,
+        "seed": record.seed,
+        **record.params,
+    }
+    texts = {
+        name: (redact(value) if isinstance(value, str) else _text(value))[:MAX_PARAM]
+        for name, value in legal_names(values).items()
+    }
+    return dict(list(texts.items())[:MAX_PARAMS])
+
+
+def _tags(record: TrialRecord) -> dict[str, str]:
+    """Return what people filter by, and what the run is found by."""
+    tags = {
+        TRIAL_TAG: trial_key(record),
+        RECORD_TAG: record_digest(record),
+        KIND_TAG: "trial",
+        DIGEST_TAG: record.study_digest,
+        "study": record.study,
+        "optuna_study": record.optuna_study,
+        "optuna_trial": str(record.trial),
+        "slot": record.slot,
+        "cell": record.cell,
+        "phase": record.phase,
+        "status": record.status,
+        "route": record.route,
+        "n_examples": str(record.n_examples),
+        "draw": str(record.draw),
+        "seed": str(record.seed),
+        "n_test": str(record.n_test),
+        "data_digest": record.data_digest,
+        "code_version": record.code_version,
+        "worker": redact(record.worker),
+        "mlflow.source.name": "payoff",
+    }
+    if record.reason:
+        reason = redact(record.reason)
+        tags["reason"] = reason
+        tags["mlflow.note.content"] = f"**{record.status}**: {reason}"
+    for name, value in legal_names(record.flags).items():
+        tags.setdefault(name, _text(value))
+    texts = {name: value[:MAX_TAG] for name, value in tags.items() if value}
+    return dict(list(texts.items())[:MAX_TAGS])
+
+
+def _text(value: object) -> str:
+    """Return a value as people write it: true and false in lower case, numbers in full."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
