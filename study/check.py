@@ -1,0 +1,45 @@
+"""What can only be checked with the data in hand, before anything is written."""
+
+from __future__ import annotations
+
+from study.data.subsets import draw_split
+from study.errors import PayoffError, StudyFileError
+from study.spec import StudySpec
+from study.trial import Laboratory
+
+
+def check_study(spec: StudySpec) -> Laboratory:
+    """Load the data, draw every subset and find the user's functions; return the laboratory.
+
+    Raises
+    ------
+    StudyFileError
+        With everything that is wrong.
+    """
+    laboratory = Laboratory(spec)
+    mistakes: list[str] = []
+
+    def attempt(action: object) -> bool:
+        assert callable(action)
+        try:
+            action()
+        except StudyFileError as error:
+            mistakes.extend(error.mistakes)
+        except PayoffError as error:
+            mistakes.append(str(error))
+        return not mistakes
+
+    attempt(lambda: laboratory.own_trainer)
+    attempt(lambda: laboratory.own_model)
+    if not spec.training.function and attempt(lambda: laboratory.dataset):
+        for n_examples in spec.sizes:
+            for draw in range(spec.replicates.draws + 1):
+                if not attempt(
+                    lambda n=n_examples, d=draw: draw_split(  # type: ignore[misc]
+                        laboratory.dataset, n, d, spec.study.seed
+                    )
+                ):
+                    break
+    if mistakes:
+        raise StudyFileError(list(dict.fromkeys(mistakes)))
+    return laboratory

@@ -1,0 +1,44 @@
+"""``payoff export``: figures, tables and numbers of a study, ready for a paper."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from study.errors import PayoffError
+from study.places import Places
+from study.spec import load_spec
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse what is finished and write it."""
+    spec = load_spec(args.study)
+    places = Places.at(args.root)
+    from analysis.export import export_study
+    from study.results import analyse_study
+    from study.storage import StudyStore, open_storage
+
+    if not spec.storage.optuna and not places.optuna_journal.is_file():
+        raise PayoffError(f"{places.root}: no study was started here yet; first: payoff run")
+    store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+    store.check_unchanged()
+    analysis, table = analyse_study(spec, store.records())
+    folder = Path(args.to)
+    try:
+        written = export_study(analysis, table, folder)
+    except OSError as error:
+        raise PayoffError(
+            f"--to: {folder} cannot be written ({error.strerror}); choose another folder"
+        ) from None
+    for path in written:
+        print(path)
+    print(f"wrote {len(written)} files to {folder}", file=sys.stderr)
+    return 0

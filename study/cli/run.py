@@ -1,0 +1,118 @@
+"""``payoff run``: run a study, or go on with it where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from study.places import Places
+from study.spec import StudySpec, load_spec
+
+if TYPE_CHECKING:
+    from study.forecast import Forecast, ModelForecast
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument("--workers", type=int, help="worker processes, instead of the file's")
+    parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the study and print the payoff points; 130 if it was interrupted."""
+    spec = load_spec(args.study)
+    if args.workers is not None:
+        spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
+    if args.dry_run:
+        return _dry_run(spec, as_json=args.json)
+    from study.cli.progress import View, duration
+    from study.launch.run import run_study
+
+    console = Console(stderr=True)
+    places = Places.at(args.root)
+    began = time.monotonic()
+    with View(console, quiet=args.quiet) as view:
+        outcome = run_study(spec, args.study, places, view)
+    again = f"payoff run {args.study}" if args.study else "payoff run"
+    if outcome.interrupted:
+        view.say(f"stopped after {outcome.trials} trials; go on with: {again}")
+        return 130
+    assert outcome.analysis is not None
+    if args.json:
+        print(json.dumps(outcome.analysis.to_json(), indent=2, allow_nan=False))
+    else:
+        from study.cli.verdict import print_verdict
+
+        print_verdict(outcome.analysis, Console())
+    view.say(f"{outcome.trials} trials in {duration(time.monotonic() - began)}")
+    if outcome.failed:
+        view.say(f"{outcome.failed} of them failed or diverged; see: payoff status")
+    if outcome.not_logged:
+        view.say(f"{outcome.not_logged} trials still wait for MLflow; later: payoff sync")
+    view.say(f"figures and numbers: {places.results(spec.name)}")
+    view.say("every trial: payoff ui · into a paper: payoff export --to paper/")
+    return 0
+
+
+def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
+    from study.check import check_study
+    from study.forecast import forecast
+    from study.launch.local import n_workers
+
+    laboratory = check_study(spec)
+    if not spec.training.function:
+        import torch
+
+        torch.set_num_threads(spec.run.threads)
+    found = forecast(spec, laboratory, n_workers(spec))
+    if as_json:
+        print(json.dumps(dataclasses.asdict(found), indent=2, default=dict))
+        return 0
+    for name, value in _lines(spec, found):
+        print(f"{name:<22} {value}")
+    if not spec.training.function:
+        for note in laboratory.dataset.notes:
+            print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
+    from study.cli.progress import duration
+
+    dataset = spec.training.function or f"{spec.data.name}, {', '.join(f'{n:,}' for n in spec.sizes)} examples"
+    lines = [
+        ("study", spec.name),
+        ("digest", spec.digest()[:12]),
+        ("data", dataset),
+        (
+            "cells",
+            f"{found.n_cells:,} ({found.n_sizes} dataset sizes x {found.n_capacities} capacities)",
+        ),
+        ("search trials", f"{found.n_search_trials:,}"),
+        ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
+        ("trials", f"{found.n_trials:,}"),
+    ]
+    if found.smallest is not None and found.largest is not None:
+        lines += [
+            ("smallest model", _model(found.smallest)),
+            ("largest model", _model(found.largest)),
+            ("training FLOPs", f"{found.train_flops:.2e}"),
+        ]
+    if found.seconds is not None:
+        lines.append(("predicted time", f"{duration(found.seconds)} with {found.workers} workers"))
+    return lines
+
+
+def _model(model: ModelForecast) -> str:
+    capacity = ", ".join(f"{name} {value}" for name, value in model.capacity.items())
+    return f"{capacity}: {model.n_parameters:,} parameters, {model.flops_per_example:,} FLOPs an example"

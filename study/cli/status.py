@@ -1,0 +1,75 @@
+"""``payoff status``: what is done, what failed and why, what is left."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections import Counter
+
+from study.errors import PayoffError
+from study.places import Places
+from study.spec import load_spec
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the state of a study."""
+    spec = load_spec(args.study)
+    places = Places.at(args.root)
+    from study.leases import is_alive
+    from study.spool import Spool
+    from study.storage import StudyStore, open_storage
+
+    again = f"payoff run {args.study}" if args.study else "payoff run"
+    if not spec.storage.optuna and not places.optuna_journal.is_file():
+        raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
+    store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+    if not store.is_started():
+        raise PayoffError(f"{spec.name}: this study was not started yet; start it with: {again}")
+    store.check_unchanged()
+    counts = store.counts()
+    records = store.records()
+    reasons = Counter(
+        f"{record['status']}: {record['reason']}" for record in records if record["status"] != "complete"
+    )
+    running = [
+        (slot, worker, is_alive(places.leases, worker)) for slot, worker, _ in store.running() if worker
+    ]
+    waiting = Spool(places.spool(spec.name)).waiting()
+    undertrained = sum(bool(record["flags"].get("still_improving")) for record in records)
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "study": spec.name,
+                    **dataclasses.asdict(counts),
+                    "workers": sorted({worker for _, worker, alive in running if alive}),
+                    "interrupted": [slot for slot, _, alive in running if not alive],
+                    "failures": dict(reasons),
+                    "still_improving": undertrained,
+                    "waiting_for_mlflow": waiting,
+                },
+                indent=2,
+            )
+        )
+        return 0
+    print(f"{spec.name}: {counts.finished} of {counts.total} trials done")
+    if counts.finished < counts.total:
+        alive = {worker for _, worker, living in running if living}
+        what = f"{len(alive)} workers at it" if alive else f"nobody at it; go on with: {again}"
+        print(f"  {counts.waiting} waiting, {counts.running} running, {what}")
+    for reason, number in reasons.most_common():
+        print(f"  {number} {reason}")
+    if undertrained:
+        print(f"  {undertrained} were still improving at their last step")
+    if waiting:
+        print(f"  {waiting} wait for MLflow; deliver them with: payoff sync", file=sys.stderr)
+    return 0

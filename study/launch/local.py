@@ -1,0 +1,157 @@
+"""Run a study with worker processes on this machine, and watch over them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from study.errors import PayoffError
+from study.launch.worker import tidy
+from study.places import Places
+from study.spec import StudySpec
+from study.spool import Spool
+from study.storage import StudyStore
+
+POLL_SECONDS = 0.3
+TIDY_SECONDS = 2.0
+"""How often the dead are looked for."""
+
+QUICK_DEATHS = 3
+"""Workers that may die in a row, with no trial finished between, before the run gives up."""
+
+
+@dataclass
+class Worker:
+    """A worker process and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    file: IO[bytes] = field(repr=False)
+
+
+def n_workers(spec: StudySpec) -> int:
+    """Return the number of worker processes: as asked, else one for each usable core."""
+    if spec.run.workers:
+        return spec.run.workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // spec.run.threads)
+
+
+def run_workers(
+    spec: StudySpec,
+    study_file: str | None,
+    places: Places,
+    store: StudyStore,
+    *,
+    on_poll: Callable[[], None],
+    stop: threading.Event,
+) -> None:
+    """Start the workers, replace those that die, and return when no trial is left.
+
+    With ``stop`` set the workers finish the units in hand and no more.
+
+    Raises
+    ------
+    PayoffError
+        If workers die one after the other with nothing done between.
+    """
+    spool = Spool(places.spool(spec.name))
+    count = min(n_workers(spec), max(1, store.counts().waiting))
+    workers = [start_worker(spec, study_file, places) for _ in range(count)]
+    deaths, finished, tidied = 0, store.counts().finished, time.monotonic()
+    try:
+        while any(worker.process.poll() is None for worker in workers):
+            time.sleep(POLL_SECONDS)
+            on_poll()
+            if stop.is_set():
+                terminate(workers)
+                continue
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                tidy(store, spool, places)
+                tidied = time.monotonic()
+            for index, worker in enumerate(workers):
+                status = worker.process.poll()
+                if status in (None, 0):
+                    continue
+                now = store.counts().finished
+                deaths, finished = (deaths + 1 if now == finished else 1), now
+                if status == 2 or deaths >= QUICK_DEATHS:
+                    raise PayoffError(last_words(worker))
+                tidy(store, spool, places)
+                workers[index] = start_worker(spec, study_file, places)
+    finally:
+        with ignoring_interrupts():
+            end(workers)
+
+
+def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Worker:
+    """Start one worker process with its thread counts set before anything is imported."""
+    logs = places.root / "logs" / spec.name
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
+    threads = str(spec.run.threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    words = [sys.executable, "-m", "study.launch.worker", str(places.root)]
+    file = log.open("wb")
+    process = subprocess.Popen(
+        [*words, *([study_file] if study_file else [])],
+        stdin=subprocess.PIPE,
+        stdout=file,
+        stderr=subprocess.STDOUT,
+        env=environment,
+    )
+    return Worker(process=process, log=log, file=file)
+
+
+def terminate(workers: list[Worker]) -> None:
+    """Ask the workers to finish what they have in hand."""
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.process.send_signal(signal.SIGTERM)
+
+
+def end(workers: list[Worker]) -> None:
+    """End every worker now; what they had in hand will be queued again."""
+    for worker in workers:
+        if worker.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                worker.process.stdin.close()
+        if worker.process.poll() is None:
+            worker.process.kill()
+        worker.process.wait()
+        worker.file.close()
+        if worker.process.returncode == 0 and worker.log.stat().st_size == 0:
+            worker.log.unlink(missing_ok=True)
+
+
+def last_words(worker: Worker) -> str:
+    """Return one line about why a worker died."""
+    lines = [line for line in worker.log.read_text(errors="replace").splitlines() if line.strip()]
+    last = lines[-1].removeprefix("payoff: ") if lines else "it said nothing"
+    status = worker.process.returncode
+    if status == 2:
+        return last
+    how = f"signal {-status}" if status < 0 else f"status {status}"
+    return f"workers keep dying ({how}): {last}; the whole log is in {worker.log}"
+
+
+@contextlib.contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Let a clean-up end even if Ctrl-C is pressed again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

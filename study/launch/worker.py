@@ -1,0 +1,116 @@
+"""One worker process: takes units until none is left.
+
+``python -m study.launch.worker ROOT [STUDY_FILE]``. It ends by itself when the study is done
+(status 0), after the unit in hand on SIGTERM (status 0), and at once when the process that started
+it dies, which it learns from its standard input being closed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from study.errors import PayoffError
+from study.launch.locking import exclusively
+from study.leases import Lease, is_alive
+from study.places import Places
+from study.spec import StudySpec, load_spec
+from study.spool import Spool
+from study.storage import Claim, StudyStore, open_storage
+from study.trial import Laboratory, Task
+
+IDLE_SECONDS = 0.25
+"""Pause before looking again when trials are left but none is ready."""
+
+
+def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
+    """Take units until none is left or ``stop`` is set; return the number of trials finished."""
+    _use_threads(spec)
+    done = 0
+    spool = Spool(places.spool(spec.name))
+    with Lease(places.leases) as lease:
+        store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+        store.check_unchanged()
+        laboratory = Laboratory(spec, worker=lease.name)
+        while not stop.is_set():
+            claims = store.claim(lease.name)
+            if claims is None:
+                break
+            if not claims:
+                time.sleep(IDLE_SECONDS)
+                continue
+            done += run_unit(store, spool, laboratory, claims)
+    return done
+
+
+def run_unit(
+    store: StudyStore, spool: Spool, laboratory: Laboratory, claims: tuple[Claim, ...]
+) -> int:
+    """Run one unit; each result is on disk before Optuna hears of it."""
+    tasks = [
+        Task(slot=c.slot, params=c.params, optuna_study=c.optuna_study, number=c.number)
+        for c in claims
+    ]
+    for claim, record in zip(claims, laboratory.run(tasks), strict=True):
+        spool.put(record)
+        store.finish(claim.trial_id, record)
+    return len(claims)
+
+
+def tidy(store: StudyStore, spool: Spool, places: Places) -> tuple[int, int]:
+    """Tell Optuna what is on disk and it has not heard, then queue dead workers' trials again."""
+    with exclusively(places):
+        untold = store.unfinished()
+        for record in spool.pending():
+            if record.slot in untold and record.study_digest == store.digest:
+                store.finish(untold[record.slot], record)
+        return store.requeue_dead(lambda worker: is_alive(places.leases, worker))
+
+
+def _use_threads(spec: StudySpec) -> None:
+    """Hold torch to the threads of the study file; a user's own trainer sees to itself."""
+    if not spec.training.function:
+        import torch
+
+        torch.set_num_threads(spec.run.threads)
+        torch.set_num_interop_threads(1)
+
+
+def _die_with_parent() -> None:
+    def watch() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(words: list[str]) -> int:
+    """Run one worker; return its exit status."""
+    stop = threading.Event()
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; one decides
+    _die_with_parent()
+    places = Places(Path(words[0]))
+    try:
+        work(load_spec(words[1] if len(words) > 1 else None), places, stop)
+    except PayoffError as error:
+        print(f"payoff: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"payoff: {places.root}: cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""Reading one section of a study file into a dataclass, collecting mistakes instead of raising."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import types
+import typing
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+from study.errors import nearest
+
+Section = TypeVar("Section")
+
+
+class Mistakes:
+    """Every mistake of a study file, each with its key, the rule, the value and the remedy."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, key: str, rule: str, value: object, remedy: str = "") -> None:
+        """Note one mistake."""
+        self.lines.append(f"{key}: {rule}, got {value!r}" + (f"; {remedy}" if remedy else ""))
+
+    def at_least(self, key: str, value: float, low: float) -> None:
+        """Note a mistake unless ``value >= low``."""
+        if value < low:
+            self.add(key, f"must be at least {low}", value)
+
+    def unknown(self, section: str, given: Iterable[str], known: Collection[str]) -> None:
+        """Note every key that is not known, with the nearest name that is."""
+        for name in given:
+            if name not in known:
+                key = f"{section}.{name}" if section else name
+                what = "key" if section else "section"
+                hint = nearest(name, known) or f"; known: {', '.join(sorted(known))}"
+                self.lines.append(f"{key}: unknown {what}{hint}")
+
+
+def read_section(
+    section: type[Section],
+    name: str,
+    given: Mapping[str, Any],
+    mistakes: Mistakes,
+    *,
+    also: Collection[str] = (),
+) -> Section:
+    """Build ``section`` from the keys given; a wrong one is noted and its default used."""
+    assert dataclasses.is_dataclass(section)
+    hints = typing.get_type_hints(section)
+    fields = {field.name: field for field in dataclasses.fields(section)}
+    mistakes.unknown(name, given, {*fields, *also})
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in fields:
+            continue
+        try:
+            values[key] = _convert(value, hints[key])
+        except ValueError as error:
+            mistakes.add(f"{name}.{key}", str(error), value)
+    return typing.cast(Section, section(**values))
+
+
+def _convert(value: object, hint: Any) -> object:
+    """Return ``value`` as the annotated type, or raise ValueError naming the rule."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in options:
+            close = nearest(str(value), [str(option) for option in options])
+            raise ValueError(f"must be one of {', '.join(map(str, options))}{close}")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        reasons = []
+        for option in options:
+            if option is types.NoneType:
+                continue
+            try:
+                return _convert(value, option)
+            except ValueError as error:
+                reasons.append(str(error))
+        raise ValueError(" or ".join(dict.fromkeys(reasons)))
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError("must be a list")
+        return tuple(_convert(item, options[0]) for item in value)
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+    if hint is int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError("must be a whole number")
+        return value
+    if hint is float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError("must be a number")
+        return float(value)
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    return value
+
+
+def field_docs(section: type[Any]) -> dict[str, str]:
+    """Return the docstring that stands under each field of a dataclass.
+
+    A field without one is documented together with those before it and maps to ``""``.
+    """
+    body = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs: dict[str, str] = {}
+    name = ""
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+            docs[name] = ""
+        elif (
+            name
+            and isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            docs[name] = inspect.cleandoc(node.value.value)
+            name = ""
+    return docs

@@ -1,0 +1,196 @@
+"""The [space] section: numbers fix an axis, lists enumerate it, tables give a range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from search_spaces.catalogue import CATALOGUE
+from search_spaces.domains import Categorical, Domain, Float, Int
+from search_spaces.errors import SpaceError
+from search_spaces.space import Axis, SearchSpace
+from study.errors import nearest
+from study.spec_reading import Mistakes
+
+SCIENTIFIC = ("width", "depth", "prune_ratio")
+"""Axes that the question is about; every other one is nuisance when it varies."""
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "width": (1, math.inf),
+    "depth": (0, math.inf),
+    "prune_ratio": (0.0, 1.0),
+    "dropout": (0.0, 1.0),
+    "learning_rate": (0.0, math.inf),
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, math.inf),
+    "l1": (0.0, math.inf),
+    "label_smoothing": (0.0, 1.0),
+}
+"""Axis -> values allowed: from low (included) to high (left out)."""
+
+WHOLE = ("width", "depth")
+"""Axes that take whole numbers only."""
+
+
+def read_space(
+    given: object, family: str, own_trainer: bool, mistakes: Mistakes
+) -> SearchSpace | None:
+    """Lay the axes given over the default space of the family; None if any is wrong.
+
+    With a trainer of the user's own any name may be an axis, and none is there by default but
+    width and depth.
+    """
+    if not isinstance(given, Mapping):
+        return None
+    default = CATALOGUE[family if family in CATALOGUE else "mlp"]()
+    axes = {axis.name: axis for axis in default.axes}
+    if own_trainer:
+        axes = {name: axes[name] for name in ("width", "depth")}
+    before = len(mistakes.lines)
+    for name, value in given.items():
+        if name not in LIMITS and not own_trainer:
+            hint = nearest(name, LIMITS) or f"; known: {', '.join(LIMITS)}"
+            mistakes.lines.append(f"space.{name}: unknown axis{hint}")
+            continue
+        axis = _read_axis(name, value, mistakes)
+        if axis is not None:
+            axes[name] = axis
+    if len(mistakes.lines) > before:
+        return None
+    try:
+        return SearchSpace(tuple(axes.values()))
+    except SpaceError as error:
+        mistakes.lines.append(str(error.under("space")))
+        return None
+
+
+def _read_axis(name: str, value: object, mistakes: Mistakes) -> Axis | None:
+    key = f"space.{name}"
+    if isinstance(value, Mapping):
+        if "values" in value:
+            mistakes.unknown(key, value, {"values", "role"})
+            role = value.get("role", "scientific" if name in SCIENTIFIC else "nuisance")
+            if role not in ("scientific", "nuisance"):
+                mistakes.add(f"{key}.role", "must be scientific or nuisance", role)
+                return None
+            return _enumerated(name, value["values"], role, mistakes)
+        return _range(name, value, mistakes)
+    if isinstance(value, list):
+        role = "scientific" if name in SCIENTIFIC else "nuisance"
+        return _enumerated(name, value, role, mistakes)
+    if not _allowed(name, value, key, mistakes):
+        return None
+    if name in SCIENTIFIC:
+        return _enumerated(name, [value], "scientific", mistakes)
+    return Axis.fixed(name, value)  # type: ignore[arg-type]
+
+
+def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axis | None:
+    key = f"space.{name}"
+    if not isinstance(values, list) or not values:
+        mistakes.add(key, "must list at least one value", values)
+        return None
+    if not all([_allowed(name, value, key, mistakes) for value in values]):
+        return None
+    if len(set(values)) < len(values):
+        mistakes.add(key, "must name each value once", values)
+        return None
+    if name in SCIENTIFIC:
+        values = sorted(values)
+        if name == "prune_ratio":
+            values = [float(value) for value in values]
+            if values[0] != 0.0:
+                mistakes.add(
+                    key, "must include 0.0, the dense parent of every pruned network", values,
+                    f"write {[0.0, *values]}",
+                )
+                return None
+    try:
+        if role == "nuisance":
+            return Axis(name, Categorical(tuple(values)), role)
+        return Axis(name, _domain_of(name, values), role, tuple(values))
+    except SpaceError as error:
+        mistakes.lines.append(str(error.under("space")))
+        return None
+
+
+def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | None:
+    key = f"space.{name}"
+    before = len(mistakes.lines)
+    mistakes.unknown(key, value, {"low", "high", "log", "step"})
+    if name in SCIENTIFIC:
+        mistakes.add(key, "must list its values (it spans the grid of cells)", dict(value))
+        return None
+    for bound in ("low", "high"):
+        if bound not in value:
+            mistakes.add(f"{key}.{bound}", "must be given for a range", None)
+        else:
+            # A range's upper end may touch a limit that no value may reach.
+            _allowed(name, value[bound], f"{key}.{bound}", mistakes)
+    if not isinstance(value.get("log", False), bool):
+        mistakes.add(f"{key}.log", "must be true or false", value["log"])
+    if len(mistakes.lines) > before:
+        return None
+    low, high, log, step = (value.get(name) for name in ("low", "high", "log", "step"))
+    domain: Domain
+    try:
+        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
+            domain = Int(low, high, log=bool(log), step=step)
+        else:
+            domain = Float(float(low), float(high), log=bool(log), step=step)  # type: ignore[arg-type]
+    except SpaceError as error:
+        mistakes.lines.append(str(error.under(key)))
+        return None
+    return Axis(name, domain, "nuisance")
+
+
+def _domain_of(name: str, values: list[Any]) -> Domain:
+    """Return the domain of an enumerated axis: the same for any grid within usual bounds."""
+    if name == "width":
+        return Int(1, max(8192, *values), log=True)
+    if name == "depth":
+        return Int(0, max(16, *values))
+    if name == "prune_ratio":
+        return Float(0.0, max(0.999, *values))
+    return Categorical(tuple(values))
+
+
+def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
+    if name not in LIMITS:
+        return True
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        mistakes.add(key, "must be a number", value)
+        return False
+    if name in WHOLE and not isinstance(value, int):
+        mistakes.add(key, "must be a whole number", value)
+        return False
+    low, high = LIMITS[name]
+    if not low <= value < high or (name == "learning_rate" and value == 0):
+        opening = "(" if name == "learning_rate" else "["
+        rule = f"must be in {opening}{low:g}, {high:g})" if high < math.inf else f"must be at least {low:g}"
+        if name == "learning_rate":
+            rule = "must be above 0"
+        mistakes.add(key, rule, value)
+        return False
+    return True
+
+
+def space_as_text(space: SearchSpace) -> dict[str, Any]:
+    """Describe each axis as plain JSON values, for digests and for showing what differs."""
+    return {axis.name: _axis_as_text(axis) for axis in space.axes}
+
+
+def _axis_as_text(axis: Axis) -> Any:
+    if axis.role == "fixed":
+        return axis.value
+    if axis.role == "scientific":
+        values = list(axis.values)
+        return values if axis.name in SCIENTIFIC else {"values": values, "role": "scientific"}
+    domain = axis.domain
+    if isinstance(domain, Categorical):
+        return list(domain.choices)
+    text: dict[str, Any] = {"low": domain.low, "high": domain.high, "log": domain.log}
+    if domain.step is not None:
+        text["step"] = domain.step
+    return text

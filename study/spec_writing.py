@@ -1,0 +1,115 @@
+"""Writing a study file: every key with its meaning and its value, from the dataclasses themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from study.errors import PayoffError, nearest
+from study.spec import StudySpec, load_spec, parse_spec
+from study.spec_reading import field_docs
+from study.spec_space import LIMITS, space_as_text
+from study.studies import EXAMPLES
+
+HEADER = """\
+# A study for payoff: how big must the model be for this data, and where does more stop paying off?
+#   payoff run {file} --dry-run    what it will take
+#   payoff run {file}              run it; the same again goes on where it stopped
+# Every key stands here with its value; remove what you don't want to say, defaults stay.
+"""
+
+AXES = {
+    "width": "Units of each hidden layer (channels of a convolution). List the values.",
+    "depth": "Hidden layers (blocks). List the values.",
+    "prune_ratio": "Share of the weights removed after training; each a trial of its own. "
+    "0.0 is the dense network.",
+    "learning_rate": "A range is searched, a number is fixed.",
+    "weight_decay": "L2 (decoupled with adamw), on weights only.",
+    "dropout": "Probability that a hidden unit is dropped.",
+    "l1": "Factor of the sum of absolute weights in the loss.",
+    "label_smoothing": "Share of the label's weight spread over all classes.",
+    "momentum": "Of sgd.",
+}
+
+
+def study_file(example: str, *, name: str) -> str:
+    """Return the text of a commented study file made from one of the examples.
+
+    Raises
+    ------
+    PayoffError
+        If there is no such example.
+    """
+    if example not in EXAMPLES:
+        known = ", ".join(EXAMPLES)
+        raise PayoffError(f"--example: must be one of {known}, got {example!r}{nearest(example, EXAMPLES)}")
+    raw = {**EXAMPLES[example]}
+    raw["study"] = {**raw.get("study", {}), "name": safe_name(name)}
+    return as_toml(parse_spec(raw, base=load_spec(None).base), file=f"{name}.toml")
+
+
+def safe_name(name: str) -> str:
+    """Return the nearest name that a study may have."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    return kept.lstrip("._-") or "study"
+
+
+def as_toml(spec: StudySpec, *, file: str) -> str:
+    """Return a study as TOML, every key commented."""
+    parts = [HEADER.format(file=file)]
+    for field in dataclasses.fields(spec):
+        if field.name in ("sizes", "base"):
+            continue
+        if field.name == "space":
+            parts.append(_space(spec))
+            continue
+        section = getattr(spec, field.name)
+        lines = [f"[{field.name}]"]
+        if field.name == "data":
+            lines += _entry("sizes", list(spec.sizes), "Dataset sizes: training examples, rising.")
+        docs = field_docs(type(section))
+        for key in dataclasses.fields(section):
+            lines += _entry(key.name, getattr(section, key.name), docs.get(key.name, ""))
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _space(spec: StudySpec) -> str:
+    lines = [
+        "[space]",
+        "# What varies. A list is a grid, {low, high} a range that is searched, a number is fixed.",
+    ]
+    values = space_as_text(spec.space)
+    for name in (*values, *(axis for axis in LIMITS if axis not in values)):
+        if name in values:
+            lines += _entry(name, values[name], AXES.get(name, ""))
+    return "\n".join(lines) + "\n"
+
+
+def _entry(key: str, value: object, doc: str) -> list[str]:
+    comment = textwrap.wrap(" ".join(doc.split()), width=96)
+    if value is None:
+        return [*(f"# {line}" for line in comment), f"# {key} = "]
+    return [*(f"# {line}" for line in comment), f"{key} = {toml_value(value)}"]
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it.
+
+    Examples
+    --------
+    >>> toml_value({"low": 1e-4, "log": True})
+    '{ low = 0.0001, log = true }'
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {toml_value(item)}" for name, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,494 @@
+"""The queue of trials in Optuna's storage. The only importer of ``optuna.storages``.
+
+One Optuna study per dataset size. Every trial of the design is queued there before the first one
+runs, so the total is exact; a worker claims a *unit* (trials that share one training) by moving
+its trials from WAITING to RUNNING, which storage decides for exactly one claimant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search_spaces.domains import Categorical, Domain, Int
+from study.design import Slot, fixed_params, n_search, relative_cost, slots
+from study.errors import StorageError
+from study.journal import NoLock, append
+from study.places import Places
+from study.record import TrialRecord, Value
+from study.redaction import redact
+
+if TYPE_CHECKING:
+    from study.spec import StudySpec
+
+ORPHAN_SECONDS = 15.0
+"""A running trial that nobody signed for after so long belongs to a worker that died claiming it."""
+
+DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One trial in a worker's hands."""
+
+    optuna_study: str
+    trial_id: int
+    number: int
+    slot: Slot
+    params: Mapping[str, Value]
+    """Every hyperparameter, the nuisance ones included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How far a study is."""
+
+    total: int
+    waiting: int
+    running: int
+    complete: int
+    failed: int
+    """Finished without a usable result: diverged or failed."""
+
+    @property
+    def finished(self) -> int:
+        """Trials that will not run again."""
+        return self.complete + self.failed
+
+
+class LocalJournal(JournalFileBackend):
+    """Optuna's journal file with the writing of :mod:`study.journal`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=NoLock())  # type: ignore[arg-type]
+        self.path = path
+        self.durable = True
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append, all or nothing, and reach the disk before returning."""
+        append(self.path, logs, durable=self.durable)
+
+
+class LocalStorage(JournalStorage):
+    """Optuna's journal storage over a :class:`LocalJournal`."""
+
+    def __init__(self, path: Path) -> None:
+        self.journal = LocalJournal(path)
+        super().__init__(self.journal)
+
+
+def open_storage(address: str, places: Places) -> BaseStorage:
+    """Open Optuna's storage: an address, or the journal below ``places`` if it is empty.
+
+    Raises
+    ------
+    StorageError
+        If it can't be opened, or was written by another version of Optuna.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    shown = redact(address) if address else str(places.optuna_journal)
+    try:
+        if address:
+            return RDBStorage(address)
+        places.optuna_journal.parent.mkdir(parents=True, exist_ok=True)
+        return LocalStorage(places.optuna_journal)
+    except OSError as error:
+        raise StorageError(
+            f"{shown}: cannot be opened ({error.strerror or error}); "
+            "make room, or choose another folder with --root"
+        ) from None
+    except (AssertionError, KeyError, ValueError, TypeError) as error:
+        raise StorageError(
+            f"{shown}: is not a journal that Optuna {optuna.__version__} can read "
+            f"({redact(str(error)) or type(error).__name__}); "
+            "use the version that wrote it, or start afresh with --root"
+        ) from None
+    except Exception as error:
+        raise StorageError(
+            f"{shown}: Optuna {optuna.__version__} cannot open this storage "
+            f"({redact(str(error).splitlines()[0])}); "
+            "check the address, or upgrade the storage with: optuna storage upgrade"
+        ) from None
+
+
+class StudyStore:
+    """A study's trials in Optuna's storage."""
+
+    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+        self.spec = spec
+        self.digest = spec.digest()
+        self._storage = storage
+        self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
+        self._studies: dict[str, int] = {}
+        self._order: dict[str, float] = {}
+        for slot in self._slots.values():
+            cost = relative_cost(spec, slot.cell)
+            self._order[slot.unit] = cost if slot.phase == "replicate" else cost + 1e30
+
+    # -- setting up -------------------------------------------------------------------------
+
+    def study_name(self, n_examples: int) -> str:
+        """Return the name of the Optuna study of one dataset size."""
+        return f"{self.spec.name}/n={n_examples}"
+
+    def is_started(self) -> bool:
+        """Tell whether the storage holds any Optuna study of this one."""
+        names = {study.study_name for study in self._storage.get_all_studies()}
+        return any(self.study_name(n) in names for n in self.spec.sizes)
+
+    def prepare(self) -> int:
+        """Create the Optuna studies and queue what is missing; return how many were queued.
+
+        Safe to call again, also after a crash half-way. Callers on one machine take turns
+        (:func:`study.launch.local.exclusively`).
+        """
+        self.check_unchanged()
+        wanted: dict[int, list[Slot]] = defaultdict(list)
+        for slot in self._slots.values():
+            wanted[slot.cell.n_examples].append(slot)
+        queued = 0
+        with self._in_bulk():
+            for n_examples, expected in wanted.items():
+                study_id = self._create(self.study_name(n_examples))
+                known = {trial.user_attrs.get("slot") for trial in self._trials(study_id)}
+                for slot in expected:
+                    if slot.name not in known:
+                        self._storage.create_new_trial(study_id, self._template(slot))
+                        queued += 1
+        return queued
+
+    def check_unchanged(self) -> None:
+        """Raise StorageError if the study in the storage is not the one in the file."""
+        for study in self._storage.get_all_studies():
+            if study.study_name not in {self.study_name(n) for n in self.spec.sizes}:
+                prefix = f"{self.spec.name}/n="
+                if not study.study_name.startswith(prefix):
+                    continue
+            stored = study.user_attrs.get(DIGEST)
+            if stored is None:
+                continue
+            written_by = str(study.user_attrs.get(VERSION, optuna.__version__))
+            if written_by.split(".")[0] != optuna.__version__.split(".")[0]:
+                raise StorageError(
+                    f"{self.spec.name}: stored by Optuna {written_by}, this is "
+                    f"{optuna.__version__}; install optuna=={written_by} or start afresh with --root"
+                )
+            if stored != self.digest:
+                from study.spec import differences
+
+                changed = differences(json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics())
+                raise StorageError(
+                    f"study.name: {self.spec.name!r} was started with other settings "
+                    f"({'; '.join(changed)}); undo the change, or give the study a new name"
+                )
+
+    def _create(self, name: str) -> int:
+        try:
+            study_id = self._storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
+        except optuna.exceptions.DuplicatedStudyError:
+            study_id = self._storage.get_study_id_from_name(name)
+        if DIGEST not in self._storage.get_study_user_attrs(study_id):
+            semantics = json.dumps(self.spec.semantics(), sort_keys=True)
+            self._storage.set_study_user_attr(study_id, SEMANTICS, semantics)
+            self._storage.set_study_user_attr(study_id, VERSION, optuna.__version__)
+            self._storage.set_study_user_attr(study_id, DIGEST, self.digest)
+        return study_id
+
+    def _template(self, slot: Slot) -> FrozenTrial:
+        params = {
+            name: value for name, value in slot.params.items() if name not in fixed_params(self.spec)
+        }
+        return create_trial(
+            state=TrialState.WAITING,
+            params=dict(params),
+            distributions={name: self._distribution(name) for name in params},
+            user_attrs={
+                "slot": slot.name,
+                "unit": slot.unit,
+                "cell": slot.cell.name,
+                "phase": slot.phase,
+                "draw": slot.draw,
+                "seed": slot.seed,
+            },
+        )
+
+    def _distribution(self, name: str) -> BaseDistribution:
+        for axis in self.spec.space.axes:
+            if axis.name == name:
+                return distribution(axis.domain)
+        return CategoricalDistribution((0.0,))  # prune_ratio where the space has no such axis
+
+    @contextlib.contextmanager
+    def _in_bulk(self) -> Iterator[None]:
+        """Reach the disk once at the end instead of once a trial (journal only)."""
+        if not isinstance(self._storage, LocalStorage):
+            yield
+            return
+        journal = self._storage.journal
+        journal.durable = False
+        try:
+            yield
+        finally:
+            journal.durable = True
+            journal.append_logs([])
+
+    # -- the queue --------------------------------------------------------------------------
+
+    def claim(self, worker: str) -> tuple[Claim, ...] | None:
+        """Take the next unit; an empty tuple if nothing is ready yet, None if nothing is left.
+
+        Search comes first and the dearest unit first, so that no long training is left to the
+        end. A replicate is ready when every search trial of its cell has finished.
+        """
+        trials = self._all_trials()
+        waiting: dict[str, list[tuple[str, FrozenTrial]]] = defaultdict(list)
+        searching: Counter[str] = Counter()
+        unfinished = 0
+        for name, trial in trials:
+            if trial.state.is_finished():
+                continue
+            unfinished += 1
+            if trial.user_attrs["phase"] == "search":
+                searching[trial.user_attrs["cell"]] += 1
+            if trial.state == TrialState.WAITING:
+                waiting[trial.user_attrs["unit"]].append((name, trial))
+        for unit in sorted(waiting, key=lambda unit: -self._order[unit]):
+            first = waiting[unit][0][1].user_attrs
+            if first["phase"] == "replicate" and searching[first["cell"]]:
+                continue
+            taken = [item for item in waiting[unit] if self._take(item[1], worker)]
+            if taken:
+                return self._claims(taken, trials)
+        return () if unfinished else None
+
+    def _take(self, trial: FrozenTrial, worker: str) -> bool:
+        try:
+            if not self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                return False
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        attempt = int(trial.user_attrs.get("claim", {}).get("attempt", 0)) + 1
+        claim = {"worker": worker, "attempt": attempt}
+        self._storage.set_trial_user_attr(trial._trial_id, "claim", claim)
+        return True
+
+    def _claims(
+        self,
+        taken: Sequence[tuple[str, FrozenTrial]],
+        trials: Sequence[tuple[str, FrozenTrial]],
+    ) -> tuple[Claim, ...]:
+        claims = []
+        for name, trial in taken:
+            slot = self._slots[trial.user_attrs["slot"]]
+            nuisance: dict[str, Value] = {}
+            if slot.phase == "replicate" and n_search(self.spec):
+                winner = best_of_search(trials, slot.cell.name)
+                nuisance = {} if winner is None else {
+                    axis.name: winner.params[axis.name]
+                    for axis in self.spec.space.nuisance
+                    if axis.name in winner.params
+                }
+                self._set_params(trial, nuisance)
+            elif slot.phase == "search" and self.spec.search.sampler == "tpe":
+                nuisance = self._suggest(name, trial, slot)
+            claims.append(
+                Claim(
+                    optuna_study=name,
+                    trial_id=trial._trial_id,
+                    number=trial.number,
+                    slot=slot,
+                    params={**slot.params, **nuisance},
+                )
+            )
+        return tuple(claims)
+
+    def _set_params(self, trial: FrozenTrial, params: Mapping[str, Value]) -> None:
+        for name, value in params.items():
+            if name not in trial.params:
+                shape = self._distribution(name)
+                internal = shape.to_internal_repr(value)
+                self._storage.set_trial_param(trial._trial_id, name, internal, shape)
+
+    def _suggest(self, name: str, trial: FrozenTrial, slot: Slot) -> dict[str, Value]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(seed=slot.seed, constant_liar=True)
+            study = optuna.load_study(study_name=name, storage=self._storage, sampler=sampler)
+            suggested = self.spec.space.suggest(optuna.trial.Trial(study, trial._trial_id))
+        return {axis.name: suggested[axis.name] for axis in self.spec.space.nuisance
+                if axis.name in suggested}
+
+    def finish(self, trial_id: int, record: TrialRecord) -> bool:
+        """Tell Optuna the result; False if the trial had finished before."""
+        content = dataclasses.asdict(record)
+        del content["curve"]  # MLflow keeps the curves; a row of the trial table needs none
+        usable = record.status == "complete" and "val_error" in record.metrics
+        try:
+            self._storage.set_trial_user_attr(trial_id, "record", content)
+            if usable:
+                values = [record.metrics["val_error"]]
+                self._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
+            else:
+                self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return True
+
+    def give_back(self, claims: Sequence[Claim]) -> None:
+        """Put claimed trials back into the queue, as if they had never been taken."""
+        for claim in claims:
+            trial = self._storage.get_trial(claim.trial_id)
+            attempt = int(trial.user_attrs.get("claim", {}).get("attempt", 1)) - 1
+            self._requeue(claim.trial_id, attempt)
+
+    def requeue_dead(self, is_alive: Callable[[str], bool]) -> tuple[int, int]:
+        """Put the trials of dead workers back; return (queued again, given up).
+
+        Callers on one machine take turns, as with :meth:`prepare`.
+        """
+        again = given_up = 0
+        now = datetime.datetime.now()
+        for name, trial in self._all_trials():
+            if trial.state != TrialState.RUNNING:
+                continue
+            claim = trial.user_attrs.get("claim", {})
+            worker, attempt = claim.get("worker", ""), int(claim.get("attempt", 0))
+            if worker:
+                if is_alive(worker):
+                    continue
+            elif trial.datetime_start is not None:
+                if (now - trial.datetime_start).total_seconds() < ORPHAN_SECONDS:
+                    continue
+            if attempt >= self.spec.run.max_attempts:
+                reason = f"its worker died {attempt} times, the last one was {worker}"
+                self.finish(trial._trial_id, self.failed_record(name, trial, reason))
+                given_up += 1
+            else:
+                self._requeue(trial._trial_id, attempt)
+                again += 1
+        return again, given_up
+
+    def _requeue(self, trial_id: int, attempt: int) -> None:
+        # The signature goes first: a trial that is running and unsigned is never taken for dead
+        # until it has been so for a while, so nobody can put it back a second time.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": "", "attempt": attempt})
+            self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+    def failed_record(self, name: str, trial: FrozenTrial, reason: str) -> TrialRecord:
+        """Return the record of a trial that gave no result."""
+        from study.trial import failed
+
+        slot = self._slots[trial.user_attrs["slot"]]
+        return failed(self.spec, slot, slot.params, reason, optuna_study=name, number=trial.number)
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def counts(self) -> Counts:
+        """Count the trials by state."""
+        states = Counter(trial.state for _, trial in self._all_trials())
+        return Counts(
+            total=len(self._slots),
+            waiting=states[TrialState.WAITING],
+            running=states[TrialState.RUNNING],
+            complete=states[TrialState.COMPLETE],
+            failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
+        )
+
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """Return the record of every finished trial, in the order of the design."""
+        found = {
+            trial.user_attrs["slot"]: trial.user_attrs["record"]
+            for _, trial in self._all_trials()
+            if trial.state.is_finished() and "record" in trial.user_attrs
+        }
+        return tuple(found[name] for name in self._slots if name in found)
+
+    def running(self) -> tuple[tuple[str, str, datetime.datetime | None], ...]:
+        """Return (slot, worker, since when) of each running trial."""
+        return tuple(
+            (
+                trial.user_attrs["slot"],
+                trial.user_attrs.get("claim", {}).get("worker", ""),
+                trial.datetime_start,
+            )
+            for _, trial in self._all_trials()
+            if trial.state == TrialState.RUNNING
+        )
+
+    def unfinished(self) -> dict[str, int]:
+        """Return Optuna's internal trial id by slot, of trials without a result."""
+        return {
+            trial.user_attrs["slot"]: trial._trial_id
+            for _, trial in self._all_trials()
+            if not trial.state.is_finished()
+        }
+
+    def _all_trials(self) -> list[tuple[str, FrozenTrial]]:
+        if len(self._studies) < len(self.spec.sizes):
+            names = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
+            for n_examples in self.spec.sizes:
+                name = self.study_name(n_examples)
+                if name in names:
+                    self._studies[name] = names[name]
+        return [
+            (name, trial)
+            for name, study_id in self._studies.items()
+            for trial in self._trials(study_id)
+        ]
+
+    def _trials(self, study_id: int) -> list[FrozenTrial]:
+        """Return the trials of one Optuna study that belong to the design."""
+        return [
+            trial
+            for trial in self._storage.get_all_trials(study_id, deepcopy=False)
+            if trial.user_attrs.get("slot") in self._slots
+        ]
+
+
+def best_of_search(trials: Sequence[tuple[str, FrozenTrial]], cell: str) -> FrozenTrial | None:
+    """Return the search trial of a cell with the lowest validation error, then loss, then number.
+
+    Validation sets are small, so that ties in error are common; the loss decides them.
+    """
+    found = [
+        trial
+        for _, trial in trials
+        if trial.state == TrialState.COMPLETE
+        and trial.user_attrs["cell"] == cell
+        and trial.user_attrs["phase"] == "search"
+    ]
+
+    def rank(trial: FrozenTrial) -> tuple[float, float, int]:
+        metrics = trial.user_attrs["record"]["metrics"]
+        return metrics["val_error"], metrics.get("val_loss", float("inf")), trial.number
+
+    return min(found, key=rank, default=None)
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """Return Optuna's distribution of a domain."""
+    if isinstance(domain, Categorical):
+        return CategoricalDistribution(tuple(domain.choices))
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step or 1)
+    return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)

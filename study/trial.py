@@ -1,0 +1,423 @@
+"""From claimed trials to their results: data, model, training, pruning, measuring.
+
+Pure of storage and tracking: what it needs is in the spec and the claim, what it yields is a
+:class:`~study.record.TrialRecord` for each trial.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.data.registry import load_dataset
+from study.data.subsets import draw_split
+from study.design import Slot
+from study.record import RecordStatus, TrialRecord, Value, finite, pack_bits
+from study.user_code import load_function
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from study.data.dataset import Dataset
+    from study.measure import Sizes
+    from study.spec import StudySpec
+    from study.training.settings import TrainResult, TrainSettings
+    from study.training.tensors import TensorSplit
+
+SIZE_NAMES = (
+    "n_parameters",
+    "n_nonzero",
+    "macs_per_example",
+    "flops_per_example",
+    "model_bytes",
+    "latency_seconds",
+)
+"""Metrics of a user's own trainer that count as sizes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One trial to run."""
+
+    slot: Slot
+    params: Mapping[str, Value]
+    optuna_study: str
+    number: int
+
+
+class Laboratory:
+    """Runs units of one study on one device, with its data and models kept ready."""
+
+    def __init__(self, spec: StudySpec, *, worker: str = "") -> None:
+        self.spec = spec
+        self.digest = spec.digest()
+        self.worker = worker
+        self.split = lru_cache(maxsize=32)(self._split)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The study's data set, loaded on first use."""
+        return load_dataset(self.spec.data, base=self.spec.base)
+
+    @cached_property
+    def own_trainer(self) -> Callable[..., Mapping[str, Any]] | None:
+        """The user's own trainer, if the study file names one."""
+        reference = self.spec.training.function
+        return load_function(reference, "training.function", self.spec.base) if reference else None
+
+    @cached_property
+    def own_model(self) -> Callable[..., Any] | None:
+        """The user's own model, if the study file names one."""
+        reference = self.spec.model.function
+        return load_function(reference, "model.function", self.spec.base) if reference else None
+
+    def _split(self, n_examples: int, draw: int) -> TensorSplit:
+        from study.training.tensors import TensorSplit
+
+        split = draw_split(self.dataset, n_examples, draw, self.spec.study.seed)
+        return TensorSplit.from_split(split, self.spec.run.device)
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[TrialRecord]:
+        """Yield one record a trial, in the order given; an exception becomes a failed record.
+
+        The tasks belong to one unit: they share the dense parent, which is trained once.
+        """
+        parent: TrainResult | None = None
+        for task in tasks:
+            started = time.time()
+            try:
+                if self.own_trainer is not None:
+                    yield self._run_own(task, started)
+                    continue
+                missing = [a.name for a in self.spec.space.nuisance if self._is_missing(a.name, task)]
+                if missing:
+                    yield self._failed(task, "every search trial of its cell failed", started)
+                    continue
+                if parent is None:
+                    parent = self._train(task)
+                yield self._record_of(task, parent, started)
+            except Exception as error:
+                yield self._failed(task, describe(error), started)
+
+    def _is_missing(self, name: str, task: Task) -> bool:
+        return task.slot.phase == "replicate" and name not in task.params and all(
+            axis.when is None for axis in self.spec.space.axes if axis.name == name
+        )
+
+    def build(self, capacity: Mapping[str, Value]) -> nn.Module:
+        """Return an untrained model of one capacity."""
+        from study.models.registry import build_model
+
+        return build_model(
+            self.spec.model.family,
+            width=int(capacity["width"]),
+            depth=int(capacity["depth"]),
+            dropout=0.0,
+            input_shape=self.dataset.input_shape,
+            n_outputs=self.dataset.n_outputs,
+            custom=self.own_model,
+            seed=0,
+        )
+
+    def probe(self, capacity: Mapping[str, Value], n_examples: int, steps: int) -> None:
+        """Train one capacity for some steps, to see how long they take."""
+        from study.training.reference import train
+        from study.training.settings import TrainSettings
+
+        training = self.spec.training
+        settings = TrainSettings(
+            family=self.spec.model.family,
+            width=int(capacity["width"]),
+            depth=int(capacity["depth"]),
+            dropout=0.1,
+            optimizer=training.optimizer,
+            batch_size=training.batch_size,
+            steps=steps,
+            evaluate_every=max(1, training.steps(n_examples) // training.evaluations),
+        )
+        data = self.split(n_examples, 0)
+        train(settings, data, device=self.spec.run.device, custom_model=self.own_model)
+
+    # -- our own trainers -------------------------------------------------------------------
+
+    def settings(self, task: Task) -> TrainSettings:
+        """Return what the trainer is told for one trial."""
+        from study.training.settings import TrainSettings
+
+        training = self.spec.training
+        steps = training.steps(task.slot.cell.n_examples)
+        params = {
+            name: value
+            for name, value in task.params.items()
+            if name not in ("prune_ratio",)
+        }
+        return TrainSettings(
+            family=self.spec.model.family,
+            optimizer=training.optimizer,
+            batch_size=training.batch_size,
+            steps=steps,
+            warmup_fraction=training.warmup_fraction,
+            schedule=training.schedule,
+            evaluate_every=max(1, steps // training.evaluations),
+            patience=training.patience,
+            select=training.select,
+            seed=task.slot.seed,
+            **params,  # type: ignore[arg-type]
+        )
+
+    def _train(self, task: Task) -> TrainResult:
+        from study.training.reference import train
+
+        return train(
+            self.settings(task),
+            self.split(task.slot.cell.n_examples, task.slot.draw),
+            device=self.spec.run.device,
+            custom_model=self.own_model,
+        )
+
+    def _record_of(self, task: Task, parent: TrainResult, started: float) -> TrialRecord:
+        result = parent
+        if task.slot.prune_ratio > 0 and parent.status == "complete":
+            result = self._prune(task, parent)
+        sizes: Mapping[str, float] = {}
+        if result.model is not None:
+            from study.measure import measure
+
+            sizes = sizes_of(measure(result.model, self.dataset.input_shape))
+        scores = result.scores
+        metrics = finite(
+            {
+                "train_error": scores.train_error,
+                "train_loss": scores.train_loss,
+                "val_error": scores.val_error,
+                "val_loss": scores.val_loss,
+                "test_error": scores.test_error,
+                "test_loss": scores.test_loss,
+                "train_flops": result.train_flops,
+                "steps": result.steps_done,
+                "best_step": result.best_step,
+                "train_seconds": result.wall_seconds,
+            }
+        )
+        curve = {
+            name: tuple(
+                (point.step, float(getattr(point, name)))
+                for point in result.curve
+                if math.isfinite(getattr(point, name))
+            )
+            for name in ("train_loss", "val_loss", "val_error")
+        }
+        return self._record(
+            task,
+            started,
+            status=result.status,
+            reason=result.reason,
+            metrics=metrics,
+            sizes=sizes,
+            flags={
+                "stopped_early": result.stopped_early,
+                "still_improving": result.still_improving,
+            },
+            curve=curve,
+            test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
+            n_test=len(self.dataset.y_test),
+        )
+
+    def _prune(self, task: Task, parent: TrainResult) -> TrainResult:
+        import dataclasses
+
+        from study.compression.pruning import prune_and_tune
+
+        settings = self.settings(task)
+        pruning = self.spec.pruning
+        tuning = dataclasses.replace(
+            settings, learning_rate=settings.learning_rate * pruning.learning_rate_factor
+        )
+        return prune_and_tune(
+            parent,
+            tuning,
+            self.split(task.slot.cell.n_examples, task.slot.draw),
+            ratio=task.slot.prune_ratio,
+            fine_tune_steps=round(settings.steps * pruning.fine_tune_fraction),
+            device=self.spec.run.device,
+        )
+
+    # -- a user's own trainer ---------------------------------------------------------------
+
+    def _run_own(self, task: Task, started: float) -> TrialRecord:
+        assert self.own_trainer is not None
+        config = dict(task.params)
+        answer = self.own_trainer(config, task.slot.cell.n_examples, task.slot.seed)
+        if not isinstance(answer, Mapping):
+            raise TypeError(f"the trainer must return a dict of metrics, not {type(answer).__name__}")
+        missing = [name for name in ("val_error", "test_error", "n_parameters") if name not in answer]
+        if missing:
+            raise KeyError(f"the trainer's answer lacks {', '.join(missing)}")
+        correct = answer.get("test_correct")
+        bits = None if correct is None else np.asarray(correct, dtype=bool)
+        numbers = {
+            name: float(value)
+            for name, value in answer.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+        diverged = not (math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"]))
+        return self._record(
+            task,
+            started,
+            status="diverged" if diverged else "complete",
+            reason="the trainer returned an error that is not finite" if diverged else "",
+            metrics=finite({k: v for k, v in numbers.items() if k not in SIZE_NAMES}),
+            sizes=finite({k: v for k, v in numbers.items() if k in SIZE_NAMES}),
+            flags={k: v for k, v in answer.items() if isinstance(v, bool)},
+            curve={},
+            test_correct=pack_bits(bits),
+            n_test=0 if bits is None else len(bits),
+        )
+
+    # -- records ----------------------------------------------------------------------------
+
+    def _failed(self, task: Task, reason: str, started: float) -> TrialRecord:
+        return failed(
+            self.spec,
+            task.slot,
+            task.params,
+            reason,
+            optuna_study=task.optuna_study,
+            number=task.number,
+            worker=self.worker,
+            started=started,
+        )
+
+    def _record(
+        self,
+        task: Task,
+        started: float,
+        *,
+        status: RecordStatus,
+        reason: str,
+        metrics: Mapping[str, float],
+        sizes: Mapping[str, float],
+        flags: Mapping[str, bool],
+        curve: Mapping[str, tuple[tuple[int, float], ...]],
+        test_correct: str,
+        n_test: int,
+    ) -> TrialRecord:
+        slot = task.slot
+        return TrialRecord(
+            study=self.spec.name,
+            study_digest=self.digest,
+            optuna_study=task.optuna_study,
+            trial=task.number,
+            slot=slot.name,
+            cell=slot.cell.name,
+            phase=slot.phase,
+            status=status,
+            reason=reason,
+            route=route_of(self.spec, slot),
+            n_examples=slot.cell.n_examples,
+            draw=slot.draw,
+            seed=slot.seed,
+            params=dict(task.params),
+            metrics=metrics,
+            sizes=sizes,
+            flags=flags,
+            curve=curve,
+            test_correct=test_correct,
+            n_test=n_test,
+            data_digest="" if self.own_trainer is not None else self.dataset.digest,
+            code_version=code_version(self.spec),
+            worker=self.worker,
+            started_at=started,
+            finished_at=time.time(),
+        )
+
+
+def failed(
+    spec: StudySpec,
+    slot: Slot,
+    params: Mapping[str, Value],
+    reason: str,
+    *,
+    optuna_study: str,
+    number: int,
+    worker: str = "",
+    started: float | None = None,
+) -> TrialRecord:
+    """Return the record of a trial that raised, or whose workers died."""
+    now = time.time()
+    return TrialRecord(
+        study=spec.name,
+        study_digest=spec.digest(),
+        optuna_study=optuna_study,
+        trial=number,
+        slot=slot.name,
+        cell=slot.cell.name,
+        phase=slot.phase,
+        status="failed",
+        reason=reason,
+        route=route_of(spec, slot),
+        n_examples=slot.cell.n_examples,
+        draw=slot.draw,
+        seed=slot.seed,
+        params=dict(params),
+        metrics={},
+        sizes={},
+        flags={},
+        code_version=code_version(spec),
+        worker=worker,
+        started_at=now if started is None else started,
+        finished_at=now,
+    )
+
+
+def route_of(spec: StudySpec, slot: Slot) -> str:
+    """Name how the model is made."""
+    if spec.training.function:
+        return "custom"
+    return "pruned" if slot.prune_ratio > 0 else "trained"
+
+
+def sizes_of(sizes: Sizes) -> dict[str, float]:
+    """Return the sizes that a record keeps."""
+    return {
+        "n_parameters": float(sizes.n_parameters),
+        "n_nonzero": float(sizes.n_nonzero),
+        "n_weights": float(sizes.n_weights),
+        "macs_per_example": float(sizes.macs_per_example),
+        "flops_per_example": float(sizes.flops_per_example),
+        "model_bytes": float(sizes.model_bytes),
+    }
+
+
+@lru_cache(maxsize=8)
+def _file_digest(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def code_version(spec: StudySpec) -> str:
+    """Name this package's version and the content of the user's own code files."""
+    parts = [f"payoff {version('payoff')}"]
+    for reference in (spec.model.function, spec.training.function, spec.data.function):
+        file = spec.base / reference.rpartition(":")[0]
+        if reference and file.is_file():
+            parts.append(f"{file.name} {_file_digest(file)}")
+    return ", ".join(parts)
+
+
+def describe(error: BaseException) -> str:
+    """Say in one line what was raised and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''}{where}"

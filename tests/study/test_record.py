@@ -1,0 +1,55 @@
+"""A record survives the journey to disk and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from study.record import TrialRecord, finite, pack_bits, unpack_bits
+
+
+def record(**changes: object) -> TrialRecord:
+    values: dict[str, object] = {
+        "study": "s",
+        "study_digest": "d",
+        "optuna_study": "s/n=10",
+        "trial": 3,
+        "slot": "n10-width4-search0",
+        "cell": "n10-width4",
+        "phase": "search",
+        "status": "complete",
+        "reason": "",
+        "route": "trained",
+        "n_examples": 10,
+        "draw": 0,
+        "seed": 1,
+        "params": {"width": 4, "learning_rate": 0.1},
+        "metrics": {"val_error": 0.25},
+        "sizes": {"n_parameters": 12.0},
+        "flags": {"still_improving": False},
+        "curve": {"val_loss": ((1, 0.5), (2, 0.25))},
+        **changes,
+    }
+    return TrialRecord(**values)  # type: ignore[arg-type]
+
+
+def test_json_gives_back_the_same_record() -> None:
+    one = record()
+    assert TrialRecord.from_json(one.to_json()) == one
+    assert "\n" not in one.to_json()
+
+
+def test_a_nan_never_reaches_the_disk() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        record(metrics={"val_error": float("nan")}).to_json()
+    assert finite({"a": 1.0, "b": float("nan"), "c": float("inf")}) == {"a": 1.0}
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 360])
+def test_bits_survive_packing(n: int) -> None:
+    bits = np.random.default_rng(n).random(n) < 0.5
+    np.testing.assert_array_equal(unpack_bits(pack_bits(bits), n), bits)
+
+
+def test_no_bits_pack_to_nothing() -> None:
+    assert pack_bits(None) == ""
