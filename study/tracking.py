@@ -94,7 +94,7 @@ class Tracker:
         self._client: MlflowClient | None = None
         self._trials: dict[str, _Known] | None = None
         self._parents: dict[str, str] = {}
-        self._doubtful: set[str] = set()
+        """Id of the parent run of each size key."""
 
     # Setting up
 
@@ -155,33 +155,28 @@ class Tracker:
         """
         key = entries.trial_key(record)
         with self._explained():
-            known = self._look_up(key)
+            known = self._all_trials().get(key)
             if known is not None and known.finished:
                 if known.status != "FAILED" or record.status != "complete":
                     return "already there"
                 # Run again and well: the failed attempt stays to be seen, but not as the trial.
                 self._connected().set_tag(known.run_id, KIND_TAG, entries.ATTEMPT)
                 known = None
-            self._doubtful.add(key)
-            if known is not None and known.record != entries.record_digest(record):
+            elif known is not None and known.record != entries.record_digest(record):
                 self._remove(known)
                 known = None
             written = entries.entry(record)
             if known is None:
                 known = self._create(written, self._parent(record))
                 self._all_trials()[key] = known
-            self._complete(known, written)
-            self._doubtful.discard(key)
+            try:
+                self._complete(known, written)
+            except Exception as error:
+                if isinstance(explain(error, self.address), RecordRefused):
+                    self._remove(known)
+                    del self._all_trials()[key]
+                raise
         return "logged"
-
-    def _look_up(self, key: str) -> _Known | None:
-        """Return the run of a trial; asks the store again where an earlier call broke off."""
-        trials = self._all_trials()
-        if key in self._doubtful:
-            trials.pop(key, None)
-            self._note_trials(self._runs(f"tags.`{entries.TRIAL_TAG}` = {_quoted(key)}"))
-            self._doubtful.discard(key)
-        return trials.get(key)
 
     def _create(self, written: RunEntry, parent: str) -> _Known:
         """Create a trial's run with all its tags: one call."""
@@ -297,34 +292,50 @@ class Tracker:
         summaries
             Per dataset size: metrics of the whole size, such as the payoff point.
         """
-        from mlflow.entities import Metric
-
         with self._explained():
             self._trials = None
-            trials = self._all_trials().values()
-            now = round(time.time() * 1000)
+            trials = list(self._all_trials().values())
             for run in self._runs(f"tags.`{KIND_TAG}` = 'size'"):
                 children = [known for known in trials if known.parent == run.info.run_id]
-                n_examples = int(run.data.tags["n_examples"])
-                metrics = entries.legal_names(
-                    {
-                        "trials_finished": float(sum(known.finished for known in children)),
-                        "trials_failed": float(sum(known.status == "FAILED" for known in children)),
-                        **((summaries or {}).get(n_examples, {})),
-                    }
-                )
-                changed = [
-                    Metric(name, float(value), now, 0)
-                    for name, value in metrics.items()
-                    if run.data.metrics.get(name) != value
-                ]
-                if changed:
-                    self._connected().log_batch(run.info.run_id, changed, synchronous=True)
-                expected = int(run.data.tags.get(entries.EXPECTED_TAG, "0"))
-                expected = self.study.trials.get(n_examples, expected)
-                status = "FINISHED" if metrics["trials_finished"] >= expected else "KILLED"
-                if run.info.status != status:
-                    self._connected().set_terminated(run.info.run_id, status, now)
+                kept = self._parents[run.data.tags[entries.SIZE_TAG]]
+                if run.info.run_id == kept:
+                    continue
+                for known in children:
+                    self._connected().set_tag(known.run_id, entries.PARENT_TAG, kept)
+                    known.parent = kept
+                self._remove(_known(run))
+            for run in self._runs(f"tags.`{KIND_TAG}` = 'size'"):
+                children = [known for known in trials if known.parent == run.info.run_id]
+                self._close(run, children, summaries or {})
+
+    def _close(
+        self, run: Run, children: Sequence[_Known], summaries: Mapping[int, Mapping[str, float]]
+    ) -> None:
+        """Write a parent's summary and set its status, where they changed."""
+        from mlflow.entities import Metric
+
+        n_examples = int(run.data.tags["n_examples"])
+        finished = sum(known.finished for known in children)
+        metrics = entries.legal_names(
+            {
+                "trials_finished": float(finished),
+                "trials_failed": float(sum(known.status == "FAILED" for known in children)),
+                **summaries.get(n_examples, {}),
+            }
+        )
+        now = round(time.time() * 1000)
+        changed = [
+            Metric(name, float(value), now, 0)
+            for name, value in metrics.items()
+            if run.data.metrics.get(name) != value
+        ]
+        if changed:
+            self._connected().log_batch(run.info.run_id, changed, synchronous=True)
+        expected = int(run.data.tags.get(entries.EXPECTED_TAG, "0"))
+        expected = self.study.trials.get(n_examples, expected)
+        status = "FINISHED" if finished >= expected else "KILLED"
+        if run.info.status != status:
+            self._connected().set_terminated(run.info.run_id, status, now)
 
     # The analysis
 
@@ -424,9 +435,11 @@ class Tracker:
             meaning = explain(error, self.address)
             if meaning is None:
                 raise
+            # Whether the last call took effect is not known: what the store holds is read anew.
+            self._trials = None
             if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
-                # The store was replaced or emptied under our feet: start from what it holds now.
-                self._client, self._trials, self.experiment_id = None, None, ""
+                # The store was replaced or emptied under our feet: set it up again.
+                self._client, self.experiment_id = None, ""
             raise meaning from None
 
 
@@ -475,11 +488,6 @@ def _worth(known: _Known) -> tuple[int, str]:
 def _is_server(address: str) -> bool:
     """Tell whether an address is that of an MLflow server."""
     return urlsplit(address).scheme in ("http", "https")
-
-
-def _quoted(value: str) -> str:
-    """Quote a value for a search condition."""
-    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _user() -> str:

@@ -1,0 +1,186 @@
+"""Delivery behind the training: a thread that empties the spool into the tracking store.
+
+Training never waits for it and never hears of its troubles. While the store is away it asks again,
+ever more rarely; what is not delivered at the end waits on disk for the next run or ``payoff
+sync``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from study.errors import StorageError
+from study.record import TrialRecord
+from study.redaction import redact
+from study.spool import Spool
+from study.tracking_errors import RecordRefused
+
+POLL_SECONDS = 0.2
+"""Pause between two looks at an empty spool."""
+SHORTEST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Pauses after a failure double from the shortest to the longest."""
+
+
+class Deliverer(Protocol):
+    """What a tracker does for the loop (:class:`study.tracking.Tracker` is one)."""
+
+    def initialise(self) -> None:
+        """Set the store up; cheap when that is done."""
+
+    def deliver(self, record: TrialRecord) -> str:
+        """Log one record, exactly once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryReport:
+    """How far delivery has come."""
+
+    logged: int = 0
+    """Runs written by this process."""
+    already_there: int = 0
+    """Records whose run stood in the store already."""
+    refused: int = 0
+    """Records that the store will never accept, moved to ``broken/``."""
+    waiting: int = 0
+    """Records that wait on disk."""
+    broken: int = 0
+    """Files in the spool's ``broken/``."""
+    error: str = ""
+    """Why the last attempt failed; empty while all is well."""
+    elsewhere: bool = False
+    """Another process is delivering this spool."""
+
+
+class TrackerThread:
+    """Runs the delivery of one spool until it is stopped; a context manager.
+
+    Parameters
+    ----------
+    tracker
+        Where to deliver. Used by this thread alone until :meth:`stop` has returned.
+    spool
+        Where finished trials wait.
+    flush_seconds
+        At the end of a ``with`` block: how long the rest may take before it is left on disk.
+    """
+
+    def __init__(self, tracker: Deliverer, spool: Spool, *, flush_seconds: float = 60.0) -> None:
+        self._tracker = tracker
+        self._spool = spool
+        self._flush_seconds = flush_seconds
+        self._report = DeliveryReport()
+        self._stopping = threading.Event()
+        self._deadline = float("inf")
+        self._thread = threading.Thread(target=self._run, name="payoff-tracking", daemon=True)
+
+    def __enter__(self) -> TrackerThread:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(self._flush_seconds)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> DeliveryReport:
+        """Deliver what is left, for so many seconds at most, and end the thread.
+
+        A call that hangs in the store's driver is abandoned: its run is completed next time.
+        """
+        self._deadline = time.monotonic() + seconds
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds + 1.0)
+        return self.report()
+
+    def report(self) -> DeliveryReport:
+        """Return the counts so far, with what waits on disk now."""
+        return replace(self._report, waiting=self._spool.waiting(), broken=self._spool.broken())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs (after :meth:`stop`: whether it hangs in a call)."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        """Hold the spool's lock and deliver; wait for the lock while another process has it."""
+        while True:
+            try:
+                with self._spool.drain_lock() as mine:
+                    self._report = replace(self._report, elsewhere=not mine)
+                    if mine:
+                        self._loop()
+                        return
+            except Exception as error:
+                # A fault here must never reach the training; it is shown, and tried again.
+                self._report = replace(self._report, error=_line(error))
+            if self._stopping.wait(SHORTEST_PAUSE):
+                return
+
+    def _loop(self) -> None:
+        """Empty the spool again and again; after a failure wait, longer each time."""
+        pause = SHORTEST_PAUSE
+        while time.monotonic() < self._deadline:
+            last_round = self._stopping.is_set()
+            if self._round():
+                pause = SHORTEST_PAUSE
+                if last_round:
+                    return
+                self._stopping.wait(POLL_SECONDS)
+            elif last_round:
+                left = self._deadline - time.monotonic()
+                time.sleep(max(0.0, min(SHORTEST_PAUSE, left)))
+            else:
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _round(self) -> bool:
+        """Deliver everything that waits; tell whether nothing went wrong."""
+        try:
+            self._tracker.initialise()
+            for record in self._spool.pending():
+                if time.monotonic() >= self._deadline:
+                    return True
+                self._deliver(record)
+        except Exception as error:
+            self._report = replace(self._report, error=_line(error))
+            return False
+        self._report = replace(self._report, error="")
+        return True
+
+    def _deliver(self, record: TrialRecord) -> None:
+        """Deliver one record and take it off the disk."""
+        try:
+            outcome = self._tracker.deliver(record)
+        except RecordRefused as error:
+            self._spool.reject(record, str(error))
+            self._report = replace(self._report, refused=self._report.refused + 1)
+            return
+        self._spool.done(record)
+        if outcome == "logged":
+            self._report = replace(self._report, logged=self._report.logged + 1, error="")
+        else:
+            there = self._report.already_there + 1
+            self._report = replace(self._report, already_there=there, error="")
+
+
+def deliver_all(tracker: Deliverer, spool: Spool, *, seconds: float = 600.0) -> DeliveryReport:
+    """Deliver what waits now, in this thread's stead, and return when it is done or time is up.
+
+    Raises nothing: what went wrong stands in the report, and what waits stays on disk.
+    """
+    thread = TrackerThread(tracker, spool)
+    thread.start()
+    return thread.stop(seconds)
+
+
+def _line(error: Exception) -> str:
+    """Return one line for the progress view."""
+    text = str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
+    return redact(text.splitlines()[0] if text else type(error).__name__)
