@@ -35,9 +35,12 @@ class Dataset:
     digest: str
     """Hex SHA-256 over every array, the split and the task."""
     duplicates: int
-    """Test examples whose input also stands, byte for byte, among the development examples."""
+    """Test examples whose input also stands, byte for byte, among the development examples (0 once
+    those have been dropped)."""
     notes: tuple[str, ...] = ()
     """What a person must be told (label noise put in, duplicates found or dropped, ...)."""
+    classes: tuple[str, ...] = ()
+    """Names of the labels; empty for regression."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,6 +70,10 @@ class Split:
     task: Task
     n_outputs: int
     draw: int
+    target_center: float = 0.0
+    """What was taken off regression targets ..."""
+    target_scale: float = 1.0
+    """... and what they were then divided by."""
 
     @property
     def n_examples(self) -> int:

@@ -1,0 +1,33 @@
+"""scikit-learn's digits: 1,797 images of 8 x 8 pixels with values from 0 to 16.
+
+Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998 (its test
+part, which is what scikit-learn ships).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from study.data.examples import Examples, Loader
+from study.data.source import DataSource
+
+PIXEL_RANGE = 16
+
+
+def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
+    """Return the images as ``(1797, 1, 8, 8)`` in [0, 1]."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return Examples(
+        x=(pixels.reshape(-1, 1, 8, 8) / PIXEL_RANGE).astype(np.float32),
+        y=labels.astype(np.int64),
+        task="classification",
+        classes=tuple("0123456789"),
+    )
+
+
+LOADER = Loader(load=load, default_test=360, default_validation=157)
+"""A fifth for testing; validation leaves a training pool of 1,280 = 80 x 2^4."""

@@ -1,0 +1,178 @@
+"""Draws: each divides the development examples anew, and its subsets are nested in one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from study.data.balance import balanced_order, groups_of
+from study.data.dataset import Dataset, Split
+from study.errors import DataError
+
+VALIDATION_STREAM, TRAINING_STREAM = 0, 1
+"""Random streams of one draw."""
+
+KEY = "data.sizes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Indices into the development examples; none is in both."""
+
+    train: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+
+
+def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Draw:
+    """Choose the validation set and the training subset of one draw.
+
+    The validation set depends on (seed, draw) only. The training subset of n is the first n of an
+    order of the rest, so a smaller one lies inside a larger one of the same draw. Both hold the
+    classes (or tenths of the target) in the proportions of what they are taken from, as nearly as
+    whole numbers allow.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    n_examples : int in [1, dataset.pool]
+    draw, seed : int, 0 or more
+
+    Raises
+    ------
+    DataError
+        If ``n_examples`` is larger than the pool.
+    """
+    mistakes = _size_mistakes(dataset, n_examples)
+    if mistakes:
+        raise DataError(mistakes[0])
+    groups = groups_of(dataset.y_development)
+    validation = balanced_order(
+        groups, dataset.n_validation, np.random.default_rng([seed, draw, VALIDATION_STREAM])
+    )
+    left = np.ones(len(groups), dtype=bool)
+    left[validation] = False
+    pool = np.flatnonzero(left)
+    order = balanced_order(
+        groups[pool], n_examples, np.random.default_rng([seed, draw, TRAINING_STREAM])
+    )
+    return Draw(train=pool[order], validation=validation)
+
+
+def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split:
+    """Return the arrays of one (draw, dataset size), standardised on its training subset.
+
+    Inputs are standardised by feature, or by channel if an example has more than one dimension
+    (signals, images). A feature that does not vary in the training subset can teach nothing and is
+    zero everywhere. Regression targets are standardised too.
+
+    Raises
+    ------
+    DataError
+        If ``n_examples`` is larger than the pool, a class is missing from the training subset, or
+        its targets are all equal.
+    """
+    chosen = draw_indices(dataset, n_examples, draw, seed)
+    mistakes = _composition_mistakes(dataset, chosen)
+    if mistakes:
+        raise DataError(mistakes[0])
+    x, y = dataset.x_development, dataset.y_development
+    center, factor = _moments(x[chosen.train])
+    y_parts = [y[chosen.train], y[chosen.validation], dataset.y_test.copy()]
+    target_center, target_scale = 0.0, 1.0
+    if dataset.task == "regression":
+        target_center = float(y_parts[0].mean(dtype=np.float64))
+        target_scale = float(y_parts[0].std(dtype=np.float64))
+        y_parts = [((part - target_center) / target_scale).astype(np.float32) for part in y_parts]
+    return Split(
+        x_train=_standardised(x[chosen.train], center, factor),
+        y_train=y_parts[0],
+        x_validation=_standardised(x[chosen.validation], center, factor),
+        y_validation=y_parts[1],
+        x_test=_standardised(dataset.x_test, center, factor),
+        y_test=y_parts[2],
+        task=dataset.task,
+        n_outputs=dataset.n_outputs,
+        draw=draw,
+        target_center=target_center,
+        target_scale=target_scale,
+    )
+
+
+def check_sizes(dataset: Dataset, sizes: Iterable[int], draws: int, seed: int) -> list[str]:
+    """Return what is wrong with a study's dataset sizes, before anything is trained.
+
+    Each must fit into the pool, and the smallest must hold every class in each draw.
+    """
+    mistakes: list[str] = []
+    good = []
+    for size in sizes:
+        found = _size_mistakes(dataset, size)
+        mistakes += found
+        if not found:
+            good.append(size)
+    for draw in range(draws if good else 0):
+        found = _composition_mistakes(dataset, draw_indices(dataset, min(good), draw, seed))
+        if found:
+            return mistakes + found
+    return mistakes
+
+
+def _size_mistakes(dataset: Dataset, size: int) -> list[str]:
+    if size < 1:
+        return [f"{KEY}: each must be at least 1, got {size}; raise it"]
+    if size > dataset.pool:
+        return [
+            f"{KEY}: each must be at most {dataset.pool} (the {dataset.name} training pool), "
+            f"got {size}; lower it or make data.test or data.validation smaller"
+        ]
+    return []
+
+
+def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
+    y, n = dataset.y_development, len(chosen.train)
+    if dataset.task == "regression":
+        if y[chosen.train].max() > y[chosen.train].min():
+            return []
+        return [
+            f"{KEY}: the targets of a training subset must vary, got {n} equal ones; raise the size"
+        ]
+    present = np.bincount(y[chosen.train], minlength=dataset.n_outputs)
+    gone = np.flatnonzero(present == 0)
+    if not len(gone):
+        return []
+    left = np.ones(len(y), dtype=bool)
+    left[chosen.validation] = False
+    in_pool = np.bincount(y[left], minlength=dataset.n_outputs)
+    rarest = int(in_pool[gone].min())
+    names = dataset.classes or tuple(str(label) for label in range(dataset.n_outputs))
+    listed = ", ".join(names[label] for label in gone[:5]) + (", ..." if len(gone) > 5 else "")
+    remedy = (
+        f"use at least {-(-dataset.pool // rarest)}"
+        if rarest
+        else "add examples of it or drop the class"
+    )
+    return [f"{KEY}: each must hold every class, got {n}, which misses {listed}; {remedy}"]
+
+
+def _moments(
+    x: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean, and one over the standard deviation (0 where nothing varies), by feature or channel."""
+    axes = (0,) if x.ndim == 2 else (0, *range(2, x.ndim))
+    mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
+    deviation = x.std(axis=axes, keepdims=True, dtype=np.float64)
+    varies = x.max(axis=axes, keepdims=True) > x.min(axis=axes, keepdims=True)
+    factor = np.zeros_like(deviation)
+    np.divide(1.0, deviation, out=factor, where=varies & (deviation > 0))
+    return mean.astype(np.float32), factor.astype(np.float32)
+
+
+def _standardised(
+    x: npt.NDArray[np.float32], center: npt.NDArray[np.float32], factor: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    moved = x - center
+    moved *= factor
+    return moved
