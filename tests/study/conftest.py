@@ -1,6 +1,6 @@
 """Shared by the tests of ``study``: a real MLflow server on loopback.
 
-Beside this file, ``trial_records.py`` makes trial records; pytest puts this folder on the path.
+Beside this file, ``trial_records.py`` makes trial records; it is put on the path here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def free_port() -> int:

@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from trial_records import make_record
+
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.spool import BROKEN, Spool
-from trial_records import make_record
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
