@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -184,6 +185,12 @@ class TrialTable:
                 name: values[k] for name, values in self.params.items() if values[k] is not None
             }
         return rows
+
+    def write(self, path: Path | str) -> None:
+        """Write the table to a CSV, JSON lines or Parquet file; the suffix says which."""
+        from analysis.reading import write_table
+
+        write_table(self, path)
 
     def where(self, keep: npt.ArrayLike) -> TrialTable:
         """The rows for which ``keep`` (shape ``(rows,)``, bool) is true."""

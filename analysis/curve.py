@@ -1,0 +1,208 @@
+"""From trials to one size-versus-error curve for each dataset size.
+
+A point of a curve is a *cell*: the replicates of one capacity at one dataset size. Search trials
+never enter (their winners were chosen, so their errors flatter), and whatever else is left out is
+counted and named.
+
+Notation: K cells (points), N replicates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.settings import AnalysisSettings
+from analysis.trials import BoolArray, FloatArray, IntArray, TrialTable, read_only
+
+CHANGED_BY_PRUNING = ("n_nonzero", "model_bytes", "macs_per_example", "flops_per_example")
+"""Sizes that a pruned model may have less of; ``n_parameters`` counts the zeros too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """Trials of one dataset size that do not draw its curve, for one reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """One size-versus-error curve, before any fit. Points are in order of size."""
+
+    n_examples: int
+    """Dataset size; -1 if the table does not say."""
+    size: FloatArray
+    """(K,) size of each cell."""
+    error: FloatArray
+    """(K,) mean error of each cell's replicates."""
+    replicates: IntArray
+    """(K,) replicates of each cell."""
+    shape: IntArray
+    """(K,) index of the cell's depth among the depths seen: cells of one depth share a ladder."""
+    cell: tuple[str, ...]
+    """(K,) name of each cell."""
+    run_cell: IntArray
+    """(N,) index of each replicate's cell."""
+    run_error: FloatArray
+    """(N,) error of each replicate."""
+    run_draw: IntArray
+    """(N,) subset draw of each replicate; -1 if unknown."""
+    run_row: IntArray
+    """(N,) row of each replicate in the trial table."""
+    n_test: int
+    """Test examples behind the errors; 0 if unknown or not the same for all."""
+    correct: BoolArray | None
+    """(N, n_test) per-example correctness, where every replicate has it."""
+    excluded: tuple[Exclusion, ...]
+    undertrained: int
+    """Replicates on the curve that were still improving at their last step."""
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    @property
+    def n_sizes(self) -> int:
+        """Sizes that differ by more than 2%: cells of other shapes may sit side by side."""
+        steps = np.diff(np.log(self.size)) > 0.02
+        return int(steps.sum()) + 1 if len(self.size) else 0
+
+
+def build_curves(table: TrialTable, settings: AnalysisSettings) -> tuple[Curve, ...]:
+    """One curve for each dataset size in the table, smallest first.
+
+    Raises
+    ------
+    AnalysisError
+        If the size or error column does not exist or holds no number at all.
+    """
+    size, error = table.column(settings.size), table.column(settings.error)
+    for name, column in ((settings.size, size), (settings.error, error)):
+        if len(table) and np.isnan(column).all():
+            raise AnalysisError(
+                f"{name}: no trial has a value for it; name another column of the table"
+            )
+    if settings.include_pruned and settings.size not in CHANGED_BY_PRUNING:
+        raise AnalysisError(
+            f"include_pruned: {settings.size} does not change when weights are removed; "
+            f"use one of {', '.join(CHANGED_BY_PRUNING)}"
+        )
+    reasons = _reasons(table, settings, size, error)
+    return tuple(
+        _build(table, settings, int(n), size, error, reasons) for n in np.unique(table.n_examples)
+    )
+
+
+def curve_from_arrays(
+    size: Sequence[float] | FloatArray,
+    error: Sequence[float] | FloatArray,
+    *,
+    n_test: int = 0,
+) -> Curve:
+    """A curve from plain numbers: rows of one size are replicates of one cell."""
+    rows = [
+        {"n_parameters": float(m), "test_error": float(e), "n_test": n_test}
+        for m, e in zip(size, error, strict=True)
+    ]
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    return curve
+
+
+def _reasons(
+    table: TrialTable, settings: AnalysisSettings, size: FloatArray, error: FloatArray
+) -> list[str]:
+    """Why each row is not on the curve; empty for those that are."""
+    reasons = []
+    for k in range(len(table)):
+        if table.phase[k] != "replicate":
+            reason = "search trials (their errors helped to choose them)"
+        elif table.status[k] != "complete":
+            reason = f"{table.status[k]} runs"
+        elif table.prune_ratio[k] > 0.0 and not settings.include_pruned:
+            reason = "pruned models (summarised apart)"
+        elif table.route[k] == "distilled":
+            reason = "distilled models (another route to a size)"
+        elif math.isnan(error[k]):
+            reason = f"runs without {settings.error}"
+        elif not error[k] >= 0.0:
+            reason = f"runs whose {settings.error} is negative"
+        elif not (math.isfinite(size[k]) and size[k] > 0.0):
+            reason = f"runs without {settings.size}"
+        elif table.still_improving[k] and settings.undertrained == "drop":
+            reason = "runs that were still improving at their last step"
+        else:
+            reason = ""
+        reasons.append(reason)
+    return reasons
+
+
+def _build(
+    table: TrialTable,
+    settings: AnalysisSettings,
+    n_examples: int,
+    size: FloatArray,
+    error: FloatArray,
+    reasons: list[str],
+) -> Curve:
+    of_curve = np.flatnonzero(table.n_examples == n_examples)
+    counts: dict[str, int] = {}
+    for row in of_curve:
+        if reasons[row]:
+            counts[reasons[row]] = counts.get(reasons[row], 0) + 1
+    rows = np.array([row for row in of_curve if not reasons[row]], dtype=np.int64)
+    keys = [_cell_key(table, int(row), float(size[row])) for row in rows]
+    members: dict[tuple[object, ...], list[int]] = {}
+    for k, key in enumerate(keys):
+        members.setdefault(key, []).append(k)
+    cells = sorted(members.values(), key=lambda cell: float(np.log(size[rows[cell]]).mean()))
+    run_cell = np.empty(len(rows), dtype=np.int64)
+    for index, cell in enumerate(cells):
+        run_cell[cell] = index
+    depths = [int(table.depth[rows[cell[0]]]) for cell in cells]
+    n_test = np.unique(table.n_test[rows]) if len(rows) else np.array([0])
+    return Curve(
+        n_examples=n_examples,
+        size=read_only(np.array([np.exp(np.log(size[rows[cell]]).mean()) for cell in cells])),
+        error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
+        replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
+        shape=read_only(np.unique(depths, return_inverse=True)[1].astype(np.int64)),
+        cell=tuple(_cell_name(table, int(rows[cell[0]]), settings, size) for cell in cells),
+        run_cell=read_only(run_cell),
+        run_error=read_only(error[rows]),
+        run_draw=read_only(table.draw[rows]),
+        run_row=read_only(rows),
+        n_test=int(n_test[0]) if len(n_test) == 1 else 0,
+        correct=_correctness(table, rows) if settings.error == "test_error" else None,
+        excluded=tuple(Exclusion(reason=r, count=c) for r, c in counts.items()),
+        undertrained=int(table.still_improving[rows].sum()),
+    )
+
+
+def _cell_key(table: TrialTable, row: int, size: float) -> tuple[object, ...]:
+    """What replicates of one cell have in common."""
+    pruned = float(table.prune_ratio[row])
+    if table.cell[row]:
+        return (table.cell[row], pruned)
+    return (size, int(table.width[row]), int(table.depth[row]), pruned)
+
+
+def _cell_name(table: TrialTable, row: int, settings: AnalysisSettings, size: FloatArray) -> str:
+    return table.cell[row] or f"{settings.size}={size[row]:g}"
+
+
+def _correctness(table: TrialTable, rows: IntArray) -> BoolArray | None:
+    """Per-example correctness of all replicates, or None where any has none."""
+    if not len(rows) or len(np.unique(table.n_test[rows])) != 1:
+        return None
+    bits = [table.test_correct[row] for row in rows]
+    if any(b is None for b in bits):
+        return None
+    packed = np.frombuffer(b"".join(b for b in bits if b is not None), dtype=np.uint8)
+    n_test = int(table.n_test[rows[0]])
+    correct = np.unpackbits(packed.reshape(len(rows), -1), axis=1, count=n_test).astype(bool)
+    return read_only(correct)

@@ -1,0 +1,234 @@
+r"""The payoff point under each rule, on every curve that the data leave possible.
+
+A rule is a function of one curve. Applied to all drawn curves it gives a distribution, and from it
+the estimate, the interval and the probability of each answer; no rule ever sees a fitted parameter,
+so that none depends on one law being right.
+
+========= ======================================================================================
+rule      payoff point m* within the range of sizes tried, m_1 to m_K
+========= ======================================================================================
+marginal  the last size at which doubling still lowers the error by the stated amount
+plateau   the first size whose error is within epsilon of the best in the range
+overfit   the size of the minimum from which the error then rises by the stated fraction
+economic  the size that minimises error + price x size
+========= ======================================================================================
+
+Outcomes: *flat* where the smallest size tried is already enough, *still* where the last doubling
+within the range still pays, *inside* between them; for the overfit rule *hurts* (the error is up at
+the end of the range), *hump* (it turns up inside the range and comes down again) or *none*.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analysis.posterior import CurveDraws
+from analysis.settings import AnalysisSettings, Rule
+from analysis.trials import FloatArray, IntArray
+
+Outcome = Literal["flat", "inside", "still", "hurts", "hump", "none"]
+OUTCOMES: tuple[Outcome, ...] = ("flat", "inside", "still", "hurts", "hump", "none")
+NEGLIGIBLE = 0.02
+"""Economic rule: the smallest size is enough when error and price together are within this fraction
+of their least; without it a flat curve could never be called flat."""
+FLAT, INSIDE, STILL, HURTS, HUMP, NONE = range(6)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RuleDraws:
+    """A rule applied to R curves."""
+
+    outcome: IntArray
+    """(R,) index into :data:`OUTCOMES`."""
+    location: FloatArray
+    """(R,) log of the payoff point; the ends of the range for flat and still, NaN for none."""
+    peak: FloatArray
+    """(R,) overfit rule: log of the size at which the error is highest after its minimum."""
+    rise: FloatArray
+    """(R,) overfit rule: rise from the minimum, as a log ratio."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """What R curves say about one rule's payoff point."""
+
+    rule: Rule
+    parameter: float
+    """The rule's number: gain per doubling, epsilon, rise, or price."""
+    probabilities: tuple[tuple[Outcome, float], ...]
+    """Each outcome with its probability, the likeliest first."""
+    estimate: float
+    """Median payoff point, a size; NaN where there is none."""
+    low: float
+    high: float
+    """Ends of the central interval."""
+    low_open: bool
+    """The interval reaches below the smallest size tried."""
+    high_open: bool
+    """The interval reaches beyond the largest size tried."""
+    level: float
+    peak: float
+    """Overfit rule: median size of the highest error after the minimum; NaN otherwise."""
+    rise: float
+    """Overfit rule: median rise from the minimum, as a fraction; NaN otherwise."""
+
+    def probability(self, *outcomes: Outcome) -> float:
+        """Probability of any of the outcomes."""
+        return sum(p for outcome, p in self.probabilities if outcome in outcomes)
+
+
+def apply_rule(x: FloatArray, log_error: FloatArray, rule: Rule, s: AnalysisSettings) -> RuleDraws:
+    """Apply one rule to curves.
+
+    Parameters
+    ----------
+    x : ndarray of shape (G,)
+        Log sizes, evenly spaced, spanning the range tried.
+    log_error : ndarray of shape (R, G)
+        Log of the mean error.
+    rule : str
+        Which rule.
+    s : AnalysisSettings
+        Its parameter.
+    """
+    if rule == "marginal":
+        return _marginal(x, log_error, s.marginal, s.marginal_is_absolute)
+    if rule == "plateau":
+        return _plateau(x, log_error, s.plateau)
+    if rule == "overfit":
+        return _overfit(x, log_error, s.upturn)
+    return _economic(x, log_error, math.nan if s.price is None else s.price)
+
+
+def rule_parameter(rule: Rule, s: AnalysisSettings) -> float:
+    """The number that a rule turns on."""
+    values = {"marginal": s.marginal, "plateau": s.plateau, "overfit": s.upturn}
+    return values.get(rule, math.nan if s.price is None else s.price)
+
+
+def payoff_distribution(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> Distribution:
+    """The payoff point under one rule, with its interval and the chance of each outcome."""
+    applied = apply_rule(draws.x[: draws.n_inside], draws.log_error[:, : draws.n_inside], rule, s)
+    share = np.bincount(applied.outcome, minlength=len(OUTCOMES)) / len(applied.outcome)
+    order = np.argsort(-share, kind="stable")
+    located = applied.location[np.isfinite(applied.location)]
+    tail = (1.0 - s.level) / 2.0
+    low = middle = high = math.nan
+    if len(located):
+        low, middle, high = np.exp(np.quantile(located, [tail, 0.5, 1.0 - tail], method="linear"))
+    risen = np.isin(applied.outcome, (HURTS, HUMP))
+    peak = rise = math.nan
+    if risen.any():
+        peak = float(np.exp(np.median(applied.peak[risen])))
+        rise = float(np.expm1(np.median(applied.rise[risen])))
+    return Distribution(
+        rule=rule,
+        parameter=rule_parameter(rule, s),
+        probabilities=tuple((OUTCOMES[k], float(share[k])) for k in order if share[k] > 0.0),
+        estimate=float(middle),
+        low=float(low),
+        high=float(high),
+        low_open=bool(share[FLAT] > tail),
+        high_open=bool(share[STILL] > tail),
+        level=s.level,
+        peak=peak,
+        rise=rise,
+    )
+
+
+def _nothing(log_error: FloatArray) -> FloatArray:
+    return np.full(len(log_error), np.nan)
+
+
+def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool) -> RuleDraws:
+    """The last size at which doubling still pays."""
+    step = x[1] - x[0]
+    doubling = math.log(2.0) / step
+    starts = np.arange(len(x) - math.ceil(doubling))
+    if not len(starts):
+        starts = np.array([0])
+    ahead = np.minimum(starts + doubling, len(x) - 1.0)
+    left = np.minimum(np.floor(ahead).astype(np.int64), len(x) - 2)
+    part = ahead - left
+    after = log_error[:, left] * (1.0 - part) + log_error[:, left + 1] * part
+    before = log_error[:, starts]
+    gain = np.exp(before) - np.exp(after) if absolute else -np.expm1(after - before)
+    pays = gain >= least
+    last = len(starts) - 1 - np.argmax(pays[:, ::-1], axis=1)
+    some = pays.any(axis=1)
+    still = some & (last == len(starts) - 1)
+    inside = some & ~still
+    # Between the last start that pays and the next one, the gain falls through the threshold.
+    rows = np.arange(len(gain))
+    after_last = np.minimum(last + 1, len(starts) - 1)
+    g0, g1 = gain[rows, last], gain[rows, after_last]
+    fraction = np.clip((g0 - least) / np.maximum(g0 - g1, 1e-300), 0.0, 1.0)
+    location = np.where(inside, x[0] + (last + fraction) * step, x[0])
+    location = np.where(still, x[-1], location)
+    outcome = np.where(still, STILL, np.where(inside, INSIDE, FLAT))
+    return RuleDraws(outcome=outcome, location=location, peak=_nothing(gain), rise=_nothing(gain))
+
+
+def _plateau(x: FloatArray, log_error: FloatArray, epsilon: float) -> RuleDraws:
+    """The first size within epsilon of the best error in the range."""
+    target = log_error.min(axis=1) + math.log1p(epsilon)
+    good = log_error <= target[:, None]
+    first = np.argmax(good, axis=1)
+    rows = np.arange(len(first))
+    before = np.maximum(first - 1, 0)
+    y0, y1 = log_error[rows, before], log_error[rows, first]
+    fraction = np.where(first > 0, (y0 - target) / np.maximum(y0 - y1, 1e-300), 1.0)
+    location = x[before] + np.clip(fraction, 0.0, 1.0) * (x[first] - x[before])
+    still = location > x[-1] - math.log(2.0)
+    outcome = np.where(first == 0, FLAT, np.where(still, STILL, INSIDE))
+    return RuleDraws(
+        outcome=outcome,
+        location=location,
+        peak=_nothing(log_error),
+        rise=_nothing(log_error),
+    )
+
+
+def _overfit(x: FloatArray, log_error: FloatArray, least: float) -> RuleDraws:
+    """The minimum from which the error rises the most, if it rises enough."""
+    lowest = np.minimum.accumulate(log_error, axis=1)
+    rise = log_error - lowest
+    top = np.argmax(rise, axis=1)
+    rows = np.arange(len(top))
+    most = rise[rows, top]
+    before = np.arange(len(x))[None, :] <= top[:, None]
+    bottom = np.argmin(np.where(before, log_error, np.inf), axis=1)
+    enough = most >= math.log1p(least)
+    at_end = rise[:, -1] >= math.log1p(least)
+    outcome = np.where(enough, np.where(at_end, HURTS, HUMP), NONE)
+    return RuleDraws(
+        outcome=outcome,
+        location=np.where(enough, x[bottom], np.nan),
+        peak=np.where(enough, x[top], np.nan),
+        rise=most,
+    )
+
+
+def _economic(x: FloatArray, log_error: FloatArray, price: float) -> RuleDraws:
+    """The size that minimises error + price x size."""
+    cost = np.exp(log_error) + price * np.exp(x)[None, :]
+    best = np.argmin(cost, axis=1)
+    # A parabola through the best grid point and its neighbours finds the minimum between them.
+    rows, middle = np.arange(len(best)), np.clip(best, 1, len(x) - 2)
+    left, centre, right = (cost[rows, middle + k] for k in (-1, 0, 1))
+    bend = np.maximum(left - 2.0 * centre + right, 1e-300)
+    shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
+    within = (best > 0) & (best < len(x) - 1)
+    flat = cost[:, 0] <= cost[rows, best] * (1.0 + NEGLIGIBLE)
+    outcome = np.where(flat, FLAT, np.where(best == len(x) - 1, STILL, INSIDE))
+    location = np.where(within, x[best] + shift * (x[1] - x[0]), x[best])
+    return RuleDraws(
+        outcome=outcome,
+        location=np.where(flat, x[0], location),
+        peak=_nothing(cost),
+        rise=_nothing(cost),
+    )

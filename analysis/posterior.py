@@ -1,0 +1,352 @@
+r"""Every curve that the points leave possible, weighed: laws, averaged, with smooth departures.
+
+The log of the error over x = ln(size) is
+
+    f(x) = L + s_theta(x) + g(x),      g ~ GP(0, a^2 k_l),      y = f + depth offset + noise
+
+where ``s_theta`` is the shape of a law (a power law with a floor and the passage from chance,
+constants and pure power laws being its edges), L a free level, and g a smooth departure of size a
+and length l. With a = 0 the law holds exactly; with large a and small l nothing but smoothness is
+assumed, which is how an upturn, a hump or a law that nobody thought of is seen and not smoothed
+away. All parameters live on a grid that is summed, so that there is no optimum to miss and no start
+to choose: each combination's marginal likelihood is a few matrix products.
+
+======== ============================================================= ===========
+symbol   meaning                                                       shape
+======== ============================================================= ===========
+K        points of the curve                                           scalar
+G        grid of x on which curves are drawn                           scalar
+T        shapes of the law on its grid                                 scalar
+x, y     log size, log error                                           (K,)
+C        covariance of y given L and theta                             (K, K)
+tau      scatter of cells beyond what replicates show (tuning luck)    scalar
+kappa    true over estimated spread of replicates                      scalar
+======== ============================================================= ===========
+
+References
+----------
+Rosenfeld et al. (2020), "A Constructive Prediction of the Generalization Error Across Scales",
+equations 4-5, for the passage from chance: e = e0 e~ / |e~ - i eta| with e~ = b m^-alpha + c.
+Rasmussen and Williams (2006), *Gaussian Processes for Machine Learning*, section 5.4, for the
+marginal likelihood. Departure from both: everything is integrated on a grid, nothing is maximised.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from analysis.curve import Curve
+from analysis.trials import FloatArray, IntArray, read_only
+from analysis.uncertainty import Noise
+
+EXPONENTS = np.array([0.0, 0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
+"""Exponents alpha; published fits in size lie between 0.05 and 1 (Rosenfeld 2020, table 1; Hestness
+2017, table 1), 0 is a flat curve."""
+AMPLITUDES = ((0.0, 0.5), (0.05, 0.14), (0.15, 0.14), (0.4, 0.12), (1.0, 0.10))
+"""Departure a from the law, on the log of the error, with its prior weight."""
+LENGTHS = (0.15, 0.3, 0.6)
+"""Length l of departures, in units of the range of x."""
+SCATTERS = ((0.0, 0.5), (0.02, 0.2), (0.05, 0.15), (0.1, 0.1), (0.25, 0.05))
+"""Scatter tau of cells beyond replicates, with its prior weight."""
+OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
+"""Spread of a depth's constant offset from the common curve, with its prior weight."""
+UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
+"""Relative spreads tried where no cell has replicates."""
+MAX_POINTS = 32
+"""More points than this are merged with their neighbours in size."""
+DOUBLING_STEPS = 8
+"""Grid points per doubling of the size, at least."""
+REACH = 2.0
+"""Doublings beyond the largest size that curves are drawn for; no rule looks there."""
+KEPT_WEIGHT = 1e-4
+"""Combinations below this share of the best one's weight draw no curves."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CurveDraws:
+    """Curves that the data leave possible, drawn with their probability."""
+
+    x: FloatArray
+    """(G,) log sizes, evenly spaced from the smallest size tried."""
+    n_inside: int
+    """Grid points within the range tried; those after it reach beyond it."""
+    log_error: FloatArray
+    """(R, G) log of the mean error of each drawn curve."""
+    run_spread: FloatArray
+    """(G,) standard deviation of one new run (seed and subset draw) about the mean, on the log."""
+    departure: float
+    """Probability that the curve departs from the laws by 10% or more."""
+    exponent: tuple[float, float, float]
+    """Median and central interval (5%, 95%) of the law's exponent alpha."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Points:
+    """Points of the curve, merged if there are many."""
+
+    x: FloatArray
+    y: FloatArray
+    covariance: FloatArray
+    variance: FloatArray
+    """(K,) part of the covariance's diagonal that kappa scales (seeds)."""
+    cells: FloatArray
+    """(K,) cells merged into the point: tau averages over them."""
+    shape: IntArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Combination:
+    """One choice of everything that enters the covariance, and its log prior weight."""
+
+    amplitude: float
+    length: float
+    scatter: float
+    offset: float
+    kappa: float
+    log_prior: float
+
+
+def draw_curves(
+    curve: Curve, noise: Noise, *, resamples: int, level: float, rng: np.random.Generator
+) -> CurveDraws:
+    """Draw mean curves from all that the points leave possible.
+
+    Parameters
+    ----------
+    curve, noise : Curve, Noise
+        At least two distinct sizes.
+    resamples : int
+        R, curves to draw.
+    level : float
+        Of the interval of the exponent.
+    rng : Generator
+        Source of the draws.
+    """
+    points = _merge(curve, noise)
+    grid, n_inside = size_grid(points.x)
+    exponents, shapes = _shapes(np.concatenate([points.x, grid]), points.x)
+    k = len(points.x)
+    at_points, on_grid = shapes[:, :k], shapes[:, k:]
+    combinations = _combinations(points, noise)
+    log_weight = np.empty((len(combinations), len(shapes)))
+    for index, combination in enumerate(combinations):
+        covariance = _covariance(points, combination)
+        log_weight[index] = combination.log_prior + _log_evidence(covariance, points.y, at_points)
+    log_weight += np.log(_shape_prior(exponents))
+    weight = np.exp(log_weight - log_weight.max())
+    weight[weight.sum(axis=1) < KEPT_WEIGHT * weight.sum(axis=1).max()] = 0.0
+    weight /= weight.sum()
+    counts = _systematic(weight.ravel(), resamples, rng).reshape(weight.shape)
+    drawn = [
+        _sample(points, combination, count, at_points, on_grid, grid, rng)
+        for combination, count in zip(combinations, counts, strict=True)
+        if count.any()
+    ]
+    by_exponent = np.repeat(exponents, counts.sum(axis=0))
+    tail = (1.0 - level) / 2.0
+    low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
+    away = np.array([c.amplitude >= 0.1 for c in combinations])
+    log_error = np.concatenate(drawn)
+    return CurveDraws(
+        x=read_only(grid),
+        n_inside=n_inside,
+        log_error=read_only(log_error[rng.permutation(len(log_error))]),
+        run_spread=read_only(run_spread(curve, noise, grid)),
+        departure=float(weight[away].sum()),
+        exponent=(float(middle), float(low), float(high)),
+    )
+
+
+def _merge(curve: Curve, noise: Noise) -> _Points:
+    """Points for the fit: cells as they are, or neighbours in size merged."""
+    x = np.log(curve.size)
+    covariance = noise.mean_covariance(curve.replicates)
+    variance = noise.run_variance / np.maximum(curve.replicates, 1)
+    if len(x) <= MAX_POINTS:
+        return _Points(
+            x=x,
+            y=noise.log_error,
+            covariance=covariance,
+            variance=variance,
+            cells=np.ones(len(x)),
+            shape=curve.shape,
+        )
+    edges = np.linspace(x[0], x[-1], MAX_POINTS + 1)
+    bins = np.unique(np.searchsorted(edges[1:-1], x), return_inverse=True)[1]
+    member = (bins[None, :] == np.arange(bins.max() + 1)[:, None]).astype(np.float64)
+    mean = member * (1.0 / (variance + 0.05**2))
+    mean /= mean.sum(axis=1, keepdims=True)
+    return _Points(
+        x=mean @ x,
+        y=mean @ noise.log_error,
+        covariance=mean @ covariance @ mean.T,
+        variance=np.asarray((mean**2) @ variance),
+        cells=1.0 / (mean**2).sum(axis=1),
+        shape=np.zeros(len(member), dtype=np.int64),
+    )
+
+
+def size_grid(x: FloatArray) -> tuple[FloatArray, int]:
+    """Log sizes on which curves are drawn, and how many lie in the range tried.
+
+    The grid runs from the smallest to the largest size and :data:`REACH` doublings on.
+    """
+    span = float(x[-1] - x[0])
+    n = int(np.clip(math.ceil(span / math.log(2.0) * DOUBLING_STEPS), 48, 192)) + 1
+    step = span / (n - 1)
+    beyond = int(np.clip(math.ceil(REACH * math.log(2.0) / step), 1, 96))
+    return x[0] + step * np.arange(n + beyond), n
+
+
+def _shapes(at: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Exponents (T,) and log shapes (T, len(at)) of the passage law on its grid.
+
+    ln s = ln e~ - ln(1 + e~^2) / 2 with e~ = exp(-alpha (x - u)) + exp(-alpha (c - u)): u is where
+    the passage from chance ends, c where the floor takes over.
+    """
+    low, span = x[0], max(x[-1] - x[0], 1e-9)
+    passages = [-math.inf, *(low + span * np.linspace(-0.1, 0.75, 8))]
+    floors = [*(low + span * np.linspace(0.1, 1.5, 11)), math.inf]
+    exponents, shapes = [0.0], [np.zeros_like(at)]
+    for alpha, u, c in itertools.product(EXPONENTS[1:], passages, floors):
+        if math.isinf(u):
+            start = -alpha * (at - low)
+            shape = start if math.isinf(c) else np.logaddexp(start, -alpha * (c - low))
+        elif c <= u:
+            continue
+        else:
+            start = -alpha * (at - u)
+            power = start if math.isinf(c) else np.logaddexp(start, -alpha * (c - u))
+            shape = power - 0.5 * np.logaddexp(0.0, 2.0 * power)
+        exponents.append(float(alpha))
+        shapes.append(shape - shape[0])
+    return np.array(exponents), np.array(shapes)
+
+
+def _shape_prior(exponents: FloatArray) -> FloatArray:
+    """Prior weight of each shape: a tenth for the flat curve, the rest shared alike."""
+    flat = exponents == 0.0
+    return np.asarray(np.where(flat, 0.1 / flat.sum(), 0.9 / max((~flat).sum(), 1)))
+
+
+def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
+    """Every choice of departure, scatter, depth offset and spread, with its prior."""
+    departures = [(0.0, 1.0, AMPLITUDES[0][1])]
+    departures += [
+        (a, length, weight / len(LENGTHS)) for a, weight in AMPLITUDES[1:] for length in LENGTHS
+    ]
+    depths, per_depth = np.unique(points.shape, return_counts=True)
+    offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
+    scatters = SCATTERS if noise.degrees > 0 else ((0.0, 1.0),)
+    return [
+        _Combination(
+            amplitude=a,
+            length=length,
+            scatter=tau,
+            offset=offset,
+            kappa=kappa,
+            log_prior=math.log(w_a * w_tau * w_offset * w_kappa),
+        )
+        for (a, length, w_a), (tau, w_tau), (offset, w_offset), (kappa, w_kappa) in (
+            itertools.product(departures, scatters, offsets, _kappas(points, noise))
+        )
+    ]
+
+
+def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
+    """Nodes for the true over the estimated spread: the log of a chi with ``degrees`` freedom."""
+    if noise.degrees <= 0:
+        now = math.sqrt(float(np.mean(points.variance)))
+        return [(spread / now, 1.0 / len(UNKNOWN_SPREADS)) for spread in UNKNOWN_SPREADS]
+    spread = 1.0 / math.sqrt(2.0 * max(noise.degrees, 1.0))
+    nodes = ((-math.sqrt(3.0), 1.0 / 6.0), (0.0, 2.0 / 3.0), (math.sqrt(3.0), 1.0 / 6.0))
+    return [(math.exp(spread * node), weight) for node, weight in nodes]
+
+
+def _kernel(a: FloatArray, b: FloatArray, c: _Combination, span: float) -> FloatArray:
+    """Covariance of the departure between two sets of log sizes."""
+    distance = (a[:, None] - b[None, :]) / (c.length * span)
+    kernel: FloatArray = c.amplitude**2 * np.exp(-0.5 * distance**2)
+    return kernel
+
+
+def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
+    """Covariance of the points about the curve."""
+    covariance = points.covariance + np.diag(
+        points.variance * (c.kappa**2 - 1.0) + c.scatter**2 / points.cells
+    )
+    if c.offset:
+        covariance = covariance + c.offset**2 * (points.shape[:, None] == points.shape[None, :])
+    return covariance
+
+
+def _covariance(points: _Points, c: _Combination) -> FloatArray:
+    """C: covariance of the points given level and shape."""
+    covariance = _noise_covariance(points, c)
+    if c.amplitude:
+        span = max(float(points.x[-1] - points.x[0]), 1e-9)
+        covariance = covariance + _kernel(points.x, points.x, c, span)
+    return covariance
+
+
+def _log_evidence(covariance: FloatArray, y: FloatArray, shapes: FloatArray) -> FloatArray:
+    """(T,) log marginal likelihood of each shape, the level integrated with a flat prior."""
+    lower = np.linalg.cholesky(covariance)
+    right = np.concatenate([np.ones((1, len(y))), y - shapes]).T
+    z = solve_triangular(lower, right, lower=True, check_finite=False)
+    ones, residual = z[:, 0], z[:, 1:]
+    information = ones @ ones
+    chi2 = (residual**2).sum(axis=0) - (ones @ residual) ** 2 / information
+    return np.asarray(-np.log(np.diag(lower)).sum() - 0.5 * math.log(information) - 0.5 * chi2)
+
+
+def _systematic(weight: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
+    """Counts that add up to ``n`` and differ from ``n * weight`` by less than one each."""
+    edges = np.concatenate([[0.0], np.cumsum(weight)])
+    edges *= n / edges[-1]
+    ticks = np.floor(edges + rng.random()).astype(np.int64)
+    ticks[-1] = ticks[0] + n
+    return np.diff(ticks)
+
+
+def _sample(
+    points: _Points,
+    c: _Combination,
+    counts: IntArray,
+    at_points: FloatArray,
+    on_grid: FloatArray,
+    grid: FloatArray,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """(counts.sum(), G) curves from one combination's conditional distribution."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    factor = cho_factor(_covariance(points, c), lower=True, check_finite=False)
+    ones = np.ones(len(points.x))
+    solved = cho_solve(factor, ones)
+    information = ones @ solved
+    residual = points.y - at_points[which]
+    spread = 1.0 / math.sqrt(information)
+    level = residual @ solved / information + spread * rng.standard_normal(len(which))
+    curves = level[:, None] + on_grid[which]
+    if c.amplitude:
+        span = max(float(points.x[-1] - points.x[0]), 1e-9)
+        cross = _kernel(grid, points.x, c, span)
+        gain = cho_solve(factor, cross.T).T
+        curves += (residual - level[:, None]) @ gain.T
+        left = _kernel(grid, grid, c, span) - gain @ cross.T
+        values, vectors = np.linalg.eigh(left)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        curves += rng.standard_normal((len(which), len(grid))) @ root.T
+    return curves
+
+
+def run_spread(curve: Curve, noise: Noise, grid: FloatArray) -> FloatArray:
+    """(G,) spread of one new run about the mean curve."""
+    variance: FloatArray = np.exp(np.interp(grid, np.log(curve.size), np.log(noise.run_variance)))
+    spread: FloatArray = np.sqrt(variance + noise.draw_variance)
+    return spread

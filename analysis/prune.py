@@ -1,0 +1,165 @@
+"""How much of a network can go: prune ratios against the dense parent, paired run by run.
+
+Each pruned run is compared with the dense run of the same cell, subset draw and seed, so that what
+they share cancels. The cost of a ratio is the mean log ratio of their errors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+from analysis.settings import AnalysisSettings
+from analysis.trials import UNKNOWN, FloatArray, TrialTable
+
+LEAST_SPREAD = 0.01
+"""Least standard deviation of a cost: identical pairs don't make it exact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneStep:
+    """One prune ratio of one capacity."""
+
+    prune_ratio: float
+    error: float
+    """Mean error of the pruned runs."""
+    cost: float
+    """Relative rise of the error over the dense parent (negative: it fell)."""
+    low: float
+    high: float
+    """Interval of the cost."""
+    pairs: int
+    """Pairs of runs behind it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneLadder:
+    """All prune ratios of one capacity at one dataset size."""
+
+    n_examples: int
+    cell: str
+    size: float
+    """Size of the dense parent."""
+    dense_error: float
+    steps: tuple[PruneStep, ...]
+    """In order of ratio."""
+    free_ratio: float
+    """Largest ratio which, like all smaller ones, costs no more than allowed, by its mean; 0 if
+    none."""
+    sure_ratio: float
+    """The same by the upper end of the interval: shown, not only likely."""
+    allowed: float
+    """Relative rise of the error that counts as free."""
+
+
+def prune_ladders(table: TrialTable, s: AnalysisSettings) -> tuple[PruneLadder, ...]:
+    """One ladder for each dataset size and capacity that has pruned runs and their parents."""
+    error, size = table.column(s.error), table.column(s.size)
+    usable = np.array(
+        [
+            phase == "replicate" and status == "complete" and route in ("trained", "pruned")
+            for phase, status, route in zip(table.phase, table.status, table.route, strict=True)
+        ],
+        dtype=bool,
+    )
+    usable &= np.isfinite(error)
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for row in np.flatnonzero(usable):
+        groups.setdefault(_capacity(table, int(row)), []).append(int(row))
+    gathered = []
+    for rows in groups.values():
+        costs = _costs(table, rows, error)
+        if costs:
+            gathered.append((rows, costs))
+    spread, degrees = _pooled([cost for _, costs in gathered for cost in costs.values()])
+    ladders = [_ladder(table, rows, costs, error, size, spread, degrees, s)
+               for rows, costs in gathered]  # fmt: skip
+    return tuple(sorted(ladders, key=lambda ladder: (ladder.n_examples, ladder.size)))
+
+
+def _capacity(table: TrialTable, row: int) -> tuple[object, ...]:
+    """What a pruned run and its dense parent have in common."""
+    shape = (int(table.width[row]), int(table.depth[row]))
+    if shape == (UNKNOWN, UNKNOWN):
+        return (int(table.n_examples[row]), table.cell[row] or float(table.n_parameters[row]))
+    return (int(table.n_examples[row]), *shape)
+
+
+def _costs(table: TrialTable, rows: list[int], error: FloatArray) -> dict[float, FloatArray]:
+    """Prune ratio -> log error ratios to the dense run of the same draw and seed."""
+    parents: dict[tuple[int, int], float] = {
+        (int(table.draw[row]), int(table.seed[row])): float(error[row])
+        for row in rows
+        if table.prune_ratio[row] == 0.0
+    }
+    n_test = max((int(table.n_test[row]) for row in rows), default=0)
+    least = 0.5 / n_test if n_test else 1e-6
+    costs: dict[float, list[float]] = {}
+    for row in rows:
+        ratio = float(table.prune_ratio[row])
+        parent = parents.get((int(table.draw[row]), int(table.seed[row])))
+        if ratio > 0.0 and parent is not None:
+            cost = math.log(max(float(error[row]), least) / max(parent, least))
+            costs.setdefault(ratio, []).append(cost)
+    return {ratio: np.array(costs[ratio]) for ratio in sorted(costs)}
+
+
+def _pooled(costs: list[FloatArray]) -> tuple[float, float]:
+    """Standard deviation of a pair's cost, over all ladders, and its degrees of freedom."""
+    degrees = float(sum(len(c) - 1 for c in costs))
+    if degrees < 1.0:
+        return math.nan, 0.0
+    squares = float(sum(((c - c.mean()) ** 2).sum() for c in costs))
+    return max(math.sqrt(squares / degrees), LEAST_SPREAD), degrees
+
+
+def _ladder(
+    table: TrialTable,
+    rows: list[int],
+    costs: dict[float, FloatArray],
+    error: FloatArray,
+    size: FloatArray,
+    spread: float,
+    degrees: float,
+    s: AnalysisSettings,
+) -> PruneLadder:
+    dense = [row for row in rows if table.prune_ratio[row] == 0.0]
+    steps = []
+    for ratio, cost in costs.items():
+        half = math.inf
+        if degrees > 0:
+            half = spread / math.sqrt(len(cost)) * float(student.ppf((1 + s.level) / 2, degrees))
+        pruned = [row for row in rows if table.prune_ratio[row] == ratio]
+        steps.append(
+            PruneStep(
+                prune_ratio=ratio,
+                error=float(error[pruned].mean()),
+                cost=math.expm1(float(cost.mean())),
+                low=math.expm1(float(cost.mean()) - half),
+                high=math.expm1(min(float(cost.mean()) + half, 700.0)),
+                pairs=len(cost),
+            )
+        )
+    return PruneLadder(
+        n_examples=int(table.n_examples[rows[0]]),
+        cell=table.cell[dense[0]],
+        size=float(np.exp(np.log(size[dense]).mean())),
+        dense_error=float(error[dense].mean()),
+        steps=tuple(steps),
+        free_ratio=_largest([(step.prune_ratio, step.cost) for step in steps], s.prune_cost),
+        sure_ratio=_largest([(step.prune_ratio, step.high) for step in steps], s.prune_cost),
+        allowed=s.prune_cost,
+    )
+
+
+def _largest(costs: list[tuple[float, float]], allowed: float) -> float:
+    """Largest ratio before the first one that costs more than allowed; 0 if the first does."""
+    free = 0.0
+    for ratio, cost in costs:
+        if cost > allowed:
+            break
+        free = ratio
+    return free

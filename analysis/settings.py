@@ -1,0 +1,105 @@
+"""What an analysis is told: every number that a verdict depends on, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from analysis.errors import AnalysisError
+
+Rule = Literal["marginal", "plateau", "overfit", "economic"]
+RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSettings:
+    """Settings of one analysis; errors and gains are relative unless said otherwise."""
+
+    size: str = "n_parameters"
+    """Column that the x axis counts."""
+    size_label: str = ""
+    """What to call the size in words and figures; empty takes the name of the column."""
+    error: str = "test_error"
+    """Column of the error. Never one that anything was chosen on."""
+    error_label: str = ""
+    """What to call the error; empty takes the name of the column."""
+    rule: Rule = "marginal"
+    """The rule whose verdict comes first; the others are reported beside it."""
+    marginal: float = 0.05
+    """Doubling the size pays as long as it lowers the error by at least this much. The default,
+    5% of the error, is about the seed-to-seed spread of one small model: smaller gains cannot be
+    seen in a single new run."""
+    marginal_is_absolute: bool = False
+    """Read ``marginal`` in units of the error (0.005 = half a point) instead of as a fraction."""
+    plateau: float = 0.10
+    """A size is good enough when its error is at most this fraction above the best in the range."""
+    upturn: float = 0.05
+    """Error turns up when it rises from a minimum by at least this fraction."""
+    price: float | None = None
+    """Error that one more unit of size must save to be worth it; None leaves the rule out."""
+    level: float = 0.9
+    """Of intervals and bands."""
+    confidence: float = 0.8
+    """A verdict is given when its probability is at least this; else it is "cannot tell"."""
+    resamples: int = 2000
+    """Curves drawn from all that the data leave possible."""
+    seed: int = 0
+    """Of those draws: the same table and settings give the same answer, digit for digit."""
+    law: str = "auto"
+    """``"auto"`` averages over laws and smooth departures from them; a name from
+    ``analysis.laws.LAWS`` fits that law alone to bootstrap resamples."""
+    chance_error: float | None = None
+    """Error of guessing, where known (0.9 for ten balanced classes)."""
+    include_pruned: bool = False
+    """Let pruned models draw the curve too; only with a size that pruning changes (n_nonzero)."""
+    undertrained: Literal["keep", "drop"] = "keep"
+    """What to do with runs that were still improving at their last step; always counted."""
+    prune_cost: float = 0.05
+    """A prune ratio is free when it raises the error by at most this fraction."""
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise AnalysisError(f"rule: must be one of {', '.join(RULES)}, got {self.rule!r}")
+        for name in ("marginal", "plateau", "upturn", "prune_cost"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0.0):
+                raise AnalysisError(f"{name}: must be positive and finite, got {value}")
+        if not self.marginal_is_absolute and self.marginal >= 1.0:
+            raise AnalysisError(
+                f"marginal: a fraction of the error must be below 1, got {self.marginal}; "
+                "set marginal_is_absolute for units of the error"
+            )
+        for name in ("level", "confidence"):
+            if not 0.5 <= getattr(self, name) < 1.0:
+                raise AnalysisError(
+                    f"{name}: must be at least 0.5 and below 1, got {getattr(self, name)}"
+                )
+        if self.price is not None and not (math.isfinite(self.price) and self.price > 0.0):
+            raise AnalysisError(f"price: must be positive and finite, got {self.price}")
+        if self.rule == "economic" and self.price is None:
+            raise AnalysisError("price: the economic rule needs one, the error a unit must save")
+        if self.resamples < 100:
+            raise AnalysisError(f"resamples: must be at least 100, got {self.resamples}")
+        if self.chance_error is not None and not self.chance_error > 0.0:
+            raise AnalysisError(f"chance_error: must be positive, got {self.chance_error}")
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that this analysis reports, the headline first."""
+        known = [rule for rule in RULES if rule != "economic" or self.price is not None]
+        return (self.rule, *(rule for rule in known if rule != self.rule))
+
+    @property
+    def size_name(self) -> str:
+        """What to call the size."""
+        return self.size_label or self.size
+
+    @property
+    def error_name(self) -> str:
+        """What to call the error."""
+        return self.error_label or self.error
+
+    def as_dict(self) -> dict[str, object]:
+        """Every setting by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}

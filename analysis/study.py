@@ -1,0 +1,225 @@
+"""The whole study: a curve and payoff points for each dataset size, and one plain sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.curve import build_curves
+from analysis.curve_fit import CurveFit, fit_points
+from analysis.errors import AnalysisError
+from analysis.payoff import INSIDE, apply_rule
+from analysis.prune import PruneLadder, prune_ladders
+from analysis.settings import AnalysisSettings
+from analysis.trials import UNKNOWN, Dropped, TrialTable
+from analysis.verdict import PayoffPoint
+from analysis.wording import markdown, sentence, table_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """How the payoff point grows with the dataset size: m* ~ n^exponent."""
+
+    exponent: float
+    low: float
+    high: float
+    level: float
+    n_sizes: int
+    """Dataset sizes whose payoff point lies inside the range."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StudyAnalysis:
+    """All that an analysis found, with the settings it was told."""
+
+    settings: AnalysisSettings
+    fits: tuple[CurveFit, ...]
+    """One for each dataset size, smallest first."""
+    ladders: tuple[PruneLadder, ...]
+    growth: Growth | None
+    """None where fewer than three dataset sizes have a payoff point inside the range."""
+    n_trials: int
+    dropped: tuple[Dropped, ...]
+    """Rows of the table that broke its schema."""
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one plain sentence."""
+        return sentence(self)
+
+    def markdown(self) -> str:
+        """Verdict, table of payoff points, and what was left out."""
+        return markdown(self)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Reason -> trials that do not draw a curve (over all dataset sizes)."""
+        counts: dict[str, int] = {}
+        for fit in self.fits:
+            for exclusion in fit.curve.excluded:
+                counts[exclusion.reason] = counts.get(exclusion.reason, 0) + exclusion.count
+        for drop in self.dropped:
+            counts[f"rows that broke the table's rules ({drop.reason})"] = drop.count
+        return counts
+
+    @property
+    def undertrained(self) -> int:
+        """Runs on the curves that were still improving at their last step."""
+        return sum(fit.curve.undertrained for fit in self.fits)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The payoff table for people: one row for each dataset size and rule, as words."""
+        return [table_row(self.settings, fit, point) for fit in self.fits for point in fit.payoffs]
+
+    def numbers(self) -> list[dict[str, Any]]:
+        """The payoff table for programs: one row for each dataset size and rule."""
+        return [_row(fit, point) for fit in self.fits for point in fit.payoffs]
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers worth comparing between studies: payoff points, their intervals, counts."""
+        found = {"trials": float(self.n_trials), "undertrained": float(self.undertrained)}
+        for row in self.numbers():
+            n = "" if row["n_examples"] is None else f"_n{row['n_examples']}"
+            if row["verdict"] in ("pays_off_until", "hurts_beyond"):
+                for part in ("size", "low", "high", "error_at_size"):
+                    if math.isfinite(row[part]):
+                        found[f"{row['rule']}{n}_{part}"] = float(row[part])
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the drawn curves, as values that JSON knows; what is unknown is None."""
+        whole = {
+            "sentence": self.sentence,
+            "settings": self.settings.as_dict(),
+            "n_trials": self.n_trials,
+            "excluded": self.counts,
+            "undertrained": self.undertrained,
+            "curves": [_curve(fit) for fit in self.fits],
+            "payoff": self.numbers(),
+            "growth": None if self.growth is None else asdict(self.growth),
+            "prune": [asdict(ladder) for ladder in self.ladders],
+        }
+        plain: dict[str, Any] = _plain(whole)
+        return plain
+
+
+def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> StudyAnalysis:
+    """Analyse a trial table: curves, laws, payoff points, prune ladders.
+
+    Parameters
+    ----------
+    table : TrialTable
+        Trials of one study.
+    settings : AnalysisSettings, optional
+        The defaults if not given.
+
+    Raises
+    ------
+    AnalysisError
+        If the table has no trial, or no value of the size or the error.
+    """
+    settings = settings or AnalysisSettings()
+    if not len(table):
+        reasons = "; ".join(f"{d.count} x {d.reason}" for d in table.dropped)
+        raise AnalysisError(
+            "table: holds no usable trial" + (f" ({reasons})" if reasons else "; run some first")
+        )
+    fits = tuple(fit_points(curve, settings) for curve in build_curves(table, settings))
+    return StudyAnalysis(
+        settings=settings,
+        fits=fits,
+        ladders=prune_ladders(table, settings),
+        growth=_growth(fits, settings),
+        n_trials=len(table),
+        dropped=table.dropped,
+    )
+
+
+def _growth(fits: tuple[CurveFit, ...], s: AnalysisSettings) -> Growth | None:
+    """Exponent of the headline payoff point in the dataset size, drawn curve by drawn curve."""
+    found = [
+        (fit.curve.n_examples, fit.draws)
+        for fit in fits
+        if fit.draws is not None
+        and fit.verdict.kind == "pays_off_until"
+        and fit.curve.n_examples != UNKNOWN
+    ]
+    if len(found) < 3 or s.rule == "overfit":
+        return None
+    log_n = np.log([n for n, _ in found])
+    columns = []
+    for _, draws in found:
+        inside = slice(0, draws.n_inside)
+        applied = apply_rule(draws.x[inside], draws.log_error[:, inside], s.rule, s)
+        located = applied.location[applied.outcome == INSIDE]
+        columns.append(np.resize(located, s.resamples))
+    centred = log_n - log_n.mean()
+    slopes = np.array(columns).T @ centred / float(centred @ centred)
+    tail = (1.0 - s.level) / 2.0
+    low, middle, high = (float(q) for q in np.quantile(slopes, [tail, 0.5, 1.0 - tail]))
+    return Growth(exponent=middle, low=low, high=high, level=s.level, n_sizes=len(found))
+
+
+def _row(fit: CurveFit, point: PayoffPoint) -> dict[str, Any]:
+    n = fit.curve.n_examples
+    error = math.nan
+    if fit.draws is not None and math.isfinite(point.size):
+        error = float(fit.predict(point.size))
+    return {
+        "n_examples": None if n == UNKNOWN else n,
+        "rule": point.rule,
+        "parameter": point.parameter,
+        "verdict": point.kind,
+        "size": point.size,
+        "low": point.low,
+        "high": point.high,
+        "low_open": point.low_open,
+        "high_open": point.high_open,
+        "level": point.level,
+        "probability": point.probability,
+        "error_at_size": error,
+        "rise": point.rise,
+        "peak": point.peak,
+        "falls_again": point.falls_again,
+        "why": point.why,
+        "next_step": point.next_step,
+    }
+
+
+def _curve(fit: CurveFit) -> dict[str, Any]:
+    curve = fit.curve
+    n = curve.n_examples
+    return {
+        "n_examples": None if n == UNKNOWN else n,
+        "law": fit.law,
+        "exponent": None if fit.draws is None else fit.draws.exponent,
+        "departure_probability": None if fit.draws is None else fit.draws.departure,
+        "replicate_spread_degrees": fit.noise.degrees,
+        "points": [
+            {"cell": cell, "size": float(m), "error": float(e), "replicates": int(r)}
+            for cell, m, e, r in zip(
+                curve.cell, curve.size, curve.error, curve.replicates, strict=True
+            )
+        ],
+        "excluded": {exclusion.reason: exclusion.count for exclusion in curve.excluded},
+        "undertrained": curve.undertrained,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON knows: no tuples, no NumPy numbers, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+__all__ = ["AnalysisSettings", "Growth", "StudyAnalysis", "analyse"]

@@ -1,0 +1,252 @@
+r"""How far the points of a curve may be off, level by level, and what moves them together.
+
+The error of replicate r of cell k, trained on subset draw d and scored on the study's test
+examples, is taken apart as
+
+    ln y_kr = ln e(m_k) + b_d + eps_kr + t_k
+
+======== ==================================================================== =====
+symbol   meaning                                                              shape
+======== ==================================================================== =====
+K, N     cells and replicates
+y        mean error of a cell                                                 (K,)
+b_d      shift of a subset draw, shared by every cell trained on it           (D,)
+eps      what a new seed changes; variance v_k, shrunk over cells             (N,)
+t_k      the luck of the test examples; shared by all cells, so correlated    (K,)
+nu       degrees of freedom behind v
+======== ==================================================================== =====
+
+Three replicates say little about a variance, so the variances of all cells are pooled along a
+trend and each is shrunk towards it by as much as the cells agree (limma's moderation of variances:
+Smyth 2004, *Statistical Applications in Genetics and Molecular Biology* 3(1), section 6; departure:
+the prior degrees of freedom are chosen from a short list by marginal likelihood).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from analysis.curve import Curve
+from analysis.trials import FloatArray, IntArray, read_only
+
+SPREAD_FLOOR = 1e-3
+"""Least relative spread of a replicate: identical replicates don't make a curve exact."""
+PRIOR_DF = (2.0, 4.0, 8.0, 16.0, 64.0, 1e6)
+TREND = np.linspace(-1.5, 0.5, 21)
+"""Exponents b tried for v ~ e^b: -1 is binomial counting noise, 0 a constant relative spread."""
+SHARED_TEST_LUCK = 0.5
+"""Share of the binomial variance that all models have in common where per-example correctness is
+not recorded: an assumption, between independent errors (0) and one set of hard examples (1)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Noise:
+    """Noise of a curve's points, on the log of the error."""
+
+    log_error: FloatArray
+    """(K,) log of each cell's mean error, zeros lifted to half a test example."""
+    run_variance: FloatArray
+    """(K,) variance of one replicate about its cell, subset draws apart."""
+    degrees: float
+    """Degrees of freedom behind ``run_variance``; 0 if no cell has two replicates."""
+    draw_variance: float
+    """Variance of a subset draw's shift; 0 if it cannot be told."""
+    n_draws: int
+    test_covariance: FloatArray
+    """(K, K) covariance of the cells' luck on the test examples."""
+    lifted: int
+    """Cells whose mean error was 0."""
+
+    def mean_covariance(self, replicates: IntArray) -> FloatArray:
+        """(K, K) covariance of the points: seeds, subset draws, test examples."""
+        common = self.draw_variance / max(self.n_draws, 1)
+        seeds: FloatArray = np.diag(self.run_variance / np.maximum(replicates, 1))
+        return seeds + common + self.test_covariance
+
+
+def measure_noise(curve: Curve) -> Noise:
+    """Take the scatter of a curve's replicates apart."""
+    error, lifted = _lift_zeros(curve)
+    relative = curve.run_error / error[curve.run_cell] - 1.0
+    relative[curve.error[curve.run_cell] == 0.0] = 0.0
+    residual, draw_variance, n_draws, used = _remove_draws(curve, relative)
+    degrees: FloatArray = np.maximum(curve.replicates - 1, 0).astype(np.float64)
+    squares = np.bincount(curve.run_cell, residual**2, minlength=len(curve))
+    if degrees.sum() > used:  # draws took some of the freedom
+        squares = squares * degrees.sum() / (degrees.sum() - used)
+    variance = _moderate(squares, degrees, error)
+    if curve.n_test:
+        rounding = 1.0 / (12.0 * (curve.n_test * error) ** 2)
+        variance = np.maximum(variance, rounding)
+    return Noise(
+        log_error=read_only(np.log(error)),
+        run_variance=read_only(np.maximum(variance, SPREAD_FLOOR**2)),
+        degrees=float(degrees.sum() - used),
+        draw_variance=draw_variance,
+        n_draws=n_draws,
+        test_covariance=read_only(_test_covariance(curve, error)),
+        lifted=lifted,
+    )
+
+
+def resample(curve: Curve, noise: Noise, resamples: int, rng: np.random.Generator) -> FloatArray:
+    """Hierarchical bootstrap of a curve's points: draws, then seeds, then test examples.
+
+    Residuals are pooled over cells, each in units of its cell's moderated spread and stretched by
+    ``sqrt(n / (n - 1))``, so that three replicates do not make intervals too narrow. All sizes of
+    one resample share its subset draws and its test examples: comparisons stay paired.
+
+    Returns
+    -------
+    ndarray of shape (resamples, K)
+        Errors.
+    """
+    k = len(curve)
+    spread = np.sqrt(noise.run_variance / np.maximum(curve.replicates, 1))
+    log_error = noise.log_error + spread * _seed_scores(curve, noise, resamples, rng)
+    common = np.sqrt(noise.draw_variance / max(noise.n_draws, 1))
+    log_error = log_error + common * rng.standard_normal((resamples, 1))
+    if noise.test_covariance.any():
+        values, vectors = np.linalg.eigh(noise.test_covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        log_error = log_error + rng.standard_normal((resamples, k)) @ root.T
+    errors: FloatArray = np.exp(log_error)
+    return errors
+
+
+def _seed_scores(
+    curve: Curve, noise: Noise, resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """(resamples, K) means of resampled seed residuals, of unit variance."""
+    k = len(curve)
+    counts = curve.replicates
+    error = np.exp(noise.log_error)
+    several = counts[curve.run_cell] >= 2
+    if noise.degrees < 8 or counts.max() > 50:
+        return rng.standard_normal((resamples, k))  # too few to resample, or the mean is normal
+    relative = curve.run_error[several] / error[curve.run_cell[several]] - 1.0
+    n = counts[curve.run_cell[several]]
+    pool = relative * np.sqrt(n / (n - 1.0) / noise.run_variance[curve.run_cell[several]])
+    pool /= max(float(np.sqrt(np.mean(pool**2))), 1e-12)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    drawn = pool[rng.integers(len(pool), size=(resamples, int(counts.sum())))]
+    scores: FloatArray = np.add.reduceat(drawn, starts, axis=1) / np.sqrt(counts)
+    return scores
+
+
+def _lift_zeros(curve: Curve) -> tuple[FloatArray, int]:
+    """Mean errors with zeros replaced by half a test example (or half the least error seen)."""
+    error = curve.error.copy()
+    zero = error <= 0.0
+    positive = error[~zero]
+    least = float(positive.min()) if len(positive) else 1.0
+    if curve.n_test:
+        runs = np.maximum(curve.replicates, 1)
+        error[zero] = np.minimum(0.5 / (curve.n_test * runs[zero]), least)
+    else:
+        error[zero] = least / 2.0
+    return error, int(zero.sum())
+
+
+def _remove_draws(curve: Curve, relative: FloatArray) -> tuple[FloatArray, float, int, int]:
+    """Residuals without the shifts of subset draws; their variance, number and cost in freedom."""
+    draws, index = np.unique(curve.run_draw, return_inverse=True)
+    n_draws = len(draws)
+    if n_draws < 2 or draws[0] < 0:
+        return relative, 0.0, 1, 0
+    design = np.zeros((len(relative), n_draws))
+    design[np.arange(len(relative)), index] = 1.0
+    means = np.zeros((len(curve), n_draws))
+    np.add.at(means, curve.run_cell, design)
+    means /= np.maximum(curve.replicates, 1)[:, None]
+    within = design - means[curve.run_cell]
+    shift, _, rank, _ = np.linalg.lstsq(within, relative, rcond=None)
+    freedom = int(np.maximum(curve.replicates - 1, 0).sum()) - int(rank)
+    if rank < n_draws - 1 or freedom < 3:
+        return relative, 0.0, n_draws, 0
+    residual = relative - within @ shift
+    seed = float((residual**2).sum()) / freedom
+    per_draw = np.bincount(index).mean()
+    variance = max(float(np.var(shift, ddof=1)) - seed / per_draw, 0.0)
+    return residual, variance, n_draws, int(rank)
+
+
+def _moderate(squares: FloatArray, degrees: FloatArray, error: FloatArray) -> FloatArray:
+    """Variances of cells, shrunk towards a pooled trend in the error.
+
+    Parameters
+    ----------
+    squares, degrees, error : ndarray of shape (K,)
+        Sum of squares about each cell's mean, its degrees of freedom, the cell's mean error.
+    """
+    some = degrees > 0
+    if not some.any():
+        return np.full(len(error), SPREAD_FLOOR**2)
+    floor = SPREAD_FLOOR**2
+    s2 = np.maximum(squares[some] / degrees[some], floor / 10.0)
+    nu = degrees[some]
+    lean = np.log(error) - np.log(error[some]).mean()
+    trend = _trend(s2, nu, lean[some])
+    centre = np.exp(trend * lean[some])
+    best, prior_df, scale = -np.inf, PRIOR_DF[-1], 1.0
+    for d0 in PRIOR_DF:
+        for s0 in np.average(s2 / centre, weights=nu) * np.geomspace(0.05, 1.5, 18):
+            score = float(_log_f(s2 / (centre * s0), nu, d0).sum() - np.log(centre * s0).sum())
+            if score > best:
+                best, prior_df, scale = score, d0, float(s0)
+    pooled = scale * np.exp(trend * lean)
+    # The mean of an inverse chi-square prior: d0 / (d0 - 2), bounded where it does not exist.
+    pooled = pooled * min(prior_df / max(prior_df - 2.0, 1.0), 2.0)
+    variance: FloatArray = (prior_df * pooled + np.maximum(squares, 0.0)) / (prior_df + degrees)
+    return np.maximum(variance, floor)
+
+
+def _trend(s2: FloatArray, nu: FloatArray, lean: FloatArray) -> float:
+    """Exponent b of the variance in the error, by likelihood with a prior centred on -1/2."""
+    scores = []
+    for b in TREND:
+        scaled = s2 * np.exp(-b * lean)
+        level = np.average(scaled, weights=nu)
+        fit = -0.5 * float((nu * (b * lean + np.log(level) + scaled / level)).sum())
+        scores.append(fit - 0.5 * ((b + 0.5) / 0.5) ** 2)
+    return float(TREND[int(np.argmax(scores))])
+
+
+def _log_f(ratio: FloatArray, nu: FloatArray, d0: float) -> FloatArray:
+    """Log density of an F variable with ``nu`` and ``d0`` degrees of freedom."""
+    a, b = nu / 2.0, d0 / 2.0
+    constant = gammaln(a + b) - gammaln(a) - gammaln(b) + a * np.log(a / b)
+    density: FloatArray = constant + (a - 1.0) * np.log(ratio) - (a + b) * np.log1p(a * ratio / b)
+    return density
+
+
+def _test_covariance(curve: Curve, error: FloatArray) -> FloatArray:
+    """(K, K) covariance of the log errors over draws of the test examples."""
+    k = len(curve)
+    if not curve.n_test:
+        return np.zeros((k, k))
+    if curve.correct is None:
+        spread = np.sqrt(np.clip(1.0 - error, 0.0, 1.0) / (curve.n_test * error))
+        # What models do not share, the scatter of replicates already shows.
+        return np.asarray(SHARED_TEST_LUCK * np.outer(spread, spread))
+    wrong = (~curve.correct).astype(np.float64)
+    wrong -= wrong.mean(axis=1, keepdims=True)
+    own = (wrong**2).mean(axis=1)
+    means = np.zeros((k, curve.n_test))
+    np.add.at(means, curve.run_cell, wrong)
+    n = np.maximum(curve.replicates, 1).astype(np.float64)
+    means /= n[:, None]
+    covariance = means @ means.T / curve.n_test
+    # Variance of the mean over examples counts each run's own flips, which seeds count already.
+    mean_own = np.bincount(curve.run_cell, own, minlength=k) / n
+    several = n > 1
+    shared = (n * np.diag(covariance) - mean_own) / np.maximum(n - 1.0, 1.0)
+    diagonal = np.where(several, np.maximum(shared, 0.0), np.diag(covariance))
+    np.fill_diagonal(covariance, diagonal)
+    covariance = covariance / curve.n_test / np.outer(error, error)
+    values, vectors = np.linalg.eigh(covariance)
+    closest: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return closest

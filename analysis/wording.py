@@ -1,0 +1,175 @@
+"""What an analysis says to people: one sentence, a Markdown report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from analysis.trials import UNKNOWN
+from analysis.verdict import PayoffPoint, describe, format_size, interval
+
+if TYPE_CHECKING:
+    from analysis.curve_fit import CurveFit
+    from analysis.settings import AnalysisSettings
+    from analysis.study import StudyAnalysis
+
+NAMES = {
+    "n_parameters": "parameters",
+    "n_nonzero": "non-zero weights",
+    "macs_per_example": "MACs per example",
+    "flops_per_example": "FLOPs per example",
+    "model_bytes": "bytes",
+    "test_error": "test error",
+    "val_error": "validation error",
+    "train_error": "training error",
+}
+"""Columns of the trial table in plain words."""
+
+VERDICTS = {
+    "pays_off_until": "pays off until",
+    "still_paying": "still paying at the largest size tried",
+    "flat": "flat: the smallest size is enough",
+    "hurts_beyond": "hurts beyond",
+    "no_upturn": "no upturn",
+    "cannot_tell": "cannot tell",
+}
+
+
+def plain_name(column: str) -> str:
+    """A column in plain words."""
+    return NAMES.get(column, column)
+
+
+def sentence(analysis: StudyAnalysis) -> str:
+    """The answer for the largest dataset, in one sentence."""
+    if not analysis.fits:
+        return "There is nothing to say yet: no trial has finished."
+    fit = analysis.fits[-1]
+    s = analysis.settings
+    size, error = plain_name(s.size_name), plain_name(s.error_name)
+    point = fit.verdict
+    n = fit.curve.n_examples
+    start = "" if n == UNKNOWN else f"With {n:,} training examples, "
+    overfit = next(p for p in fit.payoffs if p.rule == "overfit")
+    body = _clause(point, size, error, s)
+    if overfit.kind == "hurts_beyond" and point.rule != "overfit":
+        body += f"; {_upturn(overfit, size, error)}"
+    text = start + body + "."
+    return text[0].upper() + text[1:]
+
+
+def _clause(point: PayoffPoint, size: str, error: str, s: AnalysisSettings) -> str:
+    """The headline verdict as a clause."""
+    if point.kind == "pays_off_until":
+        ends = interval(point.low, point.high, point.low_open, point.high_open)
+        return (
+            f"more capacity pays off until about {format_size(point.size)} {size} "
+            f"({point.level:.0%} interval {ends}); {_rule_clause(point, error, s)}"
+        )
+    if point.kind == "still_paying":
+        return f"more capacity is still paying at the largest size tried; {point.next_step}"
+    if point.kind == "flat":
+        return f"the smallest size tried is enough: {_rule_clause(point, error, s)}"
+    if point.kind == "hurts_beyond":
+        return _upturn(point, size, error)
+    if point.kind == "no_upturn":
+        return f"the {error} does not turn up anywhere in the range tried"
+    return (
+        f"it cannot be told yet where capacity stops paying off, because {point.why}; "
+        f"{point.next_step}"
+    )
+
+
+def _rule_clause(point: PayoffPoint, error: str, s: AnalysisSettings) -> str:
+    """What the rule says about sizes past the payoff point."""
+    if point.rule == "marginal":
+        amount = f"{s.marginal:g}" if s.marginal_is_absolute else f"{s.marginal:.3g}"
+        if not s.marginal_is_absolute:
+            amount = f"{100 * s.marginal:.3g}%"
+        return f"past that, doubling the size lowers the {error} by less than {amount}"
+    if point.rule == "plateau":
+        return f"its {error} is within {100 * s.plateau:.3g}% of the best in the range"
+    return f"past that, the price of size outweighs the {error} saved"
+
+
+def _upturn(point: PayoffPoint, size: str, error: str) -> str:
+    ends = interval(point.low, point.high, point.low_open, point.high_open)
+    text = (
+        f"the {error} turns up beyond about {format_size(point.size)} {size} "
+        f"({point.level:.0%} interval {ends})"
+    )
+    if point.falls_again:
+        return f"{text}, inside the range, and falls again past {format_size(point.peak)}"
+    return f"{text}, so that bigger models there are worse"
+
+
+def markdown(analysis: StudyAnalysis) -> str:
+    """Verdict, table of payoff points, what was left out."""
+    rows = analysis.rows()
+    lines = [f"**{analysis.sentence}**", ""]
+    if rows:
+        heads = list(rows[0])
+        lines.append("| " + " | ".join(heads) + " |")
+        lines.append("| " + " | ".join("---" for _ in heads) + " |")
+        lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    lines += ["", *_notes(analysis)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def table_row(s: AnalysisSettings, fit: CurveFit, point: PayoffPoint) -> dict[str, str]:
+    """One row of the payoff table, in words."""
+    n = fit.curve.n_examples
+    placed = point.kind in ("pays_off_until", "hurts_beyond") and math.isfinite(point.size)
+    verdict = VERDICTS[point.kind]
+    if point.falls_again and point.kind == "hurts_beyond":
+        verdict = "turns up, then falls again"
+    ends = interval(point.low, point.high, point.low_open, point.high_open)
+    return {
+        "examples": "all" if n == UNKNOWN else f"{n:,}",
+        "rule": rule_name(point, s),
+        "verdict": verdict,
+        plain_name(s.size_name): format_size(point.size) if placed else "",
+        f"{s.level:.0%} interval": ends if placed else "",
+        plain_name(s.error_name): f"{float(fit.predict(point.size)):.3g}" if placed else "",
+    }
+
+
+def rule_name(point: PayoffPoint, s: AnalysisSettings) -> str:
+    """A rule with its number."""
+    if point.rule == "economic" or (point.rule == "marginal" and s.marginal_is_absolute):
+        return f"{point.rule} {point.parameter:.3g}"
+    return f"{point.rule} {100 * point.parameter:.3g}%"
+
+
+def _notes(analysis: StudyAnalysis) -> list[str]:
+    """Reasons of "cannot tell", next steps, exclusions, prune ratios."""
+    s = analysis.settings
+    lines = []
+    for fit in analysis.fits:
+        for point in fit.payoffs:
+            if point.kind == "cannot_tell":
+                n = fit.curve.n_examples
+                where = "" if n == UNKNOWN else f"{n:,} examples, "
+                lines.append(f"- {where}{point.rule}: {describe(point, '')}; {point.next_step}.")
+    if analysis.growth is not None:
+        g = analysis.growth
+        lines.append(
+            f"- The payoff point grows with the number of training examples to the power "
+            f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f})."
+        )
+    if analysis.ladders:
+        largest = analysis.ladders[-1]
+        lines.append(
+            f"- Pruning: at {largest.n_examples:,} examples and {format_size(largest.size)} "
+            f"{plain_name(s.size)}, up to {largest.free_ratio:.0%} of the weights can go for at "
+            f"most {largest.allowed:.0%} more error (shown up to {largest.sure_ratio:.0%})."
+        )
+    for reason, count in analysis.counts.items():
+        lines.append(f"- Left out of the curves: {count:,} {reason}.")
+    if analysis.undertrained:
+        total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
+        lines.append(
+            f"- {analysis.undertrained:,} of {total:,} runs on the curves were still improving at "
+            "their last step: with longer training their errors may be lower."
+        )
+    return lines

@@ -1,0 +1,200 @@
+"""``payoff fit``: size-versus-error curves and payoff points of any table of trials.
+
+Imports neither torch nor optuna nor mlflow: it is for people whose trials come from elsewhere too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import PayoffError, nearest
+
+if TYPE_CHECKING:
+    from analysis.settings import AnalysisSettings
+    from analysis.study import StudyAnalysis
+    from analysis.trials import TrialTable
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("table", help="trials: a CSV, JSON lines or Parquet file, one row a training")
+    columns = parser.add_argument_group("columns of the table")
+    add = columns.add_argument
+    add("--size", default="n_parameters", metavar="COLUMN", help="size (default: n_parameters)")
+    add("--error", default="test_error", metavar="COLUMN", help="error (default: test_error)")
+    add("--examples", metavar="COLUMN", help="dataset size: one curve for each")
+    add("--seed", metavar="COLUMN", help="seed of the training")
+    add("--draw", metavar="COLUMN", help="which subset of the data was drawn")
+    add("--test-examples", metavar="COLUMN", help="test examples behind the error")
+    add(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="use only rows with this value (may be given several times)",
+    )
+    rules = parser.add_argument_group("rules")
+    add = rules.add_argument
+    add(
+        "--rule",
+        default="marginal",
+        choices=("marginal", "plateau", "overfit", "economic"),
+        help="the rule whose verdict comes first (default: marginal)",
+    )
+    add("--threshold", type=float, metavar="X", help="that rule's number instead of its default")
+    add("--absolute", action="store_true", help="--threshold is in units of the error")
+    add("--price", type=float, metavar="X", help="error that one more unit of size must save")
+    add("--law", default="auto", metavar="NAME", help="one law alone (default: average of laws)")
+    add("--level", type=float, default=0.9, metavar="P", help="of intervals (default: 0.9)")
+    add("--resamples", type=int, default=2000, metavar="N", help="curves drawn (default: 2000)")
+    add("--random-seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
+    output = parser.add_argument_group("output")
+    add = output.add_argument
+    add("--figure", metavar="FILE", help="draw the curves: .png, .pdf or .svg")
+    add("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, fit, print; the verdict goes to stdout, remarks to stderr."""
+    from analysis.errors import AnalysisError
+
+    try:
+        settings = _settings(args)
+        if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
+            raise PayoffError(f"--figure: must end in one of {', '.join(FIGURES)}: {args.figure}")
+        table = _read(args)
+        _say_dropped(table, settings)
+        from analysis.study import analyse
+
+        analysis = analyse(table, settings)
+        if args.figure:
+            _draw(analysis, Path(args.figure))
+    except AnalysisError as error:
+        raise PayoffError(str(error)) from None
+    if args.json:
+        print(json.dumps(analysis.to_json(), indent=2, allow_nan=False))
+    else:
+        print(analysis.markdown(), end="")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> AnalysisSettings:
+    """Settings of the analysis from the command's arguments."""
+    from analysis.settings import AnalysisSettings
+    from analysis.trials import ERRORS, SIZES
+
+    size = args.size if args.size in SIZES else "n_parameters"
+    error = args.error if args.error in ERRORS else "test_error"
+    if args.rule == "economic" and args.price is None and args.threshold is None:
+        raise PayoffError("--price: the economic rule needs the error that one unit must save")
+    price = args.threshold if args.rule == "economic" and args.price is None else args.price
+    settings = AnalysisSettings(
+        size=size,
+        size_label=args.size,
+        error=error,
+        error_label=args.error,
+        rule=args.rule,
+        price=price,
+        law=args.law,
+        level=args.level,
+        resamples=args.resamples,
+        seed=args.random_seed,
+        marginal_is_absolute=args.absolute and args.rule == "marginal",
+    )
+    if args.absolute and args.rule != "marginal":
+        raise PayoffError("--absolute: only the marginal rule has an absolute threshold")
+    if args.threshold is not None and args.rule != "economic":
+        named = {"marginal": "marginal", "plateau": "plateau", "overfit": "upturn"}[args.rule]
+        settings = replace(settings, **{named: args.threshold})
+    if args.law != "auto":
+        from analysis.laws import law_named
+
+        if law_named(args.law).inputs != ("size",):
+            raise PayoffError(f"--law: {args.law} is not a law of size alone; choose another")
+    return settings
+
+
+def _read(args: argparse.Namespace) -> TrialTable:
+    """The trial table, its columns mapped and its rows chosen."""
+    from analysis.reading import fold_params, read_rows
+    from analysis.trials import ERRORS, SIZES, TrialTable
+
+    rows = read_rows(args.table)
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    asked = {
+        (args.size if args.size in SIZES else "n_parameters"): ("--size", args.size),
+        (args.error if args.error in ERRORS else "test_error"): ("--error", args.error),
+        "n_examples": ("--examples", args.examples),
+        "seed": ("--seed", args.seed),
+        "draw": ("--draw", args.draw),
+        "n_test": ("--test-examples", args.test_examples),
+    }
+    columns = {}
+    for field, (option, name) in asked.items():
+        if name is None:
+            continue
+        if name not in known:
+            raise PayoffError(
+                f"{option}: {args.table} has no column {name!r}{nearest(name, known)} "
+                f"(its columns: {', '.join(known)})"
+            )
+        columns[field] = name
+    for condition in args.where:
+        rows = _where(rows, known, condition, args.table)
+    return TrialTable.from_rows(fold_params(rows), columns=columns)
+
+
+def _where(
+    rows: list[dict[str, object]], known: list[str], condition: str, table: str
+) -> list[dict[str, object]]:
+    """Rows whose column has the value asked for, compared as numbers where both are."""
+    name, equals, value = condition.partition("=")
+    if not equals:
+        raise PayoffError(f"--where: must be COLUMN=VALUE, got {condition!r}")
+    if name not in known:
+        raise PayoffError(f"--where: {table} has no column {name!r}{nearest(name, known)}")
+    chosen = [row for row in rows if _same(row.get(name), value)]
+    if not chosen:
+        raise PayoffError(f"--where: no row of {table} has {condition}; check the value")
+    return chosen
+
+
+def _same(found: object, wanted: str) -> bool:
+    if str(found) == wanted:
+        return True
+    try:
+        return float(str(found)) == float(wanted)
+    except ValueError:
+        return False
+
+
+def _say_dropped(table: TrialTable, settings: AnalysisSettings) -> None:
+    """Name the rows that were left out, before anything is concluded from the rest."""
+    for drop in table.dropped:
+        first = ", ".join(str(row + 1) for row in drop.rows)
+        more = ", ..." if drop.count > len(drop.rows) else ""
+        print(
+            f"payoff: left out {drop.count} rows: {drop.reason} (row {first}{more})",
+            file=sys.stderr,
+        )
+
+
+def _draw(analysis: StudyAnalysis, path: Path) -> None:
+    """Draw the curves into one file."""
+    from analysis.plots import save_figure, size_error_figure
+
+    try:
+        save_figure(size_error_figure(analysis), path)
+    except OSError as error:
+        raise PayoffError(
+            f"--figure: {path} cannot be written ({error.strerror}); choose another place"
+        ) from None
+    print(f"drew {path}", file=sys.stderr)
