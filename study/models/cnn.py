@@ -9,7 +9,7 @@ from torch import nn
 from study.errors import PayoffError
 from study.models.dropout import StreamDropout
 from study.models.images import ToGrid, convolution, grid_of
-from study.models.initialization import he, linear_output
+from study.models.initialization import glorot, glorot_output
 
 KERNEL = {1: 5, 2: 3}
 """Kernel side for signals and for images: 3 is VGG's (Simonyan and Zisserman 2015)."""
@@ -43,6 +43,6 @@ def build(
             outputs *= 2
         layers.append(StreamDropout(dropout))
     head = nn.Linear(channels * math.prod(sides), n_outputs)
-    model = nn.Sequential(*layers, nn.Flatten(), head).apply(he)
-    linear_output(head)
+    model = nn.Sequential(*layers, nn.Flatten(), head).apply(glorot)
+    glorot_output(head)
     return model

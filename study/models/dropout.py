@@ -48,14 +48,14 @@ def attach(model: nn.Module, stream: DropoutStream | None) -> None:
             module.stream = stream
 
 
-def adopt(model: nn.Module) -> nn.Module:
-    """Replace each plain ``nn.Dropout`` inside ``model`` by a :class:`StreamDropout`.
+def adopt(model: nn.Module) -> None:
+    """Replace, in place, each plain ``nn.Dropout`` inside ``model`` by a :class:`StreamDropout`.
 
     A module used in several places stays one module. Other kinds of dropout stay as they are.
     """
     swapped: dict[nn.Module, StreamDropout] = {}
     for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children(): it names a module that stands in two places only once.
+        for name, child in list(parent._modules.items()):
             if type(child) is nn.Dropout:
                 setattr(parent, name, swapped.setdefault(child, StreamDropout(child.p)))
-    return swapped.get(model, model)

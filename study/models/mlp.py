@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from study.models.dropout import StreamDropout
-from study.models.initialization import he, linear_output
+from study.models.initialization import glorot, glorot_output
 
 
 def build(
@@ -37,6 +37,6 @@ def perceptron(
     for inputs, outputs in itertools.pairwise([n_inputs, *widths]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU(), StreamDropout(dropout)]
     head = nn.Linear([n_inputs, *widths][-1], n_outputs)
-    model = nn.Sequential(*layers, head).apply(he)
-    linear_output(head)
+    model = nn.Sequential(*layers, head).apply(glorot)
+    glorot_output(head)
     return model

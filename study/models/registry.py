@@ -79,4 +79,5 @@ def build_model(
             f"custom model: must return a torch.nn.Module, got {type(model).__name__}; "
             "return the module itself"
         )
-    return adopt(model)
+    adopt(model)
+    return model

@@ -8,7 +8,7 @@ from torch.nn import functional
 from study.errors import PayoffError
 from study.models.dropout import StreamDropout
 from study.models.images import ToGrid, batch_norm, convolution, grid_of
-from study.models.initialization import he, linear_output
+from study.models.initialization import glorot, glorot_output
 
 STAGES = 3
 """He et al. 2016, section 4.2: three stages, each after the first halving the grid and doubling
@@ -39,8 +39,8 @@ def build(
             channels = outputs
     pool = nn.AdaptiveAvgPool1d(1) if dimensions == 1 else nn.AdaptiveAvgPool2d(1)
     head = nn.Linear(channels, n_outputs)
-    model = nn.Sequential(*layers, pool, nn.Flatten(), head).apply(he)
-    linear_output(head)
+    model = nn.Sequential(*layers, pool, nn.Flatten(), head).apply(glorot)
+    glorot_output(head)
     return model
 
 

@@ -110,6 +110,7 @@ def train_model(
         run.train(masks or {}, stage)
         attach(model, None)
     model.eval()
+    model.zero_grad(set_to_none=True)
     examples_seen = run.steps_done * min(settings.batch_size, data.n_examples)
     return TrainResult(
         status="diverged" if run.diverged else "complete",

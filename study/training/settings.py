@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from study.errors import PayoffError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,6 +18,27 @@ if TYPE_CHECKING:
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["constant", "cosine"]
 Status = Literal["complete", "diverged"]
+
+_RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "width": (lambda v: v >= 1, "at least 1"),
+    "depth": (lambda v: v >= 0, "at least 0"),
+    "dropout": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    "optimizer": (lambda v: v in get_args(Optimizer), "adamw or sgd"),
+    "learning_rate": (lambda v: 0 < v < math.inf, "above 0 and finite"),
+    "momentum": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    "weight_decay": (lambda v: 0 <= v < math.inf, "at least 0 and finite"),
+    "l1": (lambda v: 0 <= v < math.inf, "at least 0 and finite"),
+    "label_smoothing": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    "batch_size": (lambda v: v >= 1, "at least 1"),
+    "steps": (lambda v: v >= 0, "at least 0"),
+    "warmup_fraction": (lambda v: 0 <= v <= 1, "between 0 and 1"),
+    "schedule": (lambda v: v in get_args(Schedule), "constant or cosine"),
+    "evaluate_every": (lambda v: v >= 1, "at least 1"),
+    "patience": (lambda v: v >= 0, "at least 0"),
+    "select": (lambda v: v in ("best", "last"), "best or last"),
+    "seed": (lambda v: v >= 0, "at least 0"),
+}
+"""Per field of the settings, what must hold of it, in code and in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +75,12 @@ class TrainSettings:
     """Which weights are scored: those of the best validation loss, or the last."""
     seed: int = 0
     """Seeds initial weights, batch order and dropout, each by a stream of its own."""
+
+    def __post_init__(self) -> None:
+        for name, (holds, rule) in _RULES.items():
+            value = getattr(self, name)
+            if not holds(value):
+                raise PayoffError(f"{name}: must be {rule}, got {value!r}; change it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +131,5 @@ class TrainResult:
     """The scored network, in evaluation mode; None if the run diverged."""
     initial_state: Mapping[str, Tensor] | None = None
     """Weights before the first step (rewinding needs them); None unless asked for."""
+    emptied_layers: tuple[str, ...] = ()
+    """Names of the weights that pruning left nothing of."""

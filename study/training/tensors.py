@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from study.data.dataset import Split, Task
+from study.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,9 @@ class TensorSplit:
     @classmethod
     def from_split(cls, split: Split, device: torch.device | str = "cpu") -> TensorSplit:
         """Copy the arrays to ``device``. Constant regression targets have a scale of 1."""
+        for part in ("train", "validation", "test"):
+            if len(getattr(split, f"x_{part}")) == 0:
+                raise DataError(f"{part}: must have at least one example, got 0; add examples")
         y_type = np.int64 if split.task == "classification" else np.float32
         scale = float(split.y_train.std()) if split.task == "regression" else 1.0
 
