@@ -1,0 +1,247 @@
+"""The loop that trains a pack: step, evaluate who is due, let go who is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from study.training.evaluation import no_scores
+from study.training.pack_loss import PackLoss
+from study.training.pack_optimizer import PackOptimizer
+from study.training.pack_parameters import Layout, Stack
+from study.training.pack_progress import Progress
+from study.training.settings import Scores, TrainResult
+
+if TYPE_CHECKING:
+    from study.training.packing import TrainJob
+
+EVALUATION_VALUES = 2**21
+"""Input and activation values of one forward pass of an evaluation, about: bounds its memory."""
+
+Part = Literal["train", "validation", "test"]
+
+
+class Program(Protocol):
+    """A family's forward and backward passes for a whole pack."""
+
+    loss: PackLoss
+
+    def bind_gradients(self, gradients: Stack) -> None:
+        """Say where gradients are to be written."""
+
+    def gradients(self) -> None:
+        """Gather the next batch and write the gradients of the mean loss."""
+
+    def keep(self, parameters: Stack, rows: Tensor) -> None:
+        """Drop all models but ``rows``; ``parameters`` is what is left of them."""
+
+    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
+        """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
+
+
+class PackRun:
+    """Trains models that share a program, from the weights in ``models``, to their end."""
+
+    def __init__(
+        self,
+        jobs: Sequence[TrainJob],
+        models: Sequence[nn.Module],
+        program: Callable[[Sequence[TrainJob], Stack], Program],
+        flops_of_example: Sequence[int],
+    ) -> None:
+        device = jobs[0].data.device
+        self._jobs = list(jobs)
+        self._models = list(models)
+        self._flops = list(flops_of_example)
+        self._progress = [Progress(job, index) for index, job in enumerate(jobs)]
+        layout = Layout.of(models)
+        self._device = device
+        self._parameters = Stack(layout, len(jobs), device)
+        for row, model in enumerate(models):
+            self._parameters.put(row, dict(model.named_parameters()))
+        self._best = Stack(layout, len(jobs), device)
+        self._optimizer = PackOptimizer(
+            self._parameters, [job.settings for job in jobs], self._masks(layout)
+        )
+        self._program = program(jobs, self._parameters)
+        self._program.bind_gradients(self._optimizer.gradients)
+        self._train_loss = torch.zeros(len(jobs), dtype=torch.float64, device=device)
+        self._results: dict[int, TrainResult] = {}
+        self._since = 0.0
+
+    def _masks(self, layout: Layout) -> Stack | None:
+        if all(job.masks is None for job in self._jobs):
+            return None
+        masks = Stack(layout, len(self._jobs), self._device)
+        for row, job in enumerate(self._jobs):
+            masks.put(row, job.masks or {}, fill=1.0)
+        return masks
+
+    @torch.no_grad()
+    def run(self) -> list[TrainResult]:
+        """Train all; return the results in the order of the jobs."""
+        self._since = time.perf_counter()
+        step = 0
+        while self._progress:
+            self._program.gradients()
+            self._optimizer.step(step)
+            step += 1
+            due = [row for row, each in enumerate(self._progress) if each.is_due(step)]
+            if due:
+                self._evaluate(due, step)
+        return [self._results[index] for index in range(len(self._results))]
+
+    def _evaluate(self, due: Sequence[int], step: int) -> None:
+        self._train_loss += self._program.loss.drain(self._program.batches.at + 1)
+        rows = torch.tensor(due, device=self._device)
+        everyone = len(due) == len(self._progress)
+        parameters = self._parameters if everyone else self._parameters.select(rows)
+        loss, error, _ = self._measure(parameters, due, "validation")
+        sums = self._train_loss.index_select(0, rows)
+        self._train_loss.index_fill_(0, rows, 0.0)
+        better = []
+        for row, *numbers in zip(due, *torch.stack([sums, loss, error]).tolist(), strict=True):
+            if self._progress[row].add(step, *numbers):
+                better.append(row)
+        if better:
+            self._best.copy_rows(torch.tensor(better, device=self._device), self._parameters)
+        self._share_time()
+        finished = [row for row in due if self._progress[row].finished]
+        if finished:
+            self._finish(finished)
+
+    def _share_time(self) -> None:
+        now = time.perf_counter()
+        share = (now - self._since) / len(self._progress)
+        for each in self._progress:
+            each.wall_seconds += share
+        self._since = now
+
+    def _finish(self, rows: Sequence[int]) -> None:
+        """Score the models of ``rows`` and let them go."""
+        complete = [row for row in rows if not self._progress[row].diverged]
+        scores = dict(zip(complete, self._score(complete), strict=True)) if complete else {}
+        now = time.perf_counter()
+        for row in rows:
+            progress, model = self._progress[row], self._models[row]
+            progress.wall_seconds += (now - self._since) / len(rows)
+            if row in scores:
+                stack = self._best if progress.scores_best else self._parameters
+                stack.take(row, model)
+                model.eval()
+            self._results[progress.index] = progress.result(
+                scores.get(row, no_scores()), self._flops[row], model
+            )
+        self._since = now
+        left = [row for row in range(len(self._progress)) if row not in set(rows)]
+        self._progress = [self._progress[row] for row in left]
+        self._jobs = [self._jobs[row] for row in left]
+        self._models = [self._models[row] for row in left]
+        self._flops = [self._flops[row] for row in left]
+        if left:
+            self._compact(torch.tensor(left, device=self._device))
+
+    def _compact(self, rows: Tensor) -> None:
+        self._parameters = self._parameters.select(rows)
+        self._best = self._best.select(rows)
+        self._train_loss = self._train_loss.index_select(0, rows)
+        self._optimizer.keep(self._parameters, rows)
+        self._program.keep(self._parameters, rows)
+        self._program.bind_gradients(self._optimizer.gradients)
+
+    def _score(self, rows: Sequence[int]) -> list[Scores]:
+        """Final scores of the models of ``rows``, with the weights each is judged by."""
+        best = [row for row in rows if self._progress[row].scores_best]
+        last = [row for row in rows if not self._progress[row].scores_best]
+        scores: dict[int, Scores] = {}
+        for group, stack in ((best, self._best), (last, self._parameters)):
+            if group:
+                chosen = stack.select(torch.tensor(group, device=self._device))
+                scores.update(zip(group, self._score_stack(chosen, group), strict=True))
+        return [scores[row] for row in rows]
+
+    def _score_stack(self, stack: Stack, rows: Sequence[int]) -> list[Scores]:
+        test_loss, test_error, correct = self._measure(stack, rows, "test")
+        train_loss = torch.empty_like(test_loss)
+        train_error = torch.empty_like(test_loss)
+        by_size: dict[int, list[int]] = {}
+        for place, row in enumerate(rows):
+            by_size.setdefault(self._jobs[row].data.n_examples, []).append(place)
+        for places in by_size.values():
+            index = torch.tensor(places, device=self._device)
+            part = stack if len(places) == len(rows) else stack.select(index)
+            loss, error, _ = self._measure(part, [rows[place] for place in places], "train")
+            train_loss[index], train_error[index] = loss, error
+        numbers = torch.stack([train_loss, train_error, test_loss, test_error]).T.tolist()
+        bits = None if correct is None else correct.cpu().numpy()
+        return [
+            self._scores(row, numbers[place], None if bits is None else bits[place].copy())
+            for place, row in enumerate(rows)
+        ]
+
+    def _scores(
+        self, row: int, numbers: Sequence[float], correct: np.ndarray | None
+    ) -> Scores:
+        point = self._progress[row].scored_point
+        if correct is not None:
+            correct.flags.writeable = False
+        return Scores(
+            train_loss=numbers[0],
+            train_error=numbers[1],
+            val_loss=point.val_loss,
+            val_error=point.val_error,
+            test_loss=numbers[2],
+            test_error=numbers[3],
+            test_correct=correct,
+        )
+
+    def _measure(
+        self, stack: Stack, rows: Sequence[int], part: Part
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Losses and errors (float64) of the models in ``stack``, and who is right where."""
+        datas = [self._jobs[row].data for row in rows]
+        x = _Stacked([getattr(data, f"x_{part}") for data in datas])
+        y = _Stacked([getattr(data, f"y_{part}") for data in datas])
+        values = len(rows) * (x.values_per_example + sum(s[0] for s in stack.layout.shapes))
+        at_once = max(16, EVALUATION_VALUES // values)
+        losses: list[Tensor] = []
+        rights: list[Tensor] = []
+        for start in range(0, x.n_examples, at_once):
+            piece = slice(start, start + at_once)
+            outputs = self._program.predict(stack, x.rows(piece))
+            targets = y.rows(piece).expand(len(rows), -1)
+            if datas[0].task == "classification":
+                rights.append(outputs.argmax(dim=1) == targets)
+                losses.append(
+                    functional.cross_entropy(outputs.double(), targets, reduction="none").sum(1)
+                )
+            else:
+                losses.append((outputs[:, 0].double() - targets.double()).square().sum(1))
+        loss = torch.stack(losses).sum(0) / x.n_examples
+        if rights:
+            right = rights[0] if len(rights) == 1 else torch.cat(rights, dim=1)
+            return loss, 1 - right.double().mean(1), right
+        scale = torch.tensor([data.target_scale for data in datas], device=loss.device)
+        return loss, loss.sqrt() / scale.double(), None
+
+
+class _Stacked:
+    """The same rows of several arrays of one shape; of one array, if they are all the same."""
+
+    def __init__(self, arrays: Sequence[Tensor]) -> None:
+        same = all(array is arrays[0] for array in arrays)
+        self._arrays = arrays[:1] if same else arrays
+        self.n_examples = len(arrays[0])
+        self.values_per_example = arrays[0][0].numel()
+
+    def rows(self, piece: slice) -> Tensor:
+        """(models or 1, rows, ...)."""
+        if len(self._arrays) == 1:
+            return self._arrays[0][piece].unsqueeze(0)
+        return torch.stack([array[piece] for array in self._arrays])

@@ -1,0 +1,170 @@
+"""Training losses of many models and their gradients, by hand.
+
+======== ==================================================================
+Z        outputs, (M, C, B): models, classes (1 for regression), batch
+K        steps of a block
+======== ==================================================================
+
+Cross-entropy with smoothing s: loss = log sum exp Z - (1 - s) Z[target] - s mean(Z), and
+dloss/dZ = softmax(Z) - (1 - s) [target] - s / C. Logits come multiplied by log2(e), so that exp2
+serves, which is twice as fast on a CPU as exp; logarithms are left to the end of a block, where one
+call does them for all steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from study.training.pack_batches import BLOCK_STEPS
+
+if TYPE_CHECKING:
+    from study.training.settings import TrainSettings
+
+LOG2_E = math.log2(math.e)
+LN_2 = math.log(2)
+
+
+class PackLoss(Protocol):
+    """What a program needs of a loss."""
+
+    logit_scale: float
+    """The outputs must come multiplied by this."""
+
+    def begin(self, targets: Tensor) -> None:
+        """Start a block whose targets are (K, M, B); the one before has run to its end."""
+
+    def gradient_(self, outputs: Tensor, at: int) -> None:
+        """Note the loss of step ``at`` of the block; turn outputs into B x dloss/doutputs."""
+
+    def drain(self, until: int) -> Tensor:
+        """Sum of the losses noted since the last drain, up to step ``until`` of this block.
+
+        Returns
+        -------
+        Tensor
+            (M,), float64.
+        """
+
+    def keep(self, rows: Tensor, targets: Tensor) -> None:
+        """Drop all models but ``rows``, after a drain; ``targets`` is what is left of the block."""
+
+
+class CrossEntropy:
+    """See the module."""
+
+    logit_scale = LOG2_E
+
+    def __init__(
+        self,
+        settings: Sequence[TrainSettings],
+        n_classes: int,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self._classes, self._batch, self._device = n_classes, batch_size, device
+        smoothing = [s.label_smoothing for s in settings]
+        self._smoothed = any(smoothing)
+        self._smoothing = torch.tensor(smoothing, device=device).view(-1, 1, 1)
+        self._drained, self._begun = 0, False
+        self._allocate(len(settings))
+
+    def _allocate(self, n_models: int) -> None:
+        b, c, device = self._batch, self._classes, self._device
+        self._largest = torch.empty(n_models, 1, b, device=device)
+        self._sums = torch.empty(BLOCK_STEPS, n_models, 1, b, device=device)
+        self._picked = torch.empty(BLOCK_STEPS, n_models * b, device=device)
+        self._totals = torch.zeros(BLOCK_STEPS, n_models, 1, b, device=device)
+        self._carried = torch.zeros(n_models, dtype=torch.float64, device=device)
+        base = torch.arange(n_models, device=device).mul_(c * b).unsqueeze(1)
+        self._base = base + torch.arange(b, device=device)
+        on_target = (self._smoothing - 1).expand(-1, 1, b)
+        self._on_target = on_target.contiguous().view(-1)
+        self._off_target = self._smoothing / -c
+
+    def begin(self, targets: Tensor) -> None:
+        """See :class:`PackLoss`."""
+        self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
+        self._begun, self._drained = True, 0
+        self._aim(targets)
+
+    def _aim(self, targets: Tensor) -> None:
+        self._positions = (targets * self._batch + self._base).view(len(targets), -1)
+
+    def gradient_(self, outputs: Tensor, at: int) -> None:
+        """See :class:`PackLoss`."""
+        flat, positions, sums = outputs.view(-1), self._positions[at], self._sums[at]
+        torch.amax(outputs, 1, keepdim=True, out=self._largest)
+        outputs.sub_(self._largest)
+        torch.index_select(flat, 0, positions, out=self._picked[at])
+        if self._smoothed:
+            torch.sum(outputs, 1, keepdim=True, out=self._totals[at])
+        outputs.exp2_()
+        torch.sum(outputs, 1, keepdim=True, out=sums)
+        outputs.div_(sums)
+        flat.index_add_(0, positions, self._on_target)
+        if self._smoothed:
+            outputs.add_(self._off_target)
+
+    def drain(self, until: int) -> Tensor:
+        """See :class:`PackLoss`."""
+        steps = slice(self._drained, until)
+        self._drained = until
+        sums = self._sums[steps]
+        picked = self._picked[steps].view(sums.shape)
+        losses = sums.log2().sub_(picked)
+        if self._smoothed:
+            losses += self._smoothing * (picked - self._totals[steps] / self._classes)
+        total = losses.mean(dim=(2, 3)).double().sum(0).mul_(LN_2).add_(self._carried)
+        self._carried.zero_()
+        return total
+
+    def keep(self, rows: Tensor, targets: Tensor) -> None:
+        """See :class:`PackLoss`."""
+        self._smoothing = self._smoothing.index_select(0, rows)
+        self._allocate(len(rows))
+        self._aim(targets)
+
+
+class SquaredError:
+    """Mean squared error; its gradient is 2 (Z - target) / B."""
+
+    logit_scale = 1.0
+
+    def __init__(self, n_models: int, batch_size: int, device: torch.device) -> None:
+        self._batch, self._device = batch_size, device
+        self._drained, self._begun = 0, False
+        self._allocate(n_models)
+
+    def _allocate(self, n_models: int) -> None:
+        self._sums = torch.empty(BLOCK_STEPS, n_models, device=self._device)
+        self._carried = torch.zeros(n_models, dtype=torch.float64, device=self._device)
+
+    def begin(self, targets: Tensor) -> None:
+        """See :class:`PackLoss`."""
+        self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
+        self._begun, self._drained = True, 0
+        self._targets = targets
+
+    def gradient_(self, outputs: Tensor, at: int) -> None:
+        """See :class:`PackLoss`."""
+        outputs.sub_(self._targets[at].unsqueeze(1))
+        torch.linalg.vecdot(outputs[:, 0], outputs[:, 0], out=self._sums[at])
+        outputs.mul_(2)
+
+    def drain(self, until: int) -> Tensor:
+        """See :class:`PackLoss`."""
+        steps = slice(self._drained, until)
+        self._drained = until
+        total = (self._sums[steps] / self._batch).double().sum(0).add_(self._carried)
+        self._carried.zero_()
+        return total
+
+    def keep(self, rows: Tensor, targets: Tensor) -> None:
+        """See :class:`PackLoss`."""
+        self._allocate(len(rows))
+        self._targets = targets

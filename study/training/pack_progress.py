@@ -1,0 +1,93 @@
+"""What one training of a pack has found so far: curve, best weights, patience, divergence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from study.training.convergence import divergence, still_improving
+from study.training.evaluation import chance_loss
+from study.training.settings import CurvePoint, Scores, TrainResult
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from study.training.packing import TrainJob
+
+
+class Progress:
+    """The same bookkeeping as the reference trainer's, without the network."""
+
+    def __init__(self, job: TrainJob, index: int) -> None:
+        self.job = job
+        self.index = index
+        """Place of the job in the caller's sequence."""
+        self.curve: list[CurvePoint] = []
+        self.diverged = ""
+        self.stopped_early = False
+        self.best_step = 0
+        self.wall_seconds = 0.0
+        self._best_loss = math.inf
+        self._since_best = 0
+        self._chance_loss = chance_loss(job.data)
+
+    def is_due(self, step: int) -> bool:
+        """Whether this training evaluates after ``step`` steps."""
+        settings = self.job.settings
+        return step % settings.evaluate_every == 0 or step == settings.steps
+
+    def add(self, step: int, train_loss_sum: float, val_loss: float, val_error: float) -> bool:
+        """Add a point to the curve; return whether its weights are to be kept as the best."""
+        settings = self.job.settings
+        last = self.curve[-1].step if self.curve else 0
+        point = CurvePoint(
+            step=step,
+            train_loss=train_loss_sum / (step - last),
+            val_loss=val_loss,
+            val_error=val_error,
+        )
+        self.curve.append(point)
+        self._since_best += 1
+        self.diverged = divergence(point, self._chance_loss)
+        better = point.val_loss < self._best_loss
+        if better:
+            self._best_loss, self.best_step, self._since_best = point.val_loss, step, 0
+        out_of_patience = 0 < settings.patience <= self._since_best
+        self.stopped_early = out_of_patience and step < settings.steps
+        return better and settings.select == "best"
+
+    @property
+    def finished(self) -> bool:
+        """Whether this training takes no further step."""
+        at_end = bool(self.curve) and self.curve[-1].step == self.job.settings.steps
+        return bool(self.diverged) or self.stopped_early or at_end
+
+    @property
+    def scores_best(self) -> bool:
+        """Whether the weights of the best step are scored, rather than the last."""
+        return self.job.settings.select == "best" and self.best_step > 0
+
+    @property
+    def scored_point(self) -> CurvePoint:
+        """The evaluation of the weights that are scored."""
+        step = self.best_step if self.scores_best else self.curve[-1].step
+        return next(point for point in self.curve if point.step == step)
+
+    def result(self, scores: Scores, flops_of_example: int, model: nn.Module) -> TrainResult:
+        """Return the finished training's result."""
+        settings = self.job.settings
+        steps_done = self.curve[-1].step
+        ended = bool(self.diverged) or self.stopped_early
+        return TrainResult(
+            status="diverged" if self.diverged else "complete",
+            reason=self.diverged,
+            scores=scores,
+            curve=tuple(self.curve),
+            steps_done=steps_done,
+            best_step=self.best_step if settings.select == "best" else steps_done,
+            stopped_early=self.stopped_early,
+            still_improving=not ended and still_improving(self.curve),
+            train_flops=float(flops_of_example * steps_done * self.job.batch_size),
+            wall_seconds=self.wall_seconds,
+            model=None if self.diverged else model,
+        )
