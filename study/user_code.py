@@ -77,9 +77,9 @@ def load_function(reference: str, key: str, relative_to: Path) -> Callable[..., 
                 f"{key}: there is no module {error.name!r}, got {reference!r}; install it, or name "
                 f"a file below {relative_to}"
             ) from None
-        raise PayoffError(_failure(key, reference, error)) from error
+        raise PayoffError(describe_failure(key, reference, error)) from error
     except (Exception, SystemExit) as error:
-        raise PayoffError(_failure(key, reference, error)) from error
+        raise PayoffError(describe_failure(key, reference, error)) from error
     found = getattr(module, name, None)
     if found is None:
         public = [other for other in vars(module) if not other.startswith("_")]
@@ -122,7 +122,7 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
-def _failure(key: str, reference: str, error: BaseException) -> str:
+def describe_failure(key: str, reference: str, error: BaseException) -> str:
     """One line: which error, and the last place in the user's own file."""
     frames = traceback.extract_tb(error.__traceback__)
     place = reference.rpartition(":")[0]

@@ -50,6 +50,8 @@ class Loader:
     """Fields that must be given."""
     own_test: bool = False
     """The data always bring their own test set."""
+    check: Callable[[DataSource], list[str]] | None = None
+    """Mistakes that only this kind of data can tell, found before anything is loaded."""
     default_test: int | float = 0.2
     default_validation: int | float = 0.1
 

@@ -102,7 +102,9 @@ def _whole_or_text(y: npt.NDArray[np.generic], key: str) -> npt.NDArray[np.gener
     wrong = np.array([value is None or value != value for value in texts], dtype=bool)
     if wrong.any():
         raise DataError(missing(key, wrong))
-    return np.array([str(value) for value in texts])
+    if all(isinstance(value, int | np.integer) for value in texts):
+        return texts.astype(np.int64)
+    return np.array([value.decode() if isinstance(value, bytes) else str(value) for value in texts])
 
 
 def missing(key: str, wrong: npt.NDArray[np.bool_]) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from study.data.arrays import arrays_digest, row_digests
 from study.data.balance import balanced_order, groups_of
 from study.data.dataset import Dataset
-from study.data.examples import Examples, Loader
+from study.data.examples import Examples, Labels, Loader
 from study.data.labels import noisy_labels
 from study.data.loaders import loader
 from study.data.source import DataSource, check
@@ -47,6 +47,12 @@ def load_dataset(source: DataSource, *, base: Path, cache: Path | None = None) -
     assert examples.x_test is not None and examples.y_test is not None
     keep, duplicates, notes = _duplicates(examples.x, examples.x_test, source)
     x, y = examples.x[keep], examples.y[keep]
+    gone = _absent(examples.classes, y)
+    if gone:
+        raise DataError(
+            f"data.duplicates: every class must occur outside the test set, got none of {gone} "
+            "once duplicates are dropped; set it to 'report' or correct the split"
+        )
     if source.label_noise:
         y, note = _with_noise(y, examples, source)
         notes = (*notes, note)
@@ -95,11 +101,10 @@ def _with_test(examples: Examples, source: DataSource, found: Loader) -> Example
     generator = np.random.default_rng([source.seed, SPLIT_STREAM])
     chosen = np.zeros(total, dtype=bool)
     chosen[balanced_order(groups_of(examples.y), n_test, generator)] = True
-    if examples.classes and len(np.unique(examples.y[~chosen])) < len(examples.classes):
-        gone = set(range(len(examples.classes))) - set(examples.y[~chosen].tolist())
-        names = ", ".join(examples.classes[label] for label in sorted(gone))
+    gone = _absent(examples.classes, examples.y[~chosen])
+    if gone:
         raise DataError(
-            f"data.test: every class must occur outside the test set, got none of {names}; "
+            f"data.test: every class must occur outside the test set, got none of {gone}; "
             "lower it or drop that class"
         )
     return dataclasses.replace(
@@ -109,6 +114,12 @@ def _with_test(examples: Examples, source: DataSource, found: Loader) -> Example
         x_test=examples.x[chosen],
         y_test=examples.y[chosen],
     )
+
+
+def _absent(classes: tuple[str, ...], y: Labels) -> str:
+    """Names of the classes that no label has; empty if there are none."""
+    there = set(y.tolist())
+    return ", ".join(name for label, name in enumerate(classes) if label not in there)
 
 
 def _count(wanted: int | float, total: int, key: str) -> int:
@@ -152,14 +163,14 @@ def _duplicates(
         keep[:] = True
     elif not keep.any():
         raise DataError(
-            "data.duplicates: 'drop' leaves no training example, since every input is in the test "
-            "set; correct the split"
+            "data.duplicates: must leave training examples, got 'drop' where every input is in the "
+            "test set too; correct the split"
         )
     return keep, 0 if dropping else recur, tuple(notes)
 
 
 def _with_noise(
-    y: npt.NDArray[np.int64] | npt.NDArray[np.float32], examples: Examples, source: DataSource
+    y: Labels, examples: Examples, source: DataSource
 ) -> tuple[npt.NDArray[np.int64], str]:
     if examples.task == "regression":
         raise DataError(

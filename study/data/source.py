@@ -101,6 +101,8 @@ def check(source: DataSource, base: Path | None = None) -> list[str]:
         path = getattr(source, key)
         if path and key in found.uses:
             mistakes += _file(f"data.{key}", path, base)
+    if found.check is not None:
+        mistakes += found.check(source)
     if source.root and "root" in found.uses and base is not None and not source.download:
         folder = resolve(source.root, base)
         if not folder.is_dir():

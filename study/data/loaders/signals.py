@@ -73,7 +73,7 @@ def _cached(
     from importlib.metadata import version
 
     file = cache / f"mnist1d-{version('mnist1d')}-n{n}-seed{seed}.npz"
-    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile):
+    with contextlib.suppress(OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
             x, y = kept["x"], kept["y"]
         if x.shape == (n, 40) and y.shape == (n,):
@@ -82,8 +82,8 @@ def _cached(
     with contextlib.suppress(OSError):  # a full or read-only disk costs only the next start's time
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(f".{os.getpid()}.tmp")
-        with unfinished.open("wb") as stream:
-            np.savez(stream, x=x, y=y)
+        with unfinished.open("wb") as output:
+            np.savez(output, x=x, y=y)
         unfinished.replace(file)
     return x, y
 

@@ -1,0 +1,76 @@
+"""Your own data: a function that returns arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from study.data.arrays import as_column, as_inputs, as_targets
+from study.data.examples import Examples, Loader
+from study.data.labels import encode_labels
+from study.data.source import DataSource
+from study.errors import DataError
+from study.user_code import describe_failure, load_function
+
+KEY = "data.function"
+
+
+def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
+    """Call the function; it must return the same arrays each time, in each process."""
+    function = load_function(source.function, KEY, base)
+    try:
+        found = function()
+    except Exception as error:
+        raise DataError(describe_failure(KEY, source.function, error)) from error
+    if not isinstance(found, tuple | list) or len(found) not in (2, 4):
+        given = f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
+        raise DataError(
+            f"{KEY}: must return x, y or x, y, x_test, y_test, got {given}; change what "
+            f"{source.function} returns"
+        )
+    return from_arrays(source, KEY, *(_plain(part) for part in found))
+
+
+def from_arrays(
+    source: DataSource, key: str, x: Any, y: Any, x_test: Any = None, y_test: Any = None
+) -> Examples:
+    """Check arrays made by a program; labels that are numbers must run from 0."""
+    inputs = as_inputs(x, f"{key} (x)")
+    tests = None if x_test is None else as_inputs(x_test, f"{key} (x_test)")
+    if tests is not None and tests.shape[1:] != inputs.shape[1:]:
+        raise DataError(
+            f"{key} (x_test): examples must have the shape of x, {inputs.shape[1:]}, got "
+            f"{tests.shape[1:]}; reshape it"
+        )
+    if source.task == "regression":
+        return Examples(
+            x=inputs,
+            y=as_targets(y, len(inputs), f"{key} (y)"),
+            x_test=tests,
+            y_test=None if tests is None else as_targets(y_test, len(tests), f"{key} (y_test)"),
+            task="regression",
+        )
+    labels, test_labels, classes = encode_labels(
+        as_column(y, len(inputs), f"{key} (y)"),
+        None if tests is None else as_column(y_test, len(tests), f"{key} (y_test)"),
+        f"{key} (y)",
+        in_range=True,
+    )
+    return Examples(
+        x=inputs,
+        y=labels,
+        x_test=tests,
+        y_test=test_labels,
+        task="classification",
+        classes=classes,
+    )
+
+
+def _plain(part: Any) -> Any:
+    """Take a tensor off its graph and device; leave anything else."""
+    return part.detach().cpu().numpy() if hasattr(part, "detach") else part
+
+
+LOADER = Loader(
+    load=load, uses=frozenset({"function", "task"}), requires=frozenset({"function", "task"})
+)
