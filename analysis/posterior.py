@@ -38,7 +38,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from analysis.curve import Curve
 from analysis.trials import FloatArray, IntArray, read_only
@@ -133,17 +132,18 @@ def draw_curves(
     k = len(points.x)
     at_points, on_grid = shapes[:, :k], shapes[:, k:]
     combinations = _combinations(points, noise)
-    log_weight = np.empty((len(combinations), len(shapes)))
-    for index, combination in enumerate(combinations):
-        covariance = _covariance(points, combination)
-        log_weight[index] = combination.log_prior + _log_evidence(covariance, points.y, at_points)
+    basis, coefficients = _factor(at_points)
+    covariances = np.array([_covariance(points, combination) for combination in combinations])
+    log_weight = _log_evidence(covariances, points.y, basis, coefficients)
+    log_weight += np.array([combination.log_prior for combination in combinations])[:, None]
     log_weight += np.log(_shape_prior(exponents))
     weight = np.exp(log_weight - log_weight.max())
     weight[weight.sum(axis=1) < KEPT_WEIGHT * weight.sum(axis=1).max()] = 0.0
     weight /= weight.sum()
     counts = _systematic(weight.ravel(), resamples, rng).reshape(weight.shape)
+    roots = _roots(points.x, grid)
     drawn = [
-        _sample(points, combination, count, at_points, on_grid, grid, rng)
+        _sample(points, combination, count, at_points, on_grid, grid, roots, rng)
         for combination, count in zip(combinations, counts, strict=True)
         if count.any()
     ]
@@ -289,20 +289,40 @@ def _covariance(points: _Points, c: _Combination) -> FloatArray:
     """C: covariance of the points given level and shape."""
     covariance = _noise_covariance(points, c)
     if c.amplitude:
-        span = max(float(points.x[-1] - points.x[0]), 1e-9)
-        covariance = covariance + _kernel(points.x, points.x, c, span)
+        covariance = covariance + _kernel(points.x, points.x, c, _range(points.x))
     return covariance
 
 
-def _log_evidence(covariance: FloatArray, y: FloatArray, shapes: FloatArray) -> FloatArray:
-    """(T,) log marginal likelihood of each shape, the level integrated with a flat prior."""
-    lower = np.linalg.cholesky(covariance)
-    right = np.concatenate([np.ones((1, len(y))), y - shapes]).T
-    z = solve_triangular(lower, right, lower=True, check_finite=False)
-    ones, residual = z[:, 0], z[:, 1:]
-    information = ones @ ones
-    chi2 = (residual**2).sum(axis=0) - (ones @ residual) ** 2 / information
-    return np.asarray(-np.log(np.diag(lower)).sum() - 0.5 * math.log(information) - 0.5 * chi2)
+def _log_evidence(
+    covariances: FloatArray, y: FloatArray, basis: FloatArray, coefficients: FloatArray
+) -> FloatArray:
+    """(B, T) log marginal likelihood of each covariance and shape, the level integrated out.
+
+    The level has a flat prior. The shapes are ``coefficients @ basis``: a thousand smooth curves
+    span few dimensions, so that each costs a handful of products instead of a solve.
+    """
+    k = len(y)
+    lower = np.linalg.cholesky(covariances)
+    right = np.concatenate([np.ones((1, k)), y[None, :], basis]).T
+    z = np.linalg.solve(lower, np.broadcast_to(right, (len(lower), *right.shape)))
+    ones, rest = z[:, :, :1], z[:, :, 1:]
+    information = (ones**2).sum(axis=1)[:, 0]
+    rest = rest - ones * (ones.transpose(0, 2, 1) @ rest) / information[:, None, None]
+    target, directions = rest[:, :, :1], rest[:, :, 1:]
+    gram = (directions.transpose(0, 2, 1) @ directions).reshape(len(lower), -1)
+    pairs = (coefficients[:, :, None] * coefficients[:, None, :]).reshape(len(coefficients), -1)
+    linear = (directions.transpose(0, 2, 1) @ target)[:, :, 0]
+    chi2 = (target**2).sum(axis=1) - 2.0 * linear @ coefficients.T + gram @ pairs.T
+    log_root = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    evidence: FloatArray = -(log_root + 0.5 * np.log(information))[:, None] - 0.5 * chi2
+    return evidence
+
+
+def _factor(shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Basis (rank, K) and coefficients (T, rank) of the shapes, to a ten-thousandth."""
+    left, values, right = np.linalg.svd(shapes, full_matrices=False)
+    rank = max(int((values > 1e-5 * max(float(values[0]), 1e-12)).sum()), 1)
+    return right[:rank], left[:, :rank] * values[:rank]
 
 
 def _systematic(weight: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
@@ -321,28 +341,48 @@ def _sample(
     at_points: FloatArray,
     on_grid: FloatArray,
     grid: FloatArray,
+    roots: dict[float, FloatArray],
     rng: np.random.Generator,
 ) -> FloatArray:
-    """(counts.sum(), G) curves from one combination's conditional distribution."""
+    """(counts.sum(), G) curves from one combination's conditional distribution.
+
+    The departure is drawn from its prior and corrected by what the points say of it (Matheron's
+    rule), which costs no factorisation over the grid.
+    """
     which = np.repeat(np.arange(len(counts)), counts)
-    factor = cho_factor(_covariance(points, c), lower=True, check_finite=False)
-    ones = np.ones(len(points.x))
-    solved = cho_solve(factor, ones)
-    information = ones @ solved
+    k = len(points.x)
+    inverse = np.linalg.inv(_covariance(points, c))
+    solved = inverse.sum(axis=0)
+    information = float(solved.sum())
     residual = points.y - at_points[which]
     spread = 1.0 / math.sqrt(information)
     level = residual @ solved / information + spread * rng.standard_normal(len(which))
-    curves = level[:, None] + on_grid[which]
+    curves: FloatArray = level[:, None] + on_grid[which]
     if c.amplitude:
-        span = max(float(points.x[-1] - points.x[0]), 1e-9)
-        cross = _kernel(grid, points.x, c, span)
-        gain = cho_solve(factor, cross.T).T
-        curves += (residual - level[:, None]) @ gain.T
-        left = _kernel(grid, grid, c, span) - gain @ cross.T
-        values, vectors = np.linalg.eigh(left)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        curves += rng.standard_normal((len(which), len(grid))) @ root.T
+        root = roots[c.length]
+        prior = c.amplitude * (rng.standard_normal((len(which), root.shape[1])) @ root.T)
+        noise = np.linalg.cholesky(_noise_covariance(points, c))
+        seen = prior[:, :k] + rng.standard_normal((len(which), k)) @ noise.T
+        cross = _kernel(points.x, grid, c, _range(points.x))
+        gain = inverse @ cross
+        curves += prior[:, k:] + (residual - level[:, None] - seen) @ gain
     return curves
+
+
+def _roots(x: FloatArray, grid: FloatArray) -> dict[float, FloatArray]:
+    """Length -> (K + G, rank) square root of a departure's covariance, for unit amplitude."""
+    at = np.concatenate([x, grid])
+    roots = {}
+    for length in LENGTHS:
+        distance = (at[:, None] - at[None, :]) / (length * _range(x))
+        values, vectors = np.linalg.eigh(np.exp(-0.5 * distance**2))
+        kept = values > 1e-8 * values[-1]
+        roots[length] = vectors[:, kept] * np.sqrt(values[kept])
+    return roots
+
+
+def _range(x: FloatArray) -> float:
+    return max(float(x[-1] - x[0]), 1e-9)
 
 
 def run_spread(curve: Curve, noise: Noise, grid: FloatArray) -> FloatArray:

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, FloatArray, TrialTable
@@ -126,12 +125,14 @@ def _ladder(
     degrees: float,
     s: AnalysisSettings,
 ) -> PruneLadder:
+    from scipy.special import stdtrit
+
     dense = [row for row in rows if table.prune_ratio[row] == 0.0]
     steps = []
     for ratio, cost in costs.items():
         half = math.inf
         if degrees > 0:
-            half = spread / math.sqrt(len(cost)) * float(student.ppf((1 + s.level) / 2, degrees))
+            half = spread / math.sqrt(len(cost)) * float(stdtrit(degrees, (1 + s.level) / 2))
         pruned = [row for row in rows if table.prune_ratio[row] == ratio]
         steps.append(
             PruneStep(

@@ -24,10 +24,10 @@ the prior degrees of freedom are chosen from a short list by marginal likelihood
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
 from analysis.curve import Curve
 from analysis.trials import FloatArray, IntArray, read_only
@@ -218,7 +218,8 @@ def _trend(s2: FloatArray, nu: FloatArray, lean: FloatArray) -> float:
 def _log_f(ratio: FloatArray, nu: FloatArray, d0: float) -> FloatArray:
     """Log density of an F variable with ``nu`` and ``d0`` degrees of freedom."""
     a, b = nu / 2.0, d0 / 2.0
-    constant = gammaln(a + b) - gammaln(a) - gammaln(b) + a * np.log(a / b)
+    ones = [math.lgamma(n + b) - math.lgamma(n) - math.lgamma(b) for n in a]
+    constant = np.array(ones) + a * np.log(a / b)
     density: FloatArray = constant + (a - 1.0) * np.log(ratio) - (a + b) * np.log1p(a * ratio / b)
     return density
 
