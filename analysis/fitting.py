@@ -52,7 +52,7 @@ def fit_law(
     delta: float | None = None,
     starts: npt.ArrayLike | None = None,
     theta0: npt.ArrayLike | None = None,
-    max_iterations: int = 200,
+    max_iterations: int = 500,
     tolerance: float = 1e-12,
 ) -> BatchFit:
     """Fit a law to one curve or to many resamples of it at once.

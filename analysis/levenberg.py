@@ -88,7 +88,7 @@ def minimise(
     bounds: tuple[Array, Array],
     *,
     delta: float,
-    max_iterations: int = 200,
+    max_iterations: int = 500,
     tolerance: float = 1e-12,
 ) -> Minimum:
     """Minimise the summed Huber loss of every problem of the batch.
