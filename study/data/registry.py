@@ -46,7 +46,9 @@ def load_dataset(source: DataSource, *, base: Path, cache: Path | None = None) -
     examples = _with_test(found.load(source, base, cache), source, found)
     assert examples.x_test is not None and examples.y_test is not None
     keep, duplicates, notes = _duplicates(examples.x, examples.x_test, source)
-    x, y = examples.x[keep], examples.y[keep]
+    x, y = examples.x, examples.y
+    if not keep.all():  # else without a copy: images may fill much of the memory
+        x, y = x[keep], y[keep]
     gone = _absent(examples.classes, y)
     if gone:
         raise DataError(

@@ -15,6 +15,9 @@ from study.errors import DataError
 VALIDATION_STREAM, TRAINING_STREAM = 0, 1
 """Random streams of one draw."""
 
+BLOCK_VALUES = 2**20
+"""Input values standardised at a time in double precision: 8 MiB."""
+
 KEY = "data.sizes"
 
 
@@ -79,7 +82,8 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     if mistakes:
         raise DataError(mistakes[0])
     x, y = dataset.x_development, dataset.y_development
-    center, factor = _moments(x[chosen.train])
+    x_train = x[chosen.train]
+    center, factor = _moments(x_train)
     y_parts = [y[chosen.train], y[chosen.validation], dataset.y_test.copy()]
     target_center, target_scale = 0.0, 1.0
     if dataset.task == "regression":
@@ -87,11 +91,11 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
         target_scale = float(y_parts[0].std(dtype=np.float64))
         y_parts = [((part - target_center) / target_scale).astype(np.float32) for part in y_parts]
     return Split(
-        x_train=_standardised(x[chosen.train], center, factor),
+        x_train=_standardise(x_train, center, factor),
         y_train=y_parts[0],
-        x_validation=_standardised(x[chosen.validation], center, factor),
+        x_validation=_standardise(x[chosen.validation], center, factor),
         y_validation=y_parts[1],
-        x_test=_standardised(dataset.x_test, center, factor),
+        x_test=_standardise(dataset.x_test.copy(), center, factor),
         y_test=y_parts[2],
         task=dataset.task,
         n_outputs=dataset.n_outputs,
@@ -160,19 +164,27 @@ def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
 def _moments(
     x: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean, and one over the standard deviation (0 where nothing varies), by feature or channel."""
+    """Mean, and one over the standard deviation (0 where nothing varies), by feature or channel.
+
+    Two passes in double precision, in blocks: images are never held in double precision whole.
+    """
     axes = (0,) if x.ndim == 2 else (0, *range(2, x.ndim))
-    mean = x.mean(axis=axes, keepdims=True, dtype=np.float64)
-    deviation = x.std(axis=axes, keepdims=True, dtype=np.float64)
+    rows = max(1, BLOCK_VALUES // max(1, x[0].size))
+    blocks = [x[start : start + rows] for start in range(0, len(x), rows)]
+    total = sum(block.sum(axis=axes, keepdims=True, dtype=np.float64) for block in blocks)
+    mean = np.asarray(total / (x.size / np.size(total)))
+    squares = sum(np.square(block - mean).sum(axis=axes, keepdims=True) for block in blocks)
+    deviation = np.sqrt(np.asarray(squares / (x.size / np.size(total))))
     varies = x.max(axis=axes, keepdims=True) > x.min(axis=axes, keepdims=True)
     factor = np.zeros_like(deviation)
     np.divide(1.0, deviation, out=factor, where=varies & (deviation > 0))
     return mean.astype(np.float32), factor.astype(np.float32)
 
 
-def _standardised(
+def _standardise(
     x: npt.NDArray[np.float32], center: npt.NDArray[np.float32], factor: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    moved = x - center
-    moved *= factor
-    return moved
+    """Standardise in place; return ``x``."""
+    x -= center
+    x *= factor
+    return x

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.domains import Categorical, Domain, Float, Int, domain_from_json
@@ -67,6 +67,7 @@ def test_an_error_can_be_put_under_a_longer_key() -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@settings(deadline=None)
 @given(unit=st.floats(0, 1, exclude_max=True))
 def test_every_unit_maps_into_the_domain(domain: Domain, unit: float) -> None:
     assert domain.contains(domain.from_unit(unit))
@@ -117,6 +118,7 @@ def test_grids_include_both_ends_exactly() -> None:
 
 
 @pytest.mark.parametrize("domain", DOMAINS[:-1], ids=str)
+@settings(deadline=None)
 @given(n=st.integers(1, 40))
 def test_grids_rise_inside_the_domain(domain: Domain, n: int) -> None:
     values = domain.grid(n)

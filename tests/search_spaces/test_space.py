@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.catalogue import CATALOGUE
@@ -122,6 +122,7 @@ def test_enqueued_grid_points_come_back_as_they_were() -> None:
         study.tell(trial, 0.0)
 
 
+@settings(deadline=None)
 @given(units=st.tuples(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True)))
 def test_quasi_random_points_keep_their_coordinates(units: tuple[float, float]) -> None:
     values = SPACE.from_units(units)
