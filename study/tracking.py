@@ -13,6 +13,7 @@ import getpass
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -177,6 +178,14 @@ class Tracker:
                     del self._all_trials()[key]
                 raise
         return "logged"
+
+    def abandon(self, record: TrialRecord) -> None:
+        """Remove the half-written run of a record that is given up."""
+        with self._explained():
+            known = self._all_trials().get(entries.trial_key(record))
+            if known is not None and not known.finished:
+                self._remove(known)
+                del self._all_trials()[entries.trial_key(record)]
 
     def _create(self, written: RunEntry, parent: str) -> _Known:
         """Create a trial's run with all its tags: one call."""
@@ -447,10 +456,13 @@ def quieten() -> None:
     """Keep MLflow to itself: no telemetry, no chatter, no stack traces in the terminal."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401  (it sets its loggers up when imported)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow  # noqa: F401  (it sets its loggers up when imported)
 
     for name in ("mlflow", "alembic", "sqlalchemy", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"(mlflow|alembic|sqlalchemy)(\.|$)")
 
 
 def _build(address: str) -> None:

@@ -11,7 +11,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -184,7 +184,17 @@ def run_name(record: TrialRecord) -> str:
 
 
 def entry(record: TrialRecord) -> RunEntry:
-    """Say in the store's words what a record says."""
+    """Say in the store's words what a record says, with no password in it."""
+    digest = record_digest(record)
+    record = replace(
+        record,
+        reason=redact(record.reason),
+        worker=redact(record.worker),
+        params={
+            name: redact(value) if isinstance(value, str) else value
+            for name, value in record.params.items()
+        },
+    )
     scores = {**record.metrics, **record.sizes}
     scores.setdefault("wall_seconds", max(0.0, record.finished_at - record.started_at))
     finals = [
@@ -197,7 +207,7 @@ def entry(record: TrialRecord) -> RunEntry:
         start_ms=start_ms,
         end_ms=max(start_ms, round(record.finished_at * 1000)),
         status="FINISHED" if record.status == "complete" else "FAILED",
-        tags=_tags(record),
+        tags=_tags(record, digest),
         params=_params(record),
         points=(*finals, *_curve_points(record.curve, MAX_METRICS - len(finals))),
         artifact=record.to_json(),
@@ -318,18 +328,15 @@ def _params(record: TrialRecord) -> dict[str, str]:
         "seed": record.seed,
         **record.params,
     }
-    texts = {
-        name: (redact(value) if isinstance(value, str) else _text(value))[:MAX_PARAM]
-        for name, value in legal_names(values).items()
-    }
+    texts = {name: _text(value)[:MAX_PARAM] for name, value in legal_names(values).items()}
     return dict(list(texts.items())[:MAX_PARAMS])
 
 
-def _tags(record: TrialRecord) -> dict[str, str]:
+def _tags(record: TrialRecord, digest: str) -> dict[str, str]:
     """Return what people filter by, and what the run is found by."""
     tags = {
         TRIAL_TAG: trial_key(record),
-        RECORD_TAG: record_digest(record),
+        RECORD_TAG: digest,
         KIND_TAG: "trial",
         DIGEST_TAG: record.study_digest,
         "study": record.study,
@@ -346,13 +353,12 @@ def _tags(record: TrialRecord) -> dict[str, str]:
         "n_test": str(record.n_test),
         "data_digest": record.data_digest,
         "code_version": record.code_version,
-        "worker": redact(record.worker),
+        "worker": record.worker,
         "mlflow.source.name": "payoff",
     }
     if record.reason:
-        reason = redact(record.reason)
-        tags["reason"] = reason
-        tags["mlflow.note.content"] = f"**{record.status}**: {reason}"
+        tags["reason"] = record.reason
+        tags[NOTE_TAG] = f"**{record.status}**: {record.reason}"
     for name, value in legal_names(record.flags).items():
         tags.setdefault(name, _text(value))
     texts = {name: value[:MAX_TAG] for name, value in tags.items() if value}

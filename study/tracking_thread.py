@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,6 +24,8 @@ POLL_SECONDS = 0.2
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Pauses after a failure double from the shortest to the longest."""
+MOST_FAILURES = 5
+"""Rounds in which a record may fail where others succeed, before it is moved aside."""
 
 
 class Deliverer(Protocol):
@@ -33,6 +36,9 @@ class Deliverer(Protocol):
 
     def deliver(self, record: TrialRecord) -> str:
         """Log one record, exactly once."""
+
+    def abandon(self, record: TrialRecord) -> None:
+        """Remove what failed deliveries of a record left behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,8 @@ class TrackerThread:
         self._spool = spool
         self._flush_seconds = flush_seconds
         self._report = DeliveryReport()
+        self._marks: dict[str, tuple[int, int]] = {}
+        """Slot of what failed -> failures held against it, runs logged before the first."""
         self._stopping = threading.Event()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="payoff-tracking", daemon=True)
@@ -130,7 +138,7 @@ class TrackerThread:
             last_round = self._stopping.is_set()
             if self._round():
                 pause = SHORTEST_PAUSE
-                if last_round:
+                if last_round and not self._spool.waiting():
                     return
                 self._stopping.wait(POLL_SECONDS)
             elif last_round:
@@ -141,33 +149,65 @@ class TrackerThread:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _round(self) -> bool:
-        """Deliver everything that waits; tell whether nothing went wrong."""
+        """Deliver everything that waits; tell whether nothing went wrong.
+
+        Two failures in a row end the round: the store is away. What failed before comes last, so
+        that a record at fault keeps no other one waiting.
+        """
+        failed: list[tuple[TrialRecord, Exception]] = []
+        in_a_row = 0
         try:
             self._tracker.initialise()
-            for record in self._spool.pending():
-                if time.monotonic() >= self._deadline:
-                    return True
-                self._deliver(record)
+            for record in sorted(self._spool.pending(), key=lambda one: one.slot in self._marks):
+                if time.monotonic() >= self._deadline or in_a_row == 2:
+                    break
+                try:
+                    self._deliver(record)
+                    in_a_row = 0
+                except Exception as error:
+                    self._report = replace(self._report, error=_line(error))
+                    self._marks.setdefault(record.slot, (0, self._report.logged))
+                    failed.append((record, error))
+                    in_a_row += 1
+            for record, reason in failed:
+                self._blame(record, reason)
         except Exception as error:
             self._report = replace(self._report, error=_line(error))
             return False
-        self._report = replace(self._report, error="")
-        return True
+        if not failed:
+            self._report = replace(self._report, error="")
+        return not failed
+
+    def _blame(self, record: TrialRecord, error: Exception) -> None:
+        """Hold a failure against a record if others went through since; give it up in the end."""
+        failures, logged = self._marks[record.slot]
+        if self._report.logged == logged:
+            return
+        self._marks[record.slot] = (failures + 1, logged)
+        if failures + 1 >= MOST_FAILURES:
+            with suppress(Exception):
+                self._tracker.abandon(record)
+            self._reject(record, _line(error))
 
     def _deliver(self, record: TrialRecord) -> None:
         """Deliver one record and take it off the disk."""
         try:
             outcome = self._tracker.deliver(record)
         except RecordRefused as error:
-            self._spool.reject(record, str(error))
-            self._report = replace(self._report, refused=self._report.refused + 1)
+            self._reject(record, str(error))
             return
         self._spool.done(record)
+        self._marks.pop(record.slot, None)
         if outcome == "logged":
-            self._report = replace(self._report, logged=self._report.logged + 1, error="")
+            self._report = replace(self._report, logged=self._report.logged + 1)
         else:
-            there = self._report.already_there + 1
-            self._report = replace(self._report, already_there=there, error="")
+            self._report = replace(self._report, already_there=self._report.already_there + 1)
+
+    def _reject(self, record: TrialRecord, reason: str) -> None:
+        """Move a record out of the way, for a person to look at."""
+        self._spool.reject(record, reason)
+        self._marks.pop(record.slot, None)
+        self._report = replace(self._report, refused=self._report.refused + 1)
 
 
 def deliver_all(tracker: Deliverer, spool: Spool, *, seconds: float = 600.0) -> DeliveryReport:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,10 +52,8 @@ def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 def kill_group(server: subprocess.Popen[bytes]) -> None:
     """Kill a server with all its workers."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(server.pid, 9)
-    except ProcessLookupError:
-        pass
     server.wait()
 
 

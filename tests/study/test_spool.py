@@ -171,7 +171,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
     spool = Spool(tmp_path)
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageError, match="No space left on device.*make room") as caught:
+    with pytest.raises(StorageError, match=r"No space left on device.*make room") as caught:
         spool.put(make_record(1))
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,640 @@
+"""Each finished trial has exactly one finished run, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import free_port, kill_group, mlflow_server
+from trial_records import make_record
+
+from study.errors import StorageError
+from study.places import Places
+from study.record import TrialRecord, unpack_bits
+from study.spool import Spool
+from study.tracking import StoreAway, StudyInfo, Tracker
+from study.tracking_thread import TrackerThread, deliver_all
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
+STUDY = StudyInfo(
+    name="digits-mlp",
+    digest="d" * 64,
+    description="How big must an MLP be for the digits?",
+    tags={"data": "digits"},
+    trials={80: 3},
+)
+
+
+def tracker(folder: Path, study: StudyInfo = STUDY, address: str = "") -> Tracker:
+    places = Places.at(folder)
+    return Tracker(address or places.mlflow_address, places.artifacts, study)
+
+
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tracking database with nothing in it: making one takes seconds, a copy none."""
+    folder = tmp_path_factory.mktemp("template")
+    made = tracker(folder)
+    made.initialise()
+    fresh = folder / "fresh.db"
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        connection.execute("DELETE FROM experiment_tags")
+        connection.execute("DELETE FROM experiments WHERE name = ?", (STUDY.name,))
+        connection.commit()
+        connection.execute("VACUUM INTO ?", (str(fresh),))
+    return fresh
+
+
+@pytest.fixture
+def store(fresh_database: Path, tmp_path: Path) -> Path:
+    """A folder with a tracking database."""
+    shutil.copy(fresh_database, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture
+def ready(store: Path) -> Tracker:
+    made = tracker(store)
+    made.initialise()
+    return made
+
+
+def all_runs(address: str, name: str = STUDY.name, deleted: bool = True) -> list[Any]:
+    """Every run of the experiment, read by a client of our own; deleted ones too."""
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+
+    client = MlflowClient(tracking_uri=address, registry_uri=address)
+    experiment = client.get_experiment_by_name(name)
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    return list(client.search_runs([experiment.experiment_id], run_view_type=view))
+
+
+def trial_runs(address: str, name: str = STUDY.name) -> list[Any]:
+    runs = all_runs(address, name, deleted=False)
+    return [run for run in runs if run.data.tags.get("payoff.kind") == "trial"]
+
+
+def assert_exactly_once(address: str, records: list[TrialRecord], name: str = STUDY.name) -> None:
+    """One finished run per trial, none doubled, none left running (deleted ones included)."""
+    runs = trial_runs(address, name)
+    assert Counter(run.data.tags["slot"] for run in runs) == Counter(r.slot for r in records)
+    expected = {r.slot: "FINISHED" if r.status == "complete" else "FAILED" for r in records}
+    assert {run.data.tags["slot"]: run.info.status for run in runs} == expected
+    for run in all_runs(address, name):
+        assert run.info.status != "RUNNING" or run.data.tags["payoff.kind"] == "size"
+
+
+# What is logged
+
+
+def test_a_trial_is_logged_whole(ready: Tracker, tmp_path: Path) -> None:
+    record = make_record(1)
+    assert ready.deliver(record) == "logged"
+    (run,) = trial_runs(ready.address)
+    assert run.info.run_name == "w64 d2 n80 search 1"
+    assert run.info.start_time == 1_790_000_001_000
+    assert run.info.end_time == 1_790_000_002_500
+    assert run.data.params == {
+        "n_examples": "80",
+        "draw": "1",
+        "seed": "1001",
+        "width": "64",
+        "depth": "2",
+        "dropout": "0.1",
+        "learning_rate": "0.001",
+        "weight_decay": "0.0001",
+        "prune_ratio": "0.0",
+        "optimizer": "adamw",
+    }
+    finals = {name: v for name, v in run.data.metrics.items() if not name.startswith("curve/")}
+    assert finals == {**record.metrics, **record.sizes}
+    tags = {name: v for name, v in run.data.tags.items() if "." not in name}
+    assert tags == {
+        "study": "digits-mlp",
+        "study_digest": "d" * 64,
+        "optuna_study": "digits-mlp/n=80",
+        "optuna_trial": "1",
+        "slot": record.slot,
+        "cell": record.cell,
+        "phase": "search",
+        "status": "complete",
+        "route": "trained",
+        "n_examples": "80",
+        "draw": "1",
+        "seed": "1001",
+        "n_test": "360",
+        "data_digest": "e" * 64,
+        "code_version": "0.1.0",
+        "worker": "host-1-abc",
+        "stopped_early": "false",
+        "still_improving": "true",
+    }
+
+
+def test_curves_are_logged_step_by_step(ready: Tracker) -> None:
+    from mlflow import MlflowClient
+
+    record = make_record(1)
+    ready.deliver(record)
+    (run,) = trial_runs(ready.address)
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    history = client.get_metric_history(run.info.run_id, "curve/val_error")
+    points = sorted((point.step, point.value) for point in history)
+    assert tuple(points) == record.curve["val_error"]
+
+
+def test_the_artifact_holds_the_record_and_the_test_correctness(
+    ready: Tracker, tmp_path: Path
+) -> None:
+    record = make_record(3)
+    ready.deliver(record)
+    (path,) = (tmp_path / "artifacts").rglob("trial.json")
+    again = TrialRecord.from_json(path.read_text())
+    assert again == record
+    assert unpack_bits(again.test_correct, 360).sum() == 360 - 15
+    assert path.parent.parent.name == trial_runs(ready.address)[0].info.run_id
+
+
+def test_trials_hang_below_one_parent_per_dataset_size(ready: Tracker) -> None:
+    for number, n_examples in enumerate((80, 160, 80)):
+        ready.deliver(make_record(number, n_examples=n_examples))
+    parents = {
+        run.info.run_id: run.info.run_name
+        for run in all_runs(ready.address)
+        if run.data.tags["payoff.kind"] == "size"
+    }
+    assert sorted(parents.values()) == ["n=160", "n=80"]
+    children = {
+        run.data.tags["slot"]: parents[run.data.tags["mlflow.parentRunId"]]
+        for run in trial_runs(ready.address)
+    }
+    assert children == {"n80-w64-d2-0": "n=80", "n160-w64-d2-1": "n=160", "n80-w64-d2-2": "n=80"}
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_a_failed_trial_is_a_failed_run_with_its_reason(ready: Tracker, status: str) -> None:
+    ready.deliver(make_record(1, status=status))
+    (run,) = trial_runs(ready.address)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["reason"] == "loss became NaN at step 40"
+    assert run.data.tags["mlflow.note.content"] == f"**{status}**: loss became NaN at step 40"
+    assert run.data.metrics["n_parameters"] == 8970
+
+
+def test_a_trial_beyond_every_limit_of_a_batch_is_logged(ready: Tracker, tmp_path: Path) -> None:
+    curve = {f"c{k}": tuple((s, float(s)) for s in range(5000)) for k in range(30)}
+    record = make_record(
+        1,
+        params={f"p{k}": "x" * 9000 for k in range(150)},
+        metrics={"acc@5": 0.5, "../odd name!": 1.0, "nested/name": 2.0},
+        flags={f"f{k}": True for k in range(150)},
+        curve=curve,
+    )
+    assert ready.deliver(record) == "logged"
+    (run,) = trial_runs(ready.address)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["acc_5"] == 0.5
+    assert run.data.metrics["nested/name"] == 2.0
+    (path,) = (tmp_path / "artifacts").rglob("trial.json")
+    assert TrialRecord.from_json(path.read_text()) == record
+
+
+def test_a_folder_with_blanks_and_odd_letters_works(tmp_path: Path) -> None:
+    made = tracker(tmp_path / "my mlruns ü #1")
+    made.initialise()
+    assert made.deliver(make_record(1)) == "logged"
+    assert (tmp_path / "my mlruns ü #1" / "mlflow.db").is_file()
+    assert len(list((tmp_path / "my mlruns ü #1" / "artifacts").rglob("trial.json"))) == 1
+    assert_exactly_once(made.address, [make_record(1)])
+
+
+def test_no_password_reaches_the_store(ready: Tracker, tmp_path: Path) -> None:
+    from study.tracking_errors import explain
+
+    secret = "postgresql://anna:hunter22@db/payoff"
+    ready.deliver(
+        make_record(
+            1,
+            status="failed",
+            reason=f"cannot reach {secret}",
+            worker=secret,
+            params={"url": secret},
+        )
+    )
+    ready.log_analysis(f"stored at {secret}", json=json.dumps({"storage": secret}))
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "anna" in dump and "hunter22" not in dump
+    files = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert all("hunter22" not in path.read_text() for path in files)
+    assert "hunter22" not in str(explain(OSError(f"no route to {secret}"), secret))
+
+
+# Exactly once
+
+
+def test_delivering_again_changes_nothing(ready: Tracker, tmp_path: Path) -> None:
+    records = [make_record(number) for number in range(3)]
+    assert [ready.deliver(record) for record in records] == ["logged"] * 3
+    assert [ready.deliver(record) for record in records] == ["already there"] * 3
+    other = tracker(tmp_path)
+    other.initialise()
+    assert [other.deliver(record) for record in records] == ["already there"] * 3
+    assert_exactly_once(ready.address, records)
+
+
+def test_more_runs_than_one_page_are_all_known(
+    ready: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.tracking.PAGE", 3)
+    records = [make_record(number) for number in range(7)]
+    for record in records:
+        ready.deliver(record)
+    other = tracker(tmp_path)
+    other.initialise()
+    assert {other.deliver(record) for record in records} == {"already there"}
+    assert_exactly_once(ready.address, records)
+
+
+def test_a_trial_run_again_under_a_new_number_is_not_counted_twice(ready: Tracker) -> None:
+    assert ready.deliver(make_record(1, trial=1)) == "logged"
+    assert ready.deliver(make_record(1, trial=17)) == "already there"
+    assert_exactly_once(ready.address, [make_record(1)])
+
+
+def test_a_failed_trial_run_again_and_well_becomes_the_trial(ready: Tracker) -> None:
+    ready.deliver(make_record(1, trial=1, status="failed", reason="out of memory"))
+    assert ready.deliver(make_record(1, trial=8)) == "logged"
+    assert_exactly_once(ready.address, [make_record(1)])
+    attempts = [r for r in all_runs(ready.address) if r.data.tags["payoff.kind"] == "attempt"]
+    assert [run.data.tags["reason"] for run in attempts] == ["out of memory"]
+
+
+KILLED_TRACKER = """
+import os, signal, sys
+from pathlib import Path
+from trial_records import make_record
+from study.places import Places
+from study.tracking import StudyInfo, Tracker
+
+class Killed(Tracker):
+    pass
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+places = Places.at(sys.argv[1])
+tracker = Tracker(sys.argv[3] or places.mlflow_address, places.artifacts,
+                  StudyInfo(name="digits-mlp", digest="d" * 64))
+tracker.initialise()
+tracker.deliver(make_record(1))
+if sys.argv[2] == "after creation":
+    Killed._complete = die
+elif sys.argv[2] == "after the batch":
+    Killed._log_text = die
+elif sys.argv[2] == "before the end":
+    write = Tracker._log_text
+    Killed._log_text = lambda *args: (write(*args), die())
+tracker.__class__ = Killed
+tracker.deliver(make_record(2))
+"""
+
+
+@pytest.mark.parametrize("moment", ["after creation", "after the batch", "before the end"])
+def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_TRACKER, str(store), moment, ""], env=ENVIRONMENT
+    )
+    assert killed.returncode == -signal.SIGKILL
+    made = tracker(store)
+    assert Counter(run.info.status for run in trial_runs(made.address)) == {
+        "FINISHED": 1,
+        "RUNNING": 1,
+    }
+    made.initialise()
+    records = [make_record(1), make_record(2)]
+    assert [made.deliver(record) for record in records] == ["already there", "logged"]
+    made.finish()
+    assert_exactly_once(made.address, records)
+    assert all(run.info.status != "RUNNING" for run in all_runs(made.address))
+    histories = {
+        tuple(sorted(run.data.metrics)): run.data.metrics["curve/val_error"]
+        for run in trial_runs(made.address)
+    }
+    assert len(histories) == 1
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        counts = connection.execute("SELECT count(*) FROM metrics GROUP BY run_uuid").fetchall()
+    per_trial = 3 + 3 + 40
+    assert sorted(counts) == sorted([(per_trial,), (per_trial,), (2,)])
+
+
+def test_a_half_written_run_of_another_record_is_replaced(store: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", KILLED_TRACKER, str(store), "after the batch", ""],
+        env=ENVIRONMENT,
+    )
+    made = tracker(store)
+    made.initialise()
+    again = make_record(2, metrics={"test_error": 0.5}, params={"width": 32})
+    assert made.deliver(again) == "logged"
+    assert_exactly_once(made.address, [make_record(1), again])
+    (run,) = [run for run in trial_runs(made.address) if run.data.params["width"] == "32"]
+    assert run.data.metrics["test_error"] == 0.5
+
+
+def test_of_two_runs_of_one_trial_one_is_kept(ready: Tracker, tmp_path: Path) -> None:
+    first, second = tracker(tmp_path), tracker(tmp_path)
+    for one in (first, second):
+        one.initialise()
+        one._all_trials()
+    assert first.deliver(make_record(1)) == "logged"
+    assert second.deliver(make_record(1)) == "logged"
+    assert len(trial_runs(ready.address)) == 2
+    ready.finish()
+    assert_exactly_once(ready.address, [make_record(1)])
+    parents = [r for r in all_runs(ready.address, deleted=False) if r.info.run_name == "n=80"]
+    assert len(parents) == 1
+    assert parents[0].data.metrics["trials_finished"] == 1
+
+
+# Parents and analysis
+
+
+def test_a_parent_is_finished_when_all_its_trials_are_there(ready: Tracker) -> None:
+    def parent() -> Any:
+        (run,) = [r for r in all_runs(ready.address) if r.info.run_name == "n=80"]
+        return run
+
+    ready.deliver(make_record(1))
+    ready.deliver(make_record(2, status="diverged"))
+    assert parent().info.status == "RUNNING"
+    ready.finish()
+    assert parent().info.status == "KILLED"
+    assert parent().data.metrics == {"trials_finished": 2, "trials_failed": 1}
+    ready.deliver(make_record(3))
+    ready.finish({80: {"payoff_point": 8970.0}})
+    ready.finish({80: {"payoff_point": 8970.0}})
+    assert parent().info.status == "FINISHED"
+    assert parent().data.metrics == {
+        "trials_finished": 3,
+        "trials_failed": 1,
+        "payoff_point": 8970,
+    }
+
+
+def test_there_is_exactly_one_current_analysis(ready: Tracker, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    figure, table = tmp_path / "curve.svg", tmp_path / "trials.csv"
+    figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    table.write_text("trial\n1\n")
+    first = ready.log_analysis("# First", [figure], "{}", {"payoff/n80": 10.0}, table)
+    assert ready.log_analysis("# First", [figure], "{}", {"payoff/n80": 10.0}, table) == first
+    second = ready.log_analysis("# Second", [figure], "{}", {"payoff/n80": 20.0}, table)
+    assert second != first
+    runs = [r for r in all_runs(ready.address, deleted=False) if r.info.run_name == "analysis"]
+    assert [(run.info.run_id, run.info.status) for run in runs] == [(second, "FINISHED")]
+    assert runs[0].data.metrics == {"payoff/n80": 20.0}
+    note = runs[0].data.tags["mlflow.note.content"]
+    assert note.startswith("# Second") and f"run_uuid={second}" in note
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    experiment = client.get_experiment_by_name(STUDY.name)
+    assert "How big must an MLP be" in experiment.tags["mlflow.note.content"]
+    assert "# Second" in experiment.tags["mlflow.note.content"]
+    files = {f.path for folder in ("", "figures") for f in client.list_artifacts(second, folder)}
+    assert files == {"figures", "figures/curve.svg", "trials.csv", "verdict.md", "analysis.json"}
+
+
+def test_starting_again_keeps_the_verdict_in_the_description(
+    ready: Tracker, tmp_path: Path
+) -> None:
+    ready.log_analysis("# Verdict")
+    tracker(tmp_path).initialise()
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    assert "# Verdict" in client.get_experiment_by_name(STUDY.name).tags["mlflow.note.content"]
+
+
+# Setting up
+
+
+INITIALISE = """
+import sys
+from study.places import Places
+from study.tracking import StudyInfo, Tracker
+places = Places.at(sys.argv[1])
+tracker = Tracker(places.mlflow_address, places.artifacts, StudyInfo(name="s", digest="d"))
+tracker.initialise()
+print(tracker.experiment_id)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_share_one_store(tmp_path: Path) -> None:
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", INITIALISE, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        for _ in range(4)
+    ]
+    answers = [starter.communicate() for starter in starters]
+    assert [starter.returncode for starter in starters] == [0] * 4, answers
+    assert {out for out, _ in answers} == {answers[0][0]}
+    assert [err for _, err in answers] == [""] * 4
+
+
+def test_a_start_killed_in_the_middle_leaves_no_broken_store(tmp_path: Path) -> None:
+    starter = subprocess.Popen(
+        [sys.executable, "-c", INITIALISE, str(tmp_path)], env=ENVIRONMENT, stdout=subprocess.PIPE
+    )
+    with starter:
+        while not list(tmp_path.glob("mlflow.db.unfinished*")):
+            assert starter.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.2)
+        starter.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "mlflow.db").exists()
+    made = tracker(tmp_path)
+    made.initialise()
+    assert made.deliver(make_record(1)) == "logged"
+    assert list(tmp_path.glob("mlflow.db.unfinished*")) == []
+
+
+def test_a_file_that_is_no_database_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is not a database " * 50)
+    with pytest.raises(StorageError, match=r"mlflow.db: not a usable SQLite database") as caught:
+        tracker(tmp_path).initialise()
+    assert "\n" not in str(caught.value)
+    assert not isinstance(caught.value, StoreAway)
+
+
+def test_a_database_of_another_version_is_said_in_one_line(ready: Tracker, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(other / "mlflow.db"),))
+    with closing(sqlite3.connect(other / "mlflow.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'cafe00000000'")
+        connection.commit()
+    with pytest.raises(StorageError, match=r"another MLflow version.*mlflow db upgrade") as caught:
+        tracker(other).initialise()
+    assert "\n" not in str(caught.value)
+    assert not isinstance(caught.value, StoreAway)
+
+
+def test_a_deleted_experiment_is_said_in_one_line(ready: Tracker, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    client.delete_experiment(ready.experiment_id)
+    with pytest.raises(StorageError, match=r"was deleted .*mlflow experiments restore"):
+        tracker(tmp_path).initialise()
+
+
+def test_an_absent_server_is_said_in_one_line_and_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = tracker(tmp_path, address=f"http://anna:hunter22@127.0.0.1:{free_port()}")
+    with pytest.raises(StoreAway, match=r"anna:\*\*\*@127.*no server answers there") as caught:
+        made.initialise()
+    assert "\n" not in str(caught.value) and "hunter22" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+# Behind the training
+
+
+def test_the_thread_empties_the_spool(store: Path) -> None:
+    spool = Spool(store / "spool")
+    records = [make_record(number) for number in range(5)]
+    made = tracker(store)
+    with TrackerThread(made, spool) as thread:
+        for record in records:
+            spool.put(record)
+    report = thread.report()
+    assert (report.logged, report.waiting, report.error) == (5, 0, "")
+    assert_exactly_once(made.address, records)
+
+
+def test_what_can_not_be_delivered_waits_and_training_never_hears_of_it(store: Path) -> None:
+    spool = Spool(store / "spool")
+    spool.put(make_record(1))
+    away = tracker(store, address=f"http://127.0.0.1:{free_port()}")
+    report = deliver_all(away, spool, seconds=1.5)
+    assert (report.logged, report.waiting) == (0, 1)
+    assert "no server answers there" in report.error
+    made = tracker(store)
+    assert deliver_all(made, spool).logged == 1
+    assert_exactly_once(made.address, [make_record(1)])
+
+
+def test_a_second_process_does_not_deliver_the_same_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put(make_record(1))
+    with spool.drain_lock():
+        report = deliver_all(tracker(tmp_path), spool, seconds=1.0)
+    assert (report.logged, report.waiting, report.elsewhere) == (0, 1, True)
+
+
+def test_a_record_that_the_store_can_not_take_keeps_no_other_waiting(store: Path) -> None:
+    spool = Spool(store / "spool")
+    for number in (1, 2):
+        spool.put(make_record(number, curve={"loss": ((10**30, 1.0),)}))
+    good = [make_record(number) for number in range(3, 10)]
+    for record in good:
+        spool.put(record)
+    made = tracker(store)
+    report = deliver_all(made, spool, seconds=60)
+    assert (report.logged, report.refused, report.waiting, report.broken) == (7, 2, 0, 2)
+    made.finish()
+    assert_exactly_once(made.address, good)
+
+
+# Over HTTP
+
+
+@pytest.mark.slow
+def test_a_server_gets_each_trial_once_with_its_artifact(
+    server_address: str, tmp_path: Path
+) -> None:
+    records = [make_record(1), make_record(2, status="failed")]
+    made = tracker(tmp_path, address=server_address)
+    made.initialise()
+    assert [made.deliver(record) for record in records] == ["logged"] * 2
+    assert [made.deliver(record) for record in records] == ["already there"] * 2
+    made.finish()
+    assert_exactly_once(server_address, records)
+    (run,) = [r for r in trial_runs(server_address) if r.info.status == "FINISHED"]
+    place = f"{server_address}/get-artifact?path=trial.json&run_uuid={run.info.run_id}"
+    with urllib.request.urlopen(place) as answer:
+        assert TrialRecord.from_json(answer.read().decode()) == records[0]
+
+
+@pytest.mark.slow
+def test_a_delivery_to_a_server_killed_in_the_middle_is_completed(
+    server_address: str, tmp_path: Path
+) -> None:
+    study = StudyInfo(name="digits-mlp", digest="d" * 64)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_TRACKER, str(tmp_path), "after the batch", server_address],
+        env=ENVIRONMENT,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    made = tracker(tmp_path, study, server_address)
+    made.initialise()
+    records = [make_record(1), make_record(2)]
+    for record in records:
+        made.deliver(record)
+    assert Counter(
+        run.data.tags["slot"] for run in trial_runs(server_address) if run.info.status != "RUNNING"
+    ) == Counter(record.slot for record in records)
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.mark.slow
+def test_a_server_killed_in_the_middle_and_back_again_has_everything_once(
+    tmp_path: Path, port: int
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    records = [make_record(number) for number in range(40)]
+    address = f"http://127.0.0.1:{port}"
+    for record in records:
+        spool.put(record)
+    thread = TrackerThread(tracker(tmp_path, address=address), spool)
+    with mlflow_server(tmp_path, port) as server:
+        thread.start()
+        while thread.report().logged < 5:
+            time.sleep(0.02)
+        kill_group(server)
+    while not thread.report().error:
+        time.sleep(0.02)
+    waiting = thread.report().waiting
+    assert 0 < waiting <= 35
+    with mlflow_server(tmp_path, port):
+        report = thread.stop(120)
+        assert (report.waiting, report.error) == (0, "")
+        assert_exactly_once(address, records)
