@@ -152,6 +152,7 @@ def draw_curves(
     low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
     away = np.array([c.amplitude >= 0.1 for c in combinations])
     log_error = np.concatenate(drawn)
+    log_error += _draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
     return CurveDraws(
         x=read_only(grid),
         n_inside=n_inside,
@@ -165,7 +166,9 @@ def draw_curves(
 def _merge(curve: Curve, noise: Noise) -> _Points:
     """Points for the fit: cells as they are, or neighbours in size merged."""
     x = np.log(curve.size)
-    covariance = noise.mean_covariance(curve.replicates)
+    spread = np.diag(noise.run_variance / np.maximum(curve.replicates, 1))
+    rough, _ = _split_test_luck(x, noise.test_covariance)
+    covariance = spread + noise.draw_variance / max(noise.n_draws, 1) + rough
     variance = noise.run_variance / np.maximum(curve.replicates, 1)
     if len(x) <= MAX_POINTS:
         return _Points(
@@ -189,6 +192,36 @@ def _merge(curve: Curve, noise: Noise) -> _Points:
         cells=1.0 / (mean**2).sum(axis=1),
         shape=np.zeros(len(member), dtype=np.int64),
     )
+
+
+def _split_test_luck(x: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The luck of the test examples as noise of single points, and as level and tilt of the curve.
+
+    The test examples are the same for every size, so their luck lifts or tilts the curve as a
+    whole. No point can tell of it: that part is added to the drawn curves, and the fit is one of
+    the curve on these test examples. What is left scatters the points and is noise of the fit.
+
+    Returns
+    -------
+    ndarray of shape (K, K), ndarray of shape (2, 2)
+        Covariance of the rest, and of level and tilt about the middle of x.
+    """
+    basis = np.stack([np.ones_like(x), x - x.mean()], axis=1)
+    project = np.linalg.pinv(basis)
+    rest = np.eye(len(x)) - basis @ project
+    return rest @ covariance @ rest.T, project @ covariance @ project.T
+
+
+def _draw_test_luck(
+    x: FloatArray, noise: Noise, grid: FloatArray, n: int, rng: np.random.Generator
+) -> FloatArray:
+    """(n, G) level and tilt that other test examples would give the curve."""
+    _, covariance = _split_test_luck(x, noise.test_covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    drawn = rng.standard_normal((n, 2)) @ root.T
+    luck: FloatArray = drawn @ np.stack([np.ones_like(grid), grid - x.mean()])
+    return luck
 
 
 def size_grid(x: FloatArray) -> tuple[FloatArray, int]:

@@ -74,7 +74,8 @@ def measure_noise(curve: Curve) -> Noise:
     relative[curve.error[curve.run_cell] == 0.0] = 0.0
     residual, draw_variance, n_draws, used = _remove_draws(curve, relative)
     degrees: FloatArray = np.maximum(curve.replicates - 1, 0).astype(np.float64)
-    squares = np.bincount(curve.run_cell, residual**2, minlength=len(curve))
+    squares: FloatArray = np.zeros(len(curve))
+    np.add.at(squares, curve.run_cell, residual**2)
     if degrees.sum() > used:  # draws took some of the freedom
         squares = squares * degrees.sum() / (degrees.sum() - used)
     variance = _moderate(squares, degrees, error)

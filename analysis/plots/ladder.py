@@ -1,0 +1,168 @@
+"""The prune ladder: error against the weights kept, one line for each capacity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.style import (
+    INK,
+    MARKERS,
+    PALE,
+    STYLE,
+    error_axis,
+    line_colours,
+    new_figure,
+    set_log_ticks,
+    spread_labels,
+)
+from analysis.prune import PruneLadder
+from analysis.trials import UNKNOWN, FloatArray
+from analysis.verdict import format_size
+from analysis.wording import plain_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analysis.study import StudyAnalysis
+
+MOST_LINES = 6
+"""Capacities drawn: more would hide each other. They are spread evenly over the sizes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LadderLine:
+    """One capacity as it is drawn."""
+
+    label: str
+    kept: FloatArray
+    """(S,) fraction of weights kept, falling from 1."""
+    error: FloatArray
+    """(S,) mean error."""
+    low: FloatArray
+    high: FloatArray
+    free: float
+    """Weights kept at the largest ratio that costs no more than allowed."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LadderInfo:
+    """All that the figure shows: the capacities of the largest dataset."""
+
+    lines: tuple[LadderLine, ...]
+    n_examples: int
+    error_label: str
+    size_label: str
+    allowed: float
+    level: float
+    percent: bool
+
+
+def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
+    """Compute what the figure shows."""
+    s = analysis.settings
+    n = max((ladder.n_examples for ladder in analysis.ladders), default=UNKNOWN)
+    ladders = [ladder for ladder in analysis.ladders if ladder.n_examples == n]
+    chosen = np.unique(np.linspace(0, len(ladders) - 1, min(MOST_LINES, len(ladders))).round())
+    error = plain_name(s.error_name)
+    return LadderInfo(
+        lines=tuple(_line(ladders[int(k)]) for k in chosen),
+        n_examples=n,
+        error_label=error[0].upper() + error[1:],
+        size_label=plain_name(s.size_name),
+        allowed=s.prune_cost,
+        level=s.level,
+        percent=any(fit.curve.correct is not None for fit in analysis.fits),
+    )
+
+
+def _line(ladder: PruneLadder) -> LadderLine:
+    dense = max(ladder.dense_error, 1e-9)
+    steps = ladder.steps
+    return LadderLine(
+        label=format_size(ladder.size),
+        kept=np.array([1.0, *(1.0 - step.prune_ratio for step in steps)]),
+        error=np.array([dense, *(dense * (1.0 + step.cost) for step in steps)]),
+        low=np.array([dense, *(dense * (1.0 + step.low) for step in steps)]),
+        high=np.array([dense, *(dense * (1.0 + step.high) for step in steps)]),
+        free=1.0 - ladder.free_ratio,
+    )
+
+
+def draw_ladder(info: LadderInfo, axes: Axes) -> None:
+    """Draw the figure on given axes."""
+    if not info.lines:
+        axes.text(0.5, 0.5, "no pruned model to draw", ha="center", transform=axes.transAxes)
+        return
+    colours = line_colours(len(info.lines))
+    errors = np.concatenate([line.error for line in info.lines])
+    kept = np.unique(np.concatenate([line.kept for line in info.lines]))[::-1]
+    axes.set_xscale("log")
+    axes.set_xlim(float(kept[0]) * 1.1, float(kept[-1]) / 1.1)
+    labelled = _spaced(kept)
+    set_log_ticks(axes.xaxis, labelled, [f"{100 * k:.3g}%" for k in labelled])
+    axes.set_xlabel("Weights kept")
+    low, high = float(errors.min()) / 1.15, float(errors.max()) * 1.15
+    error_axis(axes, low, high, info.error_label, percent=info.percent)
+    for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
+        axes.fill_between(line.kept, line.low, line.high, color=colour, alpha=0.12, linewidth=0)
+        axes.plot(
+            line.kept, line.error, color=colour, linewidth=1.6, marker=MARKERS[index % 6],
+            markersize=4.5, markerfacecolor="white", markeredgewidth=1.1, zorder=3,
+        )  # fmt: skip
+        at = int(np.argmin(np.abs(line.kept - line.free)))
+        axes.plot(
+            [line.kept[at]], [line.error[at]], marker="*", markersize=13, color=colour,
+            markeredgecolor="white", markeredgewidth=0.9, zorder=5,
+        )  # fmt: skip
+    _label(info, colours, axes)
+
+
+def _spaced(kept: FloatArray) -> list[float]:
+    """The fractions kept that leave room for their labels."""
+    chosen = [float(kept[0])]
+    for value in kept[1:]:
+        if np.log(chosen[-1] / value) > 0.05 * np.log(kept[0] / kept[-1]) + 1e-12:
+            chosen.append(float(value))
+    return chosen
+
+
+def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
+    """Name the lines at their right ends and say what the star means, above the axes."""
+    low, high = np.log(axes.get_ylim())
+    gap = 0.055 * (high - low)
+    ends = [float(np.log(line.error[-1])) for line in info.lines]
+    places = spread_labels(ends, gap, low + gap / 2, high - gap / 2)
+    for line, colour, place in zip(info.lines, colours, places, strict=True):
+        axes.annotate(
+            line.label,
+            xy=(1.0, (place - low) / (high - low)),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=8.5,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+    axes.annotate(
+        info.size_label, xy=(1.0, 1.0), xycoords="axes fraction", xytext=(5, 6),
+        textcoords="offset points", fontsize=8.0, color=INK, annotation_clip=False,
+    )  # fmt: skip
+    where = "" if info.n_examples == UNKNOWN else f"{info.n_examples:,} training examples   "
+    title = f"{where}★ most that can go for at most {info.allowed:.0%} more error"
+    axes.set_title(title, loc="left", fontsize=8.0, color=PALE, pad=8)
+
+
+def ladder_figure(analysis: StudyAnalysis) -> Figure:
+    """The figure of a study, on axes of its own."""
+    from matplotlib import rc_context
+
+    figure = new_figure(6.2, 4.0)
+    with rc_context(STYLE):
+        draw_ladder(ladder_info(analysis), figure.add_subplot())
+    return figure

@@ -1,0 +1,253 @@
+"""Error against size: one line for each dataset size, with bands, runs and payoff points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.curve_fit import CurveFit
+from analysis.plots.style import (
+    INK,
+    MARKERS,
+    PALE,
+    STYLE,
+    error_axis,
+    line_colours,
+    new_figure,
+    size_axis,
+    spread_labels,
+)
+from analysis.trials import UNKNOWN, FloatArray
+from analysis.wording import plain_name, rule_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from analysis.study import StudyAnalysis
+
+MOST_RUNS = 4000
+"""More runs than this are drawn as cell means only."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PayoffMark:
+    """Where a payoff point is drawn."""
+
+    size: float
+    low: float
+    high: float
+    low_open: bool
+    high_open: bool
+    error: float
+    hurts: bool
+    """It marks where the error turns up."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ErrorLine:
+    """One dataset size as it is drawn."""
+
+    label: str
+    grid: FloatArray
+    """(G,) sizes; empty where there is no fit."""
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    size: FloatArray
+    """(K,) cells."""
+    error: FloatArray
+    run_size: FloatArray
+    """(N,) replicates."""
+    run_error: FloatArray
+    marks: tuple[PayoffMark, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SizeErrorInfo:
+    """All that the figure shows."""
+
+    lines: tuple[ErrorLine, ...]
+    size_label: str
+    error_label: str
+    level: float
+    rule: str
+    percent: bool
+    chance_error: float | None
+
+
+def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
+    """Compute what the figure shows."""
+    s = analysis.settings
+    lines = tuple(_line(fit) for fit in analysis.fits if len(fit.curve))
+    rule = rule_name(analysis.fits[0].verdict, s) if analysis.fits else s.rule
+    size = plain_name(s.size_name)
+    error = plain_name(s.error_name)
+    return SizeErrorInfo(
+        lines=lines,
+        size_label=size[0].upper() + size[1:] if s.size_name == s.size else size,
+        error_label=error[0].upper() + error[1:] if s.error_name == s.error else error,
+        level=s.level,
+        rule=rule,
+        percent=any(fit.curve.correct is not None for fit in analysis.fits),
+        chance_error=s.chance_error,
+    )
+
+
+def _line(fit: CurveFit) -> ErrorLine:
+    curve = fit.curve
+    n = curve.n_examples
+    grid = mean = low = high = np.empty(0)
+    if fit.draws is not None:
+        grid = np.exp(fit.draws.x[: fit.draws.n_inside])
+        mean = fit.predict(grid)
+        low, high = fit.band(grid)
+    floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
+    many = len(curve.run_error) > MOST_RUNS
+    return ErrorLine(
+        label="all runs" if n == UNKNOWN else f"{n:,} examples",
+        grid=grid,
+        mean=mean,
+        low=low,
+        high=high,
+        size=curve.size,
+        error=np.exp(fit.noise.log_error),
+        run_size=np.empty(0) if many else curve.size[curve.run_cell],
+        run_error=np.empty(0) if many else np.maximum(curve.run_error, floor),
+        marks=tuple(_marks(fit)),
+    )
+
+
+def _marks(fit: CurveFit) -> list[PayoffMark]:
+    """The headline payoff point, and the upturn where there is one."""
+    wanted = [fit.verdict] + [p for p in fit.payoffs[1:] if p.kind == "hurts_beyond"]
+    return [
+        PayoffMark(
+            size=point.size,
+            low=point.low,
+            high=point.high,
+            low_open=point.low_open,
+            high_open=point.high_open,
+            error=float(fit.predict(point.size)),
+            hurts=point.kind == "hurts_beyond",
+        )
+        for point in wanted
+        if point.kind in ("pays_off_until", "hurts_beyond") and math.isfinite(point.size)
+    ]
+
+
+def draw_size_error(info: SizeErrorInfo, axes: Axes) -> None:
+    """Draw the figure on given axes."""
+    if not info.lines:
+        axes.text(0.5, 0.5, "no trial to draw yet", ha="center", transform=axes.transAxes)
+        return
+    colours = line_colours(len(info.lines))
+    x_low, x_high = _limits([line.size for line in info.lines], 1.12)
+    y_low, y_high = _limits(
+        [part for line in info.lines for part in (line.error, line.run_error, line.mean)], 1.12
+    )
+    bands = [part for line in info.lines for part in (line.low, line.high) if len(part)]
+    if bands:  # bands are shown whole unless they would squeeze the points
+        y_low = min(y_low, max(min(float(b.min()) for b in bands) / 1.03, y_low / 1.5))
+        y_high = max(y_high, min(max(float(b.max()) for b in bands) * 1.03, y_high * 1.5))
+    size_axis(axes, x_low, x_high, info.size_label)
+    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
+        _draw_line(line, colour, MARKERS[index % len(MARKERS)], axes)
+    for line, colour in zip(info.lines, colours, strict=True):
+        for mark in line.marks:
+            _draw_mark(mark, colour, (x_low, x_high), axes)
+    _label_lines(info, colours, axes)
+    _caption(info, axes)
+
+
+def _limits(parts: list[FloatArray], room: float) -> tuple[float, float]:
+    together = np.concatenate([part for part in parts if len(part)])
+    low, high = float(together.min()), float(together.max())
+    if high / low < 1.2:
+        room = 1.3
+    return low / room, high * room
+
+
+def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
+    if len(line.grid):
+        axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
+        axes.plot(line.grid, line.mean, color=colour, linewidth=1.8, zorder=3)
+    axes.plot(
+        line.run_size, line.run_error, linestyle="none", marker=".", markersize=3.0,
+        color=colour, alpha=0.35, markeredgewidth=0, zorder=2,
+    )  # fmt: skip
+    axes.plot(
+        line.size, line.error, linestyle="none", marker=marker, markersize=4.2, color="white",
+        markeredgecolor=colour, markeredgewidth=1.1, zorder=4,
+    )  # fmt: skip
+
+
+def _draw_mark(mark: PayoffMark, colour: str, limits: tuple[float, float], axes: Axes) -> None:
+    """The payoff point: a filled star on its line, its interval a bar with ends, or an arrow."""
+    axes.plot(
+        [mark.low, mark.high], [mark.error] * 2, color=INK, linewidth=1.3, zorder=5,
+        solid_capstyle="butt",
+    )  # fmt: skip
+    for end, is_open, arrow in ((mark.low, mark.low_open, "<"), (mark.high, mark.high_open, ">")):
+        axes.plot(
+            [end], [mark.error], marker=arrow if is_open else "|", markersize=5 if is_open else 7,
+            color=INK, markeredgewidth=1.3, zorder=5, clip_on=False,
+        )  # fmt: skip
+    axes.plot(
+        [mark.size], [mark.error], marker="X" if mark.hurts else "*",
+        markersize=9 if mark.hurts else 13, color=colour, markeredgecolor="white",
+        markeredgewidth=0.9, zorder=6,
+    )  # fmt: skip
+
+
+def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
+    """Name each line at its right end, moved apart where they would touch."""
+    if len(info.lines) == 1 and info.lines[0].label == "all runs":
+        return
+    low, high = np.log(axes.get_ylim())
+    ends = [
+        math.log(float(line.mean[-1] if len(line.mean) else line.error[-1])) for line in info.lines
+    ]
+    height = axes.get_position().height * float(axes.figure.get_figheight())  # type: ignore[union-attr]
+    gap = (high - low) * 0.17 / max(height, 0.1)
+    places = spread_labels(ends, gap, low + gap / 2, high - gap / 2)
+    for line, colour, place in zip(info.lines, colours, places, strict=True):
+        axes.annotate(
+            line.label,
+            xy=(1.0, (place - low) / (high - low)),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            ha="left",
+            color=colour,
+            fontsize=8.5,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def _caption(info: SizeErrorInfo, axes: Axes) -> None:
+    """What the marks mean, above the axes: no legend lies over data."""
+    parts = []
+    marks = [mark for line in info.lines for mark in line.marks]
+    if any(not mark.hurts for mark in marks):
+        parts.append(f"★ payoff point ({info.rule}) and its {info.level:.0%} interval")
+    if any(mark.hurts for mark in marks):
+        parts.append("✖ error turns up")
+    parts.append(f"band: {info.level:.0%} for the mean")
+    axes.set_title("   ".join(parts), loc="left", fontsize=8.0, color=PALE, pad=8)
+
+
+def size_error_figure(analysis: StudyAnalysis) -> Figure:
+    """The figure of a study, on axes of its own."""
+    from matplotlib import rc_context
+
+    figure = new_figure(6.6, 4.3)
+    with rc_context(STYLE):
+        draw_size_error(size_error_info(analysis), figure.add_subplot())
+    return figure

@@ -1,0 +1,154 @@
+"""How figures look: type, colours, ticks a person can read, and files without dates in them."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.trials import FloatArray
+from analysis.verdict import format_size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+INK = "#222222"
+PALE = "#8a8a8a"
+RULE = "#e4e4e4"
+MARKERS = "osD^vP"
+"""One for each line, so that lines are told apart without colour."""
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.edgecolor": PALE,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "svg.hashsalt": "payoff",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+}
+
+_FILE_INFO: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of its own, outside pyplot's global list."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr, call-arg]
+    return figure
+
+
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a figure to PNG, SVG or PDF; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    held = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200)
+    path.write_bytes(held.getvalue())
+
+
+def line_colours(n: int) -> list[str]:
+    """Colours for n ordered lines, light to dark: told apart by colour-blind eyes and in grey.
+
+    They are cut from cividis, made for that (Nunez, Anderton, Renslow 2018, PLOS ONE 13(7)), its
+    palest end left out.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    where = [0.1] if n == 1 else np.linspace(0.8, 0.0, n)
+    return [to_hex(colormaps["cividis"](float(w))) for w in where]
+
+
+def readable_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Ticks for a log axis from 1-2-5 steps, or decades where there are many."""
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    for steps in ((1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0), (1.0, 2.0, 3.0, 5.0, 7.0),
+                  (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):  # fmt: skip
+        ticks = [step * 10.0**d for d in decades for step in steps]
+        inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if len(inside) <= most:
+            break
+    while len(inside) > most:
+        inside = inside[::2]
+    return inside
+
+
+def error_text(error: float, *, percent: bool) -> str:
+    """An error as a tick label."""
+    return f"{100.0 * error:.3g}%" if percent else f"{error:.3g}"
+
+
+def set_log_ticks(axis: Axis, ticks: Sequence[float], labels: Sequence[str]) -> None:
+    """Put ticks with their labels on a log axis, and nothing else."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_major_formatter(FixedFormatter(list(labels)))
+    axis.set_minor_locator(NullLocator())
+
+
+def size_axis(axes: Axes, low: float, high: float, label: str) -> None:
+    """A log axis of sizes."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = readable_ticks(low, high, most=7)
+    set_log_ticks(axes.xaxis, ticks, [format_size(tick) for tick in ticks])
+    axes.set_xlabel(label)
+
+
+def error_axis(axes: Axes, low: float, high: float, label: str, *, percent: bool) -> None:
+    """A log axis of errors with pale rules."""
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    ticks = readable_ticks(low, high, most=7)
+    set_log_ticks(axes.yaxis, ticks, [error_text(tick, percent=percent) for tick in ticks])
+    axes.set_ylabel(label)
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def spread_labels(at: Sequence[float], gap: float, low: float, high: float) -> FloatArray:
+    """Positions near ``at`` that keep ``gap`` between neighbours, within [low, high]."""
+    order = np.argsort(at)
+    placed = np.asarray(at, dtype=np.float64)[order]
+    for _ in range(200):
+        moved = False
+        for k in range(len(placed) - 1):
+            lack = gap - (placed[k + 1] - placed[k])
+            if lack > 1e-9:
+                placed[k] -= lack / 2.0
+                placed[k + 1] += lack / 2.0
+                moved = True
+        placed += max(low - placed[0], 0.0)
+        placed -= max(placed[-1] - high, 0.0)
+        if not moved:
+            break
+    result = np.empty_like(placed)
+    result[order] = placed
+    return result
