@@ -38,6 +38,11 @@ NO_INFLUENCE = 1e-7
 FREE_DIRECTION_SHARE = 0.1
 """A parameter with at least this share of a free direction is named as unidentified."""
 
+SCREEN_ABOVE = 30
+SCREEN_ITERATIONS = 15
+SCREEN_KEEP = 15
+"""More than 30 starts are moved 15 steps each, and the best 15 of them go on to convergence."""
+
 WARM_STARTS = 3
 """Optima of the pilot fit from which each resample starts."""
 
@@ -97,7 +102,7 @@ def fit_law(
     n_rows, n_parameters = len(y_), len(law.parameters)
     bad = ~((y_ > 0.0) & np.isfinite(y_))
     status = _data_status(x_, bad, weights_, n_parameters)
-    rows = np.flatnonzero(status != Status.BAD_DATA)
+    rows = np.flatnonzero(status == Status.CONVERGED)
     problem = _Problem(
         law=law,
         x=x_,
@@ -218,7 +223,7 @@ def _starting_points(
 
 def _best_optima(pilot: _Problem, starts: Array) -> Array:
     """The best few distinct optima of the pilot curve, best first."""
-    found = pilot.minimise(np.clip(starts, *pilot.box())[None])
+    found = pilot.minimise(_screened(pilot, np.clip(starts, *pilot.box())[None]))
     order = np.argsort(found.objective, kind="stable")
     chosen: list[int] = []
     for index in order:
@@ -230,6 +235,17 @@ def _best_optima(pilot: _Problem, starts: Array) -> Array:
         if len(chosen) == WARM_STARTS:
             break
     return found.theta[chosen] if chosen else starts
+
+
+def _screened(problem: _Problem, begin: Array) -> Array:
+    """Where there are many starts, move them all a little and go on with the most promising."""
+    n_rows, n_starts, n_parameters = begin.shape
+    if n_starts <= SCREEN_ABOVE:
+        return begin
+    found = replace(problem, max_iterations=SCREEN_ITERATIONS).minimise(begin)
+    order = np.argsort(found.objective.reshape(n_rows, n_starts), axis=1, kind="stable")
+    moved = found.theta.reshape(n_rows, n_starts, n_parameters)
+    return np.take_along_axis(moved, order[:, :SCREEN_KEEP, None], axis=1)
 
 
 def _assemble(
@@ -245,10 +261,12 @@ def _assemble(
     at_bound = np.zeros((n_rows, n_parameters), dtype=np.bool_)
     unidentified = np.ones((n_rows, n_parameters), dtype=np.bool_)
     if len(rows):
+        begin = _screened(problem, begin)
+        n_kept = begin.shape[1]
         found = problem.minimise(begin)
-        values = found.objective.reshape(len(rows), n_starts)
+        values = found.objective.reshape(len(rows), n_kept)
         best = values.argmin(1)
-        flat = np.arange(len(rows)) * n_starts + best
+        flat = np.arange(len(rows)) * n_kept + best
         least = values.min(1)
         near = values <= (least + SAME_OPTIMUM * np.abs(least) + 1e-30)[:, None]
         lost = ~np.isfinite(least)
@@ -261,7 +279,7 @@ def _assemble(
         outcome = np.where(unidentified[rows].any(1), Status.UNIDENTIFIED, Status.CONVERGED)
         outcome = np.where(found.converged[flat], outcome, Status.ITERATION_LIMIT)
         outcome = np.where(lost, Status.NO_FINITE_START, outcome)
-        status[rows] = np.where(status[rows] == Status.CONVERGED, outcome, status[rows])
+        status[rows] = outcome
     return BatchFit(
         law=problem.law,
         theta=theta,

@@ -25,7 +25,7 @@ class Status(enum.IntEnum):
     ITERATION_LIMIT = 2
     """The solver was still improving when it was stopped."""
     UNDERDETERMINED = 3
-    """Fewer distinct sizes with weight than parameters: any curve through them fits."""
+    """Fewer distinct sizes with weight than parameters: many curves run through them. Not fitted."""
     BAD_DATA = 4
     """An error that is not finite and positive has weight."""
     NO_FINITE_START = 5
@@ -64,7 +64,8 @@ class BatchFit:
     n_starts: int
     """Starts tried per row."""
     starts_at_best: Integers
-    """How many of them reached the best optimum (to a relative 1e-6), shape (R,)."""
+    """How many of them reached the best optimum (to a relative 1e-6), shape (R,). Of many starts
+    only the most promising are followed to the end, so the number is a lower bound."""
     condition: Array
     """Condition number of the column-scaled curvature at the optimum, shape (R,)."""
     unidentified: Bools

@@ -35,7 +35,7 @@ LOG_SHAPE_MAX = 3.0
 """The shape a lies between e^-3 and e^3."""
 
 NEWTON_STEPS = 60
-NEWTON_TOLERANCE = 1e-13
+NEWTON_TOLERANCE = 1e-9  # of the last step: Newton's next one is of the order of its square
 
 
 def solve_sigmoid(q: Array, shape: Array) -> Array:
@@ -43,9 +43,11 @@ def solve_sigmoid(q: Array, shape: Array) -> Array:
     # The two asymptotes of h bound the root: min for a convex h, max for a concave one.
     t = np.where(shape >= 1.0, np.minimum(q, q / shape), np.maximum(q, q / shape))
     for _ in range(NEWTON_STEPS):
-        share = 1.0 / (1.0 + np.exp(-np.clip(t, -700.0, 700.0)))
-        miss = shape * softplus(t) - softplus(-t) - q
-        step = miss / (1.0 - share + shape * share)
+        small = np.exp(-np.abs(t))
+        soft = np.maximum(t, 0.0) + np.log1p(small)
+        share = np.where(t >= 0.0, 1.0, small) / (1.0 + small)
+        # softplus(-t) = softplus(t) - t
+        step = ((shape - 1.0) * soft + t - q) / (1.0 - share + shape * share)
         t = t - step
         if np.nanmax(np.abs(step) / (1.0 + np.abs(t)), initial=0.0) < NEWTON_TOLERANCE:
             break
