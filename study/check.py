@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from study.data.subsets import draw_split
+from pathlib import Path
+
+from study.data.subsets import check_sizes
 from study.errors import PayoffError, StudyFileError
 from study.spec import StudySpec
 from study.trial import Laboratory
 
 
-def check_study(spec: StudySpec) -> Laboratory:
+def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
     """Load the data, draw every subset and find the user's functions; return the laboratory.
 
     Raises
@@ -16,7 +18,7 @@ def check_study(spec: StudySpec) -> Laboratory:
     StudyFileError
         With everything that is wrong.
     """
-    laboratory = Laboratory(spec)
+    laboratory = Laboratory(spec, cache=cache)
     mistakes: list[str] = []
 
     def attempt(action: object) -> bool:
@@ -32,14 +34,8 @@ def check_study(spec: StudySpec) -> Laboratory:
     attempt(lambda: laboratory.own_trainer)
     attempt(lambda: laboratory.own_model)
     if not spec.training.function and attempt(lambda: laboratory.dataset):
-        for n_examples in spec.sizes:
-            for draw in range(spec.replicates.draws + 1):
-                if not attempt(
-                    lambda n=n_examples, d=draw: draw_split(  # type: ignore[misc]
-                        laboratory.dataset, n, d, spec.study.seed
-                    )
-                ):
-                    break
+        n_draws = spec.replicates.draws + 1
+        mistakes += check_sizes(laboratory.dataset, spec.sizes, n_draws, spec.study.seed)
     if mistakes:
         raise StudyFileError(list(dict.fromkeys(mistakes)))
     return laboratory

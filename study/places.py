@@ -44,6 +44,11 @@ class Places:
         """Folder of the locks that living workers hold."""
         return self.root / "leases"
 
+    @property
+    def cache(self) -> Path:
+        """Folder of generated data sets."""
+        return self.root / "cache"
+
     def spool(self, study: str) -> Path:
         """Folder of finished trials that MLflow has not heard of yet."""
         return self.root / "spool" / study

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.study import AnalysisSettings, StudyAnalysis, analyse
+from analysis.settings import AnalysisSettings
+from analysis.study import StudyAnalysis, analyse
 from analysis.trials import TrialTable
 from study.errors import PayoffError
 from study.spec import StudySpec

@@ -41,8 +41,7 @@ class StudySection:
         """Report every rule that is broken."""
         if not NAME.fullmatch(self.name):
             mistakes.add("study.name", "letters, digits, '.', '_' and '-' only", self.name)
-        if self.seed < 0:
-            mistakes.add("study.seed", "must be 0 or more", self.seed)
+        mistakes.at_least("study.seed", self.seed, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +117,8 @@ class PruningSection:
 
     fine_tune_fraction: float = 0.2
     """Steps of fine-tuning after pruning, as a share of the training steps; 0 prunes only."""
-    learning_rate_factor: float = 0.1
-    """Learning rate of the fine-tuning, as a factor of the parent's."""
+    learning_rate_factor: float = 1.0
+    """Peak learning rate of the fine-tuning, as a factor of the parent's."""
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
@@ -347,7 +346,7 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         given = data if name == "data" else raw.get(name, {})
         also = {"sizes"} if name == "data" else set()
         values[name] = read_section(section, name, given, mistakes, also=also)
-    mistakes.lines.extend(check_source(values["data"]))
+    mistakes.lines.extend(check_source(values["data"], base))
     for name, section in values.items():
         if name != "data":
             section.check(mistakes)

@@ -60,9 +60,19 @@ def read_section(
             continue
         try:
             values[key] = _convert(value, hints[key])
+        except _NotAnOption as error:
+            mistakes.add(f"{name}.{key}", str(error), value, error.remedy)
         except ValueError as error:
             mistakes.add(f"{name}.{key}", str(error), value)
     return typing.cast(Section, section(**values))
+
+
+class _NotAnOption(ValueError):
+    """A word that is not among the words allowed."""
+
+    def __init__(self, value: str, options: list[str]) -> None:
+        super().__init__(f"must be one of {', '.join(options)}")
+        self.remedy = nearest(value, options).removeprefix("; ")
 
 
 def _convert(value: object, hint: Any) -> object:
@@ -70,8 +80,7 @@ def _convert(value: object, hint: Any) -> object:
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in options:
-            close = nearest(str(value), [str(option) for option in options])
-            raise ValueError(f"must be one of {', '.join(map(str, options))}{close}")
+            raise _NotAnOption(str(value), [str(option) for option in options])
         return value
     if origin in (typing.Union, types.UnionType):
         reasons = []

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 ORPHAN_SECONDS = 15.0
 """A running trial that nobody signed for after so long belongs to a worker that died claiming it."""
 
+SQLITE_SECONDS = 60.0
+"""How long a writer waits for SQLite's one lock before it gives up."""
+
 DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
 
 
@@ -73,6 +76,19 @@ class Counts:
     def finished(self) -> int:
         """Trials that will not run again."""
         return self.complete + self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyProgress:
+    """How far a study is, in all that a person wants to see."""
+
+    counts: Counts
+    cells_done: int
+    cells_total: int
+    cost_done: float
+    cost_total: float
+    best_error: float | None
+    """Lowest validation error so far."""
 
 
 class LocalJournal(JournalFileBackend):
@@ -107,6 +123,8 @@ def open_storage(address: str, places: Places) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     shown = redact(address) if address else str(places.optuna_journal)
     try:
+        if address.startswith("sqlite:"):
+            return _open_sqlite(address)
         if address:
             return RDBStorage(address)
         places.optuna_journal.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +148,29 @@ def open_storage(address: str, places: Places) -> BaseStorage:
         ) from None
 
 
+def _open_sqlite(address: str) -> RDBStorage:
+    """Open SQLite so that reading a trial's state and changing it is one step.
+
+    Optuna locks the row it is about to change (SELECT ... FOR UPDATE), which SQLite does not know:
+    two claimants could both read WAITING. Taking the write lock at the start of each transaction
+    closes that gap.
+    """
+    from sqlalchemy import event
+
+    storage = RDBStorage(address, engine_kwargs={"connect_args": {"timeout": SQLITE_SECONDS}})
+
+    def connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(storage.engine, "connect", connect)
+    event.listen(storage.engine, "begin", begin)
+    storage.engine.dispose()
+    return storage
+
+
 class StudyStore:
     """A study's trials in Optuna's storage."""
 
@@ -139,10 +180,12 @@ class StudyStore:
         self._storage = storage
         self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
         self._studies: dict[str, int] = {}
-        self._order: dict[str, float] = {}
+        self._costs: dict[str, float] = {}
+        self._order: dict[str, tuple[bool, float]] = {}
         for slot in self._slots.values():
             cost = relative_cost(spec, slot.cell)
-            self._order[slot.unit] = cost if slot.phase == "replicate" else cost + 1e30
+            self._costs[slot.unit] = cost
+            self._order[slot.unit] = (slot.phase == "replicate", -cost)
 
     # -- setting up -------------------------------------------------------------------------
 
@@ -271,7 +314,7 @@ class StudyStore:
                 searching[trial.user_attrs["cell"]] += 1
             if trial.state == TrialState.WAITING:
                 waiting[trial.user_attrs["unit"]].append((name, trial))
-        for unit in sorted(waiting, key=lambda unit: -self._order[unit]):
+        for unit in sorted(waiting, key=self._order.__getitem__):
             first = waiting[unit][0][1].user_attrs
             if first["phase"] == "replicate" and searching[first["cell"]]:
                 continue
@@ -405,13 +448,35 @@ class StudyStore:
 
     def counts(self) -> Counts:
         """Count the trials by state."""
-        states = Counter(trial.state for _, trial in self._all_trials())
+        return self._count(Counter(trial.state for _, trial in self._all_trials()))
+
+    def _count(self, states: Counter[TrialState]) -> Counts:
         return Counts(
             total=len(self._slots),
             waiting=states[TrialState.WAITING],
             running=states[TrialState.RUNNING],
             complete=states[TrialState.COMPLETE],
             failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
+        )
+
+    def progress(self) -> StudyProgress:
+        """Return counts, cells, cost and the best validation error."""
+        trials = [trial for _, trial in self._all_trials()]
+        states = Counter(trial.state for trial in trials)
+        open_cells = {t.user_attrs["cell"] for t in trials if not t.state.is_finished()}
+        every = {slot.cell.name for slot in self._slots.values()}
+        # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
+        sizes = Counter(slot.unit for slot in self._slots.values())
+        each = {name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()}
+        done = [trial for trial in trials if trial.state.is_finished()]
+        errors = [trial.value for trial in done if trial.state == TrialState.COMPLETE]
+        return StudyProgress(
+            counts=self._count(states),
+            cells_done=len(every - open_cells) if trials else 0,
+            cells_total=len(every),
+            cost_done=sum(each[trial.user_attrs["slot"]] for trial in done),
+            cost_total=sum(each.values()),
+            best_error=min((e for e in errors if e is not None), default=None),
         )
 
     def records(self) -> tuple[dict[str, Any], ...]:

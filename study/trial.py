@@ -57,8 +57,12 @@ class Task:
 class Laboratory:
     """Runs units of one study on one device, with its data and models kept ready."""
 
-    def __init__(self, spec: StudySpec, *, worker: str = "") -> None:
+    def __init__(
+        self, spec: StudySpec, *, worker: str = "", cache: Path | None = None
+    ) -> None:
         self.spec = spec
+        self.cache = cache
+        """Folder for data that is slow to generate; None keeps nothing."""
         self.digest = spec.digest()
         self.worker = worker
         self.split = lru_cache(maxsize=32)(self._split)
@@ -66,7 +70,7 @@ class Laboratory:
     @cached_property
     def dataset(self) -> Dataset:
         """The study's data set, loaded on first use."""
-        return load_dataset(self.spec.data, base=self.spec.base)
+        return load_dataset(self.spec.data, base=self.spec.base, cache=self.cache)
 
     @cached_property
     def own_trainer(self) -> Callable[..., Mapping[str, Any]] | None:
@@ -233,22 +237,17 @@ class Laboratory:
         )
 
     def _prune(self, task: Task, parent: TrainResult) -> TrainResult:
-        import dataclasses
-
         from study.compression.pruning import prune_and_tune
 
         settings = self.settings(task)
         pruning = self.spec.pruning
-        tuning = dataclasses.replace(
-            settings, learning_rate=settings.learning_rate * pruning.learning_rate_factor
-        )
         return prune_and_tune(
             parent,
-            tuning,
+            settings,
             self.split(task.slot.cell.n_examples, task.slot.draw),
             ratio=task.slot.prune_ratio,
             fine_tune_steps=round(settings.steps * pruning.fine_tune_fraction),
-            device=self.spec.run.device,
+            learning_rate_factor=pruning.learning_rate_factor,
         )
 
     # -- a user's own trainer ---------------------------------------------------------------

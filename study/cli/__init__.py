@@ -61,5 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if not _is_analysis_error(error):
+            raise
+        print(f"payoff: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
     except KeyboardInterrupt:
         return 130
+
+
+def _is_analysis_error(error: Exception) -> bool:
+    """Tell whether the error is one that the analysis words for a person (it has its own base)."""
+    errors = sys.modules.get("analysis.errors")
+    return errors is not None and isinstance(error, errors.AnalysisError)

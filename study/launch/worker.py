@@ -36,7 +36,7 @@ def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
     with Lease(places.leases) as lease:
         store = StudyStore(spec, open_storage(spec.storage.optuna, places))
         store.check_unchanged()
-        laboratory = Laboratory(spec, worker=lease.name)
+        laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
         while not stop.is_set():
             claims = store.claim(lease.name)
             if claims is None:

@@ -1,0 +1,168 @@
+"""The study file: every mistake is found in one reading, each named with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.errors import PayoffError, StudyFileError
+from study.spec import differences, load_spec, parse_spec
+from study.spec_reading import field_docs
+from study.spec_writing import as_toml, safe_name, study_file, toml_value
+from study.studies import EXAMPLES
+
+
+def mistakes(raw: dict[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(StudyFileError) as caught:
+        parse_spec(raw, base=Path.cwd())
+    return caught.value.mistakes
+
+
+def test_the_embedded_study_sweeps_the_five_axes_over_five_sizes() -> None:
+    spec = load_spec(None)
+    assert len(spec.sizes) >= 5
+    roles = {axis.name: axis.role for axis in spec.space.axes}
+    assert [roles[name] for name in ("width", "depth", "prune_ratio")] == ["scientific"] * 3
+    assert [roles[name] for name in ("dropout", "weight_decay", "learning_rate")] == ["nuisance"] * 3
+    assert len(spec.space["width"].values) == 8
+    assert len(spec.space["depth"].values) == 2
+    assert spec.replicates.total >= 3
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    found = mistakes(
+        {
+            "study": {"nmae": "x", "seed": -1},
+            "data": {"sizes": [100, 50]},
+            "model": {"family": "mpl"},
+            "space": {"widht": [1], "dropout": {"low": 0.5, "high": 0.1}},
+            "training": {"epochs": "many"},
+            "serach": {},
+        }
+    )
+    text = "\n".join(found)
+    for part in (
+        "study.nmae: unknown key; did you mean 'name'?",
+        "study.seed: must be at least 0, got -1",
+        "data.sizes: must rise, each once, got [100, 50]; write [50, 100]",
+        "model.family: must be one of mlp, cnn, resnet, vit, custom, got 'mpl'; did you mean 'mlp'?",
+        "space.widht: unknown axis; did you mean 'width'?",
+        "space.dropout",
+        "training.epochs: must be a whole number, got 'many'",
+        "serach: unknown section; did you mean 'search'?",
+    ):
+        assert part in text
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ({"space": {"learning_rate": {"low": 0.0, "high": 0.1, "log": True}}}, "space.learning_rate"),
+        ({"space": {"weight_decay": {"low": 0.0, "high": 0.1, "log": True}}}, "space.weight_decay"),
+        ({"space": {"dropout": {"low": 0.3, "high": 0.1}}}, "space.dropout"),
+        ({"space": {"dropout": {"low": 0.3}}}, "space.dropout.high"),
+        ({"space": {"dropout": 1.0}}, "space.dropout"),
+        ({"space": {"dropout": "none"}}, "space.dropout"),
+        ({"space": {"width": []}}, "space.width"),
+        ({"space": {"width": [4, 4]}}, "space.width"),
+        ({"space": {"width": [0]}}, "space.width"),
+        ({"space": {"width": [2.5]}}, "space.width"),
+        ({"space": {"width": {"low": 1, "high": 4}}}, "space.width"),
+        ({"space": {"prune_ratio": [0.0, 1.0]}}, "space.prune_ratio"),
+        ({"space": {"prune_ratio": [0.5]}}, "space.prune_ratio"),
+        ({"space": {"depth": [-1]}}, "space.depth"),
+        ({"data": {"sizes": []}}, "data.sizes"),
+        ({"data": {"sizes": [True]}}, "data.sizes"),
+        ({"data": {"sizes": 100}}, "data.sizes"),
+        ({"data": {"name": "digit"}}, "data.name"),
+        ({"data": {"label_noise": 1.5}}, "data.label_noise"),
+        ({"model": {"family": "custom"}}, "model.function"),
+        ({"model": {"function": "a.py:b"}}, "model.function"),
+        ({"search": {"trials": 0}}, "search.trials"),
+        ({"search": {"sampler": "grid"}}, "search.sampler"),
+        ({"replicates": {"draws": 0}}, "replicates.draws"),
+        ({"training": {"epochs": 0}}, "training.epochs"),
+        ({"training": {"schedule": 3}}, "training.schedule"),
+        ({"run": {"workers": -1}}, "run.workers"),
+        ({"run": {"device": "CPU 0"}}, "run.device"),
+        ({"analysis": {"level": 1.0}}, "analysis.level"),
+        ({"analysis": {"rule": "economic"}}, "analysis.price"),
+        ({"data": 3}, "data"),
+    ],
+)
+def test_a_mistake_names_its_key(raw: dict[str, Any], key: str) -> None:
+    found = mistakes(raw)
+    assert len(found) == 1
+    assert found[0].startswith(key)
+    assert ": " in found[0]
+
+
+def test_a_number_fixes_an_axis_and_a_study_without_nuisance_needs_no_search() -> None:
+    fixed = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.0}
+    spec = parse_spec({"space": fixed, "search": {"trials": 0}}, base=Path.cwd())
+    assert spec.space.nuisance == ()
+    assert spec.space["learning_rate"].value == 0.01
+
+
+def test_own_trainers_may_name_any_axis() -> None:
+    raw = {
+        "training": {"function": "mine.py:train"},
+        "space": {"heads": [1, 2], "warmth": {"low": 0.1, "high": 1.0}},
+    }
+    spec = parse_spec(raw, base=Path.cwd())
+    assert [axis.name for axis in spec.space.nuisance] == ["heads", "warmth"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_written_study_file_reads_back_as_the_same_study(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(study_file(example, name="mine"))
+    spec = load_spec(path)
+    raw = {**EXAMPLES[example]}
+    raw["study"] = {**raw.get("study", {}), "name": "mine"}
+    assert spec.digest() == parse_spec(raw, base=tmp_path).digest()
+    assert as_toml(spec, file="mine.toml") == path.read_text()
+
+
+def test_every_default_is_visible_in_the_written_file_with_a_comment() -> None:
+    text = study_file("digits", name="mine")
+    spec = load_spec(None)
+    for section in ("study", "data", "model", "training", "pruning", "search", "replicates", "run",
+                    "storage", "analysis"):
+        assert f"[{section}]" in text
+        docs = field_docs(type(getattr(spec, section)))
+        for key in docs:
+            position = text.index(f"[{section}]")
+            assert f"\n{key} = " in text[position:] or f"\n# {key} = " in text[position:]
+        assert all(docs.values()), f"a key of {section} has no words"
+
+
+def test_the_digest_covers_what_decides_a_result_and_nothing_else() -> None:
+    base = parse_spec({}, base=Path.cwd())
+    same = parse_spec(
+        {"run": {"workers": 7}, "analysis": {"level": 0.8}, "study": {"description": "x"}},
+        base=Path("/"),
+    )
+    other = parse_spec({"training": {"epochs": 31}}, base=Path.cwd())
+    assert same.digest() == base.digest()
+    assert other.digest() != base.digest()
+    assert differences(base.semantics(), other.semantics()) == ["training.epochs: 30 -> 31"]
+
+
+def test_a_missing_file_and_broken_toml_are_one_line_each(tmp_path: Path) -> None:
+    with pytest.raises(PayoffError, match="no such study file; write one with: payoff init"):
+        load_spec(tmp_path / "absent.toml")
+    (tmp_path / "broken.toml").write_text("[study\n")
+    with pytest.raises(PayoffError, match="not valid TOML"):
+        load_spec(tmp_path / "broken.toml")
+    with pytest.raises(PayoffError, match="cannot be read"):
+        load_spec(tmp_path)
+
+
+def test_names_and_values_are_written_as_toml_reads_them() -> None:
+    assert safe_name("../my study!") == "my-study-"
+    assert toml_value('a "b"\n') == '"a \\"b\\"\\n"'
+    assert toml_value([1, 0.5, True]) == "[1, 0.5, true]"

@@ -1,0 +1,297 @@
+"""The queue: exact totals, one claimant a trial, dead workers' trials run again, results told once."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import BaseStorage
+
+from study.errors import StorageError
+from study.places import Places
+from study.record import TrialRecord
+from study.spec import StudySpec, parse_spec
+from study.storage import Claim, StudyStore, open_storage
+from study.trial import failed
+
+RAW: dict[str, Any] = {
+    "study": {"name": "small"},
+    "data": {"sizes": [80, 160]},
+    "space": {"width": [2, 4], "depth": [1], "prune_ratio": [0.0, 0.5]},
+    "search": {"trials": 2},
+    "replicates": {"draws": 2},
+    "training": {"min_steps": 0},
+}
+TOTAL = 4 * 2 + 4 * 2 * 2
+
+
+def spec_of(**changes: Any) -> StudySpec:
+    return parse_spec({**RAW, **changes}, base=Path.cwd())
+
+
+@pytest.fixture(params=["journal", "sqlite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
+    return open_storage(address(request.param, tmp_path), Places.at(tmp_path))
+
+
+def address(kind: str, folder: Path) -> str:
+    return "" if kind == "journal" else f"sqlite:///{folder}/optuna.db"
+
+
+def record_of(spec: StudySpec, claim: Claim, **changes: Any) -> TrialRecord:
+    base = failed(
+        spec, claim.slot, claim.params, "", optuna_study=claim.optuna_study, number=claim.number
+    )
+    error = (claim.slot.seed % 97) / 100
+    changes = {"status": "complete", "metrics": {"val_error": error, "val_loss": error}, **changes}
+    return dataclasses.replace(base, **changes)
+
+
+def drain(store: StudyStore, spec: StudySpec, worker: str = "w") -> list[Claim]:
+    taken: list[Claim] = []
+    while (claims := store.claim(worker)) is not None:
+        for claim in claims:
+            assert store.finish(claim.trial_id, record_of(spec, claim))
+        taken += claims
+    return taken
+
+
+def test_the_total_is_exact_and_every_slot_is_run_once(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    assert store.prepare() == TOTAL
+    assert store.prepare() == 0
+    taken = drain(store, spec)
+    assert len(taken) == TOTAL
+    assert max(Counter(claim.slot.name for claim in taken).values()) == 1
+    counts = store.counts()
+    assert (counts.total, counts.complete, counts.waiting, counts.running) == (TOTAL, TOTAL, 0, 0)
+    assert len(store.records()) == TOTAL
+
+
+def test_search_comes_first_and_the_dearest_cell_before_the_others(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    taken = drain(store, spec)
+    phases = [claim.slot.phase for claim in taken]
+    assert phases == sorted(phases, reverse=True)
+    assert taken[0].slot.cell.name == "n160-width4-depth1"
+
+
+def test_replicates_take_the_values_of_the_best_search_trial(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    taken = drain(store, spec)
+    for cell in {claim.slot.cell.name for claim in taken}:
+        mine = [claim for claim in taken if claim.slot.cell.name == cell]
+        best = min(
+            (claim for claim in mine if claim.slot.phase == "search"),
+            key=lambda claim: (claim.slot.seed % 97, claim.number),
+        )
+        for claim in mine:
+            if claim.slot.phase == "replicate":
+                for name in ("learning_rate", "dropout", "weight_decay"):
+                    assert claim.params[name] == best.params[name]
+    # Optuna knows the values too, so its dashboard shows them.
+    study = optuna.load_study(study_name="small/n=80", storage=storage)
+    assert all("learning_rate" in trial.params for trial in study.trials)
+
+
+def test_a_replicate_waits_until_the_search_of_its_cell_is_over(storage: BaseStorage) -> None:
+    spec = spec_of(data={"sizes": [80]}, space={"width": [2], "depth": [1]})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    first = store.claim("a")
+    second = store.claim("b")
+    assert first
+    assert second
+    assert store.claim("c") == ()
+    for claim in (*first, *second):
+        store.finish(claim.trial_id, record_of(spec, claim))
+    third = store.claim("c")
+    assert third
+    assert third[0].slot.phase == "replicate"
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_many_claimants_never_get_the_same_trial(kind: str, tmp_path: Path) -> None:
+    spec = spec_of()
+    places = Places.at(tmp_path)
+    StudyStore(spec, open_storage(address(kind, tmp_path), places)).prepare()
+    taken: list[Claim] = []
+    lock = threading.Lock()
+
+    def work(name: str) -> None:
+        store = StudyStore(spec, open_storage(address(kind, tmp_path), places))
+        while (claims := store.claim(name)) is not None:
+            for claim in claims:
+                store.finish(claim.trial_id, record_of(spec, claim))
+            with lock:
+                taken.extend(claims)
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(work, f"w{i}") for i in range(4)]:
+            future.result(timeout=60)
+    assert Counter(claim.slot.name for claim in taken).most_common(1)[0][1] == 1
+    assert len(taken) == TOTAL
+
+
+def test_trials_of_the_dead_are_queued_again_and_of_the_living_are_not(
+    storage: BaseStorage,
+) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    dead, alive = store.claim("dead"), store.claim("alive")
+    assert dead
+    assert alive
+    assert store.requeue_dead(lambda worker: worker == "alive") == (1, 0)
+    assert store.requeue_dead(lambda worker: worker == "alive") == (0, 0)
+    again = store.claim("next")
+    assert again is not None
+    assert [claim.slot for claim in again] == [claim.slot for claim in dead]
+    assert [claim.params for claim in again] == [claim.params for claim in dead]
+
+
+def test_a_trial_that_kills_its_workers_is_given_up_with_the_reason(storage: BaseStorage) -> None:
+    spec = spec_of(run={"max_attempts": 2})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    first = store.claim("dead")
+    assert first
+    assert store.requeue_dead(lambda worker: False) == (1, 0)
+    assert store.claim("dead-too")
+    assert store.requeue_dead(lambda worker: False) == (0, 1)
+    (record,) = store.records()
+    assert record["slot"] == first[0].slot.name
+    assert record["status"] == "failed"
+    assert record["reason"] == "its worker died 2 times, the last one was dead-too"
+    assert store.counts().failed == 1
+
+
+def test_a_trial_handed_back_is_as_if_it_had_never_been_taken(storage: BaseStorage) -> None:
+    spec = spec_of(run={"max_attempts": 1})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    claims = store.claim("w")
+    assert claims
+    store.give_back(claims)
+    assert store.counts().waiting == TOTAL
+    assert store.requeue_dead(lambda worker: False) == (0, 0)
+    again = store.claim("w")
+    assert again is not None
+    assert [claim.slot for claim in again] == [claim.slot for claim in claims]
+
+
+def test_a_result_told_twice_counts_once(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    claims = store.claim("w")
+    assert claims
+    record = record_of(spec, claims[0])
+    assert store.finish(claims[0].trial_id, record)
+    assert not store.finish(claims[0].trial_id, dataclasses.replace(record, reason="other"))
+    assert store.records()[0]["reason"] == ""
+    assert store.counts().finished == 1
+
+
+def test_diverged_trials_fail_and_never_win(storage: BaseStorage) -> None:
+    spec = spec_of(data={"sizes": [80]}, space={"width": [2], "depth": [1]})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    bad = store.claim("w")
+    assert bad
+    store.finish(bad[0].trial_id, record_of(spec, bad[0], status="diverged", metrics={}))
+    good = store.claim("w")
+    assert good
+    store.finish(good[0].trial_id, record_of(spec, good[0], metrics={"val_error": 0.9}))
+    replicate = store.claim("w")
+    assert replicate
+    assert replicate[0].params["learning_rate"] == good[0].params["learning_rate"]
+    assert store.counts().failed == 1
+
+
+def test_optunas_own_sampler_fills_in_the_nuisance_values(storage: BaseStorage) -> None:
+    spec = spec_of(search={"trials": 3, "sampler": "tpe"})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    taken = drain(store, spec)
+    searches = [claim for claim in taken if claim.slot.phase == "search"]
+    rates = {claim.params["learning_rate"] for claim in searches}
+    assert len(rates) == len(searches)
+    for claim in searches:
+        assert all(a.domain.contains(claim.params[a.name]) for a in spec.space.nuisance)
+        assert claim.params["width"] == claim.slot.cell.capacity["width"]
+
+
+def test_a_changed_study_is_refused_and_what_differs_is_shown(storage: BaseStorage) -> None:
+    StudyStore(spec_of(), storage).prepare()
+    changed = spec_of(training={"epochs": 31}, search={"trials": 3})
+    with pytest.raises(StorageError) as caught:
+        StudyStore(changed, storage).prepare()
+    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 300" in str(caught.value)
+    assert "new name" in str(caught.value)
+    # Sizes added or removed are a change too.
+    with pytest.raises(StorageError, match=r"data.sizes: \[80, 160\] -> \[80\]"):
+        StudyStore(spec_of(data={"sizes": [80]}), storage).prepare()
+
+
+def test_the_storage_of_another_optuna_is_refused(storage: BaseStorage) -> None:
+    store = StudyStore(spec_of(), storage)
+    store.prepare()
+    study_id = storage.get_study_id_from_name("small/n=80")
+    storage.set_study_user_attr(study_id, "payoff.optuna_version", "4.9.0")
+    with pytest.raises(StorageError, match=r"stored by Optuna 4\.9\.0, this is .*optuna==4\.9\.0"):
+        store.check_unchanged()
+
+
+def test_a_file_that_is_no_journal_is_a_clear_error(tmp_path: Path) -> None:
+    places = Places.at(tmp_path)
+    places.optuna_journal.write_text('{"op_code": 99, "worker_id": "x"}\n')
+    with pytest.raises(StorageError, match="is not a journal that Optuna"):
+        open_storage("", places)
+
+
+def test_an_address_that_leads_nowhere_is_shown_without_its_password() -> None:
+    with pytest.raises(StorageError) as caught:
+        open_storage("nosuch://me:sesame@host/db", Places.at("/nowhere"))
+    assert "sesame" not in str(caught.value)
+    assert "cannot open this storage" in str(caught.value)
+
+
+def test_preparing_goes_on_where_a_crash_stopped_it(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    real = storage.create_new_trial
+    left = [7]
+
+    def breaks(*args: Any, **kwargs: Any) -> int:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return real(*args, **kwargs)
+
+    storage.create_new_trial = breaks  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        store.prepare()
+    storage.create_new_trial = real  # type: ignore[method-assign]
+    assert store.prepare() == TOTAL - 7
+    assert store.counts().waiting == TOTAL
+
+
+def test_trials_that_others_put_into_the_study_are_left_alone(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    optuna.load_study(study_name="small/n=80", storage=storage).enqueue_trial({"width": 2})
+    assert store.counts().waiting == TOTAL
+    assert len(drain(store, spec)) == TOTAL
