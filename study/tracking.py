@@ -96,6 +96,8 @@ class Tracker:
         self._trials: dict[str, _Known] | None = None
         self._parents: dict[str, str] = {}
         """Id of the parent run of each size key."""
+        self._closed: set[str] = set()
+        """Ids of parents that are not shown as running."""
 
     # Setting up
 
@@ -235,8 +237,7 @@ class Tracker:
     def _all_trials(self) -> dict[str, _Known]:
         """Return the runs of all trials by key, read once from the store."""
         if self._trials is None:
-            self._trials = {}
-            self._parents = {}
+            self._trials, self._parents, self._closed = {}, {}, set()
             try:
                 self._note_trials(self._runs())
             except BaseException:
@@ -251,6 +252,8 @@ class Tracker:
             kind = run.data.tags.get(KIND_TAG)
             if kind == "size":
                 self._parents.setdefault(run.data.tags[entries.SIZE_TAG], run.info.run_id)
+                if run.info.status != "RUNNING":
+                    self._closed.add(run.info.run_id)
             if kind != "trial":
                 continue
             key, new = run.data.tags[entries.TRIAL_TAG], _known(run)
@@ -276,7 +279,7 @@ class Tracker:
     # Parents
 
     def _parent(self, record: TrialRecord) -> str:
-        """Return the parent run of the record's dataset size, made if it isn't there."""
+        """Return the parent run of the record's dataset size, made or opened again if need be."""
         self._all_trials()
         key = entries.size_key(record.study_digest, record.n_examples)
         if key not in self._parents:
@@ -288,7 +291,11 @@ class Tracker:
                 run_name=f"n={record.n_examples}",
             )
             self._parents[key] = run.info.run_id
-        return self._parents[key]
+        parent = self._parents[key]
+        if parent in self._closed:
+            self._connected().update_run(parent, status="RUNNING")
+            self._closed.discard(parent)
+        return parent
 
     def finish(self, summaries: Mapping[int, Mapping[str, float]] | None = None) -> None:
         """Close the parent runs and write their summary metrics; safe to call again.
@@ -345,6 +352,7 @@ class Tracker:
         status = "FINISHED" if finished >= expected else "KILLED"
         if run.info.status != status:
             self._connected().set_terminated(run.info.run_id, status, now)
+        self._closed.add(run.info.run_id)
 
     # The analysis
 

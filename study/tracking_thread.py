@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -72,9 +73,19 @@ class TrackerThread:
         Where finished trials wait.
     flush_seconds
         At the end of a ``with`` block: how long the rest may take before it is left on disk.
+    has_lock
+        The caller holds :meth:`Spool.drain_lock` already.
     """
 
-    def __init__(self, tracker: Deliverer, spool: Spool, *, flush_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        tracker: Deliverer,
+        spool: Spool,
+        *,
+        flush_seconds: float = 60.0,
+        has_lock: bool = False,
+    ) -> None:
+        self._has_lock = has_lock
         self._tracker = tracker
         self._spool = spool
         self._flush_seconds = flush_seconds
@@ -120,6 +131,9 @@ class TrackerThread:
         """Hold the spool's lock and deliver; wait for the lock while another process has it."""
         while True:
             try:
+                if self._has_lock:
+                    self._loop()
+                    return
                 with self._spool.drain_lock() as mine:
                     self._report = replace(self._report, elsewhere=not mine)
                     if mine:
@@ -210,14 +224,34 @@ class TrackerThread:
         self._report = replace(self._report, refused=self._report.refused + 1)
 
 
-def deliver_all(tracker: Deliverer, spool: Spool, *, seconds: float = 600.0) -> DeliveryReport:
-    """Deliver what waits now, in this thread's stead, and return when it is done or time is up.
+def deliver_all(
+    tracker: Deliverer,
+    spool: Spool,
+    *,
+    patience: float = 10.0,
+    has_lock: bool = False,
+    on_progress: Callable[[DeliveryReport], object] = lambda report: None,
+) -> DeliveryReport:
+    """Deliver what waits, however long it takes, and return.
 
-    Raises nothing: what went wrong stands in the report, and what waits stays on disk.
+    Gives up when nothing has gone through for ``patience`` seconds, or at once if another process
+    is delivering. Raises nothing: what went wrong stands in the report, and what waits stays on
+    disk.
     """
-    thread = TrackerThread(tracker, spool)
+    thread = TrackerThread(tracker, spool, has_lock=has_lock)
     thread.start()
-    return thread.stop(seconds)
+    last, since = -1, time.monotonic()
+    while True:
+        report = thread.report()
+        on_progress(report)
+        settled = report.logged + report.already_there + report.refused
+        if settled != last or not report.error:
+            last, since = settled, time.monotonic()
+        if not report.waiting or report.elsewhere:
+            return thread.stop(patience)
+        if time.monotonic() - since > patience:
+            return thread.stop(0.0)
+        time.sleep(POLL_SECONDS)
 
 
 def _line(error: Exception) -> str:

@@ -300,7 +300,7 @@ def die(*_):
 
 places = Places.at(sys.argv[1])
 tracker = Tracker(sys.argv[3] or places.mlflow_address, places.artifacts,
-                  StudyInfo(name="digits-mlp", digest="d" * 64))
+                  StudyInfo(name=sys.argv[4], digest="d" * 64))
 tracker.initialise()
 tracker.deliver(make_record(1))
 if sys.argv[2] == "after creation":
@@ -318,7 +318,7 @@ tracker.deliver(make_record(2))
 @pytest.mark.parametrize("moment", ["after creation", "after the batch", "before the end"])
 def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) -> None:
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_TRACKER, str(store), moment, ""], env=ENVIRONMENT
+        [sys.executable, "-c", KILLED_TRACKER, str(store), moment, "", STUDY.name], env=ENVIRONMENT
     )
     assert killed.returncode == -signal.SIGKILL
     made = tracker(store)
@@ -345,7 +345,7 @@ def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) 
 
 def test_a_half_written_run_of_another_record_is_replaced(store: Path) -> None:
     subprocess.run(
-        [sys.executable, "-c", KILLED_TRACKER, str(store), "after the batch", ""],
+        [sys.executable, "-c", KILLED_TRACKER, str(store), "after the batch", "", STUDY.name],
         env=ENVIRONMENT,
     )
     made = tracker(store)
@@ -387,6 +387,7 @@ def test_a_parent_is_finished_when_all_its_trials_are_there(ready: Tracker) -> N
     assert parent().info.status == "KILLED"
     assert parent().data.metrics == {"trials_finished": 2, "trials_failed": 1}
     ready.deliver(make_record(3))
+    assert parent().info.status == "RUNNING"
     ready.finish({80: {"payoff_point": 8970.0}})
     ready.finish({80: {"payoff_point": 8970.0}})
     assert parent().info.status == "FINISHED"
@@ -540,7 +541,7 @@ def test_what_can_not_be_delivered_waits_and_training_never_hears_of_it(store: P
     spool = Spool(store / "spool")
     spool.put(make_record(1))
     away = tracker(store, address=f"http://127.0.0.1:{free_port()}")
-    report = deliver_all(away, spool, seconds=1.5)
+    report = deliver_all(away, spool, patience=1.0)
     assert (report.logged, report.waiting) == (0, 1)
     assert "no server answers there" in report.error
     made = tracker(store)
@@ -552,7 +553,7 @@ def test_a_second_process_does_not_deliver_the_same_spool(tmp_path: Path) -> Non
     spool = Spool(tmp_path / "spool")
     spool.put(make_record(1))
     with spool.drain_lock():
-        report = deliver_all(tracker(tmp_path), spool, seconds=1.0)
+        report = deliver_all(tracker(tmp_path), spool)
     assert (report.logged, report.waiting, report.elsewhere) == (0, 1, True)
 
 
@@ -564,7 +565,7 @@ def test_a_record_that_the_store_can_not_take_keeps_no_other_waiting(store: Path
     for record in good:
         spool.put(record)
     made = tracker(store)
-    report = deliver_all(made, spool, seconds=60)
+    report = deliver_all(made, spool)
     assert (report.logged, report.refused, report.waiting, report.broken) == (7, 2, 0, 2)
     made.finish()
     assert_exactly_once(made.address, good)
@@ -594,20 +595,26 @@ def test_a_server_gets_each_trial_once_with_its_artifact(
 def test_a_delivery_to_a_server_killed_in_the_middle_is_completed(
     server_address: str, tmp_path: Path
 ) -> None:
-    study = StudyInfo(name="digits-mlp", digest="d" * 64)
+    study = StudyInfo(name="other", digest="d" * 64)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_TRACKER, str(tmp_path), "after the batch", server_address],
+        [
+            sys.executable,
+            "-c",
+            KILLED_TRACKER,
+            str(tmp_path),
+            "after the batch",
+            server_address,
+            "other",
+        ],
         env=ENVIRONMENT,
     )
     assert killed.returncode == -signal.SIGKILL
     made = tracker(tmp_path, study, server_address)
     made.initialise()
     records = [make_record(1), make_record(2)]
-    for record in records:
-        made.deliver(record)
-    assert Counter(
-        run.data.tags["slot"] for run in trial_runs(server_address) if run.info.status != "RUNNING"
-    ) == Counter(record.slot for record in records)
+    assert [made.deliver(record) for record in records] == ["already there", "logged"]
+    made.finish()
+    assert_exactly_once(server_address, records, "other")
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""``payoff dashboard``: the Optuna dashboard over the studies of a folder, on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import signal
+import sys
+from socketserver import ThreadingMixIn
+from types import FrameType
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from study.cli.ui import check_free, shown_host
+from study.errors import PayoffError
+from study.places import Places
+from study.spec import load_spec
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """One thread a request: the dashboard asks for several things at once."""
+
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file: use its storage")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: 8080)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise PayoffError(
+            "the Optuna dashboard is not installed; install it with: pip install 'payoff[dashboard]'"
+        )
+    places = Places.at(args.root)
+    address = load_spec(args.study).storage.optuna if args.study else ""
+    if not address and not places.optuna_journal.is_file():
+        raise PayoffError(
+            f"{places.optuna_journal}: no study was started here yet; start one with: payoff run"
+        )
+    check_free(args.host, args.port)
+    from optuna_dashboard import wsgi
+
+    from study.storage import open_storage
+
+    application = wsgi(open_storage(address, places))
+    with make_server(
+        args.host, args.port, application, server_class=_Server, handler_class=_Quiet
+    ) as server:
+        place = f"http://{shown_host(args.host)}:{args.port}"
+        print(place, flush=True)
+        print("payoff: Ctrl-C ends the dashboard", file=sys.stderr)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(place)
+        return _serve(server)
+
+
+def _serve(server: WSGIServer) -> int:
+    """Answer until Ctrl-C or SIGTERM."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0

@@ -1,0 +1,179 @@
+"""``payoff sync``: bring MLflow level with what has been trained."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import PayoffError, nearest
+from study.places import Places
+from study.redaction import MASK, redact
+from study.spool import BROKEN, Spool
+
+if TYPE_CHECKING:
+    from study.tracking import Tracker
+    from study.tracking_thread import DeliveryReport
+
+EXIT_WAITING = 1
+"""Something still waits: the store is away, or has refused a record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One spool, and where its records are to go."""
+
+    name: str
+    address: str
+    study_file: str = ""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "study", nargs="?", help="study file, or name of a study; without one, every study"
+    )
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="give up when MLflow has not answered for so long (default: 10)",
+    )
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deliver what waits; 1 if something still waits afterwards."""
+    places = Places.at(args.root)
+    targets = _targets(args.study, places)
+    reports = {
+        target.name: _sync(target, places, patience=args.patience, quiet=args.json)
+        for target in targets
+    }
+    if args.json:
+        print(
+            json.dumps({name: dataclasses.asdict(one) for name, one in reports.items()}, indent=2)
+        )
+    elif not reports:
+        print(f"{places.root}: no study has trials that wait for MLflow")
+    for name, report in reports.items():
+        if not args.json:
+            print(_sentence(name, report))
+        for line in _troubles(report, places.spool(name)):
+            print(f"payoff: {name}: {line}", file=sys.stderr)
+    left = any((one.waiting and not one.elsewhere) or one.refused for one in reports.values())
+    return EXIT_WAITING if left else 0
+
+
+def _targets(study: str | None, places: Places) -> list[Target]:
+    """Return the spools to empty: that of a file, of a name, or all."""
+    folder = places.spool("x").parent
+    names = (
+        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    )
+    if study is None:
+        return [_remembered(name, places) for name in names]
+    if study in names and not Path(study).is_file():
+        return [_remembered(study, places)]
+    if not Path(study).is_file() and not study.endswith(".toml"):
+        raise PayoffError(
+            f"{study}: neither a study file nor a study with trials below {places.root}"
+            f"{nearest(study, names)}; give the study file"
+        )
+    from study.spec import load_spec
+
+    spec = load_spec(study)
+    address = spec.storage.mlflow or places.mlflow_address
+    return [Target(name=spec.name, address=address, study_file=study)]
+
+
+def _remembered(name: str, places: Places) -> Target:
+    """Return a spool with the address noted in it."""
+    address = Spool(places.spool(name)).destination() or places.mlflow_address
+    if MASK in address:
+        raise PayoffError(
+            f"{name}: the address {address} needs its password, which is not kept on disk; "
+            "give the study file instead of the name"
+        )
+    return Target(name=name, address=address)
+
+
+def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> DeliveryReport:
+    """Deliver one spool while holding it, and close what is complete."""
+    from study.tracking_thread import DeliveryReport, deliver_all
+
+    spool = Spool(places.spool(target.name))
+    with spool.drain_lock() as mine:
+        if not mine:
+            return DeliveryReport(waiting=spool.waiting(), broken=spool.broken(), elsewhere=True)
+        if target.address == places.mlflow_address and not spool.waiting():
+            if not places.mlflow_database.is_file():
+                return DeliveryReport(broken=spool.broken())
+        elif not quiet:
+            place = redact(target.address)
+            print(f"{target.name}: {spool.waiting()} trials wait for {place}", file=sys.stderr)
+        tracker = _tracker(target, places, spool)
+        if tracker is None:
+            return DeliveryReport(broken=spool.broken())
+        report = deliver_all(tracker, spool, patience=patience, has_lock=True)
+        return _close(tracker, report)
+
+
+def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
+    """Return the tracker of a spool; None if nothing tells which study it belongs to."""
+    if target.study_file:
+        from study.launch.run import make_tracker
+        from study.spec import load_spec
+
+        return make_tracker(load_spec(target.study_file), places)
+    record = next(spool.pending(), None)
+    if record is None:
+        return None
+    from study.tracking import StudyInfo, Tracker
+
+    artifacts = places.artifacts if target.address == places.mlflow_address else None
+    info = StudyInfo(name=record.study, digest=record.study_digest)
+    return Tracker(target.address, artifacts, info)
+
+
+def _close(tracker: Tracker, report: DeliveryReport) -> DeliveryReport:
+    """Bring the parent runs up to date with their trials."""
+    from study.errors import StorageError
+
+    if report.error:
+        return report
+    try:
+        tracker.initialise()
+        tracker.finish()
+    except StorageError as error:
+        return dataclasses.replace(report, error=str(error))
+    return report
+
+
+def _sentence(name: str, report: DeliveryReport) -> str:
+    """Say what came of one study."""
+    if report.elsewhere:
+        return f"{name}: another process is delivering its trials; {report.waiting} wait"
+    parts = [f"{report.logged} trials delivered"]
+    if report.already_there:
+        parts.append(f"{report.already_there} were there already")
+    parts.append(f"{report.waiting} wait" if report.waiting else "none waits")
+    return f"{name}: " + ", ".join(parts)
+
+
+def _troubles(report: DeliveryReport, folder: Path) -> list[str]:
+    """Say what a person should look at."""
+    lines = []
+    if report.waiting and report.error and not report.elsewhere:
+        lines.append(f"{report.error}; run payoff sync again when it is back")
+    elif report.error:
+        lines.append(report.error)
+    if report.broken:
+        lines.append(f"{report.broken} files could not be delivered; look at {folder / BROKEN}")
+    return lines

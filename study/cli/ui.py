@@ -1,0 +1,205 @@
+"""``payoff ui``: the MLflow UI over the studies of a folder, on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from study.errors import PayoffError
+from study.places import Places
+from study.redaction import redact
+from study.spec import load_spec
+
+START_SECONDS = 180.0
+"""A server that does not answer by then is given up; a busy small machine needs a minute."""
+
+STOP_SECONDS = 10.0
+"""Time to end by itself before it is killed."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file: open the UI at this study")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    places = Places.at(args.root)
+    spec = load_spec(args.study) if args.study else None
+    address = (spec.storage.mlflow if spec else "") or places.mlflow_address
+    if urllib.parse.urlsplit(address).scheme in ("http", "https"):
+        print(redact(address))
+        print(
+            "payoff: this study is logged to a server; its UI is at that address", file=sys.stderr
+        )
+        return 0
+    if address == places.mlflow_address and not places.mlflow_database.is_file():
+        raise PayoffError(
+            f"{places.mlflow_database}: nothing was logged here yet; start a study with: payoff run"
+        )
+    check_free(args.host, args.port)
+    with _server(address, places, args.host, args.port) as server:
+        place = f"http://{shown_host(args.host)}:{args.port}"
+        if spec is not None:
+            place += _page_of(spec.name, place)
+        print(place, flush=True)
+        print("payoff: Ctrl-C ends the UI", file=sys.stderr)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(place)
+        return _wait(server)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise a clear error if nobody can listen there."""
+    if not 0 < port < 65536:
+        raise PayoffError(f"--port: must be from 1 to 65535, got {port}; 5000 is usual")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PayoffError(
+                f"--port: cannot listen on {host}:{port} ({error.strerror}); "
+                f"choose another, for example --port {port % 65535 + 1}"
+            ) from None
+
+
+def shown_host(host: str) -> str:
+    """Return the name under which this machine reaches a listening address."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"[{name}]" if ":" in name else name
+
+
+@contextmanager
+def _server(
+    address: str, places: Places, host: str, port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an MLflow server until the block ends; entered once it answers."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--workers", "1", "--artifacts-destination", places.artifacts.as_uri()]
+    environment = {
+        **os.environ,
+        # By the environment: the address may hold a password, and a command line is public.
+        "MLFLOW_BACKEND_STORE_URI": address,
+        # The jobs are those of language-model evaluation; they cost 20 s and eight processes.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            print("payoff: starting the MLflow UI, about ten seconds", file=sys.stderr)
+            _wait_until_healthy(server, f"http://{shown_host(host)}:{port}/health")
+            if server.poll() is not None:
+                log.seek(0)
+                raise PayoffError(_cause(log.read().decode(errors="replace"), address))
+            yield server
+        finally:
+            _stop(server)
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], place: str) -> None:
+    """Return when the server answers, or has ended."""
+    # Never through a proxy: this is our own machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None:
+        try:
+            with opener.open(place, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        if time.monotonic() > deadline:
+            raise PayoffError(
+                f"MLflow's server did not answer within {START_SECONDS:.0f} s; try again, "
+                "or look at what else keeps this machine busy"
+            )
+
+
+def _cause(log: str, address: str) -> str:
+    """Say in one line why the server ended."""
+    lines = [line.strip() for line in redact(log, address).splitlines() if line.strip()]
+    if any("database schema" in line for line in lines):
+        return (
+            f"{redact(address)}: a database of another MLflow version; back it up and run "
+            f"mlflow db upgrade {redact(address)}"
+        )
+    errors = [line for line in lines if "Error" in line or "error" in line or "ERROR" in line]
+    last = (errors or lines or ["no reason given"])[-1]
+    return f"MLflow's server ended at once: {last[:300]}; check the folder given by --root"
+
+
+def _page_of(name: str, place: str) -> str:
+    """Return the fragment of the experiment's page, or nothing if it can't be found."""
+    query = urllib.parse.urlencode({"experiment_name": name})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(
+            f"{place}/api/2.0/mlflow/experiments/get-by-name?{query}", timeout=30
+        ) as answer:
+            number = json.load(answer)["experiment"]["experiment_id"]
+    except (urllib.error.URLError, OSError, KeyError, ValueError):
+        print(f"payoff: {name}: nothing of this study is logged yet", file=sys.stderr)
+        return ""
+    return f"/#/experiments/{number}"
+
+
+def _wait(server: subprocess.Popen[bytes]) -> int:
+    """Wait for Ctrl-C, SIGTERM or the server's end."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    raise PayoffError("MLflow's server ended by itself; start the UI again")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server with all its processes."""
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        try:
+            os.killpg(server.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
