@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BLOCK_STEPS = 32
 """Steps whose indices are prepared at once."""
 
-_MERGED_BYTES = 2**26
+_MERGED_BYTES = 2**25
 """Training sets are copied end to end, to be gathered from by one call, up to this many bytes."""
 
 
@@ -50,6 +50,7 @@ class Batches:
         self.size = jobs[0].batch_size
         self.static = all(job.settings.batch_size >= job.data.n_examples for job in jobs)
         self._streams: dict[Hashable, _Rows] = {}
+        self._raw = np.empty((0, 0, self.size), dtype=np.int64)
         self._at = self._steps = 0
         self._arrange()
 

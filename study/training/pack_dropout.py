@@ -36,9 +36,9 @@ class PackDropout:
             DropoutStream(job.settings.seed, stage=job.stage) if job.settings.dropout else None
             for job in jobs
         ]
-        as_column = {"device": device, "dtype": torch.float32}
-        self.threshold = torch.tensor([threshold(p) for p in rates], **as_column).view(-1, 1, 1)
-        self.scale = torch.tensor([keep_scale(p) for p in rates], **as_column).view(-1, 1, 1)
+        below = [float(threshold(p)) for p in rates]
+        self.threshold = torch.tensor(below, device=device).view(-1, 1, 1)
+        self.scale = torch.tensor([keep_scale(p) for p in rates], device=device).view(-1, 1, 1)
         self._at = self._steps = 0
         self._block = torch.empty(0)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from study.training.evaluation import no_scores
+from study.training.pack_batches import Batches
 from study.training.pack_loss import PackLoss
 from study.training.pack_optimizer import PackOptimizer
 from study.training.pack_parameters import Layout, Stack
@@ -30,6 +31,7 @@ Part = Literal["train", "validation", "test"]
 class Program(Protocol):
     """A family's forward and backward passes for a whole pack."""
 
+    batches: Batches
     loss: PackLoss
 
     def bind_gradients(self, gradients: Stack) -> None:
@@ -73,6 +75,7 @@ class PackRun:
         self._program.bind_gradients(self._optimizer.gradients)
         self._train_loss = torch.zeros(len(jobs), dtype=torch.float64, device=device)
         self._results: dict[int, TrainResult] = {}
+        self._steps = min(job.settings.steps for job in jobs)
         self._since = 0.0
 
     def _masks(self, layout: Layout) -> Stack | None:
@@ -96,6 +99,18 @@ class PackRun:
             if due:
                 self._evaluate(due, step)
         return [self._results[index] for index in range(len(self._results))]
+
+    @torch.no_grad()
+    def time_step(self, repeats: int) -> float:
+        """Seconds of a training step, the least of ``repeats``. Moves the weights."""
+        seconds: list[float] = []
+        for step in range(repeats):
+            started = time.perf_counter()
+            self._program.gradients()
+            self._optimizer.step(min(step, self._steps - 1))
+            self._parameters.flat[:1].tolist()  # waits for a GPU
+            seconds.append(time.perf_counter() - started)
+        return min(seconds)
 
     def _evaluate(self, due: Sequence[int], step: int) -> None:
         self._train_loss += self._program.loss.drain(self._program.batches.at + 1)
@@ -185,9 +200,7 @@ class PackRun:
             for place, row in enumerate(rows)
         ]
 
-    def _scores(
-        self, row: int, numbers: Sequence[float], correct: np.ndarray | None
-    ) -> Scores:
+    def _scores(self, row: int, numbers: Sequence[float], correct: np.ndarray | None) -> Scores:
         point = self._progress[row].scored_point
         if correct is not None:
             correct.flags.writeable = False

@@ -1,8 +1,9 @@
-"""Which trainings may share a pack, how many at a time, and how much memory that takes."""
+"""Which trainings may share a pack, in what order, and how much memory each takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,34 @@ if TYPE_CHECKING:
 
     from study.training.tensors import TensorSplit
 
+LARGEST = 64
+"""Models trained at once, at most: beyond some 32 the share of each in a call's fixed cost is
+small, while all wait for the slowest."""
+
+WORKING_SET_BYTES = 6 * 2**20
+"""What one step of a pack may touch. Larger packs fall out of the cache and get slower per model:
+on an EPYC with 1 MiB of second-level cache and 32 MiB of third, packs of 4 to 8 MiB were the
+fastest at every width from 4 to 256 and 64 or 784 inputs."""
+
+PADDED_WIDTH = 16
+"""Perceptrons up to this width may be padded to a common width: their time goes to calls, not to
+arithmetic, so larger packs pay for the zeros."""
+
+_FIXED_BYTES = 96 * 2**20
+"""Buffers of a pack that don't grow with the number of models: merged training sets, evaluation,
+dropout draws, and the libraries' own workspace."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """One training of a pack."""
+    """One training."""
 
     settings: TrainSettings
     data: TensorSplit
     masks: Mapping[str, Tensor] | None = None
     """Per parameter name zeros and ones that it is multiplied by after every step."""
     start: Mapping[str, Tensor] | None = None
-    """State to start from, as of ``Module.state_dict``; None draws initial weights from the seed.
-    """
+    """State to start from, as of ``Module.state_dict``; None: initial weights from the seed."""
     stage: int = 0
     """0 for a training from scratch, 1 for a fine-tuning: each has random streams of its own."""
     keep_initial: bool = False
@@ -34,3 +51,95 @@ class TrainJob:
     def batch_size(self) -> int:
         """Examples that a step really sees."""
         return min(self.settings.batch_size, self.data.n_examples)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Jobs that can be trained by one program, by their places in the caller's sequence."""
+
+    places: tuple[int, ...]
+    family: str
+    width: int
+    """Width of the program: the largest of its jobs'."""
+
+
+def pack_key(job: TrainJob) -> Hashable:
+    """What may not differ inside a pack, width apart."""
+    settings, data = job.settings, job.data
+    return (
+        settings.family,
+        settings.depth,
+        settings.optimizer,
+        settings.steps > 0,
+        job.batch_size,
+        data.task,
+        data.n_outputs,
+        data.input_shape,
+        len(data.x_validation),
+        len(data.x_test),
+        str(data.device),
+    )
+
+
+def form_packs(jobs: Sequence[TrainJob]) -> list[Pack]:
+    """Split jobs into packs.
+
+    Jobs that read the same batches stand together, so that one gathered batch serves them. Narrow
+    perceptrons of different width share a pack, padded with zeros, where a width alone would give
+    few.
+    """
+    groups: dict[tuple[Hashable, int], list[int]] = {}
+    for place, job in enumerate(jobs):
+        groups.setdefault((pack_key(job), job.settings.width), []).append(place)
+    merged: dict[Hashable, list[list[int]]] = {}
+    for (key, width), places in sorted(groups.items(), key=lambda item: item[0][1]):
+        packs = merged.setdefault(key, [])
+        narrow = jobs[places[0]].settings.family == "mlp" and width <= PADDED_WIDTH
+        if packs and narrow and len(packs[-1]) < LARGEST // 4:
+            packs[-1] += places
+        else:
+            packs.append(list(places))
+    order = {id(data): rank for rank, data in enumerate(_distinct(job.data for job in jobs))}
+
+    def reading(place: int) -> tuple[int, int, int, int]:
+        job = jobs[place]
+        return order[id(job.data)], job.settings.seed, job.stage, place
+
+    return [
+        Pack(
+            tuple(sorted(places, key=reading)),
+            jobs[places[0]].settings.family,
+            max(jobs[place].settings.width for place in places),
+        )
+        for packs in merged.values()
+        for places in packs
+    ]
+
+
+def _distinct(datas: Iterable[TensorSplit]) -> list[TensorSplit]:
+    return list({id(data): data for data in datas}.values())
+
+
+def mlp_bytes(job: TrainJob, width: int, n_parameters: int, share: float = 1.0) -> tuple[int, int]:
+    """Bytes one perceptron adds to what a step touches, and to what a pack holds.
+
+    ``share`` is its share in the gathered inputs: below 1 where models read the same batch.
+    """
+    inputs = math.ceil(math.prod(job.data.input_shape) * share)
+    batch, outputs, depth = job.batch_size, job.data.n_outputs, job.settings.depth
+    activations = 4 * batch * (inputs + 2 * width * max(depth, 1) + 2 * outputs)
+    step = activations + 4 * 5 * n_parameters
+    # Held besides: the best weights, masks, copies while the pack is compacted, the module and its
+    # state, and the indices and losses of a block of steps.
+    held = step + 4 * 8 * n_parameters + 32 * batch * 48 + 4 * batch * width
+    return step, held
+
+
+def pack_sizes(step_bytes: int, held_bytes: int, memory_budget: int | None) -> list[int]:
+    """Numbers of models at once that are worth a probe, the likeliest first."""
+    likely = max(1, min(LARGEST, WORKING_SET_BYTES // max(step_bytes, 1)))
+    bound = LARGEST
+    if memory_budget is not None:
+        bound = max(1, (memory_budget - _FIXED_BYTES) // max(held_bytes, 1))
+    sizes = [likely, likely // 2, likely * 2]
+    return list(dict.fromkeys(max(1, min(size, bound, LARGEST)) for size in sizes))

@@ -1,0 +1,249 @@
+"""The fused trainer against the reference trainer, over full trainings."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from study.compression.pruning import apply_masks, magnitude_masks
+from study.measure import measure
+from study.models.registry import build_model
+from study.training import fused
+from study.training.fused import TrainJob, train_alone, train_pack
+from study.training.settings import TrainResult, TrainSettings
+from study.training.tensors import TensorSplit
+
+MakeData = Callable[..., TensorSplit]
+
+BASE = TrainSettings(
+    family="mlp",
+    width=7,
+    depth=1,
+    learning_rate=0.01,
+    batch_size=32,
+    steps=90,
+    evaluate_every=9,
+)
+
+
+def job(data: TensorSplit, **changes: object) -> TrainJob:
+    return TrainJob(settings=dataclasses.replace(BASE, **changes), data=data)  # type: ignore[arg-type]
+
+
+def varied(datas: Sequence[TensorSplit], **common: object) -> list[TrainJob]:
+    """Jobs that differ in everything that may differ inside a pack."""
+    return [
+        job(datas[0], seed=1, **common),
+        job(datas[0], seed=2, **{"dropout": 0.3, "l1": 1e-3, "steps": 61, **common}),
+        job(datas[0], seed=2, **{"dropout": 0.1, "weight_decay": 0.1, **common}),
+        job(datas[1], seed=4, **{"label_smoothing": 0.1, "patience": 2, **common}),
+        job(datas[1], seed=5, **{"learning_rate": 0.05, "schedule": "constant", **common}),
+        job(datas[1], seed=6, **{"select": "last", "evaluate_every": 4, "width": 3, **common}),
+        job(datas[2], seed=7, **{"momentum": 0.5, "warmup_fraction": 0.5, **common}),
+        job(datas[2], seed=8, **{"dropout": 0.6, "width": 5, **common}),
+    ]
+
+
+def assert_same(one: TrainResult, other: TrainResult, tolerance: float = 2e-5) -> None:
+    """Discrete results agree exactly, losses to float32 rounding over a training."""
+    for name in ("status", "reason", "steps_done", "best_step", "stopped_early"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert one.train_flops == other.train_flops
+    assert one.still_improving == other.still_improving
+    assert [point.step for point in one.curve] == [point.step for point in other.curve]
+    for a, b in zip(one.curve, other.curve, strict=True):
+        assert a.val_error == pytest.approx(b.val_error, abs=tolerance)
+        assert a.train_loss == pytest.approx(b.train_loss, abs=tolerance, rel=tolerance)
+        assert a.val_loss == pytest.approx(b.val_loss, abs=tolerance, rel=tolerance)
+    for field in dataclasses.fields(one.scores):
+        a, b = getattr(one.scores, field.name), getattr(other.scores, field.name)
+        if field.name == "test_correct":
+            np.testing.assert_array_equal(a, b)
+        else:
+            assert a == pytest.approx(b, abs=tolerance, rel=tolerance, nan_ok=True)
+    if one.model is None or other.model is None:
+        assert one.model is other.model
+        return
+    assert not other.model.training
+    ours, theirs = one.model.state_dict(), other.model.state_dict()
+    assert list(ours) == list(theirs)
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def datas(make_data: MakeData) -> list[TensorSplit]:
+    return [make_data(96), make_data(50), make_data(32)]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_each_training_gives_what_the_reference_gives(
+    datas: list[TensorSplit], depth: int, optimizer: str
+) -> None:
+    jobs = varied(datas, depth=depth, optimizer=optimizer)
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_regression_gives_what_the_reference_gives(make_data: MakeData, depth: int) -> None:
+    datas = [make_data(n, regression=True) for n in (96, 50, 32)]
+    jobs = varied(datas, depth=depth)
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+
+
+def test_packmates_and_order_change_nothing(datas: list[TensorSplit]) -> None:
+    jobs = varied(datas, depth=2)
+    alone = [train_pack([each])[0] for each in jobs]
+    together = train_pack(jobs)
+    backwards = train_pack(jobs[::-1])[::-1]
+    for one, two, three in zip(alone, together, backwards, strict=True):
+        assert_same(one, two)
+        assert_same(one, three)
+
+
+def test_initial_weights_batches_and_masks_do_not_depend_on_the_pack(
+    datas: list[TensorSplit],
+) -> None:
+    jobs = [dataclasses.replace(each, keep_initial=True) for each in varied(datas, steps=1)]
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        expected = train_alone(each)
+        assert expected.initial_state is not None and result.initial_state is not None
+        for name, value in expected.initial_state.items():
+            assert torch.equal(value, result.initial_state[name])
+        # After one step the loss is of the initial weights, on one batch under one mask.
+        assert result.curve[0].train_loss == pytest.approx(expected.curve[0].train_loss, abs=1e-6)
+
+
+def test_trainings_on_the_same_batches_share_them(datas: list[TensorSplit]) -> None:
+    jobs = [
+        job(datas[0], seed=seed, learning_rate=rate, dropout=dropout)
+        for seed, rate, dropout in itertools.product((1, 2), (0.003, 0.01), (0.0, 0.2))
+    ] + [job(datas[0], seed=3)]
+    pack = fused.form_packs(jobs)
+    assert len(pack) == 1
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+
+
+def test_a_pruned_network_is_tuned_from_where_it_starts(datas: list[TensorSplit]) -> None:
+    jobs = []
+    for seed, ratio in ((1, 0.5), (2, 0.9), (3, 0.0)):
+        parent = train_alone(job(datas[0], seed=seed)).model
+        assert parent is not None
+        masks = magnitude_masks(parent, ratio)
+        apply_masks(parent, masks)
+        jobs.append(
+            dataclasses.replace(
+                job(datas[0], seed=seed, dropout=0.2, weight_decay=0.01),
+                masks=masks if ratio else None,
+                start=parent.state_dict(),
+                stage=1,
+            )
+        )
+    results = train_pack(jobs)
+    for each, result in zip(jobs, results, strict=True):
+        assert_same(train_alone(each), result)
+    kept = [measure(r.model, (4,)) for r in results if r.model is not None]
+    weights = kept[0].n_weights
+    assert [k.n_parameters - k.n_nonzero for k in kept] == [
+        round(0.5 * weights),
+        round(0.9 * weights),
+        0,
+    ]
+
+
+def test_a_diverging_training_leaves_the_others_alone(datas: list[TensorSplit]) -> None:
+    calm = job(datas[0], seed=1, optimizer="sgd")
+    wild = job(datas[0], seed=2, optimizer="sgd", learning_rate=1e6)
+    results = train_pack([wild, calm, wild])
+    for each, result in zip([wild, calm, wild], results, strict=True):
+        expected = train_alone(each)
+        assert result.status == expected.status
+        assert result.steps_done == expected.steps_done
+    assert results[0].status == "diverged" and results[0].model is None
+    assert math.isnan(results[0].scores.test_error)
+    assert_same(train_alone(calm), results[1])
+
+
+def test_what_finishes_early_leaves_the_pack(
+    datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    step = fused.MlpProgram.gradients
+
+    def counting(program: fused.MlpProgram) -> None:
+        sizes.append(program.batches.block.shape[1] if sizes else 3)
+        step(program)
+
+    monkeypatch.setattr(fused.MlpProgram, "gradients", counting)
+    train_pack([job(datas[0], seed=seed, steps=10 * seed, evaluate_every=5) for seed in (1, 2, 3)])
+    assert sizes == [3] * 10 + [2] * 10 + [1] * 10
+
+
+def test_a_padded_network_gives_what_it_gives_unpadded(datas: list[TensorSplit]) -> None:
+    widths = (2, 3, 5, 8, 16)
+    jobs = [job(datas[0], seed=w, width=w, depth=2, dropout=0.1, l1=1e-3) for w in widths]
+    assert len(fused.form_packs(jobs)) == 1
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+        assert result.model is not None
+        assert result.model.get_parameter("1.weight").shape == (each.settings.width, 4)
+
+
+def test_memory_running_out_halves_the_pack_and_goes_on(
+    datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    init = fused.PackRun.__init__
+
+    def scarce(self: fused.PackRun, jobs: Sequence[TrainJob], *rest: object) -> None:
+        if len(jobs) > 3:
+            torch.empty(2**60)  # a real failure to allocate
+        init(self, jobs, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fused.PackRun, "__init__", scarce)
+    jobs = [job(datas[0], seed=seed, steps=20) for seed in range(7)]
+    with caplog.at_level(logging.WARNING):
+        results = train_pack(jobs)
+    assert "going on with 3" in caplog.text
+    for each, result in zip(jobs, results, strict=True):
+        assert_same(train_alone(each), result)
+
+
+def test_the_result_is_a_network_of_its_own(datas: list[TensorSplit]) -> None:
+    first, second = train_pack([job(datas[0], seed=1), job(datas[0], seed=2)])
+    assert first.model is not None and second.model is not None
+    before = second.model.get_parameter("1.weight").clone()
+    with torch.no_grad():
+        for parameter in first.model.parameters():
+            parameter.zero_()
+    assert torch.equal(second.model.get_parameter("1.weight"), before)
+    fresh = build_model("mlp", width=7, depth=1, dropout=0.0, input_shape=(4,), n_outputs=3, seed=0)
+    fresh.load_state_dict(second.model.state_dict())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives(datas: list[TensorSplit]) -> None:
+    jobs = varied(datas, depth=2)
+    for one, other in zip(train_pack(jobs), train_pack(jobs, device="cuda"), strict=True):
+        assert one.curve[-1].val_loss == pytest.approx(other.curve[-1].val_loss, abs=1e-3)
+
+
+def test_no_steps_score_the_network_as_it_starts(datas: list[TensorSplit]) -> None:
+    jobs = [job(datas[0], seed=1, steps=0), job(datas[0], seed=2)]
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+
+
+def test_no_jobs_no_results() -> None:
+    assert train_pack([]) == []
