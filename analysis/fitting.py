@@ -275,7 +275,9 @@ def _assemble(
         iterations[rows] = found.iterations[flat]
         box = problem.box()
         at_bound[rows] = (theta[rows] <= box[0]) | (theta[rows] >= box[1])
-        condition[rows], unidentified[rows] = _identification(problem, theta[rows], at_bound[rows])
+        condition[rows], unidentified[rows] = _identification(
+            problem, theta[rows], at_bound[rows], found.stalled[flat]
+        )
         outcome = np.where(unidentified[rows].any(1), Status.UNIDENTIFIED, Status.CONVERGED)
         outcome = np.where(found.converged[flat], outcome, Status.ITERATION_LIMIT)
         outcome = np.where(lost, Status.NO_FINITE_START, outcome)
@@ -296,7 +298,9 @@ def _assemble(
     )
 
 
-def _identification(problem: _Problem, theta: Array, at_bound: Bools) -> tuple[Array, Bools]:
+def _identification(
+    problem: _Problem, theta: Array, at_bound: Bools, stalled: Bools
+) -> tuple[Array, Bools]:
     """Condition number (U,) of the curvature of the free parameters, and which are free (U, P)."""
     with np.errstate(all="ignore"):
         _, gradient = problem.law.evaluate_log(theta, problem.x)
@@ -316,6 +320,7 @@ def _identification(problem: _Problem, theta: Array, at_bound: Bools) -> tuple[A
     top = eigenvalues[:, -1:]
     condition = np.where(mute.any(1), np.inf, top[:, 0] / np.maximum(eigenvalues[:, 0], 1e-300))
     loose = eigenvalues < top / CONDITION_LIMIT
+    loose[:, 0] |= stalled
     share = (np.abs(vectors) >= FREE_DIRECTION_SHARE) & loose[:, None, :]
     return condition, mute | share.any(-1)
 

@@ -52,6 +52,13 @@ ACCELERATE_AFTER = 12
 """Iterations after which steps are bent along the valley; most fits are done before."""
 PROBE = 0.1
 """Share of the step at which its second derivative is measured."""
+SAME_OBJECTIVE = 1e-13
+"""Relative rounding of a sum of losses."""
+POLISH = 1e-9
+"""Relative gain below which a step is taken though rounding hides what it does."""
+STALL_STEPS = 50
+STALL_GAIN = 1e-6
+"""A valley in which 50 steps gain less than a millionth of the objective is flat."""
 ROUNDING = 1e-16
 """Residuals of this size are rounding: an objective they explain is zero."""
 RIDGE = 1e-14
@@ -68,6 +75,8 @@ class Minimum:
     """Sum of w rho(r), shape (B,); infinite where no finite value was met."""
     converged: Bools
     """Shape (B,)."""
+    stalled: Bools
+    """Converged only in that many steps gained next to nothing: a flat valley; shape (B,)."""
     iterations: Integers
     """Shape (B,)."""
 
@@ -118,12 +127,14 @@ def minimise(
     parts = []
     for first in range(0, n_problems, size):
         which = np.arange(first, min(first + size, n_problems))
-        chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta)
+        with np.errstate(all="ignore"):
+            chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta)
         parts.append(chunk.run(max_iterations, tolerance))
     return Minimum(
         theta=np.concatenate([p.theta for p in parts]),
         objective=np.concatenate([p.objective for p in parts]),
         converged=np.concatenate([p.converged for p in parts]),
+        stalled=np.concatenate([p.stalled for p in parts]),
         iterations=np.concatenate([p.iterations for p in parts]),
     )
 
@@ -139,6 +150,7 @@ _COMPACTED = (
     "damping",
     "growth",
     "rounding",
+    "earlier",
 )
 
 
@@ -163,21 +175,28 @@ class _Chunk:
         self.objective = _objective(self.r, weights, delta)
         self.damping = np.full(len(theta), DAMPING_START)
         self.growth = np.full(len(theta), 4.0)
+        self.earlier = self.objective.copy()
         self.rounding = ROUNDING**2 * weights.sum(-1)
         self.out = Minimum(
             theta=self.theta.copy(),
             objective=self.objective.copy(),
             converged=np.zeros(len(theta), dtype=np.bool_),
+            stalled=np.zeros(len(theta), dtype=np.bool_),
             iterations=np.zeros(len(theta), dtype=np.int64),
         )
 
     def _evaluate(self, theta: Array, which: Integers) -> tuple[Array, Array]:
-        with np.errstate(all="ignore"):
-            r, jacobian = self.residuals(theta, which, True)
+        r, jacobian = self.residuals(theta, which, True)
         assert jacobian is not None
         return r, jacobian
 
     def run(self, max_iterations: int, tolerance: float) -> Minimum:
+        # Steps into overflow are tried and rejected.
+        with np.errstate(all="ignore"):
+            self._iterate(max_iterations, tolerance)
+        return self.out
+
+    def _iterate(self, max_iterations: int, tolerance: float) -> None:
         self._keep(np.isfinite(self.objective), converged=False, iteration=0)
         for iteration in range(1, max_iterations + 1):
             if not len(self.row):
@@ -190,7 +209,12 @@ class _Chunk:
             r, jacobian = self._evaluate(trial, self.which)
             objective = _objective(r, self.weights, self.delta)
             actual = self.objective - objective
-            better = actual > 0.0
+            # Steps too small to show in the objective still better theta.
+            unseen = (newton_gain <= POLISH * self.objective) & (
+                np.abs(actual) <= SAME_OBJECTIVE * self.objective
+            )
+            better = (actual > 0.0) | unseen
+            actual = np.where(unseen, gain, actual)
             self._adapt(better, actual / np.maximum(gain, 1e-300))
             self.theta = np.where(better[:, None], trial, self.theta)
             self.r = np.where(better[:, None], r, self.r)
@@ -198,12 +222,16 @@ class _Chunk:
             self.objective = np.where(better, objective, self.objective)
             # No damping moves it any more: rounding is reached.
             done |= self.damping >= DAMPING_MAX
+            if iteration % STALL_STEPS == 0:
+                stalled = ~done & (self.earlier - self.objective <= STALL_GAIN * self.objective)
+                self.out.stalled[self.row[stalled]] = True
+                self.earlier = self.objective.copy()
+                done |= stalled
             if done.any():
                 self._keep(~done, converged=True, iteration=iteration)
         self._keep(
             np.zeros(len(self.row), dtype=np.bool_), converged=False, iteration=max_iterations
         )
-        return self.out
 
     def _adapt(self, better: Bools, ratio: Array) -> None:
         """Less damping after a step as good as predicted; more, and ever faster, after failures."""
@@ -263,16 +291,15 @@ class _Chunk:
     def _acceleration(
         self, velocity: Array, scaled: Array, unit: Array, free: Bools, weights: Array
     ) -> Array:
-        """Half the geodesic acceleration: follows the bend of a narrow valley (zero if it is large).
+        """Half the geodesic acceleration, which follows a narrow valley's bend; zero if large.
 
         Transtrum and Sethna 2012, arXiv:1201.5885, section 4.
         """
         probe = np.clip(self.theta + PROBE * velocity, self.lower, self.upper)
-        with np.errstate(all="ignore"):
-            r = self.residuals(probe, self.which, False)[0]
-            along = np.einsum("bpn,bp->bn", self.jacobian, probe - self.theta)
-            second = 2.0 / PROBE**2 * (r - self.r - along)
-            right = np.einsum("bpn,bn->bp", self.jacobian, weights * second)
+        r = self.residuals(probe, self.which, False)[0]
+        along = np.einsum("bpn,bp->bn", self.jacobian, probe - self.theta)
+        second = 2.0 / PROBE**2 * (r - self.r - along)
+        right = np.einsum("bpn,bn->bp", self.jacobian, weights * second)
         right = np.where(free, right, 0.0) * unit
         usable = np.isfinite(right).all(1)
         right = np.where(usable[:, None], right, 0.0)

@@ -199,7 +199,7 @@ def _scores(
     unseen = ~shown[:, None, :] * weights
     squared = np.where(unseen > 0.0, unseen * miss**2, 0.0).sum(-1) / unseen.sum(-1)
     squared = np.where(fit.ok.reshape(folds, rows) & np.isfinite(squared), squared, np.inf)
-    return np.sqrt(squared.mean(0))
+    return np.asarray(np.sqrt(squared.mean(0)))
 
 
 def _fit_chance(fit: BatchFit, x: Array, y: Array, weights: Array, noise: Array) -> Array:
@@ -208,7 +208,7 @@ def _fit_chance(fit: BatchFit, x: Array, y: Array, weights: Array, noise: Array)
         z = (np.log(fit.predict(x)) - np.log(y)) / noise
         squares = np.where(weights > 0.0, weights * z**2, 0.0).sum(-1)
     freedom = np.maximum(weights.sum(-1) - len(fit.law.parameters), 1.0)
-    return np.nan_to_num(special.chdtrc(freedom, squares), nan=0.0)
+    return np.asarray(np.nan_to_num(special.chdtrc(freedom, squares), nan=0.0))
 
 
 def _weights(scores: Array, usable: Bools, fitting: Bools, n_hidden: int) -> Array:

@@ -25,7 +25,7 @@ class Status(enum.IntEnum):
     ITERATION_LIMIT = 2
     """The solver was still improving when it was stopped."""
     UNDERDETERMINED = 3
-    """Fewer distinct sizes with weight than parameters: many curves run through them. Not fitted."""
+    """Fewer distinct sizes with weight than parameters: many curves fit. Not fitted."""
     BAD_DATA = 4
     """An error that is not finite and positive has weight."""
     NO_FINITE_START = 5

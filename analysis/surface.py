@@ -65,7 +65,8 @@ class SurfaceFit:
         n, d = np.broadcast_arrays(
             np.asarray(n_parameters, dtype=np.float64), np.asarray(n_examples, dtype=np.float64)
         )
-        return self.fit.predict(np.stack([n.ravel(), d.ravel()], axis=1))[0].reshape(n.shape)
+        points = np.stack([n.ravel(), d.ravel()], axis=1)
+        return np.asarray(self.fit.predict(points)[0].reshape(n.shape))
 
     def resample(self, n: int, seed: int) -> BatchFit:
         """Fit ``n`` bootstrap resamples of the runs; one row each."""
@@ -138,10 +139,7 @@ def fit_surface(
 
     # Compute
     fit = fit_law(law, x, y, delta=delta)
-    if fit.ok[0]:
-        resampled = _resample(law, x, y, fit, n_resamples, seed)
-    else:
-        resampled = fit
+    resampled = _resample(law, x, y, fit, n_resamples, seed) if fit.ok[0] else fit
     draws = resampled.parameters[resampled.ok]
     point = fit.parameters[0]
     parameters = {
