@@ -32,7 +32,7 @@ from analysis.trials import FloatArray, IntArray
 
 Outcome = Literal["flat", "inside", "still", "hurts", "hump", "none"]
 OUTCOMES: tuple[Outcome, ...] = ("flat", "inside", "still", "hurts", "hump", "none")
-NEGLIGIBLE = 0.02
+NEGLIGIBLE = 0.05
 """Economic rule: the smallest size is enough when error and price together are within this fraction
 of their least; without it a flat curve could never be called flat."""
 FLAT, INSIDE, STILL, HURTS, HUMP, NONE = range(6)

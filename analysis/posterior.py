@@ -40,18 +40,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curve import Curve
+from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
 
-EXPONENTS = np.array([0.0, 0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
-"""Exponents alpha; published fits in size lie between 0.05 and 1 (Rosenfeld 2020, table 1; Hestness
-2017, table 1), 0 is a flat curve."""
-AMPLITUDES = ((0.0, 0.5), (0.05, 0.14), (0.15, 0.14), (0.4, 0.12), (1.0, 0.10))
+AMPLITUDES = ((0.0, 0.6), (0.05, 0.1), (0.15, 0.12), (0.4, 0.12), (1.0, 0.06))
 """Departure a from the law, on the log of the error, with its prior weight."""
 LENGTHS = (0.15, 0.3, 0.6)
 """Length l of departures, in units of the range of x."""
-SCATTERS = ((0.0, 0.5), (0.02, 0.2), (0.05, 0.15), (0.1, 0.1), (0.25, 0.05))
-"""Scatter tau of cells beyond replicates, with its prior weight."""
+SCATTERS = ((0.0, 0.6), (0.015, 0.25), (0.04, 0.12), (0.1, 0.03))
+"""Scatter tau of cells beyond replicates, with its prior weight: the luck of tuning each cell."""
+SHAPE_SCATTERS = ((0.0, 0.4), (0.02, 0.25), (0.05, 0.2), (0.1, 0.12), (0.25, 0.03))
+"""The same where cells of several depths sit side by side: shapes differ more than luck does."""
 OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
 """Spread of a depth's constant offset from the common curve, with its prior weight."""
 UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
@@ -128,15 +128,15 @@ def draw_curves(
     """
     points = _merge(curve, noise)
     grid, n_inside = size_grid(points.x)
-    exponents, shapes = _shapes(np.concatenate([points.x, grid]), points.x)
-    k = len(points.x)
-    at_points, on_grid = shapes[:, :k], shapes[:, k:]
     combinations = _combinations(points, noise)
-    basis, coefficients = _factor(at_points)
-    covariances = np.array([_covariance(points, combination) for combination in combinations])
-    log_weight = _log_evidence(covariances, points.y, basis, coefficients)
-    log_weight += np.array([combination.log_prior for combination in combinations])[:, None]
-    log_weight += np.log(_shape_prior(exponents))
+    coarse = coarse_shapes(points.x)
+    rough = _rough(combinations)
+    log_weight = _log_weight(points, rough, coarse)
+    shapes = refine_shapes(coarse, np.logaddexp.reduce(log_weight, axis=0), points.x, rng)
+    at_points, on_grid = np.split(
+        shapes.evaluate(np.concatenate([points.x, grid])), [len(points.x)], axis=1
+    )
+    log_weight = _log_weight(points, combinations, shapes) + shapes.log_prior
     weight = np.exp(log_weight - log_weight.max())
     weight[weight.sum(axis=1) < KEPT_WEIGHT * weight.sum(axis=1).max()] = 0.0
     weight /= weight.sum()
@@ -147,7 +147,7 @@ def draw_curves(
         for combination, count in zip(combinations, counts, strict=True)
         if count.any()
     ]
-    by_exponent = np.repeat(exponents, counts.sum(axis=0))
+    by_exponent = np.repeat(shapes.exponent, counts.sum(axis=0))
     tail = (1.0 - level) / 2.0
     low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
     away = np.array([c.amplitude >= 0.1 for c in combinations])
@@ -236,37 +236,6 @@ def size_grid(x: FloatArray) -> tuple[FloatArray, int]:
     return x[0] + step * np.arange(n + beyond), n
 
 
-def _shapes(at: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Exponents (T,) and log shapes (T, len(at)) of the passage law on its grid.
-
-    ln s = ln e~ - ln(1 + e~^2) / 2 with e~ = exp(-alpha (x - u)) + exp(-alpha (c - u)): u is where
-    the passage from chance ends, c where the floor takes over.
-    """
-    low, span = x[0], max(x[-1] - x[0], 1e-9)
-    passages = [-math.inf, *(low + span * np.linspace(-0.1, 0.75, 8))]
-    floors = [*(low + span * np.linspace(0.1, 1.5, 11)), math.inf]
-    exponents, shapes = [0.0], [np.zeros_like(at)]
-    for alpha, u, c in itertools.product(EXPONENTS[1:], passages, floors):
-        if math.isinf(u):
-            start = -alpha * (at - low)
-            shape = start if math.isinf(c) else np.logaddexp(start, -alpha * (c - low))
-        elif c <= u:
-            continue
-        else:
-            start = -alpha * (at - u)
-            power = start if math.isinf(c) else np.logaddexp(start, -alpha * (c - u))
-            shape = power - 0.5 * np.logaddexp(0.0, 2.0 * power)
-        exponents.append(float(alpha))
-        shapes.append(shape - shape[0])
-    return np.array(exponents), np.array(shapes)
-
-
-def _shape_prior(exponents: FloatArray) -> FloatArray:
-    """Prior weight of each shape: a tenth for the flat curve, the rest shared alike."""
-    flat = exponents == 0.0
-    return np.asarray(np.where(flat, 0.1 / flat.sum(), 0.9 / max((~flat).sum(), 1)))
-
-
 def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
     """Every choice of departure, scatter, depth offset and spread, with its prior."""
     departures = [(0.0, 1.0, AMPLITUDES[0][1])]
@@ -275,7 +244,10 @@ def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
     ]
     depths, per_depth = np.unique(points.shape, return_counts=True)
     offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
-    scatters = SCATTERS if noise.degrees > 0 else ((0.0, 1.0),)
+    scatters: tuple[tuple[float, float], ...]
+    scatters = SHAPE_SCATTERS if len(depths) > 1 else SCATTERS
+    if noise.degrees <= 0:  # then kappa alone stands for all scatter
+        scatters = ((0.0, 1.0),)
     return [
         _Combination(
             amplitude=a,
@@ -289,6 +261,33 @@ def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
             itertools.product(departures, scatters, offsets, _kappas(points, noise))
         )
     ]
+
+
+def _rough(combinations: list[_Combination]) -> list[_Combination]:
+    """A few combinations that tell where the fine grid of shapes is needed."""
+    kappas = sorted({c.kappa for c in combinations})
+    middle = kappas[len(kappas) // 2]
+    lengths = sorted({c.length for c in combinations if c.amplitude})
+    scatter = sorted({c.scatter for c in combinations})
+    return [
+        c
+        for c in combinations
+        if c.kappa == middle
+        and c.amplitude <= 0.2
+        and (not c.amplitude or c.length == lengths[len(lengths) // 2])
+        and (len(scatter) == 1 or c.scatter in scatter[1:3])
+    ]
+
+
+def _log_weight(points: _Points, combinations: list[_Combination], shapes: Shapes) -> FloatArray:
+    """(B, T) log of prior (of the combination) times marginal likelihood."""
+    basis, coefficients = _factor(shapes.evaluate(points.x))
+    covariances = np.array([_covariance(points, c) for c in combinations])
+    log_prior = np.array([c.log_prior for c in combinations])
+    weight: FloatArray = (
+        _log_evidence(covariances, points.y, basis, coefficients) + log_prior[:, None]
+    )
+    return weight
 
 
 def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:

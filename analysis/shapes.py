@@ -1,0 +1,121 @@
+r"""The shapes of the law on a grid: coarse everywhere, fine where the data point.
+
+    ln s(x) = ln e~ - ln(1 + e~^2) / 2,    e~ = exp(-alpha (x - u)) + exp(-alpha (c - u))
+
+over x = ln(size): the passage from chance ends near u, the floor takes over near c, and between
+them the error is a power law of exponent alpha (Rosenfeld et al. 2020, equation 5, with eta = 1
+absorbed by u). Without u it is a power law with a floor, without c it has no floor, and with
+alpha = 0 it is flat. Exponents are spread by their logarithm, u and c evenly over the range of x.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.trials import FloatArray
+
+EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
+"""Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld
+2020, table 1; Hestness 2017, table 1)."""
+PASSAGES = np.linspace(-0.1, 0.75, 8)
+"""Ends u of the passage from chance, in units of the range of x."""
+FLOORS = np.linspace(0.1, 1.5, 11)
+"""Beginnings c of the floor, in the same units."""
+FLAT_PRIOR = 0.1
+"""Prior weight of the flat curve."""
+FINE_SHAPES = 1500
+"""Shapes of the fine grid."""
+COARSE_SHARE = 1e-6
+"""A coarse shape below this share of the best one's weight is left out of the fine grid."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shapes:
+    """T shapes and their prior."""
+
+    exponent: FloatArray
+    """(T,) alpha; 0 for the flat curve."""
+    passage: FloatArray
+    """(T,) u; -inf without a passage from chance."""
+    floor: FloatArray
+    """(T,) c; inf without a floor."""
+    log_prior: FloatArray
+    """(T,) log prior weight."""
+
+    def evaluate(self, at: FloatArray) -> FloatArray:
+        """Log shapes at log sizes, (T, len(at)), each zero at the first of them."""
+        alpha = self.exponent[:, None]
+        start = np.where(np.isfinite(self.passage), self.passage, at[0])[:, None]
+        power = -alpha * (at[None, :] - start)
+        floor = np.where(np.isfinite(self.floor), self.floor, 0.0)[:, None]
+        floored = np.logaddexp(power, -alpha * (floor - start))
+        power = np.where(np.isfinite(self.floor)[:, None], floored, power)
+        passed = power - 0.5 * np.logaddexp(0.0, 2.0 * power)
+        shape = np.where(np.isfinite(self.passage)[:, None], passed, power)
+        shape[self.exponent == 0.0] = 0.0
+        result: FloatArray = shape - shape[:, :1]
+        return result
+
+
+def coarse_shapes(x: FloatArray) -> Shapes:
+    """The coarse grid for points at log sizes ``x``, in order."""
+    low, span = float(x[0]), max(float(x[-1] - x[0]), 1e-9)
+    passages = [-math.inf, *(low + span * PASSAGES)]
+    floors = [*(low + span * FLOORS), math.inf]
+    grid = [
+        (float(alpha), u, c)
+        for alpha, u, c in itertools.product(EXPONENTS, passages, floors)
+        if c > u
+    ]
+    rows = np.array([(0.0, -math.inf, math.inf), *grid])
+    prior = np.full(len(rows), (1.0 - FLAT_PRIOR) / len(grid))
+    prior[0] = FLAT_PRIOR
+    return Shapes(
+        exponent=rows[:, 0], passage=rows[:, 1], floor=rows[:, 2], log_prior=np.log(prior)
+    )
+
+
+def refine_shapes(
+    coarse: Shapes, log_evidence: FloatArray, x: FloatArray, rng: np.random.Generator
+) -> Shapes:
+    """A fine grid: each coarse shape splits into children, more where the evidence is.
+
+    Children lie at random within the coarse shape's cell and share its prior, so that sums over
+    them stand for the same integral. How many there are changes precision, never the prior.
+
+    Parameters
+    ----------
+    coarse : Shapes
+        Of :func:`coarse_shapes`.
+    log_evidence : ndarray of shape (T,)
+        Rough log marginal likelihood of each coarse shape.
+    x : ndarray of shape (K,)
+        Log sizes of the points.
+    rng : Generator
+        Source of the children's places.
+    """
+    span = max(float(x[-1] - x[0]), 1e-9)
+    log_weight = coarse.log_prior + log_evidence
+    weight = np.exp(log_weight - log_weight.max())
+    kept = weight > COARSE_SHARE
+    # The coarse grid judges cells roughly: the root spreads children over all that may count.
+    share = np.where(kept, np.sqrt(weight), 0.0)
+    children = np.where(kept, np.maximum(np.round(FINE_SHAPES * share / share.sum()), 1.0), 0.0)
+    children[coarse.exponent == 0.0] = 1.0
+    parent = np.repeat(np.arange(len(weight)), children.astype(np.int64))
+    n = len(parent)
+    ratio = np.gradient(np.log(EXPONENTS))
+    where = np.searchsorted(EXPONENTS, coarse.exponent[parent]).clip(0, len(EXPONENTS) - 1)
+    exponent = coarse.exponent[parent] * np.exp(ratio[where] * (rng.random(n) - 0.5))
+    passage = coarse.passage[parent] + span * (PASSAGES[1] - PASSAGES[0]) * (rng.random(n) - 0.5)
+    floor = coarse.floor[parent] + span * (FLOORS[1] - FLOORS[0]) * (rng.random(n) - 0.5)
+    return Shapes(
+        exponent=exponent,
+        passage=passage,
+        floor=floor,
+        log_prior=coarse.log_prior[parent] - np.log(children[parent]),
+    )
