@@ -283,19 +283,34 @@ class Tracker:
         self._all_trials()
         key = entries.size_key(record.study_digest, record.n_examples)
         if key not in self._parents:
-            tags = entries.parent_tags(record, self.study.trials.get(record.n_examples))
-            run = self._connected().create_run(
-                self.experiment_id,
-                round(record.started_at * 1000),
-                {**tags, "mlflow.user": _user()},
-                run_name=f"n={record.n_examples}",
-            )
-            self._parents[key] = run.info.run_id
+            self._create_parents(record)
         parent = self._parents[key]
         if parent in self._closed:
             self._connected().update_run(parent, status="RUNNING")
             self._closed.discard(parent)
         return parent
+
+    def _create_parents(self, record: TrialRecord) -> None:
+        """Make the parents of all dataset sizes that miss one.
+
+        The UI lists the latest run first: each size starts a millisecond after the next larger
+        one, so that the list rises with the size.
+        """
+        start_ms = round(record.started_at * 1000)
+        sizes = sorted({record.n_examples, *self.study.trials}, reverse=True)
+        for rank, n_examples in enumerate(sizes):
+            key = entries.size_key(record.study_digest, n_examples)
+            if key in self._parents:
+                continue
+            expected = self.study.trials.get(n_examples)
+            tags = entries.parent_tags(self.study, record, n_examples, expected)
+            run = self._connected().create_run(
+                self.experiment_id,
+                start_ms + rank,
+                {**tags, "mlflow.user": _user()},
+                run_name=f"n={n_examples}",
+            )
+            self._parents[key] = run.info.run_id
 
     def finish(self, summaries: Mapping[int, Mapping[str, float]] | None = None) -> None:
         """Close the parent runs and write their summary metrics; safe to call again.

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from study.record import TrialRecord
 from study.redaction import redact
+from study.tracking_views import view_tags
 
 MAX_METRICS = 1000
 MAX_PARAMS = 100
@@ -139,12 +140,14 @@ class Analysis:
         return shorten(self.markdown, MAX_TAG - len(picture), "whole in verdict.md") + picture
 
     def experiment_note(self, experiment_id: str, run_id: str) -> str:
-        """Return what the UI shows above the runs: the question, then the verdict."""
-        head = f"{redact(self.study.description)}\n\n" if self.study.description else ""
+        """Return what the UI shows above the runs: the verdict first, whose first line is all
+        that the list of experiments shows, then the figure and the question."""
         tail = f"\n\n[The whole analysis](#/experiments/{experiment_id}/runs/{run_id})"
         tail += _picture(self.figures, run_id)
-        room = MAX_EXPERIMENT_TAG - len(head) - len(tail)
-        return head + shorten(self.markdown, room, "whole in the analysis run") + tail
+        if self.study.description:
+            tail += f"\n\n**The question:** {redact(self.study.description)}"
+        room = MAX_EXPERIMENT_TAG - len(tail)
+        return shorten(self.markdown, room, "whole in the analysis run") + tail
 
 
 def trial_key(record: TrialRecord) -> str:
@@ -274,26 +277,27 @@ def experiment_tags(study: StudyInfo) -> dict[str, str]:
         "study": study.name,
         DIGEST_TAG: study.digest,
         **{name: redact(value)[:MAX_TAG] for name, value in study.tags.items()},
+        **view_tags(),
     }
     if study.description:
         tags[NOTE_TAG] = shorten(redact(study.description), MAX_EXPERIMENT_TAG, "see the study")
     return tags
 
 
-def parent_tags(record: TrialRecord, expected: int | None) -> dict[str, str]:
-    """Return the tags of the parent run of a record's dataset size."""
+def parent_tags(
+    study: StudyInfo, record: TrialRecord, n_examples: int, expected: int | None
+) -> dict[str, str]:
+    """Return the tags of the parent run of a dataset size, in the study that a record is of."""
     tags = {
         KIND_TAG: "size",
-        SIZE_TAG: size_key(record.study_digest, record.n_examples),
+        SIZE_TAG: size_key(record.study_digest, n_examples),
         DIGEST_TAG: record.study_digest,
         EXPECTED_TAG: "" if expected is None else str(expected),
-        "study": record.study,
-        "optuna_study": record.optuna_study,
-        "n_examples": str(record.n_examples),
+        "study": study.name,
+        "n_examples": str(n_examples),
         "data_digest": record.data_digest,
         "mlflow.source.name": "payoff",
-        NOTE_TAG: f"All trials on **{record.n_examples} training examples** "
-        f"(Optuna study `{record.optuna_study}`).",
+        NOTE_TAG: f"All trials on **{n_examples:,} training examples**, one child run each.",
     }
     return {name: value for name, value in tags.items() if value}
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise PayoffError(
-            "the Optuna dashboard is not installed; install it with: pip install 'payoff[dashboard]'"
+            "the Optuna dashboard is not installed; get it: pip install 'payoff[dashboard]'"
         )
     places = Places.at(args.root)
     address = load_spec(args.study).storage.optuna if args.study else ""

@@ -22,6 +22,7 @@ from study.errors import PayoffError
 from study.places import Places
 from study.redaction import redact
 from study.spec import load_spec
+from study.tracking_views import view_fragment
 
 START_SECONDS = 180.0
 """A server that does not answer by then is given up; a busy small machine needs a minute."""
@@ -50,9 +51,7 @@ def run(args: argparse.Namespace) -> int:
     address = (spec.storage.mlflow if spec else "") or places.mlflow_address
     if urllib.parse.urlsplit(address).scheme in ("http", "https"):
         print(redact(address))
-        print(
-            "payoff: this study is logged to a server; its UI is at that address", file=sys.stderr
-        )
+        print("payoff: this study is logged to a server; that is its UI", file=sys.stderr)
         return 0
     if address == places.mlflow_address and not places.mlflow_database.is_file():
         raise PayoffError(
@@ -173,7 +172,7 @@ def _page_of(name: str, place: str) -> str:
     except (urllib.error.URLError, OSError, KeyError, ValueError):
         print(f"payoff: {name}: nothing of this study is logged yet", file=sys.stderr)
         return ""
-    return f"/#/experiments/{number}"
+    return view_fragment(number)
 
 
 def _wait(server: subprocess.Popen[bytes]) -> int:
