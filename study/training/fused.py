@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from study.measure import forward_flops
 from study.models.registry import Builder, build_model
 from study.training.pack_batches import slot_key
+from study.training.pack_cnn import CnnProgram
 from study.training.pack_loop import PackRun
 from study.training.pack_mlp import MlpProgram
 from study.training.packing import (
     Pack,
     TrainJob,
     form_packs,
-    mlp_bytes,
+    model_bytes,
     pack_key,
     pack_sizes,
 )
@@ -45,6 +46,12 @@ PROBE_STEPS = 8
 
 PROBE_SHARE = 0.03
 """A probe may take this share of the time that the pack's training will."""
+
+PROGRAMS: Final[dict[str, type[MlpProgram] | type[CnnProgram]]] = {
+    "mlp": MlpProgram,
+    "cnn": CnnProgram,
+}
+"""Families whose batched passes are written by hand."""
 
 _chosen_sizes: dict[Hashable, int] = {}
 """Pack sizes found by probing in this process."""
@@ -84,14 +91,12 @@ def train_pack(
     results: dict[int, TrainResult] = {}
     for pack in form_packs(jobs):
         mine = [jobs[place] for place in pack.places]
-        trainer = _MlpTrainer if pack.family == "mlp" and mine[0].settings.steps > 0 else None
-        if trainer is None:
+        if pack.family not in PROGRAMS or mine[0].settings.steps == 0:
             for place in pack.places:
                 results[place] = train_alone(jobs[place], custom_model)
             continue
-        for place, result in zip(
-            pack.places, trainer(mine, pack, memory_budget).run(), strict=True
-        ):
+        trainer = _Trainer(mine, pack, memory_budget)
+        for place, result in zip(pack.places, trainer.run(), strict=True):
             results[place] = result
     return [results[place] for place in range(len(jobs))]
 
@@ -128,9 +133,11 @@ def snapshot(model: nn.Module) -> dict[str, Tensor]:
 
 
 @lru_cache(maxsize=1024)
-def _mlp_flops(width: int, depth: int, input_shape: tuple[int, ...], n_outputs: int) -> int:
+def _forward_flops(
+    family: str, width: int, depth: int, input_shape: tuple[int, ...], n_outputs: int
+) -> int:
     model = build_model(
-        "mlp",
+        family,
         width=width,
         depth=depth,
         dropout=0.0,
@@ -173,20 +180,22 @@ def in_groups(
         start = stop
 
 
-class _MlpTrainer:
-    """Trains one pack of perceptrons, as many at once as is fastest."""
+class _Trainer:
+    """Trains the networks of one pack, as many at once as is fastest."""
 
     def __init__(self, jobs: Sequence[TrainJob], pack: Pack, memory_budget: int | None) -> None:
         self._jobs = jobs
         self._pack = pack
+        self._program = PROGRAMS[pack.family]
         self._budget = memory_budget
 
     def run(self) -> Iterator[TrainResult]:
         """Yield the results in the order of the jobs."""
         size = self._size()
         log.info(
-            "%d mlp trainings of width up to %d in packs of %d",
+            "%d %s trainings of width up to %d, %d at once",
             len(self._jobs),
+            self._pack.family,
             self._pack.width,
             size,
         )
@@ -199,10 +208,17 @@ class _MlpTrainer:
             snapshot(m) if j.keep_initial else None for m, j in zip(models, jobs, strict=True)
         ]
         flops = [
-            3 * _mlp_flops(j.settings.width, j.settings.depth, j.data.input_shape, j.data.n_outputs)
+            3
+            * _forward_flops(
+                self._pack.family,
+                j.settings.width,
+                j.settings.depth,
+                j.data.input_shape,
+                j.data.n_outputs,
+            )
             for j in jobs
         ]
-        results = PackRun(jobs, models, MlpProgram, flops).run()
+        results = PackRun(jobs, models, self._program, flops).run()
         return [
             dataclasses.replace(result, initial_state=state)
             for result, state in zip(results, initial, strict=True)
@@ -214,7 +230,8 @@ class _MlpTrainer:
         job = max(jobs, key=lambda j: j.settings.width)
         n_parameters = sum(p.numel() for p in initial_model(job).parameters())
         share = len({slot_key(j) for j in jobs}) / len(jobs)
-        step, held = mlp_bytes(job, width, n_parameters, share)
+        values = self._program.values_per_example(job, width, share)
+        step, held = model_bytes(job, values, n_parameters)
         sizes = pack_sizes(step, held, self._budget)
         if len(jobs) <= min(sizes) or len(sizes) == 1:
             return sizes[0]
@@ -223,17 +240,17 @@ class _MlpTrainer:
             seconds = {}
             for size in sizes:
                 size = min(size, len(jobs))
-                seconds[size], spent = _probe(jobs[:size])
+                seconds[size], spent = self._probe(size)
                 expected = seconds[size] * sum(j.settings.steps for j in jobs)
                 if spent * len(sizes) > PROBE_SHARE * expected:
                     return sizes[0]
             _chosen_sizes[key] = min(seconds, key=lambda size: seconds[size])
         return _chosen_sizes[key]
 
-
-def _probe(jobs: Sequence[TrainJob]) -> tuple[float, float]:
-    """Time a few steps; return CPU seconds per model and step, and those spent."""
-    started = time.process_time()
-    models = [initial_model(job) for job in jobs]
-    run = PackRun(jobs, models, MlpProgram, [0] * len(jobs))
-    return run.time_step(PROBE_STEPS) / len(jobs), time.process_time() - started
+    def _probe(self, size: int) -> tuple[float, float]:
+        """Time a few steps of some models; return seconds per model and step, and those spent."""
+        started = time.perf_counter()
+        jobs = self._jobs[:size]
+        models = [initial_model(job) for job in jobs]
+        run = PackRun(jobs, models, self._program, [0] * len(jobs))
+        return run.time_step(PROBE_STEPS) / len(jobs), time.perf_counter() - started

@@ -19,28 +19,42 @@ _BLOCK_STEPS = 32
 
 
 class PackDropout:
-    """Draws for ``depth`` layers of (batch, width) activations a step.
+    """Draws for one (batch, units) activation per layer and step.
 
     The streams are those of :class:`~study.training.streams.DropoutStream`: for each layer the
-    draws of (batch, own width), in C order; a model padded to ``width`` draws for its own.
+    draws of (batch, own units), in C order; a model that is padded draws for its own units only.
+
+    Parameters
+    ----------
+    jobs
+        The trainings.
+    batch_size
+        Examples a step.
+    own_units
+        Per job, the units of each layer.
     """
 
-    def __init__(self, jobs: Sequence[TrainJob], batch_size: int, width: int, depth: int) -> None:
+    def __init__(
+        self, jobs: Sequence[TrainJob], batch_size: int, own_units: Sequence[Sequence[int]]
+    ) -> None:
         device = jobs[0].data.device
         rates = [job.settings.dropout for job in jobs]
-        self.active = depth > 0 and any(rates)
         self._device = device
-        self._shape = (depth, batch_size, width)
-        self._widths = [job.settings.width for job in jobs]
+        self._batch = batch_size
+        self._own_units = list(own_units)
+        self._units = [max(layer) for layer in zip(*own_units, strict=True)]
+        self.active = bool(self._units) and any(rates)
         self._streams = [
             DropoutStream(job.settings.seed, stage=job.stage) if job.settings.dropout else None
             for job in jobs
         ]
         below = [float(threshold(p)) for p in rates]
         self.threshold = torch.tensor(below, device=device).view(-1, 1, 1)
+        """(models, 1, 1): a draw below it means "zeroed"."""
         self.scale = torch.tensor([keep_scale(p) for p in rates], device=device).view(-1, 1, 1)
+        """(models, 1, 1): what is kept is multiplied by it."""
         self._at = self._steps = 0
-        self._block = torch.empty(0)
+        self._blocks: list[Tensor] = []
 
     def next(self) -> None:
         """Go to the next step."""
@@ -52,31 +66,42 @@ class PackDropout:
             self._at = 0
 
     def draws(self, layer: int) -> Tensor:
-        """Draws of this step: int16, (models, width, batch)."""
-        return self._block[self._at, layer]
+        """Draws of this step: int16, (models, units, batch)."""
+        return self._blocks[layer][self._at]
+
+    def kept(self, layer: int, out: Tensor) -> Tensor:
+        """Write ones where a unit is kept, zeros elsewhere, into (models, units, batch)."""
+        return out.copy_(self.draws(layer)).ge_(self.threshold)
 
     def _refill(self) -> None:
-        depth, batch, width = self._shape
-        n_models = len(self._streams)
-        bytes_per_step = max(1, 2 * n_models * depth * batch * width)
+        batch, n_models = self._batch, len(self._streams)
+        bytes_per_step = max(1, 2 * n_models * batch * sum(self._units))
         steps = max(1, min(_BLOCK_STEPS, _BLOCK_BYTES // bytes_per_step))
-        block = np.zeros((steps, depth, n_models, batch, width), dtype=np.int16)
-        for model, (stream, own) in enumerate(zip(self._streams, self._widths, strict=True)):
+        blocks = [
+            np.zeros((steps, n_models, batch, units), dtype=np.int16) for units in self._units
+        ]
+        for model, (stream, own_units) in enumerate(
+            zip(self._streams, self._own_units, strict=True)
+        ):
             if stream is None:
                 continue
-            words = -(-batch * own // 4)
-            bits = stream.words(steps * depth * words).view("<i2").reshape(steps, depth, -1)
-            drawn = bits[:, :, : batch * own].reshape(steps, depth, batch, own)
-            block[:, :, model, :, :own] = drawn
+            words = [-(-batch * own // 4) for own in own_units]
+            bits = stream.words(steps * sum(words)).view("<i2").reshape(steps, -1)
+            start = 0
+            for block, own, n in zip(blocks, own_units, words, strict=True):
+                drawn = bits[:, start : start + batch * own].reshape(steps, batch, own)
+                block[:, model, :, :own] = drawn
+                start += 4 * n
         self._steps = steps
-        self._block = torch.from_numpy(block).to(self._device).transpose(3, 4)
+        self._blocks = [
+            torch.from_numpy(block).to(self._device).transpose(2, 3) for block in blocks
+        ]
 
     def keep(self, rows: Tensor) -> None:
         """Drop all models but ``rows``."""
         chosen = rows.tolist()
         self._streams = [self._streams[row] for row in chosen]
-        self._widths = [self._widths[row] for row in chosen]
+        self._own_units = [self._own_units[row] for row in chosen]
         self.threshold = self.threshold.index_select(0, rows)
         self.scale = self.scale.index_select(0, rows)
-        if self._steps:
-            self._block = self._block.index_select(2, rows)
+        self._blocks = [block.index_select(1, rows) for block in self._blocks]

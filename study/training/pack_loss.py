@@ -23,6 +23,7 @@ from torch import Tensor
 from study.training.pack_batches import BLOCK_STEPS
 
 if TYPE_CHECKING:
+    from study.training.packing import TrainJob
     from study.training.settings import TrainSettings
 
 LOG2_E = math.log2(math.e)
@@ -168,3 +169,11 @@ class SquaredError:
         """See :class:`PackLoss`."""
         self._allocate(len(rows))
         self._targets = targets
+
+
+def pack_loss(jobs: Sequence[TrainJob]) -> PackLoss:
+    """Return the loss of the jobs' task."""
+    data, batch = jobs[0].data, jobs[0].batch_size
+    if data.task == "classification":
+        return CrossEntropy([job.settings for job in jobs], data.n_outputs, batch, data.device)
+    return SquaredError(len(jobs), batch, data.device)

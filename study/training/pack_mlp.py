@@ -29,7 +29,7 @@ from torch import Tensor
 
 from study.training.pack_batches import Batches, slot_slices
 from study.training.pack_dropout import PackDropout
-from study.training.pack_loss import CrossEntropy, PackLoss, SquaredError
+from study.training.pack_loss import pack_loss
 from study.training.pack_parameters import Stack
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 class MlpProgram:
     """Writes the gradients of all models, given their parameters."""
 
+    @staticmethod
+    def values_per_example(job: TrainJob, width: int, share: float) -> int:
+        """Values that a step writes per example; ``share`` of the inputs are the model's own."""
+        inputs = math.ceil(math.prod(job.data.input_shape) * share)
+        return inputs + 2 * width * max(job.settings.depth, 1)
+
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack) -> None:
         settings = [job.settings for job in jobs]
         data = jobs[0].data
@@ -46,16 +52,11 @@ class MlpProgram:
         self._batch = jobs[0].batch_size
         self._inputs = math.prod(data.input_shape)
         self.batches = Batches(jobs)
-        self.loss: PackLoss
-        if data.task == "classification":
-            self.loss = CrossEntropy(settings, data.n_outputs, self._batch, data.device)
-        else:
-            self.loss = SquaredError(len(jobs), self._batch, data.device)
-        width = parameters.views[parameters.layout.names[0]].shape[1]
-        self._dropout = PackDropout(jobs, self._batch, width, self.depth)
-        self._bind(parameters, None)
+        self.loss = pack_loss(jobs)
+        self._dropout = PackDropout(jobs, self._batch, [[s.width] * self.depth for s in settings])
+        self._bind(parameters)
 
-    def _bind(self, parameters: Stack, gradients: Stack | None) -> None:
+    def _bind(self, parameters: Stack) -> None:
         """Lay out the buffers for the models that are left."""
         views = list(parameters.views.values())
         self._weights, self._biases = views[0::2], [bias.unsqueeze(2) for bias in views[1::2]]
@@ -82,7 +83,7 @@ class MlpProgram:
         self.batches.keep(rows.tolist())
         self._dropout.keep(rows)
         self.loss.keep(rows, self.batches.block)
-        self._bind(parameters, None)
+        self._bind(parameters)
 
     def gradients(self) -> None:
         """Gather the next batch and write the gradients of the mean loss."""
@@ -114,9 +115,7 @@ class MlpProgram:
                 return
             out.relu_()
             if self._mask is not None:
-                dropout = self._dropout
-                self._mask.copy_(dropout.draws(layer))
-                out.mul_(self._mask.ge_(dropout.threshold)).mul_(dropout.scale)
+                out.mul_(self._dropout.kept(layer, self._mask)).mul_(self._dropout.scale)
 
     def _first_layer(self, out: Tensor, factor: float) -> None:
         """Multiply each slot's batch by the weights of all its models as one wide matrix."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -120,18 +119,16 @@ def _distinct(datas: Iterable[TensorSplit]) -> list[TensorSplit]:
     return list({id(data): data for data in datas}.values())
 
 
-def mlp_bytes(job: TrainJob, width: int, n_parameters: int, share: float = 1.0) -> tuple[int, int]:
-    """Bytes one perceptron adds to what a step touches, and to what a pack holds.
+def model_bytes(job: TrainJob, values_per_example: int, n_parameters: int) -> tuple[int, int]:
+    """Bytes one model adds to what a step touches, and to what a pack holds.
 
-    ``share`` is its share in the gathered inputs: below 1 where models read the same batch.
+    ``values_per_example`` counts inputs, activations and whatever else a step writes per example.
     """
-    inputs = math.ceil(math.prod(job.data.input_shape) * share)
-    batch, outputs, depth = job.batch_size, job.data.n_outputs, job.settings.depth
-    activations = 4 * batch * (inputs + 2 * width * max(depth, 1) + 2 * outputs)
-    step = activations + 4 * 5 * n_parameters
+    batch = job.batch_size
+    step = 4 * batch * (values_per_example + 2 * job.data.n_outputs) + 4 * 5 * n_parameters
     # Held besides: the best weights, masks, copies while the pack is compacted, the module and its
-    # state, and the indices and losses of a block of steps.
-    held = step + 4 * 8 * n_parameters + 32 * batch * 48 + 4 * batch * width
+    # state, the activations of an evaluation, and indices and losses of a block of steps.
+    held = step + 4 * 8 * n_parameters + 4 * batch * values_per_example + 32 * batch * 48
     return step, held
 
 

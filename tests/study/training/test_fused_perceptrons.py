@@ -8,7 +8,6 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pytest
 import torch
 
@@ -17,10 +16,11 @@ from study.measure import measure
 from study.models.registry import build_model
 from study.training import fused
 from study.training.fused import TrainJob, train_alone, train_pack
-from study.training.settings import TrainResult, TrainSettings
+from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]
+Agreement = Callable[..., None]
 
 BASE = TrainSettings(
     family="mlp",
@@ -51,33 +51,6 @@ def varied(datas: Sequence[TensorSplit], **common: object) -> list[TrainJob]:
     ]
 
 
-def assert_same(one: TrainResult, other: TrainResult, tolerance: float = 2e-5) -> None:
-    """Discrete results agree exactly, losses to float32 rounding over a training."""
-    for name in ("status", "reason", "steps_done", "best_step", "stopped_early"):
-        assert getattr(one, name) == getattr(other, name), name
-    assert one.train_flops == other.train_flops
-    assert one.still_improving == other.still_improving
-    assert [point.step for point in one.curve] == [point.step for point in other.curve]
-    for a, b in zip(one.curve, other.curve, strict=True):
-        assert a.val_error == pytest.approx(b.val_error, abs=tolerance)
-        assert a.train_loss == pytest.approx(b.train_loss, abs=tolerance, rel=tolerance)
-        assert a.val_loss == pytest.approx(b.val_loss, abs=tolerance, rel=tolerance)
-    for field in dataclasses.fields(one.scores):
-        a, b = getattr(one.scores, field.name), getattr(other.scores, field.name)
-        if field.name == "test_correct":
-            np.testing.assert_array_equal(a, b)
-        else:
-            assert a == pytest.approx(b, abs=tolerance, rel=tolerance, nan_ok=True)
-    if one.model is None or other.model is None:
-        assert one.model is other.model
-        return
-    assert not other.model.training
-    ours, theirs = one.model.state_dict(), other.model.state_dict()
-    assert list(ours) == list(theirs)
-    for name in ours:
-        torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=2e-4)
-
-
 @pytest.fixture(scope="module")
 def datas(make_data: MakeData) -> list[TensorSplit]:
     return [make_data(96), make_data(50), make_data(32)]
@@ -86,7 +59,7 @@ def datas(make_data: MakeData) -> list[TensorSplit]:
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_each_training_gives_what_the_reference_gives(
-    datas: list[TensorSplit], depth: int, optimizer: str
+    assert_same: Agreement, datas: list[TensorSplit], depth: int, optimizer: str
 ) -> None:
     jobs = varied(datas, depth=depth, optimizer=optimizer)
     for each, result in zip(jobs, train_pack(jobs), strict=True):
@@ -94,14 +67,18 @@ def test_each_training_gives_what_the_reference_gives(
 
 
 @pytest.mark.parametrize("depth", [0, 2])
-def test_regression_gives_what_the_reference_gives(make_data: MakeData, depth: int) -> None:
+def test_regression_gives_what_the_reference_gives(
+    assert_same: Agreement, make_data: MakeData, depth: int
+) -> None:
     datas = [make_data(n, regression=True) for n in (96, 50, 32)]
     jobs = varied(datas, depth=depth)
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
-def test_packmates_and_order_change_nothing(datas: list[TensorSplit]) -> None:
+def test_packmates_and_order_change_nothing(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     jobs = varied(datas, depth=2)
     alone = [train_pack([each])[0] for each in jobs]
     together = train_pack(jobs)
@@ -124,7 +101,9 @@ def test_initial_weights_batches_and_masks_do_not_depend_on_the_pack(
         assert result.curve[0].train_loss == pytest.approx(expected.curve[0].train_loss, abs=1e-6)
 
 
-def test_trainings_on_the_same_batches_share_them(datas: list[TensorSplit]) -> None:
+def test_trainings_on_the_same_batches_share_them(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     jobs = [
         job(datas[0], seed=seed, learning_rate=rate, dropout=dropout)
         for seed, rate, dropout in itertools.product((1, 2), (0.003, 0.01), (0.0, 0.2))
@@ -135,7 +114,9 @@ def test_trainings_on_the_same_batches_share_them(datas: list[TensorSplit]) -> N
         assert_same(train_alone(each), result)
 
 
-def test_a_pruned_network_is_tuned_from_where_it_starts(datas: list[TensorSplit]) -> None:
+def test_a_pruned_network_is_tuned_from_where_it_starts(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     jobs = []
     for seed, ratio in ((1, 0.5), (2, 0.9), (3, 0.0)):
         parent = train_alone(job(datas[0], seed=seed)).model
@@ -162,7 +143,9 @@ def test_a_pruned_network_is_tuned_from_where_it_starts(datas: list[TensorSplit]
     ]
 
 
-def test_a_diverging_training_leaves_the_others_alone(datas: list[TensorSplit]) -> None:
+def test_a_diverging_training_leaves_the_others_alone(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     calm = job(datas[0], seed=1, optimizer="sgd")
     wild = job(datas[0], seed=2, optimizer="sgd", learning_rate=1e6)
     results = train_pack([wild, calm, wild])
@@ -190,7 +173,9 @@ def test_what_finishes_early_leaves_the_pack(
     assert sizes == [3] * 10 + [2] * 10 + [1] * 10
 
 
-def test_a_padded_network_gives_what_it_gives_unpadded(datas: list[TensorSplit]) -> None:
+def test_a_padded_network_gives_what_it_gives_unpadded(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     widths = (2, 3, 5, 8, 16)
     jobs = [job(datas[0], seed=w, width=w, depth=2, dropout=0.1, l1=1e-3) for w in widths]
     assert len(fused.form_packs(jobs)) == 1
@@ -201,7 +186,10 @@ def test_a_padded_network_gives_what_it_gives_unpadded(datas: list[TensorSplit])
 
 
 def test_memory_running_out_halves_the_pack_and_goes_on(
-    datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    assert_same: Agreement,
+    datas: list[TensorSplit],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     init = fused.PackRun.__init__
 
@@ -239,7 +227,9 @@ def test_a_gpu_gives_what_the_cpu_gives(datas: list[TensorSplit]) -> None:
         assert one.curve[-1].val_loss == pytest.approx(other.curve[-1].val_loss, abs=1e-3)
 
 
-def test_no_steps_score_the_network_as_it_starts(datas: list[TensorSplit]) -> None:
+def test_no_steps_score_the_network_as_it_starts(
+    assert_same: Agreement, datas: list[TensorSplit]
+) -> None:
     jobs = [job(datas[0], seed=1, steps=0), job(datas[0], seed=2)]
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
