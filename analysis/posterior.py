@@ -2,14 +2,14 @@ r"""Every curve that the points leave possible, weighed: laws, averaged, with sm
 
 The log of the error over x = ln(size) is
 
-    f(x) = L + s_theta(x) + g(x),      g ~ GP(0, a^2 k_l),      y = f + depth offset + noise
+    f(x) = L + s_theta(x) + g(x),      y = f(x) + depth offset + noise
 
 where ``s_theta`` is the shape of a law (a power law with a floor and the passage from chance,
-constants and pure power laws being its edges), L a free level, and g a smooth departure of size a
-and length l. With a = 0 the law holds exactly; with large a and small l nothing but smoothness is
-assumed, which is how an upturn, a hump or a law that nobody thought of is seen and not smoothed
-away. All parameters live on a grid that is summed, so that there is no optimum to miss and no start
-to choose: each combination's marginal likelihood is a few matrix products.
+constants and pure power laws being its edges; ``analysis.shapes``), L a free level, and g a
+departure from it (none, smooth, a hump, a bend; ``analysis.departures``), which is how an upturn or
+a law that nobody thought of is seen and not smoothed away. All parameters live on a grid that is
+summed, so that there is no optimum to miss and no start to choose: each combination's marginal
+likelihood is a few matrix products.
 
 ======== ============================================================= ===========
 symbol   meaning                                                       shape
@@ -40,14 +40,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curve import Curve
+from analysis.departures import Departure, departures
 from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
 
-AMPLITUDES = ((0.0, 0.6), (0.05, 0.1), (0.15, 0.12), (0.4, 0.12), (1.0, 0.06))
-"""Departure a from the law, on the log of the error, with its prior weight."""
-LENGTHS = (0.15, 0.3, 0.6)
-"""Length l of departures, in units of the range of x."""
 SCATTERS = ((0.0, 0.6), (0.015, 0.25), (0.04, 0.12), (0.1, 0.03))
 """Scatter tau of cells beyond replicates, with its prior weight: the luck of tuning each cell."""
 SHAPE_SCATTERS = ((0.0, 0.4), (0.02, 0.25), (0.05, 0.2), (0.1, 0.12), (0.25, 0.03))
@@ -98,12 +95,11 @@ class _Points:
     shape: IntArray
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Combination:
     """One choice of everything that enters the covariance, and its log prior weight."""
 
-    amplitude: float
-    length: float
+    departure: Departure
     scatter: float
     offset: float
     kappa: float
@@ -128,7 +124,7 @@ def draw_curves(
     """
     points = _merge(curve, noise)
     grid, n_inside = size_grid(points.x)
-    combinations = _combinations(points, noise)
+    combinations = _combinations(points, noise, departures(points.x, grid))
     coarse = coarse_shapes(points.x)
     rough = _rough(combinations)
     log_weight = _log_weight(points, rough, coarse)
@@ -141,16 +137,15 @@ def draw_curves(
     weight[weight.sum(axis=1) < KEPT_WEIGHT * weight.sum(axis=1).max()] = 0.0
     weight /= weight.sum()
     counts = _systematic(weight.ravel(), resamples, rng).reshape(weight.shape)
-    roots = _roots(points.x, grid)
     drawn = [
-        _sample(points, combination, count, at_points, on_grid, grid, roots, rng)
+        _sample(points, combination, count, at_points, on_grid, rng)
         for combination, count in zip(combinations, counts, strict=True)
         if count.any()
     ]
     by_exponent = np.repeat(shapes.exponent, counts.sum(axis=0))
     tail = (1.0 - level) / 2.0
     low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
-    away = np.array([c.amplitude >= 0.1 for c in combinations])
+    away = np.array([c.departure.size >= 0.1 for c in combinations])
     log_error = np.concatenate(drawn)
     log_error += _draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
     return CurveDraws(
@@ -236,12 +231,8 @@ def size_grid(x: FloatArray) -> tuple[FloatArray, int]:
     return x[0] + step * np.arange(n + beyond), n
 
 
-def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
+def _combinations(points: _Points, noise: Noise, ways: list[Departure]) -> list[_Combination]:
     """Every choice of departure, scatter, depth offset and spread, with its prior."""
-    departures = [(0.0, 1.0, AMPLITUDES[0][1])]
-    departures += [
-        (a, length, weight / len(LENGTHS)) for a, weight in AMPLITUDES[1:] for length in LENGTHS
-    ]
     depths, per_depth = np.unique(points.shape, return_counts=True)
     offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
     scatters: tuple[tuple[float, float], ...]
@@ -250,15 +241,14 @@ def _combinations(points: _Points, noise: Noise) -> list[_Combination]:
         scatters = ((0.0, 1.0),)
     return [
         _Combination(
-            amplitude=a,
-            length=length,
+            departure=way,
             scatter=tau,
             offset=offset,
             kappa=kappa,
-            log_prior=math.log(w_a * w_tau * w_offset * w_kappa),
+            log_prior=math.log(way.prior * w_tau * w_offset * w_kappa),
         )
-        for (a, length, w_a), (tau, w_tau), (offset, w_offset), (kappa, w_kappa) in (
-            itertools.product(departures, scatters, offsets, _kappas(points, noise))
+        for way, (tau, w_tau), (offset, w_offset), (kappa, w_kappa) in itertools.product(
+            ways, scatters, offsets, _kappas(points, noise)
         )
     ]
 
@@ -267,14 +257,12 @@ def _rough(combinations: list[_Combination]) -> list[_Combination]:
     """A few combinations that tell where the fine grid of shapes is needed."""
     kappas = sorted({c.kappa for c in combinations})
     middle = kappas[len(kappas) // 2]
-    lengths = sorted({c.length for c in combinations if c.amplitude})
     scatter = sorted({c.scatter for c in combinations})
     return [
         c
         for c in combinations
         if c.kappa == middle
-        and c.amplitude <= 0.2
-        and (not c.amplitude or c.length == lengths[len(lengths) // 2])
+        and c.departure.simple
         and (len(scatter) == 1 or c.scatter in scatter[1:3])
     ]
 
@@ -300,13 +288,6 @@ def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
     return [(math.exp(spread * node), weight) for node, weight in nodes]
 
 
-def _kernel(a: FloatArray, b: FloatArray, c: _Combination, span: float) -> FloatArray:
-    """Covariance of the departure between two sets of log sizes."""
-    distance = (a[:, None] - b[None, :]) / (c.length * span)
-    kernel: FloatArray = c.amplitude**2 * np.exp(-0.5 * distance**2)
-    return kernel
-
-
 def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
     """Covariance of the points about the curve."""
     covariance = points.covariance + np.diag(
@@ -319,10 +300,8 @@ def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
 
 def _covariance(points: _Points, c: _Combination) -> FloatArray:
     """C: covariance of the points given level and shape."""
-    covariance = _noise_covariance(points, c)
-    if c.amplitude:
-        covariance = covariance + _kernel(points.x, points.x, c, _range(points.x))
-    return covariance
+    root = c.departure.at_points
+    return _noise_covariance(points, c) + root @ root.T
 
 
 def _log_evidence(
@@ -372,8 +351,6 @@ def _sample(
     counts: IntArray,
     at_points: FloatArray,
     on_grid: FloatArray,
-    grid: FloatArray,
-    roots: dict[float, FloatArray],
     rng: np.random.Generator,
 ) -> FloatArray:
     """(counts.sum(), G) curves from one combination's conditional distribution.
@@ -390,31 +367,14 @@ def _sample(
     spread = 1.0 / math.sqrt(information)
     level = residual @ solved / information + spread * rng.standard_normal(len(which))
     curves: FloatArray = level[:, None] + on_grid[which]
-    if c.amplitude:
-        root = roots[c.length]
-        prior = c.amplitude * (rng.standard_normal((len(which), root.shape[1])) @ root.T)
+    if c.departure.size:
+        root = c.departure
+        prior = rng.standard_normal((len(which), root.at_points.shape[1]))
         noise = np.linalg.cholesky(_noise_covariance(points, c))
-        seen = prior[:, :k] + rng.standard_normal((len(which), k)) @ noise.T
-        cross = _kernel(points.x, grid, c, _range(points.x))
-        gain = inverse @ cross
-        curves += prior[:, k:] + (residual - level[:, None] - seen) @ gain
+        seen = prior @ root.at_points.T + rng.standard_normal((len(which), k)) @ noise.T
+        gain = inverse @ root.at_points @ root.on_grid.T
+        curves += prior @ root.on_grid.T + (residual - level[:, None] - seen) @ gain
     return curves
-
-
-def _roots(x: FloatArray, grid: FloatArray) -> dict[float, FloatArray]:
-    """Length -> (K + G, rank) square root of a departure's covariance, for unit amplitude."""
-    at = np.concatenate([x, grid])
-    roots = {}
-    for length in LENGTHS:
-        distance = (at[:, None] - at[None, :]) / (length * _range(x))
-        values, vectors = np.linalg.eigh(np.exp(-0.5 * distance**2))
-        kept = values > 1e-8 * values[-1]
-        roots[length] = vectors[:, kept] * np.sqrt(values[kept])
-    return roots
-
-
-def _range(x: FloatArray) -> float:
-    return max(float(x[-1] - x[0]), 1e-9)
 
 
 def run_spread(curve: Curve, noise: Noise, grid: FloatArray) -> FloatArray:
