@@ -170,3 +170,17 @@ def relative_cost(spec: StudySpec, cell: Cell) -> float:
     depth = float(cell.capacity.get("depth", 1))
     steps = spec.training.steps(cell.n_examples)
     return steps * (1.0 + 0.15 * depth + width * width * max(depth, 1.0) / 40_000)
+
+
+PADDED_WIDTH = 16
+"""Perceptrons up to this width train together whatever their width: see
+:data:`study.training.packing.PADDED_WIDTH`."""
+
+
+def pack_group(spec: StudySpec, slot: Slot) -> tuple[object, ...]:
+    """Return what units must have in common to be worth training as one pack."""
+    capacity = dict(slot.cell.capacity)
+    width = capacity.get("width")
+    if spec.model.family == "mlp" and isinstance(width, int) and width <= PADDED_WIDTH:
+        capacity["width"] = PADDED_WIDTH
+    return (slot.phase, *capacity.items())

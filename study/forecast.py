@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from study.trial import Laboratory
 
 TRACKING_SECONDS = 0.05
-"""CPU time to store and log one trial (Optuna's journal and one batched call to MLflow's SQLite)."""
+"""CPU time to store and log one trial (Optuna's journal, MLflow's SQLite)."""
 
 START_SECONDS = 8.0
 """Starting the workers (imports of torch, optuna and mlflow) and drawing the figures at the end."""

@@ -65,7 +65,9 @@ def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> Analys
     )
 
 
-def analyse_study(spec: StudySpec, records: Iterable[Mapping[str, Any]]) -> tuple[StudyAnalysis, TrialTable]:
+def analyse_study(
+    spec: StudySpec, records: Iterable[Mapping[str, Any]]
+) -> tuple[StudyAnalysis, TrialTable]:
     """Analyse the finished trials of a study.
 
     Raises
@@ -96,5 +98,6 @@ def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -
         return write_figures(analysis, directory)
     except OSError as error:
         raise PayoffError(
-            f"{directory}: cannot be written ({error.strerror}); make room, or choose another folder"
+            f"{directory}: cannot be written ({error.strerror}); "
+            "make room, or choose another folder"
         ) from None

@@ -65,7 +65,9 @@ class ModelSection:
             )
         if self.family != "custom" and self.function:
             mistakes.add(
-                "model.function", f"unused by family = {self.family!r}", self.function,
+                "model.function",
+                f"unused by family = {self.family!r}",
+                self.function,
                 'set family = "custom" or remove it',
             )
 
@@ -76,7 +78,8 @@ class TrainingSection:
 
     function: str = ""
     """Your own trainer instead of ours, "file.py:name": called as
-    name(config, n_examples, seed), returns a dict of metrics (val_error and test_error at least)."""
+    name(config, n_examples, seed), returns a dict with val_error, test_error and n_parameters at
+    least."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw or sgd (with momentum from [space], 0.9 unless set there)."""
     batch_size: int = 64
@@ -123,7 +126,9 @@ class PruningSection:
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
         if not 0 <= self.fine_tune_fraction <= 10:
-            mistakes.add("pruning.fine_tune_fraction", "must be in [0, 10]", self.fine_tune_fraction)
+            mistakes.add(
+                "pruning.fine_tune_fraction", "must be in [0, 10]", self.fine_tune_fraction
+            )
         if not 0 < self.learning_rate_factor <= 10:
             mistakes.add(
                 "pruning.learning_rate_factor", "must be in (0, 10]", self.learning_rate_factor
@@ -355,7 +360,9 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     if space is not None and space.nuisance and search.trials == 0:
         names = ", ".join(axis.name for axis in space.nuisance)
         mistakes.add(
-            "search.trials", f"must be at least 1 while {names} are ranges", 0,
+            "search.trials",
+            f"must be at least 1 while {names} are ranges",
+            0,
             "give each a single value in [space], or search",
         )
     if mistakes.lines:
@@ -371,7 +378,9 @@ def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
         mistakes.add("data.sizes", "must be a list of dataset sizes", value, "such as [100, 1000]")
         return default
-    wrong = [item for item in value if not isinstance(item, int) or isinstance(item, bool) or item < 2]
+    wrong = [
+        item for item in value if not isinstance(item, int) or isinstance(item, bool) or item < 2
+    ]
     if wrong:
         mistakes.add("data.sizes", "each must be a whole number of at least 2", wrong[0])
         return default

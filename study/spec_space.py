@@ -91,7 +91,8 @@ def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axi
     if not isinstance(values, list) or not values:
         mistakes.add(key, "must list at least one value", values)
         return None
-    if not all([_allowed(name, value, key, mistakes) for value in values]):
+    allowed = [_allowed(name, value, key, mistakes) for value in values]  # all are reported
+    if not all(allowed):
         return None
     if len(set(values)) < len(values):
         mistakes.add(key, "must name each value once", values)
@@ -102,7 +103,9 @@ def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axi
             values = [float(value) for value in values]
             if values[0] != 0.0:
                 mistakes.add(
-                    key, "must include 0.0, the dense parent of every pruned network", values,
+                    key,
+                    "must include 0.0, the dense parent of every pruned network",
+                    values,
                     f"write {[0.0, *values]}",
                 )
                 return None
@@ -168,7 +171,11 @@ def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
     low, high = LIMITS[name]
     if not low <= value < high or (name == "learning_rate" and value == 0):
         opening = "(" if name == "learning_rate" else "["
-        rule = f"must be in {opening}{low:g}, {high:g})" if high < math.inf else f"must be at least {low:g}"
+        rule = (
+            f"must be in {opening}{low:g}, {high:g})"
+            if high < math.inf
+            else f"must be at least {low:g}"
+        )
         if name == "learning_rate":
             rule = "must be above 0"
         mistakes.add(key, rule, value)

@@ -1,4 +1,4 @@
-"""Writing a study file: every key with its meaning and its value, from the dataclasses themselves."""
+"""Writing a study file: every key with its meaning and value, read off the dataclasses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def study_file(example: str, *, name: str) -> str:
     """
     if example not in EXAMPLES:
         known = ", ".join(EXAMPLES)
-        raise PayoffError(f"--example: must be one of {known}, got {example!r}{nearest(example, EXAMPLES)}")
+        raise PayoffError(
+            f"--example: must be one of {known}, got {example!r}{nearest(example, EXAMPLES)}"
+        )
     raw = {**EXAMPLES[example]}
     raw["study"] = {**raw.get("study", {}), "name": safe_name(name)}
     return as_toml(parse_spec(raw, base=load_spec(None).base), file=f"{name}.toml")
@@ -106,7 +108,9 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{name} = {toml_value(item)}" for name, item in value.items()) + " }"
+        return (
+            "{ " + ", ".join(f"{name} = {toml_value(item)}" for name, item in value.items()) + " }"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, (int, float)):

@@ -30,7 +30,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
-from study.design import Slot, fixed_params, n_search, relative_cost, slots
+from study.design import Slot, fixed_params, n_search, pack_group, relative_cost, slots
 from study.errors import StorageError
 from study.journal import NoLock, append
 from study.places import Places
@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     from study.spec import StudySpec
 
 ORPHAN_SECONDS = 15.0
-"""A running trial that nobody signed for after so long belongs to a worker that died claiming it."""
+"""A running trial that nobody signed for after so long: its worker died while claiming it."""
+
+FAIR_SHARES = 6
+"""One claim takes at most this fraction of what is ready: small packs at the end of a study cost
+less than workers that wait for the last large one."""
 
 SQLITE_SECONDS = 60.0
 """How long a writer waits for SQLite's one lock before it gives up."""
@@ -181,6 +185,7 @@ class StudyStore:
         self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
         self._studies: dict[str, int] = {}
         self._costs: dict[str, float] = {}
+        self._units: dict[str, Slot] = {slot.unit: slot for slot in self._slots.values()}
         self._order: dict[str, tuple[bool, float]] = {}
         for slot in self._slots.values():
             cost = relative_cost(spec, slot.cell)
@@ -233,12 +238,15 @@ class StudyStore:
             if written_by.split(".")[0] != optuna.__version__.split(".")[0]:
                 raise StorageError(
                     f"{self.spec.name}: stored by Optuna {written_by}, this is "
-                    f"{optuna.__version__}; install optuna=={written_by} or start afresh with --root"
+                    f"{optuna.__version__}; install optuna=={written_by}, "
+                    "or start afresh with --root"
                 )
             if stored != self.digest:
                 from study.spec import differences
 
-                changed = differences(json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics())
+                changed = differences(
+                    json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics()
+                )
                 raise StorageError(
                     f"study.name: {self.spec.name!r} was started with other settings "
                     f"({'; '.join(changed)}); undo the change, or give the study a new name"
@@ -258,7 +266,9 @@ class StudyStore:
 
     def _template(self, slot: Slot) -> FrozenTrial:
         params = {
-            name: value for name, value in slot.params.items() if name not in fixed_params(self.spec)
+            name: value
+            for name, value in slot.params.items()
+            if name not in fixed_params(self.spec)
         }
         return create_trial(
             state=TrialState.WAITING,
@@ -296,11 +306,13 @@ class StudyStore:
 
     # -- the queue --------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> tuple[Claim, ...] | None:
-        """Take the next unit; an empty tuple if nothing is ready yet, None if nothing is left.
+    def claim(self, worker: str, *, most: int = 1) -> tuple[Claim, ...] | None:
+        """Take the next units; an empty tuple if nothing is ready yet, None if nothing is left.
 
         Search comes first and the dearest unit first, so that no long training is left to the
-        end. A replicate is ready when every search trial of its cell has finished.
+        end. A replicate is ready when every search trial of its cell has finished. With ``most``
+        above 1, units that can train together with the first are taken too, and never more than a
+        fair share of what is ready, so that no worker stands idle at the end.
         """
         trials = self._all_trials()
         waiting: dict[str, list[tuple[str, FrozenTrial]]] = defaultdict(list)
@@ -314,11 +326,26 @@ class StudyStore:
                 searching[trial.user_attrs["cell"]] += 1
             if trial.state == TrialState.WAITING:
                 waiting[trial.user_attrs["unit"]].append((name, trial))
-        for unit in sorted(waiting, key=self._order.__getitem__):
-            first = waiting[unit][0][1].user_attrs
-            if first["phase"] == "replicate" and searching[first["cell"]]:
-                continue
-            taken = [item for item in waiting[unit] if self._take(item[1], worker)]
+        ready = [
+            unit
+            for unit in sorted(waiting, key=self._order.__getitem__)
+            if self._units[unit].phase == "search" or not searching[self._units[unit].cell.name]
+        ]
+        most = min(most, max(1, len(ready) // FAIR_SHARES))
+        taken: list[tuple[str, FrozenTrial]] = []
+        together: tuple[object, ...] | None = None
+        n_units = 0
+        with self._in_bulk():
+            for unit in ready:
+                group = pack_group(self.spec, self._units[unit])
+                if together not in (None, group):
+                    continue
+                mine = [item for item in waiting[unit] if self._take(item[1], worker)]
+                if mine:
+                    together, n_units = group, n_units + 1
+                    taken += mine
+                if n_units >= most:
+                    break
             if taken:
                 return self._claims(taken, trials)
         return () if unfinished else None
@@ -345,11 +372,15 @@ class StudyStore:
             nuisance: dict[str, Value] = {}
             if slot.phase == "replicate" and n_search(self.spec):
                 winner = best_of_search(trials, slot.cell.name)
-                nuisance = {} if winner is None else {
-                    axis.name: winner.params[axis.name]
-                    for axis in self.spec.space.nuisance
-                    if axis.name in winner.params
-                }
+                nuisance = (
+                    {}
+                    if winner is None
+                    else {
+                        axis.name: winner.params[axis.name]
+                        for axis in self.spec.space.nuisance
+                        if axis.name in winner.params
+                    }
+                )
                 self._set_params(trial, nuisance)
             elif slot.phase == "search" and self.spec.search.sampler == "tpe":
                 nuisance = self._suggest(name, trial, slot)
@@ -377,8 +408,11 @@ class StudyStore:
             sampler = optuna.samplers.TPESampler(seed=slot.seed, constant_liar=True)
             study = optuna.load_study(study_name=name, storage=self._storage, sampler=sampler)
             suggested = self.spec.space.suggest(optuna.trial.Trial(study, trial._trial_id))
-        return {axis.name: suggested[axis.name] for axis in self.spec.space.nuisance
-                if axis.name in suggested}
+        return {
+            axis.name: suggested[axis.name]
+            for axis in self.spec.space.nuisance
+            if axis.name in suggested
+        }
 
     def finish(self, trial_id: int, record: TrialRecord) -> bool:
         """Tell Optuna the result; False if the trial had finished before."""
@@ -418,9 +452,11 @@ class StudyStore:
             if worker:
                 if is_alive(worker):
                     continue
-            elif trial.datetime_start is not None:
-                if (now - trial.datetime_start).total_seconds() < ORPHAN_SECONDS:
-                    continue
+            elif (
+                trial.datetime_start is not None
+                and (now - trial.datetime_start).total_seconds() < ORPHAN_SECONDS
+            ):
+                continue
             if attempt >= self.spec.run.max_attempts:
                 reason = f"its worker died {attempt} times, the last one was {worker}"
                 self.finish(trial._trial_id, self.failed_record(name, trial, reason))
@@ -467,7 +503,9 @@ class StudyStore:
         every = {slot.cell.name for slot in self._slots.values()}
         # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
         sizes = Counter(slot.unit for slot in self._slots.values())
-        each = {name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()}
+        each = {
+            name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
+        }
         done = [trial for trial in trials if trial.state.is_finished()]
         errors = [trial.value for trial in done if trial.state == TrialState.COMPLETE]
         return StudyProgress(

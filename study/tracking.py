@@ -92,6 +92,7 @@ class Tracker:
         self.study = study
         self.experiment_id = ""
         """MLflow's number of the experiment, once initialised."""
+        self._born = time.time()
         self._client: MlflowClient | None = None
         self._trials: dict[str, _Known] | None = None
         self._parents: dict[str, str] = {}
@@ -293,12 +294,11 @@ class Tracker:
     def _create_parents(self, record: TrialRecord) -> None:
         """Make the parents of all dataset sizes that miss one.
 
-        The UI lists the latest run first: each size starts a millisecond after the next larger
-        one, so that the list rises with the size.
+        They start with the study, each a millisecond after the next smaller one, so that a list
+        sorted by time rises with the size.
         """
-        start_ms = round(record.started_at * 1000)
-        sizes = sorted({record.n_examples, *self.study.trials}, reverse=True)
-        for rank, n_examples in enumerate(sizes):
+        start_ms = round(min(record.started_at, self._born) * 1000)
+        for rank, n_examples in enumerate(sorted({record.n_examples, *self.study.trials})):
             key = entries.size_key(record.study_digest, n_examples)
             if key in self._parents:
                 continue
@@ -378,6 +378,7 @@ class Tracker:
         json: str = "",
         metrics: Mapping[str, float] | None = None,
         table: Path | None = None,
+        curves: Mapping[int, Mapping[str, Sequence[tuple[float, float]]]] | None = None,
     ) -> str:
         """Log the verdict to a run of its own, which takes the place of the one before.
 
@@ -393,6 +394,9 @@ class Tracker:
             Numbers that people compare, such as the payoff point of each size.
         table
             The trial table that the analysis was made from.
+        curves
+            Per dataset size, per name (``measured``, ``fitted``, ...): (size, error) points. The UI
+            charts them with the size, a whole number, as the step.
 
         Returns
         -------
@@ -406,18 +410,31 @@ class Tracker:
             json=redact(json, self.address),
             metrics=entries.legal_names(dict(metrics or {})),
             table=table,
+            curves={
+                n_examples: {
+                    name: tuple((round(size), float(error)) for size, error in points)
+                    for name, points in entries.legal_names(dict(named)).items()
+                }
+                for n_examples, named in (curves or {}).items()
+            },
         )
         content = analysis.digest()
         with self._explained():
             earlier = self._runs(f"tags.`{KIND_TAG}` = '{ANALYSIS}'")
+            earlier += self._runs(f"tags.`{KIND_TAG}` = '{entries.CURVE}'")
             run_id = ""
             for run in earlier:
-                if run.data.tags.get(RECORD_TAG) == content and run.info.status == "FINISHED":
+                current = run.data.tags.get(RECORD_TAG) == content
+                if current and run.data.tags[KIND_TAG] == ANALYSIS and _known(run).finished:
                     run_id = str(run.info.run_id)
-            if not run_id:
-                run_id = self._write_analysis(analysis, content)
+            written = not run_id
+            if written:
+                start_ms = self._study_start()
+                # The curves first: an analysis that is finished has all its curves.
+                self._write_curves(analysis, content, start_ms)
+                run_id = self._write_analysis(analysis, content, start_ms)
             for run in earlier:
-                if run.info.run_id != run_id:
+                if written or run.data.tags.get(RECORD_TAG) != content:
                     self._remove(_known(run))
             self._connected().set_experiment_tag(
                 self.experiment_id,
@@ -426,13 +443,40 @@ class Tracker:
             )
         return run_id
 
-    def _write_analysis(self, analysis: entries.Analysis, content: str) -> str:
+    def _study_start(self) -> int:
+        """Return when the study began (ms): what is about the whole study starts with it."""
+        parents = self._runs(f"tags.`{KIND_TAG}` = 'size'")
+        return min([round(self._born * 1000), *(int(run.info.start_time) for run in parents)])
+
+    def _write_curves(self, analysis: entries.Analysis, content: str, start_ms: int) -> None:
+        """Make a run for the curve of each dataset size, in a list after the parents."""
+        from mlflow.entities import Metric
+
+        client = self._connected()
+        now = round(time.time() * 1000)
+        first_ms = start_ms + 2 * len(analysis.curves)
+        for rank, (n_examples, named) in enumerate(sorted(analysis.curves.items())):
+            tags = {**analysis.curve_tags(content, n_examples), "mlflow.user": _user()}
+            run = client.create_run(
+                self.experiment_id, first_ms + rank, tags, run_name=f"curve n={n_examples}"
+            )
+            points = [
+                Metric(f"error_by_size/{name}", error, now, size)
+                for name, curve in named.items()
+                for size, error in curve
+            ]
+            for start in range(0, len(points), entries.MAX_METRICS):
+                batch = points[start : start + entries.MAX_METRICS]
+                client.log_batch(run.info.run_id, batch, synchronous=True)
+            client.set_terminated(run.info.run_id, "FINISHED")
+
+    def _write_analysis(self, analysis: entries.Analysis, content: str, start_ms: int) -> str:
         """Make the run of an analysis, whole, and return its id."""
         from mlflow.entities import Metric
 
         client = self._connected()
         tags = {**analysis.tags(content), "mlflow.user": _user()}
-        run = client.create_run(self.experiment_id, tags=tags, run_name=ANALYSIS)
+        run = client.create_run(self.experiment_id, start_ms - 1, tags, run_name=ANALYSIS)
         run_id = str(run.info.run_id)
         for figure in analysis.figures:
             client.log_artifact(run_id, str(figure), "figures")

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking_views import view_tags
+from study.tracking_views import CURVES, view_fragment, view_tags
 
 MAX_METRICS = 1000
 MAX_PARAMS = 100
@@ -53,6 +53,8 @@ ARTIFACT = "trial.json"
 
 ANALYSIS = "analysis"
 """Name and kind of the run that holds the verdict."""
+CURVE = "curve"
+"""Kind of the runs that hold a curve of error against size, one per dataset size."""
 ATTEMPT = "attempt"
 """Kind of the run of a failed attempt, once the trial was run again and well."""
 NOTE_TAG = "mlflow.note.content"
@@ -114,11 +116,14 @@ class Analysis:
     json: str
     metrics: Mapping[str, float]
     table: Path | None
+    curves: Mapping[int, Mapping[str, tuple[tuple[int, float], ...]]]
+    """Per dataset size, per name: (size, error) points; the size becomes MLflow's step."""
 
     def digest(self) -> str:
         """Return a short digest of everything in it, the content of the files included."""
         digest = hashlib.sha256()
-        for text in (self.markdown, self.json, json.dumps(self.metrics, sort_keys=True)):
+        numbers = json.dumps([self.metrics, self.curves], sort_keys=True)
+        for text in (self.markdown, self.json, numbers):
             digest.update(hashlib.sha256(text.encode()).digest())
         for file in (*self.figures, *([] if self.table is None else [self.table])):
             digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
@@ -134,16 +139,30 @@ class Analysis:
             "mlflow.source.name": "payoff",
         }
 
+    def curve_tags(self, content: str, n_examples: int) -> dict[str, str]:
+        """Return the tags of the run that holds the curve of a dataset size."""
+        return {
+            **self.tags(content),
+            KIND_TAG: CURVE,
+            "n_examples": str(n_examples),
+            NOTE_TAG: f"Error against size with **{n_examples:,} training examples**: "
+            "in the charts of this run the step is the size of the model.",
+        }
+
     def note(self, run_id: str) -> str:
-        """Return what the UI shows on its run: the verdict in words, then the figure."""
+        """Return what the UI shows on its run: the verdict's first words, the figure, the rest."""
         picture = _picture(self.figures, run_id)
-        return shorten(self.markdown, MAX_TAG - len(picture), "whole in verdict.md") + picture
+        text = shorten(self.markdown, MAX_TAG - len(picture), "whole in verdict.md")
+        first, _, rest = text.partition("\n\n")
+        return f"{first}{picture}\n\n{rest}".rstrip()
 
     def experiment_note(self, experiment_id: str, run_id: str) -> str:
         """Return what the UI shows above the runs: the verdict first, whose first line is all
         that the list of experiments shows, then the figure and the question."""
-        tail = f"\n\n[The whole analysis](#/experiments/{experiment_id}/runs/{run_id})"
-        tail += _picture(self.figures, run_id)
+        chart = view_fragment(experiment_id, CURVES).removeprefix("/")
+        tail = _picture(self.figures, run_id)
+        tail += f"\n\n[The whole analysis](#/experiments/{experiment_id}/runs/{run_id})"
+        tail += f" · [Error against size as charts]({chart})"
         if self.study.description:
             tail += f"\n\n**The question:** {redact(self.study.description)}"
         room = MAX_EXPERIMENT_TAG - len(tail)
@@ -156,7 +175,7 @@ def trial_key(record: TrialRecord) -> str:
     The slot and not Optuna's number: a trial that is run again after a crash gets a new number
     but is the same trial, and must not be counted twice.
     """
-    return f"{record.study_digest}/{record.optuna_study}/{record.slot}"
+    return f"{record.study_digest[:16]}/{record.optuna_study}/{record.slot}"
 
 
 def record_digest(record: TrialRecord) -> str:

@@ -16,7 +16,7 @@ VIEW_TAG = "mlflow.sharedViewState."
 TRIALS = "payoff-trials"
 """Key of the view with all runs, below their dataset sizes."""
 CURVES = "payoff-curves"
-"""Key of the view with charts of the replicates, which alone draw the curves."""
+"""Key of the view with charts of error against size, one line per dataset size."""
 FAILURES = "payoff-failures"
 """Key of the view with what failed or diverged, and why."""
 
@@ -28,7 +28,7 @@ def view_tags() -> dict[str, str]:
     """Return the tags that hold the saved views of a study's experiment."""
     states = {
         TRIALS: ("All trials by dataset size", _table("", _TRIAL_COLUMNS)),
-        CURVES: ("Error against size, replicates", _charts()),
+        CURVES: ("Error against size", _charts()),
         FAILURES: (
             "Failed and diverged trials",
             _table("attributes.status = 'FAILED'", _FAILURE_COLUMNS),
@@ -79,54 +79,42 @@ _FAILURE_COLUMNS = ["tags.`status`", "tags.`reason`", "tags.`slot`"]
 
 
 def _table(condition: str, columns: list[str]) -> dict[str, Any]:
-    """Return the state of the list of runs."""
+    """Return the state of the list of runs: the UI hangs children below their parents only where
+    the list is sorted by time, and the runs of the study as a whole start before its trials."""
     return {
         "searchFilter": condition,
         "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
+        "orderByAsc": True,
         "selectedColumns": columns,
         "columnOrder": [],
     }
 
 
 def _charts() -> dict[str, Any]:
-    """Return the state of the charts: replicates only, all of them shown."""
+    """Return the state of the charts of error against size, on logarithmic axes."""
     section = "payoff-section"
-    scatters = [("n_parameters", "test_error"), ("flops_per_example", "test_error")]
-    scatters += [("wall_seconds", "test_error"), ("val_error", "test_error")]
     charts: list[dict[str, Any]] = [
         {
-            "type": "SCATTER",
-            "xaxis": {"key": x, "type": "METRIC"},
-            "yaxis": {"key": y, "type": "METRIC"},
-            "runsCountToCompare": 1000,
-        }
-        for x, y in scatters
-    ]
-    charts += [
-        {
-            "type": "PARALLEL",
-            "selectedParams": ["n_examples", "width", "depth", "learning_rate", "dropout"],
-            "selectedMetrics": ["test_error"],
-            "showAllRuns": True,
-        },
-        {
             "type": "LINE",
-            "metricKey": "curve/val_error",
-            "selectedMetricKeys": ["curve/val_error"],
-            "xAxisKey": "step",
-            "scaleType": "log",
-        },
-    ]
-    for number, chart in enumerate(charts):
-        chart |= {
-            "uuid": f"payoff-chart-{number}",
+            "uuid": f"payoff-chart-{name}",
             "metricSectionId": section,
             "deleted": False,
             "isGenerated": False,
+            "displayName": f"error against size: {name}",
+            "metricKey": f"error_by_size/{name}",
+            "selectedMetricKeys": [f"error_by_size/{name}"],
+            "xAxisKey": "step",
+            "useGlobalXaxisKey": False,
+            "xAxisScaleType": "log",
+            "scaleType": "log",
+            "lineSmoothness": 0,
+            "useGlobalLineSmoothing": False,
+            "displayPoints": name == "measured",
         }
+        for name in ("measured", "fitted")
+    ]
     return {
-        **_table("tags.`payoff.kind` = 'trial' and tags.phase = 'replicate'", _TRIAL_COLUMNS),
+        **_table("tags.`payoff.kind` = 'curve'", _TRIAL_COLUMNS),
         "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": charts,
         "compareRunSections": [

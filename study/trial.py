@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from study.data.dataset import Dataset
     from study.measure import Sizes
     from study.spec import StudySpec
+    from study.training.packing import TrainJob
     from study.training.settings import TrainResult, TrainSettings
     from study.training.tensors import TensorSplit
 
@@ -44,6 +45,14 @@ SIZE_NAMES = (
 """Metrics of a user's own trainer that count as sizes."""
 
 
+REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
+"""What a user's own trainer must return."""
+
+MOST_UNITS = 48
+"""Trainings that a worker takes at a time, at most: enough for full packs, and little enough that
+a crash costs seconds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One trial to run."""
@@ -54,12 +63,18 @@ class Task:
     number: int
 
 
+class _PackFailed(Exception):
+    """A pack raised; carries the tasks that have no record yet."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__("a pack failed")
+        self.tasks = tuple(tasks)
+
+
 class Laboratory:
     """Runs units of one study on one device, with its data and models kept ready."""
 
-    def __init__(
-        self, spec: StudySpec, *, worker: str = "", cache: Path | None = None
-    ) -> None:
+    def __init__(self, spec: StudySpec, *, worker: str = "", cache: Path | None = None) -> None:
         self.spec = spec
         self.cache = cache
         """Folder for data that is slow to generate; None keeps nothing."""
@@ -71,6 +86,11 @@ class Laboratory:
     def dataset(self) -> Dataset:
         """The study's data set, loaded on first use."""
         return load_dataset(self.spec.data, base=self.spec.base, cache=self.cache)
+
+    @property
+    def most_units(self) -> int:
+        """How many trainings are worth taking at a time."""
+        return 1 if self.spec.training.function else MOST_UNITS
 
     @cached_property
     def own_trainer(self) -> Callable[..., Mapping[str, Any]] | None:
@@ -90,31 +110,82 @@ class Laboratory:
         split = draw_split(self.dataset, n_examples, draw, self.spec.study.seed)
         return TensorSplit.from_split(split, self.spec.run.device)
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[TrialRecord]:
-        """Yield one record a trial, in the order given; an exception becomes a failed record.
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, TrialRecord]]:
+        """Yield each task with its record; an exception becomes a failed record.
 
-        The tasks belong to one unit: they share the dense parent, which is trained once.
+        Tasks of one unit share the dense parent, which is trained once. Units that one program can
+        train together are trained together; what a trial returns does not depend on that.
         """
-        parent: TrainResult | None = None
+        if self.own_trainer is not None:
+            for task in tasks:
+                yield task, self._guarded(task, self._run_own)
+            return
+        units: dict[str, list[Task]] = {}
         for task in tasks:
-            started = time.time()
+            missing = [a.name for a in self.spec.space.nuisance if self._is_missing(a.name, task)]
+            if missing:
+                yield task, self._failed(task, "every search trial of its cell failed", time.time())
+            else:
+                units.setdefault(task.slot.unit, []).append(task)
+        try:
+            yield from self._run_units(list(units.values()), _train_together)
+        except _PackFailed as failure:
+            # One of the pack is at fault; alone each shows its own reason.
+            for task in failure.tasks:
+                yield task, self._guarded(task, self._run_alone)
+
+    def _run_units(
+        self, units: Sequence[Sequence[Task]], train: Callable[..., list[TrainResult]]
+    ) -> Iterator[tuple[Task, TrialRecord]]:
+        started = time.time()
+        left = [task for unit in units for task in unit]
+
+        def attempt(action: Callable[[], Any]) -> Any:
             try:
-                if self.own_trainer is not None:
-                    yield self._run_own(task, started)
-                    continue
-                missing = [a.name for a in self.spec.space.nuisance if self._is_missing(a.name, task)]
-                if missing:
-                    yield self._failed(task, "every search trial of its cell failed", started)
-                    continue
-                if parent is None:
-                    parent = self._train(task)
-                yield self._record_of(task, parent, started)
+                return action()
             except Exception as error:
-                yield self._failed(task, describe(error), started)
+                raise _PackFailed(left) from error
+
+        parents = attempt(
+            lambda: train(
+                [self._job(unit[0]) for unit in units],
+                device=self.spec.run.device,
+                custom_model=self.own_model,
+            )
+        )
+        to_prune: list[tuple[Task, TrainResult]] = []
+        for unit, parent in zip(units, parents, strict=True):
+            for task in unit:
+                if task.slot.prune_ratio > 0:
+                    to_prune.append((task, parent))
+                    continue
+                record = attempt(lambda t=task, p=parent: self._record_of(t, p, started))
+                left.remove(task)
+                yield task, record
+        started = time.time()
+        pruned = attempt(lambda: self._prune(to_prune, train))
+        for (task, _), result in zip(to_prune, pruned, strict=True):
+            record = attempt(lambda t=task, r=result: self._record_of(t, r, started))
+            left.remove(task)
+            yield task, record
+
+    def _run_alone(self, task: Task, started: float) -> TrialRecord:
+        ((_, record),) = self._run_units([[task]], _train_each)
+        return record
+
+    def _guarded(self, task: Task, run: Callable[[Task, float], TrialRecord]) -> TrialRecord:
+        started = time.time()
+        try:
+            return run(task, started)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, _PackFailed) else error
+            return self._failed(task, describe(cause or error), started)
 
     def _is_missing(self, name: str, task: Task) -> bool:
-        return task.slot.phase == "replicate" and name not in task.params and all(
-            axis.when is None for axis in self.spec.space.axes if axis.name == name
+        return (
+            task.slot.phase == "replicate"
+            and name not in task.params
+            and all(axis.when is None for axis in self.spec.space.axes if axis.name == name)
         )
 
     def build(self, capacity: Mapping[str, Value]) -> nn.Module:
@@ -160,9 +231,7 @@ class Laboratory:
         training = self.spec.training
         steps = training.steps(task.slot.cell.n_examples)
         params = {
-            name: value
-            for name, value in task.params.items()
-            if name not in ("prune_ratio",)
+            name: value for name, value in task.params.items() if name not in ("prune_ratio",)
         }
         return TrainSettings(
             family=self.spec.model.family,
@@ -178,20 +247,13 @@ class Laboratory:
             **params,  # type: ignore[arg-type]
         )
 
-    def _train(self, task: Task) -> TrainResult:
-        from study.training.reference import train
+    def _job(self, task: Task) -> TrainJob:
+        from study.training.packing import TrainJob
 
-        return train(
-            self.settings(task),
-            self.split(task.slot.cell.n_examples, task.slot.draw),
-            device=self.spec.run.device,
-            custom_model=self.own_model,
-        )
+        data = self.split(task.slot.cell.n_examples, task.slot.draw)
+        return TrainJob(settings=self.settings(task), data=data)
 
-    def _record_of(self, task: Task, parent: TrainResult, started: float) -> TrialRecord:
-        result = parent
-        if task.slot.prune_ratio > 0 and parent.status == "complete":
-            result = self._prune(task, parent)
+    def _record_of(self, task: Task, result: TrainResult, started: float) -> TrialRecord:
         sizes: Mapping[str, float] = {}
         if result.model is not None:
             from study.measure import measure
@@ -236,19 +298,29 @@ class Laboratory:
             n_test=len(self.dataset.y_test),
         )
 
-    def _prune(self, task: Task, parent: TrainResult) -> TrainResult:
-        from study.compression.pruning import prune_and_tune
+    def _prune(
+        self,
+        pairs: Sequence[tuple[Task, TrainResult]],
+        train: Callable[..., list[TrainResult]],
+    ) -> list[TrainResult]:
+        """Prune each parent to its task's ratio and fine-tune; all of them together."""
+        from study.compression.prune_pack import PruneJob, prune_pack
 
-        settings = self.settings(task)
         pruning = self.spec.pruning
-        return prune_and_tune(
-            parent,
-            settings,
-            self.split(task.slot.cell.n_examples, task.slot.draw),
-            ratio=task.slot.prune_ratio,
-            fine_tune_steps=round(settings.steps * pruning.fine_tune_fraction),
-            learning_rate_factor=pruning.learning_rate_factor,
-        )
+        jobs = []
+        for task, parent in pairs:
+            settings = self.settings(task)
+            jobs.append(
+                PruneJob(
+                    parent=parent,
+                    settings=settings,
+                    data=self.split(task.slot.cell.n_examples, task.slot.draw),
+                    ratio=task.slot.prune_ratio,
+                    fine_tune_steps=round(settings.steps * pruning.fine_tune_fraction),
+                    learning_rate_factor=pruning.learning_rate_factor,
+                )
+            )
+        return prune_pack(jobs, train=train, custom_model=self.own_model)
 
     # -- a user's own trainer ---------------------------------------------------------------
 
@@ -257,8 +329,12 @@ class Laboratory:
         config = dict(task.params)
         answer = self.own_trainer(config, task.slot.cell.n_examples, task.slot.seed)
         if not isinstance(answer, Mapping):
-            raise TypeError(f"the trainer must return a dict of metrics, not {type(answer).__name__}")
-        missing = [name for name in ("val_error", "test_error", "n_parameters") if name not in answer]
+            raise TypeError(
+                f"the trainer must return a dict of metrics, not {type(answer).__name__}"
+            )
+        missing = [
+            name for name in ("val_error", "test_error", "n_parameters") if name not in answer
+        ]
         if missing:
             raise KeyError(f"the trainer's answer lacks {', '.join(missing)}")
         correct = answer.get("test_correct")
@@ -268,7 +344,9 @@ class Laboratory:
             for name, value in answer.items()
             if isinstance(value, (int, float)) and not isinstance(value, bool)
         }
-        diverged = not (math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"]))
+        diverged = not (
+            math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"])
+        )
         return self._record(
             task,
             started,
@@ -338,6 +416,21 @@ class Laboratory:
             started_at=started,
             finished_at=time.time(),
         )
+
+
+def _train_together(jobs: Sequence[TrainJob], **how: Any) -> list[TrainResult]:
+    from study.training.fused import train_pack
+
+    return train_pack(jobs, **how)
+
+
+def _train_each(
+    jobs: Sequence[TrainJob], *, custom_model: Any = None, **_: Any
+) -> list[TrainResult]:
+    """Train one after the other by the reference trainer."""
+    from study.training.fused import train_alone
+
+    return [train_alone(job, custom_model) for job in jobs]
 
 
 def failed(

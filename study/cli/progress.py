@@ -72,9 +72,7 @@ class View:
         if self._began is None:
             self._began = (clock, now.trials_done, now.cost_done)
         text = self._text(now, clock)
-        self._bar.update(
-            self._task, completed=now.trials_done, total=now.trials_total, text=text
-        )
+        self._bar.update(self._task, completed=now.trials_done, total=now.trials_total, text=text)
         if not self._live and clock - self._last_line >= 30 and now.trials_done:
             if self._last_line:
                 self.say(f"{now.trials_done}/{now.trials_total} trials{text}")

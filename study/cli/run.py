@@ -89,7 +89,10 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
 def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
     from study.cli.progress import duration
 
-    dataset = spec.training.function or f"{spec.data.name}, {', '.join(f'{n:,}' for n in spec.sizes)} examples"
+    dataset = (
+        spec.training.function
+        or f"{spec.data.name}, {', '.join(f'{n:,}' for n in spec.sizes)} examples"
+    )
     lines = [
         ("study", spec.name),
         ("digest", spec.digest()[:12]),

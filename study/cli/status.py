@@ -38,10 +38,14 @@ def run(args: argparse.Namespace) -> int:
     counts = store.counts()
     records = store.records()
     reasons = Counter(
-        f"{record['status']}: {record['reason']}" for record in records if record["status"] != "complete"
+        f"{record['status']}: {record['reason']}"
+        for record in records
+        if record["status"] != "complete"
     )
     running = [
-        (slot, worker, is_alive(places.leases, worker)) for slot, worker, _ in store.running() if worker
+        (slot, worker, is_alive(places.leases, worker))
+        for slot, worker, _ in store.running()
+        if worker
     ]
     waiting = Spool(places.spool(spec.name)).waiting()
     undertrained = sum(bool(record["flags"].get("still_improving")) for record in records)

@@ -130,11 +130,20 @@ def prune_and_tune(
     the learning rates of training beats a small constant one).
     """
     if parent.model is None:
-        return _of_diverged(parent)
+        return diverged_parent(parent)
     masks = magnitude_masks(parent.model, ratio)
     model = copy.deepcopy(parent.model)
     apply_masks(model, masks)
-    tuning = dataclasses.replace(
+    tuning = tuning_settings(settings, fine_tune_steps, learning_rate_factor)
+    result = train_model(model, tuning, data, masks=masks, stage=FINE_TUNE_STAGE)
+    return dataclasses.replace(result, emptied_layers=emptied_layers(masks))
+
+
+def tuning_settings(
+    settings: TrainSettings, fine_tune_steps: int, learning_rate_factor: float
+) -> TrainSettings:
+    """Return the settings of a fine-tuning, from those of its parent's training."""
+    return dataclasses.replace(
         settings,
         steps=fine_tune_steps,
         learning_rate=settings.learning_rate * learning_rate_factor,
@@ -142,11 +151,10 @@ def prune_and_tune(
         warmup_fraction=0.0,
         patience=0,
     )
-    result = train_model(model, tuning, data, masks=masks, stage=FINE_TUNE_STAGE)
-    return dataclasses.replace(result, emptied_layers=emptied_layers(masks))
 
 
-def _of_diverged(parent: TrainResult) -> TrainResult:
+def diverged_parent(parent: TrainResult) -> TrainResult:
+    """Return the result of pruning a network whose training diverged."""
     return TrainResult(
         status="diverged",
         reason=f"the network to prune had diverged: {parent.reason}",

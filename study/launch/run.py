@@ -117,7 +117,9 @@ def _outcome(
 def make_tracker(spec: StudySpec, places: Places) -> Tracker:
     """Return the tracker of a study; nothing is connected yet."""
     per_size = Counter(slot.cell.n_examples for slot in slots(spec))
-    widest = ", ".join(f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific)
+    widest = ", ".join(
+        f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific
+    )
     info = StudyInfo(
         name=spec.name,
         digest=spec.digest(),
@@ -126,7 +128,7 @@ def make_tracker(spec: StudySpec, places: Places) -> Tracker:
             "data": spec.training.function or spec.data.name,
             "family": spec.training.function or spec.model.family,
             "sizes": ", ".join(map(str, spec.sizes)),
-            "capacities": widest,
+            "capacities": capacities,
         },
         trials=dict(per_size),
     )

@@ -1,7 +1,7 @@
-"""One worker process: takes units until none is left.
+"""One worker process: takes packs until none is left.
 
 ``python -m study.launch.worker ROOT [STUDY_FILE]``. It ends by itself when the study is done
-(status 0), after the unit in hand on SIGTERM (status 0), and at once when the process that started
+(status 0), after the pack in hand on SIGTERM (status 0), and at once when the process that started
 it dies, which it learns from its standard input being closed.
 """
 
@@ -29,7 +29,7 @@ IDLE_SECONDS = 0.25
 
 
 def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
-    """Take units until none is left or ``stop`` is set; return the number of trials finished."""
+    """Take packs until none is left or ``stop`` is set; return the number of trials finished."""
     _use_threads(spec)
     done = 0
     spool = Spool(places.spool(spec.name))
@@ -38,27 +38,28 @@ def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
         store.check_unchanged()
         laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
         while not stop.is_set():
-            claims = store.claim(lease.name)
+            claims = store.claim(lease.name, most=laboratory.most_units)
             if claims is None:
                 break
             if not claims:
                 time.sleep(IDLE_SECONDS)
                 continue
-            done += run_unit(store, spool, laboratory, claims)
+            done += run_units(store, spool, laboratory, claims)
     return done
 
 
-def run_unit(
+def run_units(
     store: StudyStore, spool: Spool, laboratory: Laboratory, claims: tuple[Claim, ...]
 ) -> int:
-    """Run one unit; each result is on disk before Optuna hears of it."""
+    """Run what was claimed; each result is on disk before Optuna hears of it."""
+    ids = {claim.slot.name: claim.trial_id for claim in claims}
     tasks = [
         Task(slot=c.slot, params=c.params, optuna_study=c.optuna_study, number=c.number)
         for c in claims
     ]
-    for claim, record in zip(claims, laboratory.run(tasks), strict=True):
+    for task, record in laboratory.run(tasks):
         spool.put(record)
-        store.finish(claim.trial_id, record)
+        store.finish(ids[task.slot.name], record)
     return len(claims)
 
 

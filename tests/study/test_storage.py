@@ -1,4 +1,4 @@
-"""The queue: exact totals, one claimant a trial, dead workers' trials run again, results told once."""
+"""The queue: exact totals, one claimant a trial, the dead's trials run again, one result each."""
 
 from __future__ import annotations
 
@@ -238,7 +238,9 @@ def test_a_changed_study_is_refused_and_what_differs_is_shown(storage: BaseStora
     changed = spec_of(training={"epochs": 31}, search={"trials": 3})
     with pytest.raises(StorageError) as caught:
         StudyStore(changed, storage).prepare()
-    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 300" in str(caught.value)
+    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 300" in str(
+        caught.value
+    )
     assert "new name" in str(caught.value)
     # Sizes added or removed are a change too.
     with pytest.raises(StorageError, match=r"data.sizes: \[80, 160\] -> \[80\]"):
