@@ -117,7 +117,7 @@ def _outcome(
 def make_tracker(spec: StudySpec, places: Places) -> Tracker:
     """Return the tracker of a study; nothing is connected yet."""
     per_size = Counter(slot.cell.n_examples for slot in slots(spec))
-    widest = ", ".join(
+    capacities = ", ".join(
         f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific
     )
     info = StudyInfo(
