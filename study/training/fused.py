@@ -95,7 +95,7 @@ def train_pack(
             for place in pack.places:
                 results[place] = train_alone(jobs[place], custom_model)
             continue
-        trainer = _Trainer(mine, pack, memory_budget)
+        trainer = Trainer(mine, pack, memory_budget)
         for place, result in zip(pack.places, trainer.run(), strict=True):
             results[place] = result
     return [results[place] for place in range(len(jobs))]
@@ -180,7 +180,7 @@ def in_groups(
         start = stop
 
 
-class _Trainer:
+class Trainer:
     """Trains the networks of one pack, as many at once as is fastest."""
 
     def __init__(self, jobs: Sequence[TrainJob], pack: Pack, memory_budget: int | None) -> None:
@@ -191,7 +191,7 @@ class _Trainer:
 
     def run(self) -> Iterator[TrainResult]:
         """Yield the results in the order of the jobs."""
-        size = self._size()
+        size = self.size()
         log.info(
             "%d %s trainings of width up to %d, %d at once",
             len(self._jobs),
@@ -203,28 +203,33 @@ class _Trainer:
 
     def _train(self, start: int, stop: int) -> list[TrainResult]:
         jobs = self._jobs[start:stop]
+        run, initial = self.start(jobs)
+        return [
+            dataclasses.replace(result, initial_state=state)
+            for result, state in zip(run.run(), initial, strict=True)
+        ]
+
+    def start(self, jobs: Sequence[TrainJob]) -> tuple[PackRun, list[dict[str, Tensor] | None]]:
+        """Build the networks of some jobs, ready to train, and the initial states asked for."""
         models = [initial_model(job) for job in jobs]
         initial = [
-            snapshot(m) if j.keep_initial else None for m, j in zip(models, jobs, strict=True)
+            snapshot(model) if job.keep_initial else None
+            for model, job in zip(models, jobs, strict=True)
         ]
         flops = [
             3
             * _forward_flops(
                 self._pack.family,
-                j.settings.width,
-                j.settings.depth,
-                j.data.input_shape,
-                j.data.n_outputs,
+                job.settings.width,
+                job.settings.depth,
+                job.data.input_shape,
+                job.data.n_outputs,
             )
-            for j in jobs
+            for job in jobs
         ]
-        results = PackRun(jobs, models, self._program, flops).run()
-        return [
-            dataclasses.replace(result, initial_state=state)
-            for result, state in zip(results, initial, strict=True)
-        ]
+        return PackRun(jobs, models, self._program, flops), initial
 
-    def _size(self) -> int:
+    def size(self) -> int:
         """Return the fastest number of models at once, probing where that can pay."""
         jobs, width = self._jobs, self._pack.width
         job = max(jobs, key=lambda j: j.settings.width)
@@ -250,7 +255,7 @@ class _Trainer:
     def _probe(self, size: int) -> tuple[float, float]:
         """Time a few steps of some models; return seconds per model and step, and those spent."""
         started = time.perf_counter()
-        jobs = self._jobs[:size]
-        models = [initial_model(job) for job in jobs]
-        run = PackRun(jobs, models, self._program, [0] * len(jobs))
-        return run.time_step(PROBE_STEPS) / len(jobs), time.perf_counter() - started
+        run, _ = self.start(self._jobs[:size])
+        run.advance(1)
+        seconds = min(run.advance(1) for _ in range(PROBE_STEPS))
+        return seconds / size, time.perf_counter() - started

@@ -76,6 +76,7 @@ class PackRun:
         self._train_loss = torch.zeros(len(jobs), dtype=torch.float64, device=device)
         self._results: dict[int, TrainResult] = {}
         self._steps = min(job.settings.steps for job in jobs)
+        self._advanced = 0
         self._since = 0.0
 
     def _masks(self, layout: Layout) -> Stack | None:
@@ -101,16 +102,19 @@ class PackRun:
         return [self._results[index] for index in range(len(self._results))]
 
     @torch.no_grad()
-    def time_step(self, repeats: int) -> float:
-        """Seconds of a training step, the least of ``repeats``. Moves the weights."""
-        seconds: list[float] = []
-        for step in range(repeats):
-            started = time.perf_counter()
+    def advance(self, n_steps: int) -> float:
+        """Take steps without evaluating; return the CPU seconds (wall seconds on a GPU).
+
+        For probes and benchmarks: it never stops, and no results come of it.
+        """
+        clock = time.perf_counter if self._device.type == "cuda" else time.process_time
+        started = clock()
+        for _ in range(n_steps):
             self._program.gradients()
-            self._optimizer.step(min(step, self._steps - 1))
-            self._parameters.flat[:1].tolist()  # waits for a GPU
-            seconds.append(time.perf_counter() - started)
-        return min(seconds)
+            self._optimizer.step(self._advanced % self._steps)
+            self._advanced += 1
+        self._parameters.flat[:1].tolist()  # waits for a GPU
+        return clock() - started
 
     def _evaluate(self, due: Sequence[int], step: int) -> None:
         self._train_loss += self._program.loss.drain(self._program.batches.at + 1)

