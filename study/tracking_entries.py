@@ -161,7 +161,8 @@ class Analysis:
         that the list of experiments shows, then the figure and the question."""
         chart = view_fragment(experiment_id, CURVES).removeprefix("/")
         tail = _picture(self.figures, run_id)
-        tail += f"\n\n[The whole analysis](#/experiments/{experiment_id}/runs/{run_id})"
+        page = f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+        tail += f"\n\n[The whole analysis]({page})"
         tail += f" · [Error against size as charts]({chart})"
         if self.study.description:
             tail += f"\n\n**The question:** {redact(self.study.description)}"

@@ -74,6 +74,8 @@ _TRIAL_COLUMNS = [
     "tags.`status`",
     "tags.`still_improving`",
     "metrics.`wall_seconds`",
+    "metrics.`trials_finished`",
+    "metrics.`trials_failed`",
 ]
 _FAILURE_COLUMNS = ["tags.`status`", "tags.`reason`", "tags.`slot`"]
 

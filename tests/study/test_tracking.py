@@ -421,6 +421,59 @@ def test_there_is_exactly_one_current_analysis(ready: Tracker, tmp_path: Path) -
     assert files == {"figures", "figures/curve.svg", "trials.csv", "verdict.md", "analysis.json"}
 
 
+def test_curves_are_charted_by_size_and_replaced_with_the_analysis(ready: Tracker) -> None:
+    from mlflow import MlflowClient
+
+    def curves() -> dict[str, list[tuple[int, float]]]:
+        client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+        return {
+            run.info.run_name: [
+                (point.step, point.value)
+                for point in client.get_metric_history(run.info.run_id, "error_by_size/measured")
+            ]
+            for run in all_runs(ready.address, deleted=False)
+            if run.data.tags["payoff.kind"] == "curve"
+        }
+
+    measured = {80: {"measured": [(100.0, 0.5), (200.0, 0.25)]}, 160: {"measured": [(100.0, 0.4)]}}
+    ready.log_analysis("verdict", curves=measured)
+    expected = {"curve n=80": [(100, 0.5), (200, 0.25)], "curve n=160": [(100, 0.4)]}
+    assert curves() == expected
+    ready.log_analysis("verdict", curves=measured)
+    assert curves() == expected
+    ready.log_analysis("verdict", curves={80: {"measured": [(100.0, 0.3)]}})
+    assert curves() == {"curve n=80": [(100, 0.3)]}
+    assert all(run.info.status != "RUNNING" for run in all_runs(ready.address))
+
+
+def test_a_list_sorted_by_time_begins_with_what_is_about_the_whole_study(store: Path) -> None:
+    made = tracker(store, StudyInfo(name="s", digest="d" * 64, trials={1280: 1, 80: 1, 320: 1}))
+    made.initialise()
+    made.deliver(make_record(1, n_examples=320))
+    made.log_analysis(
+        "verdict", curves={80: {"measured": [(1, 0.5)]}, 320: {"measured": [(1, 0.4)]}}
+    )
+    runs = sorted(all_runs(made.address, "s"), key=lambda run: run.info.start_time)
+    names = [run.info.run_name for run in runs]
+    assert names[:-1] == ["analysis", "n=80", "n=320", "n=1280", "curve n=80", "curve n=320"]
+
+
+def test_the_experiment_carries_views_for_the_ui(ready: Tracker) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    tags = client.get_experiment_by_name(STUDY.name).tags
+    views = {name: json.loads(value) for name, value in tags.items() if "sharedViewState" in name}
+    assert [view["name"] for view in views.values()] == [
+        "All trials by dataset size",
+        "Error against size",
+        "Failed and diverged trials",
+    ]
+    for view in views.values():
+        condition = json.loads(view["state"])["searchFilter"]
+        assert client.search_runs([ready.experiment_id], condition) == []
+
+
 def test_starting_again_keeps_the_verdict_in_the_description(
     ready: Tracker, tmp_path: Path
 ) -> None:
