@@ -53,6 +53,8 @@ OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
 """Spread of a depth's constant offset from the common curve, with its prior weight."""
 UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
 """Relative spreads tried where no cell has replicates."""
+SPREAD_KNOWN = 24.0
+"""Degrees of freedom beyond which the spread of replicates is taken as known: it is, to 14%."""
 MAX_POINTS = 32
 """More points than this are merged with their neighbours in size."""
 DOUBLING_STEPS = 8
@@ -283,6 +285,8 @@ def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
     if noise.degrees <= 0:
         now = math.sqrt(float(np.mean(points.variance)))
         return [(spread / now, 1.0 / len(UNKNOWN_SPREADS)) for spread in UNKNOWN_SPREADS]
+    if noise.degrees > SPREAD_KNOWN:
+        return [(1.0, 1.0)]
     spread = 1.0 / math.sqrt(2.0 * max(noise.degrees, 1.0))
     nodes = ((-math.sqrt(3.0), 1.0 / 6.0), (0.0, 2.0 / 3.0), (math.sqrt(3.0), 1.0 / 6.0))
     return [(math.exp(spread * node), weight) for node, weight in nodes]
