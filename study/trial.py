@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,13 +159,13 @@ class Laboratory:
                 if task.slot.prune_ratio > 0:
                     to_prune.append((task, parent))
                     continue
-                record = attempt(lambda t=task, p=parent: self._record_of(t, p, started))
+                record = attempt(partial(self._record_of, task, parent, started))
                 left.remove(task)
                 yield task, record
         started = time.time()
         pruned = attempt(lambda: self._prune(to_prune, train))
         for (task, _), result in zip(to_prune, pruned, strict=True):
-            record = attempt(lambda t=task, r=result: self._record_of(t, r, started))
+            record = attempt(partial(self._record_of, task, result, started))
             left.remove(task)
             yield task, record
 

@@ -118,4 +118,5 @@ def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
 
 def _model(model: ModelForecast) -> str:
     capacity = ", ".join(f"{name} {value}" for name, value in model.capacity.items())
-    return f"{capacity}: {model.n_parameters:,} parameters, {model.flops_per_example:,} FLOPs an example"
+    sizes = f"{model.n_parameters:,} parameters, {model.flops_per_example:,} FLOPs an example"
+    return f"{capacity}: {sizes}"

@@ -82,7 +82,10 @@ def run_workers(
                 status = worker.process.poll()
                 if status in (None, 0):
                     continue
-                now = store.counts().finished
+                counts = store.counts()
+                if counts.finished == counts.total:
+                    continue
+                now = counts.finished
                 deaths, finished = (deaths + 1 if now == finished else 1), now
                 if status == 2 or deaths >= QUICK_DEATHS:
                     raise PayoffError(last_words(worker))

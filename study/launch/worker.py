@@ -84,7 +84,8 @@ def _use_threads(spec: StudySpec) -> None:
 
 def _die_with_parent() -> None:
     def watch() -> None:
-        while sys.stdin.buffer.read(1):
+        # Read below Python's buffers: a thread that holds their lock aborts a normal exit.
+        while os.read(0, 1):
             pass
         os._exit(1)
 
