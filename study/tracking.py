@@ -295,10 +295,11 @@ class Tracker:
         """Make the parents of all dataset sizes that miss one.
 
         They start with the study, each a millisecond after the next smaller one, so that a list
-        sorted by time rises with the size.
+        sorted by time rises with the size; as many milliseconds are left for the curves.
         """
-        start_ms = round(min(record.started_at, self._born) * 1000)
-        for rank, n_examples in enumerate(sorted({record.n_examples, *self.study.trials})):
+        sizes = sorted({record.n_examples, *self.study.trials})
+        start_ms = round(min(record.started_at, self._born) * 1000) - 2 * len(sizes)
+        for rank, n_examples in enumerate(sizes):
             key = entries.size_key(record.study_digest, n_examples)
             if key in self._parents:
                 continue
@@ -429,10 +430,10 @@ class Tracker:
                     run_id = str(run.info.run_id)
             written = not run_id
             if written:
-                start_ms = self._study_start()
+                before_ms, after_ms = self._study_start()
                 # The curves first: an analysis that is finished has all its curves.
-                self._write_curves(analysis, content, start_ms)
-                run_id = self._write_analysis(analysis, content, start_ms)
+                self._write_curves(analysis, content, after_ms)
+                run_id = self._write_analysis(analysis, content, before_ms)
             for run in earlier:
                 if written or run.data.tags.get(RECORD_TAG) != content:
                     self._remove(_known(run))
@@ -443,10 +444,14 @@ class Tracker:
             )
         return run_id
 
-    def _study_start(self) -> int:
-        """Return when the study began (ms): what is about the whole study starts with it."""
+    def _study_start(self) -> tuple[int, int]:
+        """Return the milliseconds before and after the starts of the parents.
+
+        What is about the whole study starts with it, so that a list sorted by time begins with it.
+        """
         parents = self._runs(f"tags.`{KIND_TAG}` = 'size'")
-        return min([round(self._born * 1000), *(int(run.info.start_time) for run in parents)])
+        starts = [int(run.info.start_time) for run in parents] or [round(self._born * 1000)]
+        return min(starts) - 1, max(starts) + 1
 
     def _write_curves(self, analysis: entries.Analysis, content: str, start_ms: int) -> None:
         """Make a run for the curve of each dataset size, in a list after the parents."""
@@ -454,11 +459,10 @@ class Tracker:
 
         client = self._connected()
         now = round(time.time() * 1000)
-        first_ms = start_ms + 2 * len(analysis.curves)
         for rank, (n_examples, named) in enumerate(sorted(analysis.curves.items())):
             tags = {**analysis.curve_tags(content, n_examples), "mlflow.user": _user()}
             run = client.create_run(
-                self.experiment_id, first_ms + rank, tags, run_name=f"curve n={n_examples}"
+                self.experiment_id, start_ms + rank, tags, run_name=f"curve n={n_examples}"
             )
             points = [
                 Metric(f"error_by_size/{name}", error, now, size)
@@ -476,7 +480,7 @@ class Tracker:
 
         client = self._connected()
         tags = {**analysis.tags(content), "mlflow.user": _user()}
-        run = client.create_run(self.experiment_id, start_ms - 1, tags, run_name=ANALYSIS)
+        run = client.create_run(self.experiment_id, start_ms, tags, run_name=ANALYSIS)
         run_id = str(run.info.run_id)
         for figure in analysis.figures:
             client.log_artifact(run_id, str(figure), "figures")

@@ -90,6 +90,7 @@ class TrackerThread:
         self._spool = spool
         self._flush_seconds = flush_seconds
         self._report = DeliveryReport()
+        self._pause = SHORTEST_PAUSE
         self._marks: dict[str, tuple[int, int]] = {}
         """Slot of what failed -> failures held against it, runs logged before the first."""
         self._stopping = threading.Event()
@@ -147,11 +148,11 @@ class TrackerThread:
 
     def _loop(self) -> None:
         """Empty the spool again and again; after a failure wait, longer each time."""
-        pause = SHORTEST_PAUSE
+        self._pause = SHORTEST_PAUSE
         while time.monotonic() < self._deadline:
             last_round = self._stopping.is_set()
             if self._round():
-                pause = SHORTEST_PAUSE
+                self._pause = SHORTEST_PAUSE
                 if last_round and not self._spool.waiting():
                     return
                 self._stopping.wait(POLL_SECONDS)
@@ -159,8 +160,8 @@ class TrackerThread:
                 left = self._deadline - time.monotonic()
                 time.sleep(max(0.0, min(SHORTEST_PAUSE, left)))
             else:
-                self._stopping.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                self._stopping.wait(self._pause)
+                self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _round(self) -> bool:
         """Deliver everything that waits; tell whether nothing went wrong.
@@ -197,6 +198,7 @@ class TrackerThread:
         failures, logged = self._marks[record.slot]
         if self._report.logged == logged:
             return
+        self._pause = SHORTEST_PAUSE  # the store works: no need to ask more rarely
         self._marks[record.slot] = (failures + 1, logged)
         if failures + 1 >= MOST_FAILURES:
             with suppress(Exception):
