@@ -14,8 +14,8 @@ EXPLODED = 100.0
 loss, because a network that overfits may rightly have a large validation loss."""
 
 WINDOW = 0.5
-"""Share of the curve that is looked at. Not less: the steps of a cosine schedule are so small in its
-last quarter that the loss lies still there however far it has to go."""
+"""Share of the curve that is looked at. Not less: the steps of a cosine schedule are so small in
+its last quarter that the loss lies still there however far it has to go."""
 
 MIN_POINTS = 4
 MIN_FALL = 0.03
