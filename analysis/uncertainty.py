@@ -34,6 +34,10 @@ from analysis.trials import FloatArray, IntArray, read_only
 
 SPREAD_FLOOR = 1e-3
 """Least relative spread of a replicate: identical replicates don't make a curve exact."""
+WIDE_SPREAD = 0.3
+"""Spread of log errors from which they, and not relative deviations, measure the noise."""
+LEAST_SHARE = 0.5
+"""Least variance of a cell as a share of the pooled one."""
 PRIOR_DF = (2.0, 4.0, 8.0, 16.0, 64.0, 1e6)
 TREND = np.linspace(-1.5, 0.5, 21)
 """Exponents b tried for v ~ e^b: -1 is binomial counting noise, 0 a constant relative spread."""
@@ -77,9 +81,16 @@ def measure_noise(curve: Curve) -> Noise:
     degrees: FloatArray = np.maximum(curve.replicates - 1, 0).astype(np.float64)
     squares: FloatArray = np.zeros(len(curve))
     np.add.at(squares, curve.run_cell, residual**2)
+    squares = np.maximum(squares, _log_squares(curve))
     if degrees.sum() > used:  # draws took some of the freedom
         squares = squares * degrees.sum() / (degrees.sum() - used)
     variance = _moderate(squares, degrees, error)
+    several = degrees > 0
+    if several.any():
+        # Where noise is this wide, neither a trend nor a cell's own luck says that less of it holds.
+        usual = float(np.median(squares[several] / degrees[several]))
+        if usual > WIDE_SPREAD**2:
+            variance = np.maximum(variance, usual)
     if curve.n_test:
         rounding = 1.0 / (12.0 * (curve.n_test * error) ** 2)
         variance = np.maximum(variance, rounding)
@@ -137,6 +148,25 @@ def _seed_scores(
     drawn = pool[rng.integers(len(pool), size=(resamples, int(counts.sum())))]
     scores: FloatArray = np.add.reduceat(drawn, starts, axis=1) / np.sqrt(counts)
     return scores
+
+
+def _log_squares(curve: Curve) -> FloatArray:
+    """(K,) sums of squares of log errors about each cell's mean; 0 for cells with a zero.
+
+    The mean of three runs that differ tenfold is ruled by one of them, and relative deviations from
+    it are bounded: their squares then understate the noise. Where runs differ little both agree.
+    """
+    positive = curve.run_error > 0.0
+    log_error = np.log(np.where(positive, curve.run_error, 1.0))
+    mean = np.zeros(len(curve))
+    np.add.at(mean, curve.run_cell, log_error)
+    mean /= np.maximum(curve.replicates, 1)
+    squares = np.zeros(len(curve))
+    np.add.at(squares, curve.run_cell, (log_error - mean[curve.run_cell]) ** 2)
+    wide = squares > WIDE_SPREAD**2 * np.maximum(curve.replicates - 1, 1)
+    squares[~wide] = 0.0
+    squares[np.unique(curve.run_cell[~positive])] = 0.0
+    return squares
 
 
 def _lift_zeros(curve: Curve) -> tuple[FloatArray, int]:
@@ -203,7 +233,8 @@ def _moderate(squares: FloatArray, degrees: FloatArray, error: FloatArray) -> Fl
     # The mean of an inverse chi-square prior: d0 / (d0 - 2), bounded where it does not exist.
     pooled = pooled * min(prior_df / max(prior_df - 2.0, 1.0), 2.0)
     variance: FloatArray = (prior_df * pooled + np.maximum(squares, 0.0)) / (prior_df + degrees)
-    return np.maximum(variance, floor)
+    # A cell whose few replicates happen to agree is not known as well as it looks.
+    return np.maximum(np.maximum(variance, LEAST_SHARE * pooled), floor)
 
 
 def _trend(s2: FloatArray, nu: FloatArray, lean: FloatArray) -> float:

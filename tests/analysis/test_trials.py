@@ -1,0 +1,187 @@
+"""The trial table: checks, counted drops, and files that read back without loss."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.errors import AnalysisError
+from analysis.reading import _decode, _encode, read_rows, read_table, write_table
+from analysis.trials import TrialTable
+
+
+def a_row(k: int = 0, **changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "trial": k,
+        "slot": f"s{k}",
+        "cell": "n100-w8-d1",
+        "phase": "replicate",
+        "status": "complete",
+        "n_examples": 100,
+        "draw": k % 3,
+        "seed": 7 + k,
+        "width": 8,
+        "depth": 1,
+        "n_parameters": 610.0,
+        "test_error": 0.1 + 0.2 / 3.0 + k / 100.0,
+        "n_test": 10,
+        "test_correct": np.packbits(np.arange(10) % 2 == 0).tobytes(),
+        "still_improving": k % 2 == 0,
+        "params": {"learning_rate": 0.1 / (k + 3), "activation": "relu", "n": k, "flag": True},
+    }
+    return row | changes
+
+
+def test_missing_columns_get_defaults() -> None:
+    table = TrialTable.from_rows([{"n_parameters": 10, "test_error": 0.5}])
+    assert len(table) == 1
+    assert (table.phase, table.status, table.route) == (("replicate",), ("complete",), ("trained",))
+    assert table.width[0] == table.seed[0] == table.n_examples[0] == -1
+    assert math.isnan(table.val_error[0])
+    assert table.prune_ratio[0] == 0.0
+    assert table.test_correct == (None,)
+
+
+def test_no_rows_is_a_table_of_none() -> None:
+    assert len(TrialTable.from_rows([])) == 0
+
+
+def test_columns_are_read_only() -> None:
+    table = TrialTable.from_rows([a_row()])
+    with pytest.raises(ValueError, match="read-only"):
+        table.test_error[0] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"n_parameters": -3}, "n_parameters: must be positive and finite"),
+        ({"n_parameters": 0}, "n_parameters: must be positive and finite"),
+        ({"n_parameters": "many"}, "n_parameters: must be a number"),
+        ({"test_error": math.inf}, "test_error: must be finite"),
+        ({"test_error": -0.1}, "test_error: must not be negative"),
+        ({"prune_ratio": 1.0}, "prune_ratio: must be at least 0 and below 1"),
+        ({"n_examples": 0}, "n_examples: must be at least 1"),
+        ({"seed": 1.5}, "seed: must be a whole number"),
+        ({"phase": "final"}, "phase: must be one of search, replicate"),
+        ({"status": "ok"}, "status: must be one of complete, diverged, failed"),
+        ({"still_improving": "perhaps"}, "still_improving: must be true or false"),
+        ({"test_correct": b"\x00"}, "test_correct: must hold one bit for each of n_test examples"),
+        ({"slot": "s0"}, "slot: each must be unique, this one was seen before"),
+        ({"params": 3}, "params: must be a mapping"),
+    ],
+)
+def test_rows_that_break_the_schema_are_counted_and_named(
+    change: dict[str, object], reason: str
+) -> None:
+    table = TrialTable.from_rows([a_row(0), a_row(1, **change), a_row(2)])
+    assert len(table) == 2
+    (drop,) = table.dropped
+    assert (drop.reason, drop.count, drop.rows) == (reason, 1, (1,))
+
+
+def test_a_diverged_run_may_have_an_infinite_error() -> None:
+    table = TrialTable.from_rows([a_row(0, status="diverged", test_error=math.inf)])
+    assert len(table) == 1
+    assert math.isnan(table.test_error[0])
+
+
+def test_other_names_are_mapped_and_feed_one_field_only() -> None:
+    rows = [{"params": "12", "loss": "0.25", "seed": "3"}]
+    table = TrialTable.from_rows(rows, columns={"n_parameters": "params", "test_error": "loss"})
+    assert table.dropped == ()
+    assert (table.n_parameters[0], table.test_error[0], table.seed[0]) == (12.0, 0.25, 3)
+    assert dict(table.params) == {}
+
+
+def test_a_wrong_field_in_the_mapping_names_the_nearest() -> None:
+    with pytest.raises(AnalysisError, match="did you mean 'test_error'"):
+        TrialTable.from_rows([], columns={"tst_error": "loss"})
+
+
+def test_an_unknown_column_names_the_nearest() -> None:
+    with pytest.raises(AnalysisError, match="did you mean 'n_parameters'"):
+        TrialTable.from_rows([a_row()]).column("n_parameter")
+
+
+def test_where_keeps_rows_in_order() -> None:
+    table = TrialTable.from_rows([a_row(k) for k in range(5)])
+    part = table.where(table.seed > 8)
+    assert part.slot == ("s2", "s3", "s4")
+    assert part.params["n"] == (2, 3, 4)
+
+
+def test_correctness_unpacks_to_the_number_of_test_examples() -> None:
+    table = TrialTable.from_rows([a_row(), a_row(1, test_correct=None)])
+    np.testing.assert_array_equal(table.correctness(0), np.arange(10) % 2 == 0)
+    assert table.correctness(1) is None
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_files_read_back_without_loss(tmp_path: Path, suffix: str) -> None:
+    rows = [a_row(k) for k in range(6)]
+    rows.append(a_row(6, params={"activation": "1", "empty": "", "momentum": 0.1 + 0.2}))
+    rows.append({"slot": "bare", "n_parameters": 5, "reason": 'a "quoted", one\nwith lines'})
+    table = TrialTable.from_rows(rows)
+    path = tmp_path / f"trials{suffix}"
+    write_table(table, path)
+    again = read_table(path)
+    assert again.dropped == ()
+    assert repr(again.to_rows()) == repr(table.to_rows())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    table = TrialTable.from_rows([a_row(k) for k in range(4)])
+    table.write(tmp_path / f"a{suffix}")
+    table.write(tmp_path / f"b{suffix}")
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@given(
+    st.one_of(
+        st.text(max_size=8),
+        st.sampled_from(["1", "true", "null", '"x"', "[1]"]),
+        st.integers(),
+        st.booleans(),
+        st.floats(allow_nan=False, allow_infinity=False),
+    )
+)
+def test_hyperparameters_keep_value_and_type_in_csv(value: object) -> None:
+    again = _decode(_encode(value))
+    assert again == value
+    assert type(again) is type(value)
+
+
+def test_semicolons_tabs_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "﻿size;error\n1;0.5\n"), ("b.csv", "size\terror\n1\t0.5\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert read_rows(tmp_path / name) == [{"size": "1", "error": "0.5"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.csv", None, "there is no such file"),
+        ("empty.csv", b"", "holds no trial"),
+        ("head.csv", b"a,b\n", "holds no trial"),
+        ("bad.jsonl", b"{}\n{oops\n", "line 2 is not JSON"),
+        ("list.jsonl", b"[1]\n", "line 1 must be a JSON object"),
+        ("bad.parquet", b"not parquet", "not readable as Parquet"),
+        ("table.xlsx", b"", "must end in one of"),
+        ("latin.csv", b"a,b\n\xff\xfe,1\n", "cannot be read"),
+    ],
+)
+def test_unreadable_files_say_what_is_wrong(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(AnalysisError, match=message):
+        read_rows(path)
