@@ -47,6 +47,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """How MLflow is to behave unless the environment says otherwise: it sends nothing to anybody, and
 it doesn't repeat requests by itself, since a repeated creation would make a second run."""

@@ -629,7 +629,7 @@ def test_a_record_that_the_store_can_not_take_keeps_no_other_waiting(store: Path
 
 @pytest.mark.slow
 def test_a_server_gets_each_trial_once_with_its_artifact(
-    server_address: str, tmp_path: Path
+    server_address: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     records = [make_record(1), make_record(2, status="failed")]
     made = tracker(tmp_path, address=server_address)
@@ -637,6 +637,8 @@ def test_a_server_gets_each_trial_once_with_its_artifact(
     assert [made.deliver(record) for record in records] == ["logged"] * 2
     assert [made.deliver(record) for record in records] == ["already there"] * 2
     made.finish()
+    made.log_analysis("verdict")
+    assert capfd.readouterr() == ("", "")
     assert_exactly_once(server_address, records)
     (run,) = [r for r in trial_runs(server_address) if r.info.status == "FINISHED"]
     place = f"{server_address}/get-artifact?path=trial.json&run_uuid={run.info.run_id}"
