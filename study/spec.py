@@ -215,7 +215,7 @@ class AnalysisSection:
     rule: Literal["marginal", "plateau", "overfit", "economic"] = "marginal"
     """The rule whose payoff point comes first: marginal, plateau, overfit or economic.
     The others are reported beside it."""
-    marginal: float = 0.05
+    marginal: float = 0.10
     """marginal: size pays while doubling it lowers the error by at least this fraction."""
     plateau: float = 0.10
     """plateau: the smallest size whose error is at most this fraction above the best in range."""
