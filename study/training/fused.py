@@ -248,7 +248,8 @@ class Trainer:
                 seconds[size], spent = self._probe(size)
                 expected = seconds[size] * sum(j.settings.steps for j in jobs)
                 if spent * len(sizes) > PROBE_SHARE * expected:
-                    return sizes[0]
+                    seconds = {sizes[0]: 0.0}  # not worth more probing
+                    break
             _chosen_sizes[key] = min(seconds, key=lambda size: seconds[size])
         return _chosen_sizes[key]
 

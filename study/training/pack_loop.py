@@ -93,12 +93,13 @@ class PackRun:
         self._since = time.perf_counter()
         step = 0
         while self._progress:
-            self._program.gradients()
-            self._optimizer.step(step)
-            step += 1
-            due = [row for row, each in enumerate(self._progress) if each.is_due(step)]
-            if due:
-                self._evaluate(due, step)
+            evaluations = [each.next_evaluation(step) for each in self._progress]
+            soonest = min(evaluations)
+            while step < soonest:
+                self._program.gradients()
+                self._optimizer.step(step)
+                step += 1
+            self._evaluate([row for row, at in enumerate(evaluations) if at == step], step)
         return [self._results[index] for index in range(len(self._results))]
 
     @torch.no_grad()

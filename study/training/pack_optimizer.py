@@ -9,18 +9,31 @@ learning rate. One fused pass and one multiply-add, whatever the number of model
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from study.training.pack_parameters import Stack
 from study.training.schedule import learning_rates
-
-if TYPE_CHECKING:
-    from study.training.settings import TrainSettings
+from study.training.settings import Schedule, TrainSettings
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+
+
+@lru_cache(maxsize=64)
+def _schedule(steps: int, warmup_fraction: float, schedule: Schedule) -> Tensor:
+    """Learning rates of a peak of 1, float64."""
+    settings = TrainSettings(
+        family="mlp",
+        width=1,
+        depth=0,
+        learning_rate=1.0,
+        steps=steps,
+        warmup_fraction=warmup_fraction,
+        schedule=schedule,
+    )
+    return torch.tensor(learning_rates(settings), dtype=torch.float64)
 
 
 class Rates:
@@ -30,7 +43,8 @@ class Rates:
         steps = max(s.steps for s in settings)
         table = torch.zeros(steps, len(settings), dtype=torch.float64)
         for column, each in enumerate(settings):
-            table[: each.steps, column] = torch.tensor(learning_rates(each), dtype=torch.float64)
+            shape = _schedule(each.steps, each.warmup_fraction, each.schedule)
+            table[: each.steps, column] = shape * each.learning_rate
 
         def per_model(values: list[float]) -> Tensor | None:
             return torch.tensor(values, device=device).unsqueeze(1) if any(values) else None

@@ -31,10 +31,11 @@ class Progress:
         self._since_best = 0
         self._chance_loss = chance_loss(job.data)
 
-    def is_due(self, step: int) -> bool:
-        """Whether this training evaluates after ``step`` steps."""
+    def next_evaluation(self, step: int) -> int:
+        """Steps after which this training, now after ``step``, evaluates next."""
         settings = self.job.settings
-        return step % settings.evaluate_every == 0 or step == settings.steps
+        every = settings.evaluate_every
+        return min((step // every + 1) * every, settings.steps)
 
     def add(self, step: int, train_loss_sum: float, val_loss: float, val_error: float) -> bool:
         """Add a point to the curve; return whether its weights are to be kept as the best."""
