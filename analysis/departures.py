@@ -8,7 +8,8 @@ kind      departure over x = ln(size)                                           
 ========= ============================================================================ ==========
 none      0                                                                            0
 smooth    GP(0, a^2 exp(-(x - x')^2 / 2 l^2))                                          its rank
-hump      h exp(-(x - c)^2 / 2 w^2), h ~ N(0, 0.4^2): double descent, a bad region     1
+hump      h exp(-(x - c)^2 / 2 w^2), h ~ N(0, 0.4^2), with a small smooth one beside   1 + rank
+          it: double descent, a region that trains badly
 bend      h w ln(1 + exp((x - c) / w)), h ~ N(0, 0.3^2): another exponent from c on,    1
           which turns the curve upwards where it is large enough (overfitting; the
           broken law of Caballero et al. 2022)
@@ -34,6 +35,8 @@ HUMP_CENTRES = np.linspace(0.1, 0.9, 13)
 HUMP_WIDTHS = (0.06, 0.1, 0.16)
 """Width w of a hump, in units of the range of x; the peaks of double descent in Nakkiran et al.
 (2019), figures 1-6, span a factor of 3 to 10 in size."""
+HUMP_SLACK = 0.03
+"""Smooth departure beside a hump: no hump is exactly of this form, nor exactly on this grid."""
 BEND_PRIOR, BEND_SLOPE = 0.06, 0.3
 BEND_CENTRES = np.linspace(0.15, 0.85, 8)
 BEND_WIDTH = 0.06
@@ -67,17 +70,21 @@ def departures(x: FloatArray, grid: FloatArray) -> list[Departure]:
         )
 
     found = [made(np.zeros((len(at), 1)), NONE_PRIOR, 0.0, True)]
+    smooth = {}
     for length in LENGTHS:
         distance = (place[:, None] - place[None, :]) / length
         values, vectors = np.linalg.eigh(np.exp(-0.5 * distance**2))
         kept = values > 1e-8 * values[-1]
         root = vectors[:, kept] * np.sqrt(values[kept])
+        smooth[length] = root
         for amplitude, prior in SMOOTH_PRIORS:
             simple = length == LENGTHS[1] and amplitude < 0.2
             found.append(made(amplitude * root, prior / len(LENGTHS), amplitude, simple))
+    slack = HUMP_SLACK * smooth[LENGTHS[0]]
     for centre in HUMP_CENTRES:
         for width in HUMP_WIDTHS:
-            root = HUMP_HEIGHT * np.exp(-0.5 * ((place - centre) / width) ** 2)[:, None]
+            hump = HUMP_HEIGHT * np.exp(-0.5 * ((place - centre) / width) ** 2)
+            root = np.concatenate([hump[:, None], slack], axis=1)
             prior = HUMP_PRIOR / len(HUMP_CENTRES) / len(HUMP_WIDTHS)
             found.append(made(root, prior, HUMP_HEIGHT))
     for centre in BEND_CENTRES:

@@ -87,7 +87,7 @@ def measure_noise(curve: Curve) -> Noise:
     variance = _moderate(squares, degrees, error)
     several = degrees > 0
     if several.any():
-        # Where noise is this wide, neither a trend nor a cell's own luck says that less of it holds.
+        # Where noise is this wide, neither a trend nor a cell's own luck makes it narrower.
         usual = float(np.median(squares[several] / degrees[several]))
         if usual > WIDE_SPREAD**2:
             variance = np.maximum(variance, usual)
