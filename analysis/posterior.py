@@ -45,10 +45,15 @@ from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
 
-SCATTERS = ((0.0, 0.6), (0.015, 0.25), (0.04, 0.12), (0.1, 0.03))
-"""Scatter tau of cells beyond replicates, with its prior weight: the luck of tuning each cell."""
-SHAPE_SCATTERS = ((0.0, 0.4), (0.02, 0.25), (0.05, 0.2), (0.1, 0.12), (0.25, 0.03))
-"""The same where cells of several depths sit side by side: shapes differ more than luck does."""
+SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))
+"""Scatter tau of cells beyond replicates at the smallest and at the largest size (log-linear in
+between), with its prior weight: the luck of tuning each cell."""
+SHAPE_SCATTERS = (
+    (0.0, 0.0, 0.35), (0.02, 0.02, 0.2), (0.05, 0.05, 0.15), (0.1, 0.1, 0.08), (0.25, 0.25, 0.02),
+    (0.25, 0.03, 0.12), (0.6, 0.03, 0.08),
+)  # fmt: skip
+"""The same where cells of several depths sit side by side: shapes differ more than luck does, and
+most where networks are small (two hidden layers of two units hardly train)."""
 OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
 """Spread of a depth's constant offset from the common curve, with its prior weight."""
 UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
@@ -102,7 +107,8 @@ class _Combination:
     """One choice of everything that enters the covariance, and its log prior weight."""
 
     departure: Departure
-    scatter: float
+    scatter: FloatArray
+    """(K,) variance of the points beyond what replicates show."""
     offset: float
     kappa: float
     log_prior: float
@@ -237,19 +243,20 @@ def _combinations(points: _Points, noise: Noise, ways: list[Departure]) -> list[
     """Every choice of departure, scatter, depth offset and spread, with its prior."""
     depths, per_depth = np.unique(points.shape, return_counts=True)
     offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
-    scatters: tuple[tuple[float, float], ...]
+    scatters: tuple[tuple[float, float, float], ...]
     scatters = SHAPE_SCATTERS if len(depths) > 1 else SCATTERS
     if noise.degrees <= 0:  # then kappa alone stands for all scatter
-        scatters = ((0.0, 1.0),)
+        scatters = ((0.0, 0.0, 1.0),)
+    place = (points.x - points.x[0]) / max(float(points.x[-1] - points.x[0]), 1e-9)
     return [
         _Combination(
             departure=way,
-            scatter=tau,
+            scatter=_scatter(first, last, place) / points.cells,
             offset=offset,
             kappa=kappa,
             log_prior=math.log(way.prior * w_tau * w_offset * w_kappa),
         )
-        for way, (tau, w_tau), (offset, w_offset), (kappa, w_kappa) in itertools.product(
+        for way, (first, last, w_tau), (offset, w_offset), (kappa, w_kappa) in itertools.product(
             ways, scatters, offsets, _kappas(points, noise)
         )
     ]
@@ -259,14 +266,19 @@ def _rough(combinations: list[_Combination]) -> list[_Combination]:
     """A few combinations that tell where the fine grid of shapes is needed."""
     kappas = sorted({c.kappa for c in combinations})
     middle = kappas[len(kappas) // 2]
-    scatter = sorted({c.scatter for c in combinations})
     return [
         c
         for c in combinations
-        if c.kappa == middle
-        and c.departure.simple
-        and (len(scatter) == 1 or c.scatter in scatter[1:3])
-    ]
+        if c.kappa == middle and c.departure.simple and 0.0 < c.scatter.mean() < 0.06**2
+    ] or [c for c in combinations if c.kappa == middle and c.departure.simple]
+
+
+def _scatter(first: float, last: float, place: FloatArray) -> FloatArray:
+    """(K,) variance of cells beyond replicates; ``place`` runs from 0 to 1 over the range."""
+    if first == 0.0:
+        return np.zeros_like(place)
+    variance: FloatArray = (first * (last / first) ** place) ** 2
+    return variance
 
 
 def _log_weight(points: _Points, combinations: list[_Combination], shapes: Shapes) -> FloatArray:
@@ -294,9 +306,7 @@ def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
 
 def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
     """Covariance of the points about the curve."""
-    covariance = points.covariance + np.diag(
-        points.variance * (c.kappa**2 - 1.0) + c.scatter**2 / points.cells
-    )
+    covariance = points.covariance + np.diag(points.variance * (c.kappa**2 - 1.0) + c.scatter)
     if c.offset:
         covariance = covariance + c.offset**2 * (points.shape[:, None] == points.shape[None, :])
     return covariance

@@ -26,10 +26,10 @@ class AnalysisSettings:
     """What to call the error; empty takes the name of the column."""
     rule: Rule = "marginal"
     """The rule whose verdict comes first; the others are reported beside it."""
-    marginal: float = 0.05
-    """Doubling the size pays as long as it lowers the error by at least this much. The default,
-    5% of the error, is about the seed-to-seed spread of one small model: smaller gains cannot be
-    seen in a single new run."""
+    marginal: float = 0.10
+    """Doubling the size pays as long as it lowers the error by at least this fraction. A tenth is
+    about twice the seed-to-seed spread of one small model (2-5%): smaller gains are hard to see in
+    a single new run."""
     marginal_is_absolute: bool = False
     """Read ``marginal`` in units of the error (0.005 = half a point) instead of as a fraction."""
     plateau: float = 0.10

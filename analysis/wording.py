@@ -10,6 +10,7 @@ from analysis.verdict import PayoffPoint, describe, format_size, interval
 
 if TYPE_CHECKING:
     from analysis.curve_fit import CurveFit
+    from analysis.prune import PruneLadder
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
 
@@ -158,12 +159,7 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
             f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f})."
         )
     if analysis.ladders:
-        largest = analysis.ladders[-1]
-        lines.append(
-            f"- Pruning: at {largest.n_examples:,} examples and {format_size(largest.size)} "
-            f"{plain_name(s.size)}, up to {largest.free_ratio:.0%} of the weights can go for at "
-            f"most {largest.allowed:.0%} more error (shown up to {largest.sure_ratio:.0%})."
-        )
+        lines.append(f"- Pruning: {_pruning(analysis.ladders[-1], plain_name(s.size_name))}.")
     for reason, count in analysis.counts.items():
         lines.append(f"- Left out of the curves: {count:,} {reason}.")
     if analysis.undertrained:
@@ -173,3 +169,26 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
             "their last step: with longer training their errors may be lower."
         )
     return lines
+
+
+def _pruning(ladder: PruneLadder, size: str) -> str:
+    """What may be pruned from the largest model of the largest dataset."""
+    n = "" if ladder.n_examples == UNKNOWN else f"{ladder.n_examples:,} examples and "
+    start = f"at {n}{format_size(ladder.size)} {size}, "
+    if ladder.free_ratio == 0.0:
+        least = ladder.steps[0]
+        return (
+            f"{start}even the smallest ratio tried, {least.prune_ratio:.0%}, costs more than "
+            f"{ladder.allowed:.0%} more error ({least.cost:+.0%})"
+        )
+    shown = (
+        "shown by the interval too"
+        if ladder.sure_ratio >= ladder.free_ratio
+        else f"shown up to {ladder.sure_ratio:.0%}"
+        if ladder.sure_ratio
+        else "not shown yet: the interval reaches higher"
+    )
+    return (
+        f"{start}up to {ladder.free_ratio:.0%} of the weights can go for at most "
+        f"{ladder.allowed:.0%} more error ({shown})"
+    )

@@ -153,6 +153,8 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes) -> None:
     if bands:  # bands are shown whole unless they would squeeze the points
         y_low = min(y_low, max(min(float(b.min()) for b in bands) / 1.03, y_low / 1.5))
         y_high = max(y_high, min(max(float(b.max()) for b in bands) * 1.03, y_high * 1.5))
+    if info.percent:
+        y_high = min(y_high, 1.06)
     size_axis(axes, x_low, x_high, info.size_label)
     error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):

@@ -119,9 +119,9 @@ def flat(rng: np.random.Generator) -> Truth:
 
 
 def still_falling(rng: np.random.Generator) -> Truth:
-    """A pure power law, at least 10% lower with each doubling, without a floor in sight."""
+    """A pure power law, 16% or more lower with each doubling, without a floor in sight."""
     x = _sizes(rng)
-    alpha = min(rng.uniform(0.16, 0.5), 4.0 / (x[-1] - x[0]))
+    alpha = max(min(rng.uniform(0.25, 0.5), 3.5 / (x[-1] - x[0])), 0.25)
     level = rng.uniform(0.3, 0.8)
     return Truth(x=x, log_error=lambda z: math.log(level) - alpha * (z - x[0]))
 
