@@ -86,7 +86,7 @@ class TrainingSection:
     """Examples a step; smaller subsets train in full batches."""
     epochs: int = 30
     """Passes over the training subset ..."""
-    min_steps: int = 300
+    min_steps: int = 400
     """... but at least so many optimiser steps, so that small subsets are not undertrained."""
     warmup_fraction: float = 0.05
     """Share of the steps in which the learning rate rises linearly."""
@@ -118,7 +118,7 @@ class TrainingSection:
 class PruningSection:
     """How a trained network is pruned to each prune_ratio of [space]."""
 
-    fine_tune_fraction: float = 0.2
+    fine_tune_fraction: float = 0.3
     """Steps of fine-tuning after pruning, as a share of the training steps; 0 prunes only."""
     learning_rate_factor: float = 1.0
     """Peak learning rate of the fine-tuning, as a factor of the parent's."""

@@ -105,7 +105,13 @@ class LocalJournal(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append, all or nothing, and reach the disk before returning."""
-        append(self.path, logs, durable=self.durable)
+        try:
+            append(self.path, logs, durable=self.durable)
+        except OSError as error:
+            raise StorageError(
+                f"{self.path}: cannot be written ({error.strerror}); "
+                "make room, then start the study again: nothing that was finished is lost"
+            ) from None
 
 
 class LocalStorage(JournalStorage):

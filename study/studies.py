@@ -11,5 +11,57 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
             "description": "How wide must an MLP be for 80 to 1,280 handwritten digits (8x8)?"
         },
     },
+    "mnist1d": {
+        "study": {
+            "description": "How wide must an MLP be for 500 to 4,000 signals of MNIST-1D?",
+        },
+        "data": {
+            "name": "mnist1d",
+            "n_examples": 16_500,
+            "test": 12_000,
+            "validation": 500,
+            "sizes": [500, 1000, 2000, 4000],
+        },
+        "space": {
+            "width": [8, 16, 32, 64, 96, 128, 192, 256],
+            "depth": [2],
+            "prune_ratio": [0.0, 0.5],
+        },
+        "training": {"batch_size": 100, "epochs": 60, "min_steps": 1200},
+        "search": {"trials": 6},
+    },
+    "double-descent": {
+        "study": {
+            "description": "Where does the test error of an MLP turn up when 15% of the labels "
+            "are wrong?",
+        },
+        "data": {
+            "name": "mnist1d",
+            "n_examples": 16_500,
+            "test": 12_000,
+            "validation": 500,
+            "label_noise": 0.15,
+            "sizes": [4000],
+        },
+        "space": {
+            "width": [6, 9, 14, 20, 28, 36, 50, 70, 100, 140, 200],
+            "depth": [2],
+            "prune_ratio": 0.0,
+            "learning_rate": 0.03,
+            "momentum": 0.9,
+            "weight_decay": 0.0,
+            "dropout": 0.0,
+        },
+        "training": {
+            "optimizer": "sgd",
+            "batch_size": 100,
+            "epochs": 200,
+            "min_steps": 0,
+            "warmup_fraction": 0.02,
+            "select": "last",
+        },
+        "search": {"trials": 0},
+        "replicates": {"draws": 5},
+    },
 }
 """Name -> sections. ``digits`` is the embedded default."""

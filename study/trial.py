@@ -116,10 +116,6 @@ class Laboratory:
         Tasks of one unit share the dense parent, which is trained once. Units that one program can
         train together are trained together; what a trial returns does not depend on that.
         """
-        if self.own_trainer is not None:
-            for task in tasks:
-                yield task, self._guarded(task, self._run_own)
-            return
         units: dict[str, list[Task]] = {}
         for task in tasks:
             missing = [a.name for a in self.spec.space.nuisance if self._is_missing(a.name, task)]
@@ -127,6 +123,10 @@ class Laboratory:
                 yield task, self._failed(task, "every search trial of its cell failed", time.time())
             else:
                 units.setdefault(task.slot.unit, []).append(task)
+        if self.own_trainer is not None:
+            for task in [task for unit in units.values() for task in unit]:
+                yield task, self._guarded(task, self._run_own)
+            return
         try:
             yield from self._run_units(list(units.values()), _train_together)
         except _PackFailed as failure:
@@ -292,6 +292,7 @@ class Laboratory:
             flags={
                 "stopped_early": result.stopped_early,
                 "still_improving": result.still_improving,
+                "layer_emptied": bool(result.emptied_layers),
             },
             curve=curve,
             test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
@@ -428,7 +429,7 @@ def _train_each(
     jobs: Sequence[TrainJob], *, custom_model: Any = None, **_: Any
 ) -> list[TrainResult]:
     """Train one after the other by the reference trainer."""
-    from study.training.fused import train_alone
+    from study.training.pack_trainer import train_alone
 
     return [train_alone(job, custom_model) for job in jobs]
 

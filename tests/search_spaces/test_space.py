@@ -227,7 +227,7 @@ def test_the_digest_is_golden() -> None:
     assert SPACE.digest() == "c9f0361073825f4b36587b649285c3786ce4885e7d83417ff19b2d96b911ac79"
     assert (
         CATALOGUE["mlp"]().digest()
-        == "f9c0ce5bd6e1de175fd32c8222d06e2f14b4edf41a95ef29186d8885487bcdb2"
+        == "cbb148e16be82500ac8b5e7011c00db4f8676100787acfda9122803d55373be2"
     )
 
 
@@ -256,6 +256,6 @@ def test_every_default_space_has_the_axes_of_the_question(family: str) -> None:
 
 def test_the_default_perceptron_grid_is_the_published_one() -> None:
     space = CATALOGUE["mlp"]()
-    assert space["width"].values == (2, 4, 8, 16, 32, 64, 128, 256)
+    assert space["width"].values == (4, 8, 16, 24, 32, 64, 128, 256)
     assert space["depth"].values == (1, 2)
     assert len(space.grid()) == 8 * 2 * 3

@@ -1,0 +1,288 @@
+"""``payoff run``: bad input ends in one clear line and status 2, with nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.cli import main
+
+SMALL = """
+[study]
+name = "small"
+[data]
+sizes = [80, 160]
+[space]
+width = [2, 4, 8]
+depth = [1]
+prune_ratio = [0.0, 0.5]
+learning_rate = 0.01
+weight_decay = 0.0
+dropout = { low = 0.0, high = 0.2 }
+[training]
+epochs = 2
+min_steps = 20
+[search]
+trials = 2
+[replicates]
+draws = 2
+[run]
+workers = 1
+[analysis]
+resamples = 100
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def table(folder: Path, name: str, x: np.ndarray, y: np.ndarray) -> None:
+    lines = ["a,b,label", *(f"{a},{b},{label}" for (a, b), label in zip(x, y, strict=True))]
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+TABLE = """
+[data]
+name = "table"
+file = "t.csv"
+target = "label"
+task = "classification"
+sizes = [5]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[study]\nnmae = 'x'", "study.nmae: unknown key; did you mean 'name'?"),
+        ("[data]\nsizes = [80, 5000]", "data.sizes: each must be at most 1280"),
+        ("[space]\ndropout = { low = 0.2, high = 0.2 }", "space.dropout"),
+        ("[space]\ndropout = { low = 0.5, high = 0.1 }", "space.dropout"),
+        ("[space]\nlearning_rate = { low = 0.0, high = 1.0, log = true }", "space.learning_rate"),
+        ("[data]\nsizes = [5]", "data.sizes"),
+        ("[data]\nname = 'table'\nfile = 'absent.csv'\ntarget = 'y'\ntask = 'classification'\n"
+         "sizes = [5]", "data.file"),
+        ("[model]\nfamily = 'custom'\nfunction = 'absent.py:build'", "model.function"),
+        ("[training]\nfunction = 'absent.py:train'", "training.function"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    (folder / "study.toml").write_text(text)
+    assert main(["run", "study.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert [path.name for path in folder.iterdir()] == ["study.toml"]
+
+
+@pytest.mark.parametrize("fault", ["nan in data", "nan in labels", "class missing"])
+def test_bad_tables_are_found_before_anything_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 2)).astype(object)
+    y = np.array(["yes", "no"] * 50, dtype=object)
+    if fault == "nan in data":
+        x[3, 0] = ""
+    elif fault == "nan in labels":
+        y[7] = ""
+    else:
+        y[:] = "yes"
+        y[:2] = "no"
+    table(folder, "t.csv", x, y)
+    (folder / "study.toml").write_text(TABLE)
+    assert main(["run", "study.toml"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("payoff: data")
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["study.toml", "t.csv"]
+
+
+def test_a_missing_study_file_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "absent.toml"]) == 2
+    assert "there is no such study file; write one with: payoff init" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "study.toml").write_text(SMALL)
+    (folder / "file").write_text("")
+    assert main(["run", "study.toml", "--root", "file/mlruns"]) == 2
+    err = capsys.readouterr().err
+    assert "cannot be written" in err
+    assert "--root" in err
+    assert err.count("\n") == 1
+
+
+def test_the_dry_run_prints_every_derived_number_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "study.toml").write_text(SMALL)
+    assert main(["run", "study.toml", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    for words in (
+        "6 (2 dataset sizes x 3 capacities)",
+        "search trials          12",
+        "replicate trials       24",
+        "trials                 36",
+        "width 2, depth 1: 160 parameters, 296 FLOPs an example",
+        "width 8, depth 1: 610 parameters, 1,184 FLOPs an example",
+        "predicted time",
+    ):
+        assert words in out
+    assert main(["run", "study.toml", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n_cells"] == 6
+    assert found["seconds"] > 0
+    assert [path.name for path in folder.iterdir()] == ["study.toml"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished small study."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "study.toml").write_text(SMALL)
+    done = subprocess.run(
+        [sys.executable, "-m", "study.cli", "run", "study.toml", "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    (folder / "out.json").write_text(done.stdout)
+    (folder / "err.txt").write_text(done.stderr)
+    return folder
+
+
+def test_a_run_ends_in_figures_numbers_and_a_verdict_on_disk(finished: Path) -> None:
+    results = finished / "mlruns" / "results" / "small"
+    for name in ("size_error.pdf", "size_error.svg", "size_error.png", "verdict.md",
+                 "payoff.json", "trials.csv"):  # fmt: skip
+        assert (results / name).stat().st_size > 100
+    printed = json.loads((finished / "out.json").read_text())
+    assert printed == json.loads((results / "payoff.json").read_text())
+    assert [curve["n_examples"] for curve in printed["curves"]] == [80, 160]
+    assert "36 trials" in (finished / "err.txt").read_text()
+
+
+def test_status_and_export_read_what_was_run(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(finished)
+    assert main(["status", "study.toml", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["total"], status["complete"], status["waiting_for_mlflow"]) == (36, 36, 0)
+    assert main(["export", "study.toml", "--to", "paper"]) == 0
+    written = capsys.readouterr().out.split()
+    assert "paper/size_error.pdf" in written
+    assert all(Path(path).stat().st_size > 0 for path in written)
+    (finished / "file").write_text("")
+    assert main(["export", "study.toml", "--to", "file/paper"]) == 2
+    assert "--to" in capsys.readouterr().err
+
+
+def test_a_study_file_that_changed_is_refused_with_what_differs(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(finished)
+    Path("changed.toml").write_text(SMALL.replace("epochs = 2", "epochs = 3"))
+    before = Path("mlruns/optuna.journal").read_bytes()
+    assert main(["run", "changed.toml"]) == 2
+    err = capsys.readouterr().err
+    assert "training.epochs: 2 -> 3" in err
+    assert err.count("\n") == 1
+    assert Path("mlruns/optuna.journal").read_bytes() == before
+
+
+def test_nothing_to_show_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["status"], ["export", "--to", "paper"]):
+        assert main(command) == 2
+        assert "payoff run" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(folder: Path) -> None:
+    (folder / "study.toml").write_text(SMALL)
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "study.cli", "run", "study.toml", "--quiet"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("payoff: ") == 1
+    assert "Traceback" not in done.stderr
+    assert "make room" in done.stderr
+
+
+def test_help_and_version_answer_without_heavy_imports() -> None:
+    program = (
+        "import sys; from study.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'mlflow', 'optuna', 'numpy', 'scipy', 'pandas', 'rich'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "run a study" in done.stdout
+
+
+def test_own_trainers_and_models_run_and_their_failures_are_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(
+        "def train(config, n_examples, seed):\n"
+        "    if config['width'] == 4:\n"
+        "        raise RuntimeError('no such width')\n"
+        "    error = 0.5 * config['width'] ** -0.5 + 0.01 * config['bend'] + seed % 7 / 1e4\n"
+        "    return {'val_error': error, 'test_error': error,\n"
+        "            'n_parameters': 10 * config['width'], 'tokens': 5, 'test_correct': [True]}\n"
+    )
+    (folder / "study.toml").write_text(
+        "[study]\nname = 'mine'\n[data]\nsizes = [10, 20]\n"
+        "[training]\nfunction = 'mine.py:train'\n"
+        "[space]\nwidth = [1, 2, 4, 8, 16, 32]\ndepth = [1]\nbend = { low = 0.0, high = 1.0 }\n"
+        "[search]\ntrials = 2\n[replicates]\ndraws = 2\n"
+        "[run]\nworkers = 1\n[analysis]\nresamples = 100\n"
+    )
+    assert main(["run", "study.toml", "--quiet", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["curves"]) == 2
+    assert main(["status", "study.toml", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["total"] == 2 * 6 * 4
+    assert status["failed"] == 2 * 4
+    assert status["failures"] == {
+        "failed: RuntimeError: no such width (mine.py:3)": 4,
+        "failed: every search trial of its cell failed": 4,
+    }

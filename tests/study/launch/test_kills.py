@@ -1,0 +1,168 @@
+"""Kill a run as often as you like: the total is exact, and nothing is lost or counted twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from study.leases import living
+from study.places import Places
+from study.spec import load_spec
+from study.spool import Spool
+from study.storage import StudyStore, open_storage
+
+STUDY = """
+[study]
+name = "killed"
+[data]
+sizes = [80, 160]
+[space]
+width = [2, 4, 8]
+depth = [1]
+prune_ratio = [0.0, 0.5]
+[training]
+epochs = 60
+min_steps = 600
+[search]
+trials = 4
+[replicates]
+draws = 2
+[analysis]
+resamples = 100
+"""
+TOTAL = 6 * 4 + 6 * 2 * 2
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "study.cli", "run", "study.toml"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def finished(folder: Path) -> int:
+    places = Places.at(folder / "mlruns")
+    if not places.optuna_journal.exists():
+        return 0
+    with contextlib.suppress(Exception):  # read in the middle of the queueing
+        spec = load_spec(folder / "study.toml")
+        return StudyStore(spec, open_storage("", places)).counts().finished
+    return 0
+
+
+def check_everything(folder: Path) -> None:
+    """Exactly the design's trials in Optuna, and exactly one finished MLflow run for each."""
+    from mlflow import MlflowClient
+
+    places = Places.at(folder / "mlruns")
+    spec = load_spec(folder / "study.toml")
+    store = StudyStore(spec, open_storage("", places))
+    counts = store.counts()
+    assert (counts.complete, counts.waiting, counts.running, counts.failed) == (TOTAL, 0, 0, 0)
+    records = store.records()
+    assert len(records) == TOTAL
+    assert Spool(places.spool(spec.name)).waiting() == 0
+    client = MlflowClient(tracking_uri=places.mlflow_address)
+    experiment = client.get_experiment_by_name(spec.name)
+    assert experiment is not None
+    runs = list(client.search_runs([experiment.experiment_id], max_results=1000))
+    trials = [run for run in runs if "payoff.trial" in run.data.tags]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    per_trial = Counter(run.data.tags["payoff.trial"] for run in trials)
+    assert len(per_trial) == TOTAL
+    assert set(per_trial.values()) == {1}
+    # The run says what Optuna says.
+    logged = {run.data.tags["payoff.trial"].split("/")[-1]: run for run in trials}
+    for record in records:
+        assert logged[record["slot"]].data.metrics["val_error"] == record["metrics"]["val_error"]
+    kinds = Counter(run.data.tags.get("payoff.kind") for run in runs)
+    assert kinds["size"] == 2
+    assert kinds["analysis"] == 1
+
+
+@pytest.mark.slow
+def test_five_sigkills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    moments = random.Random(7)
+    for kill in range(5):
+        run = start(tmp_path)
+        before = finished(tmp_path)
+        deadline = time.monotonic() + 120
+        # Let every second run get somewhere, and kill the others on their way up.
+        while kill % 2 and finished(tmp_path) == before < TOTAL:
+            assert time.monotonic() < deadline
+            assert run.poll() is None
+            time.sleep(0.1)
+        time.sleep(moments.uniform(0.0, 4.0))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        assert run.stderr is not None
+        run.stderr.close()
+    end = start(tmp_path)
+    _, words = end.communicate(timeout=240)
+    assert end.returncode == 0, words.decode()
+    check_everything(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_its_trials_run_again(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    run = start(tmp_path)
+    leases = tmp_path / "mlruns" / "leases"
+    deadline = time.monotonic() + 120
+    while not (alive := living(leases)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(int(alive[0].split("-")[-2]), signal.SIGKILL)
+    _, words = run.communicate(timeout=240)
+    assert run.returncode == 0, words.decode()
+    check_everything(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_second_start_beside_the_first_is_safe(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    runs = [start(tmp_path) for _ in range(2)]
+    for run in runs:
+        _, words = run.communicate(timeout=300)
+        assert run.returncode == 0, words.decode()
+    check_everything(tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_hands_over_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    run = start(tmp_path)
+    deadline = time.monotonic() + 120
+    while finished(tmp_path) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, words = run.communicate(timeout=120)
+    done = finished(tmp_path)
+    if done < TOTAL:
+        assert run.returncode == 130
+        assert f"stopped after {done} trials; go on with: payoff run study.toml" in words.decode()
+        store = StudyStore(
+            load_spec(tmp_path / "study.toml"),
+            open_storage("", Places.at(tmp_path / "mlruns")),
+        )
+        assert store.counts().running == 0
+    end = start(tmp_path)
+    assert end.wait(timeout=240) == 0
+    assert end.stderr is not None
+    end.stderr.close()
+    check_everything(tmp_path)
