@@ -46,7 +46,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from study.measure import forward_flops
 from study.models.registry import build_model
-from study.training.fused import Trainer, TrainJob, form_packs, train_pack
+from study.training.fused import TrainJob, train_pack
+from study.training.pack_trainer import PROGRAMS, MappedTrainer, Trainer
 from study.training.reference import train, train_model
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
@@ -165,7 +166,7 @@ class Ways:
             TrainJob(settings=dataclasses.replace(self.settings, seed=seed), data=self.data)
             for seed in range(PACK)
         ]
-        trainer = Trainer(jobs, form_packs(jobs)[0], None)
+        trainer = (Trainer if self.settings.family in PROGRAMS else MappedTrainer)(jobs)
         self.size = trainer.size()
         self._run, _ = trainer.start(jobs[: self.size])
         model = self._build()

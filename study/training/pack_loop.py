@@ -68,6 +68,8 @@ class PackRun:
         for row, model in enumerate(models):
             self._parameters.put(row, dict(model.named_parameters()))
         self._best = Stack(layout, len(jobs), device)
+        self._parameters.stack_buffers(models)
+        self._best.stack_buffers(models)
         self._optimizer = PackOptimizer(
             self._parameters, [job.settings for job in jobs], self._masks(layout)
         )

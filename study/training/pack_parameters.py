@@ -60,6 +60,8 @@ class Stack:
             piece = self.flat[start : start + n_models * size]
             self.views[name] = piece.view(n_models, *shape)
             start += span
+        self.buffers: dict[str, Tensor] = {}
+        """Buffers that belong to the parameters (running means): (models, ...), of any type."""
         self.rows = [view.view(n_models, -1) for view in self.views.values()]
         """Each named tensor as (models, values), in the layout's order."""
 
@@ -87,16 +89,26 @@ class Stack:
         """Copy the row into the parameters of ``model``."""
         for name, parameter in model.named_parameters():
             parameter.copy_(_corner(self.views[name][row], parameter.shape))
+        for name, buffer in model.named_buffers():
+            buffer.copy_(self.buffers[name][row])
+
+    def stack_buffers(self, models: Sequence[nn.Module]) -> None:
+        """Copy the buffers of all models, in the order of the rows."""
+        buffers = [dict(model.named_buffers()) for model in models]
+        self.buffers = {name: torch.stack([each[name] for each in buffers]) for name in buffers[0]}
 
     def select(self, rows: Tensor) -> Stack:
         """Return a new stack of some of the models, in the order given."""
         chosen = Stack(self.layout, len(rows), self.flat.device)
         for mine, theirs in zip(self.rows, chosen.rows, strict=True):
             torch.index_select(mine, 0, rows, out=theirs)
+        chosen.buffers = {name: all_.index_select(0, rows) for name, all_ in self.buffers.items()}
         return chosen
 
     def copy_rows(self, rows: Tensor, source: Stack) -> None:
         """Take over the given rows of ``source``."""
+        for name, all_ in self.buffers.items():
+            all_.index_copy_(0, rows, source.buffers[name].index_select(0, rows))
         if len(rows) == self.n_models:
             self.flat.copy_(source.flat)
             return

@@ -52,16 +52,6 @@ class TrainJob:
         return min(self.settings.batch_size, self.data.n_examples)
 
 
-@dataclass(frozen=True)
-class Pack:
-    """Jobs that can be trained by one program, by their places in the caller's sequence."""
-
-    places: tuple[int, ...]
-    family: str
-    width: int
-    """Width of the program: the largest of its jobs'."""
-
-
 def pack_key(job: TrainJob) -> Hashable:
     """What may not differ inside a pack, width apart."""
     settings, data = job.settings, job.data
@@ -80,8 +70,8 @@ def pack_key(job: TrainJob) -> Hashable:
     )
 
 
-def form_packs(jobs: Sequence[TrainJob]) -> list[Pack]:
-    """Split jobs into packs.
+def form_packs(jobs: Sequence[TrainJob]) -> list[tuple[int, ...]]:
+    """Split jobs into packs; each is the places of its jobs in the sequence, in training order.
 
     Jobs that read the same batches stand together, so that one gathered batch serves them. Narrow
     perceptrons of different width share a pack, padded with zeros, where a width alone would give
@@ -104,15 +94,7 @@ def form_packs(jobs: Sequence[TrainJob]) -> list[Pack]:
         job = jobs[place]
         return order[id(job.data)], job.settings.seed, job.stage, place
 
-    return [
-        Pack(
-            tuple(sorted(places, key=reading)),
-            jobs[places[0]].settings.family,
-            max(jobs[place].settings.width for place in places),
-        )
-        for packs in merged.values()
-        for places in packs
-    ]
+    return [tuple(sorted(places, key=reading)) for packs in merged.values() for places in packs]
 
 
 def _distinct(datas: Iterable[TensorSplit]) -> list[TensorSplit]:

@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from study.data.dataset import Split
 from study.models.registry import build_model
-from study.training.fused import TrainJob, train_alone, train_pack
+from study.training.fused import TrainJob, train_pack
 from study.training.pack_cnn import Buffers, Layer, layers_of
+from study.training.pack_trainer import train_alone
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -14,8 +14,10 @@ import torch
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.measure import measure
 from study.models.registry import build_model
-from study.training import fused
-from study.training.fused import TrainJob, train_alone, train_pack
+from study.training import pack_trainer
+from study.training.fused import TrainJob, train_pack
+from study.training.pack_trainer import train_alone
+from study.training.packing import form_packs
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 
@@ -108,7 +110,7 @@ def test_trainings_on_the_same_batches_share_them(
         job(datas[0], seed=seed, learning_rate=rate, dropout=dropout)
         for seed, rate, dropout in itertools.product((1, 2), (0.003, 0.01), (0.0, 0.2))
     ] + [job(datas[0], seed=3)]
-    pack = fused.form_packs(jobs)
+    pack = form_packs(jobs)
     assert len(pack) == 1
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
@@ -162,13 +164,13 @@ def test_what_finishes_early_leaves_the_pack(
     datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    step = fused.MlpProgram.gradients
+    step = pack_trainer.MlpProgram.gradients
 
-    def counting(program: fused.MlpProgram) -> None:
+    def counting(program: pack_trainer.MlpProgram) -> None:
         sizes.append(program.batches.block.shape[1] if sizes else 3)
         step(program)
 
-    monkeypatch.setattr(fused.MlpProgram, "gradients", counting)
+    monkeypatch.setattr(pack_trainer.MlpProgram, "gradients", counting)
     train_pack([job(datas[0], seed=seed, steps=10 * seed, evaluate_every=5) for seed in (1, 2, 3)])
     assert sizes == [3] * 10 + [2] * 10 + [1] * 10
 
@@ -178,7 +180,7 @@ def test_a_padded_network_gives_what_it_gives_unpadded(
 ) -> None:
     widths = (2, 3, 5, 8, 16)
     jobs = [job(datas[0], seed=w, width=w, depth=2, dropout=0.1, l1=1e-3) for w in widths]
-    assert len(fused.form_packs(jobs)) == 1
+    assert len(form_packs(jobs)) == 1
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
         assert result.model is not None
@@ -191,14 +193,14 @@ def test_memory_running_out_halves_the_pack_and_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    init = fused.PackRun.__init__
+    init = pack_trainer.PackRun.__init__
 
-    def scarce(self: fused.PackRun, jobs: Sequence[TrainJob], *rest: object) -> None:
+    def scarce(self: pack_trainer.PackRun, jobs: Sequence[TrainJob], *rest: object) -> None:
         if len(jobs) > 3:
             torch.empty(2**60)  # a real failure to allocate
         init(self, jobs, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fused.PackRun, "__init__", scarce)
+    monkeypatch.setattr(pack_trainer.PackRun, "__init__", scarce)
     jobs = [job(datas[0], seed=seed, steps=20) for seed in range(7)]
     with caplog.at_level(logging.WARNING):
         results = train_pack(jobs)
