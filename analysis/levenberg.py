@@ -46,6 +46,8 @@ CHUNK_DOUBLES = 200_000
 """Doubles of J worked on at a time, so that they stay in a core's cache (1.6 MB)."""
 
 DAMPING_START = 1e-2
+DAMPING_NEAR = 1e-4
+"""For starts known to be near their optimum."""
 DAMPING_MIN = 1e-12
 DAMPING_MAX = 1e12
 ACCELERATE_AFTER = 12
@@ -85,12 +87,15 @@ def huber(r: Array, delta: float) -> Array:
     """Huber loss of each residual (``delta`` may be infinite: half the square)."""
     if np.isinf(delta):
         return 0.5 * r * r
-    clipped = np.minimum(np.abs(r), delta)
-    return clipped * (np.abs(r) - 0.5 * clipped)
+    miss = np.abs(r)
+    clipped = np.minimum(miss, delta)
+    miss -= 0.5 * clipped
+    miss *= clipped
+    return miss
 
 
 def _objective(r: Array, w: Array, delta: float) -> Array:
-    total = np.einsum("bn,bn->b", np.broadcast_to(w, r.shape), huber(r, delta))
+    total = np.einsum("bn,bn->b", w, huber(r, delta))
     return np.where(np.isfinite(total), total, np.inf)
 
 
@@ -103,6 +108,7 @@ def minimise(
     delta: float,
     max_iterations: int = 500,
     tolerance: float = 1e-12,
+    damping: float = DAMPING_START,
 ) -> Minimum:
     """Minimise the summed Huber loss of every problem of the batch.
 
@@ -120,6 +126,8 @@ def minimise(
     tolerance : float
         A problem has converged when the predicted gain of an undamped step falls below
         ``tolerance`` times its objective.
+    damping : float
+        First damping: less where the start is known to be near.
     """
     n_problems, n_parameters = theta.shape
     n_points = weights.shape[-1]
@@ -128,7 +136,7 @@ def minimise(
     for first in range(0, n_problems, size):
         which = np.arange(first, min(first + size, n_problems))
         with np.errstate(all="ignore"):
-            chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta)
+            chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta, damping)
         parts.append(chunk.run(max_iterations, tolerance))
     return Minimum(
         theta=np.concatenate([p.theta for p in parts]),
@@ -165,6 +173,7 @@ class _Chunk:
         weights: Array,
         bounds: tuple[Array, Array],
         delta: float,
+        damping: float,
     ) -> None:
         self.residuals, self.delta = residuals, delta
         self.lower, self.upper = bounds
@@ -173,7 +182,7 @@ class _Chunk:
         self.theta = np.clip(theta, *bounds)
         self.r, self.jacobian = self._evaluate(self.theta, self.which)
         self.objective = _objective(self.r, weights, delta)
-        self.damping = np.full(len(theta), DAMPING_START)
+        self.damping = np.full(len(theta), damping)
         self.growth = np.full(len(theta), 4.0)
         self.earlier = self.objective.copy()
         self.rounding = ROUNDING**2 * weights.sum(-1)
@@ -216,10 +225,13 @@ class _Chunk:
             better = (actual > 0.0) | unseen
             actual = np.where(unseen, gain, actual)
             self._adapt(better, actual / np.maximum(gain, 1e-300))
-            self.theta = np.where(better[:, None], trial, self.theta)
-            self.r = np.where(better[:, None], r, self.r)
-            self.jacobian = np.where(better[:, None, None], jacobian, self.jacobian)
-            self.objective = np.where(better, objective, self.objective)
+            if better.all():
+                self.theta, self.r, self.jacobian, self.objective = trial, r, jacobian, objective
+            else:
+                np.copyto(self.theta, trial, where=better[:, None])
+                np.copyto(self.r, r, where=better[:, None])
+                np.copyto(self.jacobian, jacobian, where=better[:, None, None])
+                np.copyto(self.objective, objective, where=better)
             # No damping moves it any more: rounding is reached.
             done |= self.damping >= DAMPING_MAX
             if iteration % STALL_STEPS == 0:
@@ -255,18 +267,20 @@ class _Chunk:
     def _step(self, *, accelerate: bool) -> tuple[Array, Array, Array]:
         """Damped step, its predicted gain, and the predicted gain of an undamped step."""
         if np.isinf(self.delta):
-            irls = inside = self.weights
+            irls = curvature_weights = self.weights
         else:
-            ratio = self.delta / np.maximum(np.abs(self.r), self.delta)
-            irls = self.weights * ratio
-            inside = np.where(ratio >= 1.0, self.weights, 0.0)
-        blend = np.minimum(self.damping, 1.0)[:, None]
-        curvature_weights = inside + blend * (irls - inside)
+            miss = np.abs(self.r)
+            irls = self.weights * (self.delta / np.maximum(miss, self.delta))
+            # Inside delta the two weights agree; outside, only the blended share remains.
+            blend = np.minimum(self.damping, 1.0)[:, None]
+            curvature_weights = irls * np.where(miss <= self.delta, 1.0, blend)
         jacobian = self.jacobian
-        gradient = np.einsum("bpn,bn->bp", jacobian, irls * self.r)
-        weighted = jacobian * curvature_weights[:, None, :]
+        weighted = jacobian * irls[:, None, :]
+        gradient = np.einsum("bpn,bn->bp", weighted, self.r)
+        scale = np.einsum("bpn,bpn->bp", weighted, jacobian)
+        if curvature_weights is not irls:
+            np.multiply(jacobian, curvature_weights[:, None, :], out=weighted)
         hessian = np.matmul(weighted, jacobian.transpose(0, 2, 1))
-        scale = np.einsum("bpn,bpn,bn->bp", jacobian, jacobian, irls)
         held = ((self.theta <= self.lower) & (gradient > 0.0)) | (
             (self.theta >= self.upper) & (gradient < 0.0)
         )
