@@ -9,23 +9,31 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analysis.comparison import Comparison
     from analysis.curve_fit import CurveFit, fit_curve
     from analysis.errors import AnalysisError
+    from analysis.extrapolation import extrapolate
+    from analysis.fitting import fit_law
     from analysis.reading import read_table, write_table
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
+    from analysis.surface import fit_surface
     from analysis.trials import TrialTable
     from analysis.verdict import PayoffPoint
 
 _HOMES = {
     "AnalysisError": "analysis.errors",
     "AnalysisSettings": "analysis.settings",
+    "Comparison": "analysis.comparison",
     "CurveFit": "analysis.curve_fit",
     "PayoffPoint": "analysis.verdict",
     "StudyAnalysis": "analysis.study",
     "TrialTable": "analysis.trials",
     "analyse": "analysis.study",
+    "extrapolate": "analysis.extrapolation",
     "fit_curve": "analysis.curve_fit",
+    "fit_law": "analysis.fitting",
+    "fit_surface": "analysis.surface",
     "read_table": "analysis.reading",
     "write_table": "analysis.reading",
 }
@@ -34,12 +42,16 @@ _HOMES = {
 __all__ = [
     "AnalysisError",
     "AnalysisSettings",
+    "Comparison",
     "CurveFit",
     "PayoffPoint",
     "StudyAnalysis",
     "TrialTable",
     "analyse",
+    "extrapolate",
     "fit_curve",
+    "fit_law",
+    "fit_surface",
     "read_table",
     "write_table",
 ]

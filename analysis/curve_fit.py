@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from analysis.comparison import Comparison, compare_cells
 from analysis.curve import Curve, Exclusion, build_curves
 from analysis.errors import AnalysisError
 from analysis.payoff import payoff_distribution
@@ -109,6 +110,16 @@ class CurveFit:
         except TypeError as error:
             raise AnalysisError(f"payoff: {error}") from None
         return _payoff(self.curve, self.noise, self.draws, rule, settings)
+
+    def compare(self, small: float, large: float) -> Comparison:
+        """Is the larger of two sizes that were tried really better? A paired test on the cells.
+
+        Parameters
+        ----------
+        small, large : float
+            Sizes; the cell nearest to each is taken.
+        """
+        return compare_cells(self.curve, self.noise, small, large, level=self.settings.level)
 
     def summary(self) -> str:
         """What was found, in lines for a notebook or a terminal."""

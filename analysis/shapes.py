@@ -1,11 +1,13 @@
 r"""The shapes of the law on a grid: coarse everywhere, fine where the data point.
 
-    ln s(x) = ln e~ - ln(1 + e~^2) / 2,    e~ = exp(-alpha (x - u)) + exp(-alpha (c - u))
+    ln s(x) = p - ln(1 + e^(q p)) / q,    r p = ln(e^(-r alpha (x - u)) + e^(-r alpha (c - u)))
 
 over x = ln(size): the passage from chance ends near u, the floor takes over near c, and between
-them the error is a power law of exponent alpha (Rosenfeld et al. 2020, equation 5, with eta = 1
-absorbed by u). Without u it is a power law with a floor, without c it has no floor, and with
-alpha = 0 it is flat. Exponents are spread by their logarithm, u and c evenly over the range of x.
+them the error is a power law of exponent alpha. With q = 2 and r = 1 this is Rosenfeld et al.
+(2020), equation 5, with eta = 1 absorbed by u. Curves are seen to pass more slowly (q = 1 is the
+logistic curve in x) and to bend more sharply (r = 3, 9) than that: both are on the grid. Without u
+it is a power law with a floor, without c it has no floor, and with alpha = 0 it is flat. Exponents
+are spread by their logarithm, u and c evenly over the range of x.
 """
 
 from __future__ import annotations
@@ -25,7 +27,11 @@ PASSAGES = np.linspace(-0.1, 0.75, 8)
 """Ends u of the passage from chance, in units of the range of x."""
 FLOORS = np.linspace(0.1, 1.5, 11)
 """Beginnings c of the floor, in the same units."""
-FLAT_PRIOR = 0.1
+PASSAGE_SHARPNESS = ((2.0, 0.6), (1.0, 0.4))
+"""Sharpness q of the passage from chance, with its prior weight."""
+FLOOR_SHARPNESS = ((1.0, 0.6), (3.0, 0.22), (9.0, 0.18))
+"""Sharpness r of the bend into the floor, with its prior weight."""
+FLAT_PRIOR = 0.2
 """Prior weight of the flat curve."""
 FINE_SHAPES = 1500
 """Shapes of the fine grid."""
@@ -43,6 +49,10 @@ class Shapes:
     """(T,) u; -inf without a passage from chance."""
     floor: FloatArray
     """(T,) c; inf without a floor."""
+    passage_sharpness: FloatArray
+    """(T,) q."""
+    floor_sharpness: FloatArray
+    """(T,) r."""
     log_prior: FloatArray
     """(T,) log prior weight."""
 
@@ -52,9 +62,10 @@ class Shapes:
         start = np.where(np.isfinite(self.passage), self.passage, at[0])[:, None]
         power = -alpha * (at[None, :] - start)
         floor = np.where(np.isfinite(self.floor), self.floor, 0.0)[:, None]
-        floored = np.logaddexp(power, -alpha * (floor - start))
+        q, r = self.passage_sharpness[:, None], self.floor_sharpness[:, None]
+        floored = np.logaddexp(r * power, -r * alpha * (floor - start)) / r
         power = np.where(np.isfinite(self.floor)[:, None], floored, power)
-        passed = power - 0.5 * np.logaddexp(0.0, 2.0 * power)
+        passed = power - np.logaddexp(0.0, q * power) / q
         shape = np.where(np.isfinite(self.passage)[:, None], passed, power)
         shape[self.exponent == 0.0] = 0.0
         result: FloatArray = shape - shape[:, :1]
@@ -66,16 +77,24 @@ def coarse_shapes(x: FloatArray) -> Shapes:
     low, span = float(x[0]), max(float(x[-1] - x[0]), 1e-9)
     passages = [-math.inf, *(low + span * PASSAGES)]
     floors = [*(low + span * FLOORS), math.inf]
-    grid = [
-        (float(alpha), u, c)
-        for alpha, u, c in itertools.product(EXPONENTS, passages, floors)
-        if c > u
-    ]
-    rows = np.array([(0.0, -math.inf, math.inf), *grid])
-    prior = np.full(len(rows), (1.0 - FLAT_PRIOR) / len(grid))
-    prior[0] = FLAT_PRIOR
+    rows = [(0.0, -math.inf, math.inf, 2.0, 1.0, FLAT_PRIOR)]
+    for alpha, u, c in itertools.product(EXPONENTS, passages, floors):
+        if c <= u:
+            continue
+        passing = PASSAGE_SHARPNESS if math.isfinite(u) else ((2.0, 1.0),)
+        bending = FLOOR_SHARPNESS if math.isfinite(c) else ((1.0, 1.0),)
+        for (q, w_q), (r, w_r) in itertools.product(passing, bending):
+            rows.append((float(alpha), u, c, q, r, w_q * w_r))
+    columns = np.array(rows).T
+    prior = columns[5]
+    prior[1:] *= (1.0 - FLAT_PRIOR) / prior[1:].sum()
     return Shapes(
-        exponent=rows[:, 0], passage=rows[:, 1], floor=rows[:, 2], log_prior=np.log(prior)
+        exponent=columns[0],
+        passage=columns[1],
+        floor=columns[2],
+        passage_sharpness=columns[3],
+        floor_sharpness=columns[4],
+        log_prior=np.log(prior),
     )
 
 
@@ -117,5 +136,7 @@ def refine_shapes(
         exponent=exponent,
         passage=passage,
         floor=floor,
+        passage_sharpness=coarse.passage_sharpness[parent],
+        floor_sharpness=coarse.floor_sharpness[parent],
         log_prior=coarse.log_prior[parent] - np.log(children[parent]),
     )

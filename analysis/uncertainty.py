@@ -234,7 +234,8 @@ def _moderate(squares: FloatArray, degrees: FloatArray, error: FloatArray) -> Fl
     pooled = pooled * min(prior_df / max(prior_df - 2.0, 1.0), 2.0)
     variance: FloatArray = (prior_df * pooled + np.maximum(squares, 0.0)) / (prior_df + degrees)
     # A cell whose few replicates happen to agree is not known as well as it looks.
-    return np.maximum(np.maximum(variance, LEAST_SHARE * pooled), floor)
+    least: FloatArray = np.maximum(np.maximum(variance, LEAST_SHARE * pooled), floor)
+    return least
 
 
 def _trend(s2: FloatArray, nu: FloatArray, lean: FloatArray) -> float:
