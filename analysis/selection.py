@@ -6,12 +6,14 @@ size has weight zero).
 
 The weight of law l is
 
-    w_l  ~  exp(-(h / 2) * (s_l^2 / s^2 - 1)),
+    w_l  ~  exp(-P_l / 2) * exp(-(h / 2) * (s_l^2 / s^2 - 1)),
 
-with s_l^2 its mean squared score, s^2 the smallest of them, and h the number of hidden sizes: the
-likelihood of h independent normal misses whose spread is that of the best law. A law that predicts
-20% worse than the best keeps about half of the best one's weight at h = 3; one that predicts twice
-as badly keeps 1%. Where one law clearly wins the average is that law; where none does, it is not.
+with P_l its number of parameters (of laws that predict alike the simpler is preferred: half of
+Akaike's price, since hidden sizes charge for flexibility too), s_l^2 its mean squared score, s^2 the
+smallest of them, and h the number of hidden sizes: the likelihood of h independent normal misses
+whose spread is that of the best law. A law of the same length that predicts 20% worse than the best
+keeps about half of the best one's weight at h = 3; one that predicts twice as badly keeps 1%. Where
+one law clearly wins the average is that law; where none does, it is not.
 
 Where the noise of the points is known, a law that misses *all* the points by more than the noise
 explains (chi-squared, p < 0.001) is out, unless no law passes: a curve that turns up at its end
@@ -42,6 +44,9 @@ MIN_TRAINING_SIZES = 4
 
 SCORE_FLOOR = 1e-4
 """Log errors below this are no reason to prefer a law: 0.01% of the error."""
+
+PRICE = 0.5
+"""Log weight a parameter costs."""
 
 LACK_OF_FIT = 1e-3
 """p-value below which a law is out where the noise is known."""
@@ -138,7 +143,8 @@ def choose_law(
     if noise_ is not None:
         chance = [_fit_chance(fit, x_, y_, weights_, noise_) for fit in full]
         fitting = np.stack(chance, axis=1) >= LACK_OF_FIT
-    final = _weights(scores, usable, fitting, len(hidden))
+    sizes = np.array([len(law.parameters) for law in candidates], dtype=np.float64)
+    final = _weights(scores, usable, fitting, len(hidden), sizes)
     return Choice(
         laws=candidates,
         weights=final,
@@ -211,18 +217,19 @@ def _fit_chance(fit: BatchFit, x: Array, y: Array, weights: Array, noise: Array)
     return np.asarray(np.nan_to_num(special.chdtrc(freedom, squares), nan=0.0))
 
 
-def _weights(scores: Array, usable: Bools, fitting: Bools, n_hidden: int) -> Array:
-    """Weights (R, L) from scores; equal ones for the laws that fit if nothing could be hidden."""
+def _weights(
+    scores: Array, usable: Bools, fitting: Bools, n_hidden: int, n_parameters: Array
+) -> Array:
+    """Weights (R, L) from scores; those of the prior if nothing could be hidden."""
+    prior = np.exp(-PRICE * (n_parameters - n_parameters.min()))
     within = usable & fitting
     within = np.where(within.any(1, keepdims=True), within, usable)
     squared = np.where(within, scores**2 + SCORE_FLOOR**2, np.inf)
     least = squared.min(1, keepdims=True)
     scored = np.isfinite(least)
     with np.errstate(invalid="ignore"):
-        weight = np.exp(-0.5 * n_hidden * (squared / least - 1.0))
-    weight = np.where(
-        scored, np.where(np.isfinite(squared), weight, 0.0), within.astype(np.float64)
-    )
+        weight = prior * np.exp(-0.5 * n_hidden * (squared / least - 1.0))
+    weight = np.where(scored, np.where(np.isfinite(squared), weight, 0.0), within * prior)
     total = weight.sum(1, keepdims=True)
     return np.where(total > 0.0, weight / np.where(total > 0.0, total, 1.0), np.nan)
 
