@@ -139,7 +139,7 @@ class PruningSection:
 class SearchSection:
     """How the nuisance hyperparameters of each cell are tuned, on validation error only."""
 
-    trials: int = 6
+    trials: int = 5
     """Search trials a cell. 0 is allowed when no hyperparameter is left to tune."""
     sampler: Literal["halton", "random", "tpe"] = "halton"
     """halton: quasi-random points fixed by the study's seed, the same for any number of workers;
@@ -154,7 +154,7 @@ class SearchSection:
 class ReplicatesSection:
     """How often the winner of each cell is retrained; only replicates draw the curve."""
 
-    draws: int = 3
+    draws: int = 5
     """Independent subset draws (each with a validation set of its own)."""
     seeds_per_draw: int = 1
     """Trainings on each draw, with fresh seeds."""
