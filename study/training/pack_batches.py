@@ -14,6 +14,7 @@ K        steps prepared at once
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,28 @@ _MERGED_BYTES = 2**25
 def slot_key(job: TrainJob) -> Hashable:
     """Trainings with the same key read the same rows at every step."""
     if job.settings.batch_size >= job.data.n_examples:
-        return (id(job.data.x_train), id(job.data.y_train))
-    return (id(job.data.x_train), id(job.data.y_train), job.settings.seed, job.stage)
+        return _identity(job.data)
+    return (*_identity(job.data), job.settings.seed, job.stage)
+
+
+def _identity(data: TensorSplit) -> tuple[int, int]:
+    return id(data.x_train), id(data.y_train)
 
 
 class Batches:
-    """The current batch of every slot: ``x`` (S, B, ...) and ``y`` (M, B)."""
+    """The current batch of every slot.
 
-    def __init__(self, jobs: Sequence[TrainJob]) -> None:
+    Parameters
+    ----------
+    jobs
+        The trainings; those that read the same rows must stand side by side.
+    one_at_a_time
+        Whether there is room for the inputs of but one slot, to be gathered by :meth:`gather`
+        just when they are used: large inputs then come from a cache rather than from memory.
+    """
+
+    def __init__(self, jobs: Sequence[TrainJob], *, one_at_a_time: bool = False) -> None:
+        self._one_at_a_time = one_at_a_time
         self._jobs = list(jobs)
         self.size = jobs[0].batch_size
         self.static = all(job.settings.batch_size >= job.data.n_examples for job in jobs)
@@ -60,6 +75,8 @@ class Batches:
         device = jobs[0].data.device
         keys = [slot_key(job) for job in jobs]
         slots = list(dict.fromkeys(keys))
+        if [key for key, _ in itertools.groupby(keys)] != slots:
+            raise ValueError("jobs that read the same rows must stand side by side")
         first = {key: jobs[keys.index(key)] for key in slots}
         self._streams = {key: self._streams.get(key) or _Rows(first[key]) for key in slots}
         counts = [keys.count(key) for key in slots]
@@ -68,7 +85,9 @@ class Batches:
         self._models_of = torch.tensor(np.repeat(np.arange(len(slots)), counts), device=device)
         self._sources = _sources([first[key].data for key in slots])
         shape = jobs[0].data.input_shape
-        self.x = torch.empty(len(slots), self.size, *shape, device=device)
+        room = 1 if self._one_at_a_time else len(slots)
+        self.x = torch.empty(room, self.size, *shape, device=device)
+        """Gathered inputs: (S, B, ...), or (1, B, ...) if one slot is gathered at a time."""
         self._pieces = []
         start = 0
         for source in self._sources:
@@ -76,6 +95,8 @@ class Batches:
             piece = self.x[start:stop].view(-1, *shape)
             self._pieces.append((source.x, slice(start, stop), piece))
             start = stop
+        self._source_of = [source.x for source in self._sources for _ in source.starts]
+        self._rows: Sequence[Tensor] = ()
         self._gathered = False
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -95,12 +116,18 @@ class Batches:
         if fresh:
             self._refill()
             self._at = 0
-        if not (self.static and self._gathered):
+        if self._one_at_a_time:
+            self._rows = self._indices[self._at].unbind(0)
+        elif not (self.static and self._gathered):
             indices = self._indices[self._at]
             for x, slots, piece in self._pieces:
                 torch.index_select(x, 0, indices[slots].view(-1), out=piece)
             self._gathered = True
         return fresh
+
+    def gather(self, slot: int) -> None:
+        """Write the inputs of one slot into ``x``, when they come one at a time."""
+        torch.index_select(self._source_of[slot], 0, self._rows[slot], out=self.x[0])
 
     @property
     def at(self) -> int:
@@ -167,7 +194,7 @@ def _sources(datas: Sequence[TensorSplit]) -> list[_Source]:
     merged = 0
     previous: TensorSplit | None = None
     for data in datas:
-        repeats = previous is not None and data.x_train is previous.x_train
+        repeats = previous is not None and _identity(data) == _identity(previous)
         own = 0 if repeats else data.x_train.numel() * data.x_train.element_size()
         if not groups or merged + own > _MERGED_BYTES:
             groups.append([])
@@ -179,17 +206,17 @@ def _sources(datas: Sequence[TensorSplit]) -> list[_Source]:
 
 
 def _merge(group: Sequence[TensorSplit]) -> _Source:
-    start_of: dict[int, int] = {}
+    start_of: dict[Hashable, int] = {}
     xs: list[Tensor] = []
     ys: list[Tensor] = []
     total = 0
     for data in group:
-        if id(data.x_train) not in start_of:
-            start_of[id(data.x_train)] = total
+        if _identity(data) not in start_of:
+            start_of[_identity(data)] = total
             total += data.n_examples
             xs.append(data.x_train)
             ys.append(data.y_train)
-    starts = np.array([start_of[id(data.x_train)] for data in group], dtype=np.int64)
+    starts = np.array([start_of[_identity(data)] for data in group], dtype=np.int64)
     if len(xs) == 1:
         return _Source(xs[0], ys[0], starts)
     return _Source(torch.cat(xs), torch.cat(ys), starts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,17 +88,17 @@ def form_packs(jobs: Sequence[TrainJob]) -> list[tuple[int, ...]]:
             packs[-1] += places
         else:
             packs.append(list(places))
-    order = {id(data): rank for rank, data in enumerate(_distinct(job.data for job in jobs))}
+    order = {tensors: rank for rank, tensors in enumerate(dict.fromkeys(map(_tensors, jobs)))}
 
     def reading(place: int) -> tuple[int, int, int, int]:
         job = jobs[place]
-        return order[id(job.data)], job.settings.seed, job.stage, place
+        return order[_tensors(job)], job.settings.seed, job.stage, place
 
     return [tuple(sorted(places, key=reading)) for packs in merged.values() for places in packs]
 
 
-def _distinct(datas: Iterable[TensorSplit]) -> list[TensorSplit]:
-    return list({id(data): data for data in datas}.values())
+def _tensors(job: TrainJob) -> tuple[int, int]:
+    return id(job.data.x_train), id(job.data.y_train)
 
 
 def model_bytes(job: TrainJob, values_per_example: int, n_parameters: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import torch
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.measure import measure
 from study.models.registry import build_model
-from study.training import pack_trainer
+from study.training import pack_mlp, pack_trainer
 from study.training.fused import TrainJob, train_pack
 from study.training.pack_trainer import train_alone
 from study.training.packing import form_packs
@@ -112,6 +112,20 @@ def test_trainings_on_the_same_batches_share_them(
     ] + [job(datas[0], seed=3)]
     pack = form_packs(jobs)
     assert len(pack) == 1
+    for each, result in zip(jobs, train_pack(jobs), strict=True):
+        assert_same(train_alone(each), result)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_large_inputs_gathered_one_at_a_time_change_nothing(
+    assert_same: Agreement,
+    datas: list[TensorSplit],
+    monkeypatch: pytest.MonkeyPatch,
+    depth: int,
+) -> None:
+    monkeypatch.setattr(pack_mlp, "STREAMED_BYTES", 0)
+    jobs = varied(datas, depth=depth)
+    jobs.append(dataclasses.replace(jobs[1], settings=jobs[1].settings))
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
 
