@@ -2,7 +2,7 @@ r"""Extrapolation: how the error goes on beyond the sizes tried, with a band.
 
 The forecast is a weighted geometric average of
 
-- the damped local trend (`analysis.trend`), with 4/5 of the prior weight, and
+- the damped local trend (`analysis.trend`), with 9/10 of the prior weight, and
 - parametric laws fitted with recent (large) sizes counting more, which share the rest.
 
 Prior weights are multiplied by 1 / (s^2 + 9 noise^2), s being a member's root mean square log error
@@ -37,7 +37,7 @@ EXTRAPOLATION_LAWS = ("power", "power_floor", "saturating", "passage")
 
 TREND = "trend"
 """Name of the damped local trend among the members."""
-TREND_WEIGHT = 0.8
+TREND_WEIGHT = 0.9
 """Prior weight of the trend; the laws share the rest equally."""
 
 NOISE_MULTIPLE = 3.0
@@ -54,11 +54,14 @@ MIN_TRAINING_SIZES = 5
 LEAST_REACH = float(np.log(1.5))
 """Hold-outs reach at least this far in log size."""
 
-STATE_SCALE = 0.7
-DRIFT_SCALE = 0.3
+STATE_SCALE = 0.63
+DRIFT_SCALE = 0.27
 """Factors on the trend's two standard deviations. The priors of the trend are wide for the sake of
 its mean; these factors calibrate its width, on the curves of tests/certified/data, on their
 truncations, and on simulated power laws with a floor."""
+
+LOG_MAX = 700.0
+"""Forecasts and ends of bands stay finite numbers: between e^-700 and e^700."""
 
 SD_FLOOR = 1e-4
 """A band is never narrower than 0.01% of the error per standard deviation."""
@@ -159,8 +162,9 @@ def extrapolate(
     variance = (STATE_SCALE * trend.sd_state) ** 2 + (DRIFT_SCALE * trend.sd_drift) ** 2
     sd = np.maximum(np.sqrt(variance + disagreement), SD_FLOOR)
     half = float(special.ndtri(0.5 + 0.5 * level)) * sd
-    arrays: list[Array] = [new, np.exp(middle), np.exp(middle - half), np.exp(middle + half)]
-    arrays += [weight, np.array(scores), np.exp(stack)]
+    logs = (middle, middle - half, middle + half, stack)
+    prediction, lower, upper, paths_ = (np.exp(np.clip(v, -LOG_MAX, LOG_MAX)) for v in logs)
+    arrays: list[Array] = [new, prediction, lower, upper, weight, np.array(scores), paths_]
     for array in arrays:
         freeze(array)
     return Extrapolation(

@@ -65,6 +65,8 @@ ROUNDING = 1e-16
 """Residuals of this size are rounding: an objective they explain is zero."""
 RIDGE = 1e-14
 """Relative ridge that keeps exactly singular systems solvable."""
+LAST_RIDGE = 1e-7
+"""Ridge of last resort, for systems that are singular in spite of the other."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,15 @@ _COMPACTED = (
     "rounding",
     "earlier",
 )
+
+
+def _solve(matrices: Array, right: Array) -> Array:
+    """Solutions of (B, P, P) systems; exactly singular ones get a larger ridge."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0])
+    except np.linalg.LinAlgError:
+        ridge = LAST_RIDGE * np.eye(matrices.shape[-1])
+        return np.asarray(np.linalg.solve(matrices + ridge, right[..., None])[..., 0])
 
 
 class _Chunk:
@@ -292,7 +303,7 @@ class _Chunk:
         index = np.arange(free.shape[1])
         scaled[:, index, index] += np.where(free, self.damping[:, None] + RIDGE, 1.0)
         right = gradient * unit
-        step = -np.linalg.solve(scaled, right[..., None])[..., 0]
+        step = -_solve(scaled, right)
         newton_gain = -np.einsum("bp,bp->b", right, step) * np.maximum(1.0, self.damping)
         moved = np.clip(self.theta + step * unit, self.lower, self.upper) - self.theta
         # Predicted gain of the step as it will be taken, after the projection into the box.
@@ -317,6 +328,6 @@ class _Chunk:
         right = np.where(free, right, 0.0) * unit
         usable = np.isfinite(right).all(1)
         right = np.where(usable[:, None], right, 0.0)
-        bend = -0.5 * np.linalg.solve(scaled, right[..., None])[..., 0]
+        bend = -0.5 * _solve(scaled, right)
         small = np.linalg.norm(bend, axis=1) <= 0.375 * np.linalg.norm(velocity / unit, axis=1)
         return np.where(small[:, None], bend * unit, 0.0)

@@ -9,11 +9,11 @@ The weight of law l is
     w_l  ~  exp(-P_l / 2) * exp(-(h / 2) * (s_l^2 / s^2 - 1)),
 
 with P_l its number of parameters (of laws that predict alike the simpler is preferred: half of
-Akaike's price, since hidden sizes charge for flexibility too), s_l^2 its mean squared score, s^2 the
-smallest of them, and h the number of hidden sizes: the likelihood of h independent normal misses
-whose spread is that of the best law. A law of the same length that predicts 20% worse than the best
-keeps about half of the best one's weight at h = 3; one that predicts twice as badly keeps 1%. Where
-one law clearly wins the average is that law; where none does, it is not.
+Akaike's price, since hidden sizes charge for flexibility too), s_l^2 its mean squared score, s^2
+the smallest of them, and h the number of hidden sizes: the likelihood of h independent normal
+misses whose spread is that of the best law. A law as long as the best that predicts 20% worse
+keeps about half of its weight at h = 3; one that predicts twice as badly keeps 1%. Where one law
+clearly wins the average is that law; where none does, it is not.
 
 Where the noise of the points is known, a law that misses *all* the points by more than the noise
 explains (chi-squared, p < 0.001) is out, unless no law passes: a curve that turns up at its end
