@@ -110,6 +110,7 @@ def fit_law(
     # Compute
     n_rows, n_parameters = len(y_), len(law.parameters)
     shared = np.ndim(y) == 1
+    near = starts is None and (theta0 is not None or n_rows > 1)
     if tolerance is None:
         tolerance = TOLERANCE if n_rows == 1 else TOLERANCE_MANY
     bad = ~((y_ > 0.0) & np.isfinite(y_))
@@ -124,7 +125,7 @@ def fit_law(
         delta=delta,
         max_iterations=max_iterations,
         tolerance=tolerance,
-        damping=DAMPING_START if n_rows == 1 and theta0 is None else DAMPING_NEAR,
+        damping=DAMPING_NEAR if near else DAMPING_START,
     )
     if len(rows) == 0:
         return _assemble(problem, status, rows, np.empty((0, 1, n_parameters)), n_rows)

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curve import Curve
-from analysis.departures import Departure, departures
+from analysis.departures import Departure, Departures
 from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
@@ -132,11 +132,16 @@ def draw_curves(
     """
     points = _merge(curve, noise)
     grid, n_inside = size_grid(points.x)
-    combinations = _combinations(points, noise, departures(points.x, grid))
+    departures = Departures(points.x, grid)
+    ways = departures.coarse()
+    rough = _rough(_combinations(points, noise, ways))
     coarse = coarse_shapes(points.x)
-    rough = _rough(combinations)
-    log_weight = _log_weight(points, rough, coarse)
+    simple = [c for c in rough if c.departure.simple]
+    log_weight = _log_weight(points, simple, coarse)
     shapes = refine_shapes(coarse, np.logaddexp.reduce(log_weight, axis=0), points.x, rng)
+    log_weight = _log_weight(points, rough, shapes) + shapes.log_prior
+    ways = departures.refine(ways, _by_departure(rough, ways, log_weight), rng)
+    combinations = _combinations(points, noise, ways)
     at_points, on_grid = np.split(
         shapes.evaluate(np.concatenate([points.x, grid])), [len(points.x)], axis=1
     )
@@ -263,14 +268,26 @@ def _combinations(points: _Points, noise: Noise, ways: list[Departure]) -> list[
 
 
 def _rough(combinations: list[_Combination]) -> list[_Combination]:
-    """A few combinations that tell where the fine grid of shapes is needed."""
+    """A few combinations that tell where fine grids are needed."""
     kappas = sorted({c.kappa for c in combinations})
     middle = kappas[len(kappas) // 2]
-    return [
-        c
-        for c in combinations
-        if c.kappa == middle and c.departure.simple and 0.0 < c.scatter.mean() < 0.06**2
-    ] or [c for c in combinations if c.kappa == middle and c.departure.simple]
+    if not any(c.scatter.any() for c in combinations):  # nothing is known of the noise
+        return combinations
+    offsets = sorted({c.offset for c in combinations})
+    offset = offsets[len(offsets) // 2]
+    return [c for c in combinations if c.kappa == middle and c.offset == offset]
+
+
+def _by_departure(
+    combinations: list[_Combination], ways: list[Departure], log_weight: FloatArray
+) -> FloatArray:
+    """Log marginal likelihood of each departure, everything else summed; its prior taken out."""
+    by_way = np.full(len(ways), -np.inf)
+    index = {id(way): k for k, way in enumerate(ways)}
+    for c, total in zip(combinations, np.logaddexp.reduce(log_weight, axis=1), strict=True):
+        k = index[id(c.departure)]
+        by_way[k] = np.logaddexp(by_way[k], total - math.log(c.departure.prior))
+    return by_way
 
 
 def _scatter(first: float, last: float, place: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,15 +55,25 @@ class Latency:
     device: str
 
 
-def measure(model: nn.Module, input_shape: tuple[int, ...]) -> Sizes:
+def measure(
+    model: nn.Module, input_shape: tuple[int, ...], *, architecture: Hashable = None
+) -> Sizes:
     """Count everything about ``model`` for one example of shape ``input_shape``.
 
     Runs one forward pass in evaluation mode, on the device the model is on; the model is left as
-    it was.
+    it was. Networks that differ in their weights alone may name a common ``architecture``: the
+    pass is then run for the first of them only.
     """
     parameters = list(model.parameters())
     tensors = [*parameters, *model.buffers()]
-    dense, skipped = _macs(model, input_shape)
+    if architecture is None:
+        work = _work(model, input_shape)
+    else:
+        key = (architecture, input_shape)
+        if key not in _known_work:
+            _known_work[key] = _work(model, input_shape)
+        work = _known_work[key]
+    dense, skipped = work.macs, _skipped(model, work)
     return Sizes(
         n_parameters=sum(p.numel() for p in parameters),
         n_nonzero=sum(int(torch.count_nonzero(p)) for p in parameters),
@@ -112,16 +122,27 @@ def measure_latency(
     )
 
 
-def _macs(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
-    """MACs of one example: all, and those with a weight of zero."""
-    skipped = 0
+@dataclass(frozen=True)
+class _Work:
+    """What one forward pass of an architecture does."""
+
+    macs: int
+    uses: tuple[tuple[str, int], ...]
+    """Per linear or convolutional module, by name: how often each of its weights is used."""
+
+
+_known_work: dict[Hashable, _Work] = {}
+
+
+def _work(model: nn.Module, input_shape: tuple[int, ...]) -> _Work:
+    """Run one forward pass of one example and count."""
+    names = {module: name for name, module in model.named_modules()}
+    uses: list[tuple[str, int]] = []
 
     def count(module: nn.Module, _: Any, output: Tensor) -> None:
-        nonlocal skipped
         weight = module.weight
         assert isinstance(weight, Tensor)
-        positions = output.numel() // len(weight)
-        skipped += positions * (weight.numel() - int(torch.count_nonzero(weight)))
+        uses.append((names[module], output.numel() // len(weight)))
 
     counted = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, counted)]
@@ -130,7 +151,17 @@ def _macs(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[int, int]:
     finally:
         for hook in hooks:
             hook.remove()
-    return dense, skipped
+    return _Work(dense, tuple(uses))
+
+
+def _skipped(model: nn.Module, work: _Work) -> int:
+    """MACs of one example with a weight of zero."""
+    skipped = 0
+    for name, times in work.uses:
+        weight = model.get_submodule(name).weight
+        assert isinstance(weight, Tensor)
+        skipped += times * (weight.numel() - int(torch.count_nonzero(weight)))
+    return skipped
 
 
 @contextlib.contextmanager

@@ -220,7 +220,7 @@ class StudyStore:
         for slot in self._slots.values():
             wanted[slot.cell.n_examples].append(slot)
         queued = 0
-        with self._in_bulk():
+        with self.in_bulk():
             for n_examples, expected in wanted.items():
                 study_id = self._create(self.study_name(n_examples))
                 known = {trial.user_attrs.get("slot") for trial in self._trials(study_id)}
@@ -297,18 +297,23 @@ class StudyStore:
         return CategoricalDistribution((0.0,))  # prune_ratio where the space has no such axis
 
     @contextlib.contextmanager
-    def _in_bulk(self) -> Iterator[None]:
-        """Reach the disk once at the end instead of once a trial (journal only)."""
+    def in_bulk(self) -> Iterator[None]:
+        """Reach the disk once at the end instead of at each step (journal only).
+
+        What is written is safe from a killed process at once. A machine that loses its power may
+        forget it; then those trials run again, and what they return is the same.
+        """
         if not isinstance(self._storage, LocalStorage):
             yield
             return
         journal = self._storage.journal
-        journal.durable = False
+        before, journal.durable = journal.durable, False
         try:
             yield
         finally:
-            journal.durable = True
-            journal.append_logs([])
+            journal.durable = before
+            if before:
+                journal.append_logs([])
 
     # -- the queue --------------------------------------------------------------------------
 
@@ -341,7 +346,7 @@ class StudyStore:
         taken: list[tuple[str, FrozenTrial]] = []
         together: tuple[object, ...] | None = None
         n_units = 0
-        with self._in_bulk():
+        with self.in_bulk():
             for unit in ready:
                 group = pack_group(self.spec, self._units[unit])
                 if together not in (None, group):

@@ -258,7 +258,13 @@ class Laboratory:
         if result.model is not None:
             from study.measure import measure
 
-            sizes = sizes_of(measure(result.model, self.dataset.input_shape))
+            capacity = tuple(task.slot.cell.capacity.items())
+            counted = measure(
+                result.model,
+                self.dataset.input_shape,
+                architecture=(self.spec.model.family, capacity, self.dataset.n_outputs),
+            )
+            sizes = sizes_of(counted)
         scores = result.scores
         metrics = finite(
             {

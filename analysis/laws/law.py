@@ -78,9 +78,10 @@ class Law(ABC):
         return np.asarray(theta, dtype=np.float64)
 
     def predict(self, theta: Array, x: Array) -> Array:
-        """Predicted error of shape (..., n) for theta of shape (..., P)."""
+        """Predicted error of shape (..., n) for theta of shape (..., P); infinite on overflow."""
         theta, x = np.asarray(theta, dtype=np.float64), np.asarray(x, dtype=np.float64)
-        return self.evaluate(theta, x, with_gradient=False)[0]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return self.evaluate(theta, x, with_gradient=False)[0]
 
     def gradient(self, theta: Array, x: Array) -> Array:
         """Analytic derivative of the predicted error by theta, of shape (..., n, P)."""

@@ -57,9 +57,10 @@ def run_units(
         Task(slot=c.slot, params=c.params, optuna_study=c.optuna_study, number=c.number)
         for c in claims
     ]
-    for task, record in laboratory.run(tasks):
-        spool.put(record)
-        store.finish(ids[task.slot.name], record)
+    with store.in_bulk():
+        for task, record in laboratory.run(tasks):
+            spool.put(record)
+            store.finish(ids[task.slot.name], record)
     return len(claims)
 
 

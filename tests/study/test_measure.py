@@ -137,3 +137,20 @@ def test_latency_is_measured_when_asked_for() -> None:
     assert 0 < latency.lower_seconds <= latency.median_seconds <= latency.upper_seconds
     assert (latency.batch_size, latency.repeats, latency.device) == (3, 8, "cpu")
     assert measure_latency(build("mlp", 4, 1), (64,), repeats=1).median_seconds > 0
+
+
+def test_networks_of_one_architecture_are_counted_by_their_own_weights() -> None:
+    shape = (1, 8, 8)
+    networks = [
+        build_model(
+            "mlp", width=16, depth=2, dropout=0.0, input_shape=shape, n_outputs=10, seed=seed
+        )
+        for seed in (0, 1)
+    ]
+    with torch.no_grad():
+        next(networks[1].parameters())[:3] = 0.0
+    for network in networks:
+        assert measure(network, shape, architecture="named") == measure(network, shape)
+    assert measure(networks[1], shape, architecture="named").nonzero_macs_per_example == (
+        measure(networks[0], shape).macs_per_example - 3 * 64
+    )

@@ -238,7 +238,7 @@ def test_a_changed_study_is_refused_and_what_differs_is_shown(storage: BaseStora
     changed = spec_of(training={"epochs": 31}, search={"trials": 3})
     with pytest.raises(StorageError) as caught:
         StudyStore(changed, storage).prepare()
-    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 300" in str(
+    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 400" in str(
         caught.value
     )
     assert "new name" in str(caught.value)
