@@ -107,6 +107,7 @@ class _Combination:
     """One choice of everything that enters the covariance, and its log prior weight."""
 
     departure: Departure
+    scatter_index: int
     scatter: FloatArray
     """(K,) variance of the points beyond what replicates show."""
     offset: float
@@ -141,13 +142,16 @@ def draw_curves(
     shapes = refine_shapes(coarse, np.logaddexp.reduce(log_weight, axis=0), points.x, rng)
     log_weight = _log_weight(points, rough, shapes) + shapes.log_prior
     ways = departures.refine(ways, _by_departure(rough, ways, log_weight), rng)
-    combinations = _combinations(points, noise, ways)
+    alive = _likely_scatters(rough, log_weight)
+    combinations = [c for c in _combinations(points, noise, ways) if c.scatter_index in alive]
     at_points, on_grid = np.split(
         shapes.evaluate(np.concatenate([points.x, grid])), [len(points.x)], axis=1
     )
     log_weight = _log_weight(points, combinations, shapes) + shapes.log_prior
     weight = np.exp(log_weight - log_weight.max())
-    weight[weight.sum(axis=1) < KEPT_WEIGHT * weight.sum(axis=1).max()] = 0.0
+    by_combination = weight.sum(axis=1)
+    kept = np.flatnonzero(by_combination >= KEPT_WEIGHT * by_combination.max())
+    combinations, weight = [combinations[k] for k in kept], weight[kept]
     weight /= weight.sum()
     counts = _systematic(weight.ravel(), resamples, rng).reshape(weight.shape)
     drawn = [
@@ -256,14 +260,16 @@ def _combinations(points: _Points, noise: Noise, ways: list[Departure]) -> list[
     return [
         _Combination(
             departure=way,
+            scatter_index=index,
             scatter=_scatter(first, last, place) / points.cells,
             offset=offset,
             kappa=kappa,
             log_prior=math.log(way.prior * w_tau * w_offset * w_kappa),
         )
-        for way, (first, last, w_tau), (offset, w_offset), (kappa, w_kappa) in itertools.product(
-            ways, scatters, offsets, _kappas(points, noise)
-        )
+        for way, (index, (first, last, w_tau)), (offset, w_offset), (
+            kappa,
+            w_kappa,
+        ) in itertools.product(ways, enumerate(scatters), offsets, _kappas(points, noise))
     ]
 
 
@@ -288,6 +294,15 @@ def _by_departure(
         k = index[id(c.departure)]
         by_way[k] = np.logaddexp(by_way[k], total - math.log(c.departure.prior))
     return by_way
+
+
+def _likely_scatters(combinations: list[_Combination], log_weight: FloatArray) -> set[int]:
+    """Scatters that hold at least :data:`KEPT_WEIGHT` of the weight, roughly."""
+    total = np.logaddexp.reduce(log_weight, axis=1)
+    weight = np.exp(total - total.max())
+    index = np.array([c.scatter_index for c in combinations])
+    share = np.bincount(index, weight)
+    return set(np.flatnonzero(share >= KEPT_WEIGHT * share.sum()).tolist())
 
 
 def _scatter(first: float, last: float, place: FloatArray) -> FloatArray:
@@ -363,7 +378,7 @@ def _log_evidence(
 def _factor(shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Basis (rank, K) and coefficients (T, rank) of the shapes, to a ten-thousandth."""
     left, values, right = np.linalg.svd(shapes, full_matrices=False)
-    rank = max(int((values > 1e-5 * max(float(values[0]), 1e-12)).sum()), 1)
+    rank = max(int((values > 1e-4 * max(float(values[0]), 1e-12)).sum()), 1)
     return right[:rank], left[:, :rank] * values[:rank]
 
 

@@ -33,7 +33,7 @@ FLOOR_SHARPNESS = ((1.0, 0.6), (3.0, 0.22), (9.0, 0.18))
 """Sharpness r of the bend into the floor, with its prior weight."""
 FLAT_PRIOR = 0.2
 """Prior weight of the flat curve."""
-FINE_SHAPES = 1500
+FINE_SHAPES = 1200
 """Shapes of the fine grid."""
 COARSE_SHARE = 1e-6
 """A coarse shape below this share of the best one's weight is left out of the fine grid."""
