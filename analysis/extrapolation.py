@@ -134,26 +134,17 @@ def extrapolate(
     # Compute
     reach = max(LEAST_REACH, float(np.log(new.max() / x_.max())) if len(new) else 0.0)
     folds = _folds(x_, reach)
-    points = np.concatenate([new, x_])
-    paths, scores, names, left_out = [], [], [], []
     trend = forecast_trend(x_, y_, new)
-    paths.append(trend.mean)
-    scores.append(_trend_score(x_, y_, folds))
-    names.append(TREND)
+    paths, scores, names = [trend.mean], [_trend_score(x_, y_, folds)], [TREND]
+    left_out: list[str] = []
+    recent = _recency(x_, max((len(law.parameters) for law in candidates), default=0))
     for law in candidates:
-        weights = _recency(x_, max(len(c.parameters) for c in candidates))
-        rows = np.stack([np.ones_like(x_), *(shown for shown, _ in folds)]) * weights
-        fit = fit_law(law, x_, np.tile(y_, (len(rows), 1)), weights=rows, delta=np.inf)
-        with np.errstate(all="ignore"):
-            path = np.log(fit.predict(points))
-        if not (fit.ok.all() and np.isfinite(path[:, : len(new)]).all()):
-            row = int(np.argmin(fit.ok))
-            left_out.append(f"{law.name}: {fit.reason(row)}")
+        member = _law_member(law, x_, y_, new, folds, recent)
+        if isinstance(member, str):
+            left_out.append(f"{law.name}: {member}")
             continue
-        miss = path[1:, len(new) :] - np.log(y_)
-        squares = [float((miss[k, hidden] ** 2).mean()) for k, (_, hidden) in enumerate(folds)]
-        paths.append(path[0, : len(new)])
-        scores.append(np.sqrt(np.mean(squares)) if squares else np.nan)
+        paths.append(member[0])
+        scores.append(member[1])
         names.append(law.name)
     weight = _weights(np.array(scores), trend.noise)
     stack = np.stack(paths)
@@ -180,6 +171,23 @@ def extrapolate(
         left_out=tuple(left_out),
         noise=trend.noise,
     )
+
+
+def _law_member(
+    law: Law, x: Array, y: Array, new: Array, folds: list[tuple[Array, Bools]], recent: Array
+) -> tuple[Array, float] | str:
+    """Log forecast and hold-out score of a law, or the reason why it has none."""
+    rows = np.stack([np.ones_like(x), *(shown for shown, _ in folds)]) * recent
+    fit = fit_law(law, x, np.tile(y, (len(rows), 1)), weights=rows, delta=np.inf)
+    with np.errstate(all="ignore"):
+        path = np.log(fit.predict(np.concatenate([new, x])))
+    if not fit.ok.all():
+        return fit.reason(int(np.argmin(fit.ok)))
+    if not np.isfinite(path[:, : len(new)]).all():
+        return "its forecast is not a finite positive number"
+    miss = path[1:, len(new) :] - np.log(y)
+    squares = [float((miss[k, hidden] ** 2).mean()) for k, (_, hidden) in enumerate(folds)]
+    return path[0, : len(new)], float(np.sqrt(np.mean(squares))) if squares else np.nan
 
 
 def _checked(
