@@ -54,13 +54,9 @@ class Batches:
     ----------
     jobs
         The trainings; those that read the same rows must stand side by side.
-    one_at_a_time
-        Whether there is room for the inputs of but one slot, to be gathered by :meth:`gather`
-        just when they are used: large inputs then come from a cache rather than from memory.
     """
 
-    def __init__(self, jobs: Sequence[TrainJob], *, one_at_a_time: bool = False) -> None:
-        self._one_at_a_time = one_at_a_time
+    def __init__(self, jobs: Sequence[TrainJob]) -> None:
         self._jobs = list(jobs)
         self.size = jobs[0].batch_size
         self.static = all(job.settings.batch_size >= job.data.n_examples for job in jobs)
@@ -85,9 +81,8 @@ class Batches:
         self._models_of = torch.tensor(np.repeat(np.arange(len(slots)), counts), device=device)
         self._sources = _sources([first[key].data for key in slots])
         shape = jobs[0].data.input_shape
-        room = 1 if self._one_at_a_time else len(slots)
-        self.x = torch.empty(room, self.size, *shape, device=device)
-        """Gathered inputs: (S, B, ...), or (1, B, ...) if one slot is gathered at a time."""
+        self.x = torch.empty(len(slots), self.size, *shape, device=device)
+        """Gathered inputs: (S, B, ...)."""
         self._pieces = []
         start = 0
         for source in self._sources:
@@ -95,8 +90,6 @@ class Batches:
             piece = self.x[start:stop].view(-1, *shape)
             self._pieces.append((source.x, slice(start, stop), piece))
             start = stop
-        self._source_of = [source.x for source in self._sources for _ in source.starts]
-        self._rows: Sequence[Tensor] = ()
         self._gathered = False
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -116,18 +109,12 @@ class Batches:
         if fresh:
             self._refill()
             self._at = 0
-        if self._one_at_a_time:
-            self._rows = self._indices[self._at].unbind(0)
-        elif not (self.static and self._gathered):
+        if not (self.static and self._gathered):
             indices = self._indices[self._at]
             for x, slots, piece in self._pieces:
                 torch.index_select(x, 0, indices[slots].view(-1), out=piece)
             self._gathered = True
         return fresh
-
-    def gather(self, slot: int) -> None:
-        """Write the inputs of one slot into ``x``, when they come one at a time."""
-        torch.index_select(self._source_of[slot], 0, self._rows[slot], out=self.x[0])
 
     @property
     def at(self) -> int:

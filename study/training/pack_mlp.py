@@ -36,21 +36,14 @@ if TYPE_CHECKING:
     from study.training.packing import TrainJob
 
 
-STREAMED_BYTES = 2**17
-"""Batches of inputs from this size on are gathered model by model, for the forward pass and again
-for the backward pass, rather than kept for all models: a second gather from the training set is
-cheaper than a batch that has left the second-level cache (784 inputs, 128 examples, 16 units: 15
-microseconds against 20 to 30)."""
-
-
 class MlpProgram:
     """Writes the gradients of all models, given their parameters."""
 
     @staticmethod
     def values_per_example(job: TrainJob, width: int, share: float) -> int:
         """Values that a step writes per example; ``share`` of the inputs are the model's own."""
-        inputs = 0 if _is_streamed(job) else math.prod(job.data.input_shape)
-        return math.ceil(inputs * share) + 2 * width * max(job.settings.depth, 1)
+        inputs = math.ceil(math.prod(job.data.input_shape) * share)
+        return inputs + 2 * width * max(job.settings.depth, 1)
 
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack) -> None:
         settings = [job.settings for job in jobs]
@@ -58,8 +51,7 @@ class MlpProgram:
         self.depth = settings[0].depth
         self._batch = jobs[0].batch_size
         self._inputs = math.prod(data.input_shape)
-        self._streamed = _is_streamed(jobs[0])
-        self.batches = Batches(jobs, one_at_a_time=self._streamed)
+        self.batches = Batches(jobs)
         self.loss = pack_loss(jobs)
         self._dropout = PackDropout(jobs, self._batch, [[s.width] * self.depth for s in settings])
         self._bind(parameters)
@@ -78,8 +70,8 @@ class MlpProgram:
         self._x_across = self._x.transpose(1, 2)
         self._transposed = [weight.transpose(1, 2) for weight in self._weights]
         self._hidden_across = [hidden.transpose(1, 2) for hidden in self._hidden]
-        by_slot = self._streamed or len(self.batches.slots) < m
-        self._models_of_slot = list(slot_slices(self.batches.slots)) if by_slot else []
+        self._shared = len(self.batches.slots) < m
+        self._models_of_slot = list(slot_slices(self.batches.slots)) if self._shared else []
         first = self._hidden[0] if self._hidden else self._outputs
         # Per slot: the first layer's weights and outputs of all its models, as wide matrices.
         self._wide = [
@@ -140,27 +132,19 @@ class MlpProgram:
     def _first_layer(self, out: Tensor, factor: float) -> None:
         """Multiply each slot's batch by the weights of all its models as one wide matrix."""
         for slot, (weight, wide) in enumerate(self._wide):
-            torch.mm(weight, self._input(slot, self._x_across), out=wide)
+            torch.mm(weight, self._x_across[slot], out=wide)
         out.add_(self._biases[0])
         if factor != 1:
             out.mul_(factor)
-
-    def _input(self, slot: int, inputs: Tensor) -> Tensor:
-        """Return the batch of one slot from ``inputs``, which view the gathered ones."""
-        if not self._streamed:
-            return inputs[slot]
-        self.batches.gather(slot)
-        return inputs[0]
 
     def _backward(self) -> None:
         gradient, batch = self._outputs, self._batch
         for layer in range(self.depth, -1, -1):
             torch.mean(gradient, 2, out=self._bias_gradients[layer])
             target = self._weight_gradients[layer]
-            if layer == 0 and self._wide:
+            if layer == 0 and self._shared:
                 for slot, (back, wide) in enumerate(self._wide_gradients):
-                    x = self._input(slot, self._x)
-                    torch.addmm(wide, back, x, beta=0, alpha=1 / batch, out=wide)
+                    torch.addmm(wide, back, self._x[slot], beta=0, alpha=1 / batch, out=wide)
                 return
             inputs = self._hidden_across[layer - 1] if layer else self._x
             torch.baddbmm(target, gradient, inputs, beta=0, alpha=1 / batch, out=target)
@@ -184,8 +168,3 @@ class MlpProgram:
             if layer < self.depth:
                 h = h.relu_()
         return h
-
-
-def _is_streamed(job: TrainJob) -> bool:
-    bytes_ = 4 * job.batch_size * math.prod(job.data.input_shape)
-    return bytes_ >= STREAMED_BYTES and job.data.device.type == "cpu"

@@ -14,7 +14,7 @@ import torch
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.measure import measure
 from study.models.registry import build_model
-from study.training import pack_mlp, pack_trainer
+from study.training import pack_trainer
 from study.training.fused import TrainJob, train_pack
 from study.training.pack_trainer import train_alone
 from study.training.packing import form_packs
@@ -116,16 +116,11 @@ def test_trainings_on_the_same_batches_share_them(
         assert_same(train_alone(each), result)
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2])
-def test_large_inputs_gathered_one_at_a_time_change_nothing(
-    assert_same: Agreement,
-    datas: list[TensorSplit],
-    monkeypatch: pytest.MonkeyPatch,
-    depth: int,
+def test_data_that_share_inputs_but_not_labels_are_told_apart(
+    assert_same: Agreement, datas: list[TensorSplit]
 ) -> None:
-    monkeypatch.setattr(pack_mlp, "STREAMED_BYTES", 0)
-    jobs = varied(datas, depth=depth)
-    jobs.append(dataclasses.replace(jobs[1], settings=jobs[1].settings))
+    other = dataclasses.replace(datas[0], y_train=datas[0].y_train.flip(0))
+    jobs = [job(data, seed=seed) for seed in (1, 2) for data in (datas[0], other)]
     for each, result in zip(jobs, train_pack(jobs), strict=True):
         assert_same(train_alone(each), result)
 
