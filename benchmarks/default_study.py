@@ -1,6 +1,6 @@
 """The whole default study against the same trials run the way the documentations show.
 
-    python benchmarks/study.py [--sample 60]
+    python benchmarks/default_study.py [--sample 60]
 
 By the documentation: one process, ``study.optimize`` on SQLite, a DataLoader over a TensorDataset,
 a plain PyTorch loop, and MLflow's fluent calls in nested runs, a value at a time. Running all
