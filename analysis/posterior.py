@@ -139,10 +139,10 @@ def draw_curves(
     coarse = coarse_shapes(points.x)
     simple = [c for c in rough if c.departure.simple]
     log_weight = _log_weight(points, simple, coarse)
-    shapes = refine_shapes(coarse, np.logaddexp.reduce(log_weight, axis=0), points.x, rng)
-    log_weight = _log_weight(points, rough, shapes) + shapes.log_prior
-    ways = departures.refine(ways, _by_departure(rough, ways, log_weight), rng)
-    alive = _likely_scatters(rough, log_weight)
+    shapes = refine_shapes(coarse, _log_sum(log_weight, axis=0), points.x, rng)
+    total = _log_sum(_log_weight(points, rough, shapes) + shapes.log_prior, axis=1)
+    ways = departures.refine(ways, _by_departure(rough, ways, total), rng)
+    alive = _likely_scatters(rough, total)
     combinations = [c for c in _combinations(points, noise, ways) if c.scatter_index in alive]
     at_points, on_grid = np.split(
         shapes.evaluate(np.concatenate([points.x, grid])), [len(points.x)], axis=1
@@ -284,13 +284,20 @@ def _rough(combinations: list[_Combination]) -> list[_Combination]:
     return [c for c in combinations if c.kappa == middle and c.offset == offset]
 
 
+def _log_sum(log_weight: FloatArray, axis: int) -> FloatArray:
+    """Log of the sum of the weights along an axis."""
+    top = log_weight.max()
+    total: FloatArray = top + np.log(np.exp(log_weight - top).sum(axis=axis) + 1e-300)
+    return total
+
+
 def _by_departure(
     combinations: list[_Combination], ways: list[Departure], log_weight: FloatArray
 ) -> FloatArray:
     """Log marginal likelihood of each departure, everything else summed; its prior taken out."""
     by_way = np.full(len(ways), -np.inf)
     index = {id(way): k for k, way in enumerate(ways)}
-    for c, total in zip(combinations, np.logaddexp.reduce(log_weight, axis=1), strict=True):
+    for c, total in zip(combinations, log_weight, strict=True):
         k = index[id(c.departure)]
         by_way[k] = np.logaddexp(by_way[k], total - math.log(c.departure.prior))
     return by_way
@@ -298,8 +305,7 @@ def _by_departure(
 
 def _likely_scatters(combinations: list[_Combination], log_weight: FloatArray) -> set[int]:
     """Scatters that hold at least :data:`KEPT_WEIGHT` of the weight, roughly."""
-    total = np.logaddexp.reduce(log_weight, axis=1)
-    weight = np.exp(total - total.max())
+    weight = np.exp(log_weight - log_weight.max())
     index = np.array([c.scatter_index for c in combinations])
     share = np.bincount(index, weight)
     return set(np.flatnonzero(share >= KEPT_WEIGHT * share.sum()).tolist())

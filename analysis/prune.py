@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -125,14 +126,12 @@ def _ladder(
     degrees: float,
     s: AnalysisSettings,
 ) -> PruneLadder:
-    from scipy.special import stdtrit
-
     dense = [row for row in rows if table.prune_ratio[row] == 0.0]
     steps = []
     for ratio, cost in costs.items():
         half = math.inf
         if degrees > 0:
-            half = spread / math.sqrt(len(cost)) * float(stdtrit(degrees, (1 + s.level) / 2))
+            half = spread / math.sqrt(len(cost)) * _student((1 + s.level) / 2, degrees)
         pruned = [row for row in rows if table.prune_ratio[row] == ratio]
         steps.append(
             PruneStep(
@@ -164,3 +163,21 @@ def _largest(costs: list[tuple[float, float]], allowed: float) -> float:
             break
         free = ratio
     return free
+
+
+def _student(p: float, degrees: float) -> float:
+    """Quantile of Student's t to three digits for p up to 0.99: exact for 1 and 2 degrees, then
+    Abramowitz and Stegun (1964), equation 26.7.5. (SciPy's takes longer to load than all else.)
+    """
+    if degrees < 1.5:
+        return math.tan(math.pi * (p - 0.5))
+    if degrees < 2.5:
+        return (2.0 * p - 1.0) / math.sqrt(2.0 * p * (1.0 - p))
+    z = NormalDist().inv_cdf(p)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / degrees ** (k + 1) for k, term in enumerate(terms))

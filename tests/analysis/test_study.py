@@ -10,7 +10,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
-from analysis.prune import prune_ladders
+from analysis.prune import _student, prune_ladders
 
 
 def study_rows(*, pruned: bool = False) -> list[dict[str, object]]:
@@ -174,3 +174,11 @@ def test_an_empty_table_is_refused_with_its_reasons() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(AnalysisError, match=message):
         AnalysisSettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 5, 10, 100])
+@pytest.mark.parametrize("p", [0.75, 0.95, 0.975])
+def test_the_quantile_of_student_s_t_is_right_to_three_digits(p: float, degrees: int) -> None:
+    from scipy.stats import t
+
+    assert _student(p, degrees) == pytest.approx(t.ppf(p, degrees), rel=5e-3)
