@@ -19,7 +19,8 @@ from analysis.comparison import Comparison, compare_cells
 from analysis.curve import Curve, Exclusion, build_curves
 from analysis.errors import AnalysisError
 from analysis.payoff import payoff_distribution
-from analysis.posterior import CurveDraws, draw_curves, run_spread, size_grid
+from analysis.points import run_spread, size_grid
+from analysis.posterior import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
 from analysis.trials import FloatArray, TrialTable, read_only
 from analysis.uncertainty import Noise, measure_noise, resample

@@ -41,6 +41,7 @@ import numpy as np
 
 from analysis.curve import Curve
 from analysis.departures import Departure, Departures
+from analysis.points import Points, draw_test_luck, merge_points, run_spread, size_grid
 from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
@@ -60,12 +61,6 @@ UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
 """Relative spreads tried where no cell has replicates."""
 SPREAD_KNOWN = 24.0
 """Degrees of freedom beyond which the spread of replicates is taken as known: it is, to 14%."""
-MAX_POINTS = 32
-"""More points than this are merged with their neighbours in size."""
-DOUBLING_STEPS = 8
-"""Grid points per doubling of the size, at least."""
-REACH = 2.0
-"""Doublings beyond the largest size that curves are drawn for; no rule looks there."""
 KEPT_WEIGHT = 1e-4
 """Combinations below this share of the best one's weight draw no curves."""
 
@@ -86,20 +81,6 @@ class CurveDraws:
     """Probability that the curve departs from the laws by 10% or more."""
     exponent: tuple[float, float, float]
     """Median and central interval (5%, 95%) of the law's exponent alpha."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Points:
-    """Points of the curve, merged if there are many."""
-
-    x: FloatArray
-    y: FloatArray
-    covariance: FloatArray
-    variance: FloatArray
-    """(K,) part of the covariance's diagonal that kappa scales (seeds)."""
-    cells: FloatArray
-    """(K,) cells merged into the point: tau averages over them."""
-    shape: IntArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,7 +112,7 @@ def draw_curves(
     rng : Generator
         Source of the draws.
     """
-    points = _merge(curve, noise)
+    points = merge_points(curve, noise)
     grid, n_inside = size_grid(points.x)
     departures = Departures(points.x, grid)
     ways = departures.coarse()
@@ -164,7 +145,7 @@ def draw_curves(
     low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
     away = np.array([c.departure.size >= 0.1 for c in combinations])
     log_error = np.concatenate(drawn)
-    log_error += _draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
+    log_error += draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
     return CurveDraws(
         x=read_only(grid),
         n_inside=n_inside,
@@ -175,80 +156,7 @@ def draw_curves(
     )
 
 
-def _merge(curve: Curve, noise: Noise) -> _Points:
-    """Points for the fit: cells as they are, or neighbours in size merged."""
-    x = np.log(curve.size)
-    spread = np.diag(noise.run_variance / np.maximum(curve.replicates, 1))
-    rough, _ = _split_test_luck(x, noise.test_covariance)
-    covariance = spread + noise.draw_variance / max(noise.n_draws, 1) + rough
-    variance = noise.run_variance / np.maximum(curve.replicates, 1)
-    if len(x) <= MAX_POINTS:
-        return _Points(
-            x=x,
-            y=noise.log_error,
-            covariance=covariance,
-            variance=variance,
-            cells=np.ones(len(x)),
-            shape=curve.shape,
-        )
-    edges = np.linspace(x[0], x[-1], MAX_POINTS + 1)
-    bins = np.unique(np.searchsorted(edges[1:-1], x), return_inverse=True)[1]
-    member = (bins[None, :] == np.arange(bins.max() + 1)[:, None]).astype(np.float64)
-    mean = member * (1.0 / (variance + 0.05**2))
-    mean /= mean.sum(axis=1, keepdims=True)
-    return _Points(
-        x=mean @ x,
-        y=mean @ noise.log_error,
-        covariance=mean @ covariance @ mean.T,
-        variance=np.asarray((mean**2) @ variance),
-        cells=1.0 / (mean**2).sum(axis=1),
-        shape=np.zeros(len(member), dtype=np.int64),
-    )
-
-
-def _split_test_luck(x: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The luck of the test examples as noise of single points, and as level and tilt of the curve.
-
-    The test examples are the same for every size, so their luck lifts or tilts the curve as a
-    whole. No point can tell of it: that part is added to the drawn curves, and the fit is one of
-    the curve on these test examples. What is left scatters the points and is noise of the fit.
-
-    Returns
-    -------
-    ndarray of shape (K, K), ndarray of shape (2, 2)
-        Covariance of the rest, and of level and tilt about the middle of x.
-    """
-    basis = np.stack([np.ones_like(x), x - x.mean()], axis=1)
-    project = np.linalg.pinv(basis)
-    rest = np.eye(len(x)) - basis @ project
-    return rest @ covariance @ rest.T, project @ covariance @ project.T
-
-
-def _draw_test_luck(
-    x: FloatArray, noise: Noise, grid: FloatArray, n: int, rng: np.random.Generator
-) -> FloatArray:
-    """(n, G) level and tilt that other test examples would give the curve."""
-    _, covariance = _split_test_luck(x, noise.test_covariance)
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    drawn = rng.standard_normal((n, 2)) @ root.T
-    luck: FloatArray = drawn @ np.stack([np.ones_like(grid), grid - x.mean()])
-    return luck
-
-
-def size_grid(x: FloatArray) -> tuple[FloatArray, int]:
-    """Log sizes on which curves are drawn, and how many lie in the range tried.
-
-    The grid runs from the smallest to the largest size and :data:`REACH` doublings on.
-    """
-    span = float(x[-1] - x[0])
-    n = int(np.clip(math.ceil(span / math.log(2.0) * DOUBLING_STEPS), 48, 192)) + 1
-    step = span / (n - 1)
-    beyond = int(np.clip(math.ceil(REACH * math.log(2.0) / step), 1, 96))
-    return x[0] + step * np.arange(n + beyond), n
-
-
-def _combinations(points: _Points, noise: Noise, ways: list[Departure]) -> list[_Combination]:
+def _combinations(points: Points, noise: Noise, ways: list[Departure]) -> list[_Combination]:
     """Every choice of departure, scatter, depth offset and spread, with its prior."""
     depths, per_depth = np.unique(points.shape, return_counts=True)
     offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
@@ -319,7 +227,7 @@ def _scatter(first: float, last: float, place: FloatArray) -> FloatArray:
     return variance
 
 
-def _log_weight(points: _Points, combinations: list[_Combination], shapes: Shapes) -> FloatArray:
+def _log_weight(points: Points, combinations: list[_Combination], shapes: Shapes) -> FloatArray:
     """(B, T) log of prior (of the combination) times marginal likelihood."""
     basis, coefficients = _factor(shapes.evaluate(points.x))
     covariances = np.array([_covariance(points, c) for c in combinations])
@@ -330,7 +238,7 @@ def _log_weight(points: _Points, combinations: list[_Combination], shapes: Shape
     return weight
 
 
-def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
+def _kappas(points: Points, noise: Noise) -> list[tuple[float, float]]:
     """Nodes for the true over the estimated spread: the log of a chi with ``degrees`` freedom."""
     if noise.degrees <= 0:
         now = math.sqrt(float(np.mean(points.variance)))
@@ -342,7 +250,7 @@ def _kappas(points: _Points, noise: Noise) -> list[tuple[float, float]]:
     return [(math.exp(spread * node), weight) for node, weight in nodes]
 
 
-def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
+def _noise_covariance(points: Points, c: _Combination) -> FloatArray:
     """Covariance of the points about the curve."""
     covariance = points.covariance + np.diag(points.variance * (c.kappa**2 - 1.0) + c.scatter)
     if c.offset:
@@ -350,7 +258,7 @@ def _noise_covariance(points: _Points, c: _Combination) -> FloatArray:
     return covariance
 
 
-def _covariance(points: _Points, c: _Combination) -> FloatArray:
+def _covariance(points: Points, c: _Combination) -> FloatArray:
     """C: covariance of the points given level and shape."""
     root = c.departure.at_points
     return _noise_covariance(points, c) + root @ root.T
@@ -398,7 +306,7 @@ def _systematic(weight: FloatArray, n: int, rng: np.random.Generator) -> IntArra
 
 
 def _sample(
-    points: _Points,
+    points: Points,
     c: _Combination,
     counts: IntArray,
     at_points: FloatArray,
@@ -427,10 +335,3 @@ def _sample(
         gain = inverse @ root.at_points @ root.on_grid.T
         curves += prior @ root.on_grid.T + (residual - level[:, None] - seen) @ gain
     return curves
-
-
-def run_spread(curve: Curve, noise: Noise, grid: FloatArray) -> FloatArray:
-    """(G,) spread of one new run about the mean curve."""
-    variance: FloatArray = np.exp(np.interp(grid, np.log(curve.size), np.log(noise.run_variance)))
-    spread: FloatArray = np.sqrt(variance + noise.draw_variance)
-    return spread
