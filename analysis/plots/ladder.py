@@ -134,7 +134,8 @@ def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
     """Name the lines at their right ends and say what the star means, above the axes."""
     low, high = np.log(axes.get_ylim())
     gap = 0.055 * (high - low)
-    ends = [float(np.log(line.error[-1])) for line in info.lines]
+    # Lines that end together keep the order of their sizes: the larger, the lower.
+    ends = [float(np.log(line.error[-1])) - 1e-6 * k for k, line in enumerate(info.lines)]
     places = spread_labels(ends, gap, low + gap / 2, high - gap / 2)
     for line, colour, place in zip(info.lines, colours, places, strict=True):
         axes.annotate(

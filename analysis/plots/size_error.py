@@ -169,8 +169,8 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes) -> None:
 def _limits(parts: list[FloatArray], room: float) -> tuple[float, float]:
     together = np.concatenate([part for part in parts if len(part)])
     low, high = float(together.min()), float(together.max())
-    if high / low < 1.2:
-        room = 1.3
+    if high / low < 1.05:  # a flat curve should look flat
+        room = 1.25
     return low / room, high * room
 
 
