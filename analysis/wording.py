@@ -53,6 +53,13 @@ def sentence(analysis: StudyAnalysis) -> str:
     start = "" if n == UNKNOWN else f"With {n:,} training examples, "
     overfit = next(p for p in fit.payoffs if p.rule == "overfit")
     body = _clause(point, size, error, s)
+    plateau = next(p for p in fit.payoffs if p.rule == "plateau")
+    if point.kind == "cannot_tell" and plateau.kind == "pays_off_until":
+        ends = interval(plateau.low, plateau.high, plateau.low_open, plateau.high_open)
+        body = (
+            f"about {format_size(plateau.size)} {size} ({plateau.level:.0%} interval {ends}) come "
+            f"within {100 * s.plateau:.3g}% of the best {error} in the range; {body}"
+        )
     if overfit.kind == "hurts_beyond" and point.rule != "overfit":
         body += f"; {_upturn(overfit, size, error)}"
     text = start + body + "."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -182,3 +183,14 @@ def test_the_quantile_of_student_s_t_is_right_to_three_digits(p: float, degrees:
     from scipy.stats import t
 
     assert _student(p, degrees) == pytest.approx(t.ppf(p, degrees), rel=5e-3)
+
+
+def test_where_the_headline_cannot_tell_the_sentence_says_what_can_be_said(
+    study: StudyAnalysis,
+) -> None:
+    fit = study.fits[-1]
+    torn = replace(fit.verdict, rule="marginal", kind="cannot_tell", why="w", next_step="do this")
+    mixed = replace(study, fits=(replace(fit, payoffs=(torn, *fit.payoffs)),))
+    assert mixed.sentence.startswith("With 1,600 training examples, about ")
+    assert "within 10% of the best test error in the range; it cannot be told yet" in mixed.sentence
+    assert mixed.sentence.endswith("because w; do this.")
