@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,20 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SEMANTIC = ("study", "data", "model", "space", "training", "pruning", "search", "replicates")
 """Sections that decide what a trial returns: they make the digest. The rest may change freely."""
 
+WHEREABOUTS = ("root", "download")
+"""Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
+the examples are the same is seen from the examples: see :func:`study.check.fingerprints`."""
+
+# Limits far beyond any use: they catch a slip of the pen before it fills a disk or a memory.
+MOST = 10**8
+"""Of steps, epochs, examples a step, resamples."""
+MOST_REPEATS = 10**5
+"""Of trials a cell, draws, attempts."""
+MOST_PROCESSES = 1024
+"""Of workers on one machine, and of threads of one worker."""
+MOST_EXAMPLES = 10**12
+"""Of a dataset size."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySection:
@@ -41,7 +56,7 @@ class StudySection:
         """Report every rule that is broken."""
         if not NAME.fullmatch(self.name):
             mistakes.add("study.name", "letters, digits, '.', '_' and '-' only", self.name)
-        mistakes.at_least("study.seed", self.seed, 0)
+        mistakes.between("study.seed", self.seed, 0, 2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +117,9 @@ class TrainingSection:
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
         for name in ("batch_size", "epochs", "evaluations"):
-            mistakes.at_least(f"training.{name}", getattr(self, name), 1)
+            mistakes.between(f"training.{name}", getattr(self, name), 1, MOST)
         for name in ("min_steps", "patience"):
-            mistakes.at_least(f"training.{name}", getattr(self, name), 0)
+            mistakes.between(f"training.{name}", getattr(self, name), 0, MOST)
         if not 0 <= self.warmup_fraction < 1:
             mistakes.add("training.warmup_fraction", "must be in [0, 1)", self.warmup_fraction)
 
@@ -147,7 +162,7 @@ class SearchSection:
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
-        mistakes.at_least("search.trials", self.trials, 0)
+        mistakes.between("search.trials", self.trials, 0, MOST_REPEATS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +176,8 @@ class ReplicatesSection:
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
-        mistakes.at_least("replicates.draws", self.draws, 1)
-        mistakes.at_least("replicates.seeds_per_draw", self.seeds_per_draw, 1)
+        mistakes.between("replicates.draws", self.draws, 1, MOST_REPEATS)
+        mistakes.between("replicates.seeds_per_draw", self.seeds_per_draw, 1, MOST_REPEATS)
 
     @property
     def total(self) -> int:
@@ -185,9 +200,9 @@ class RunSection:
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
-        mistakes.at_least("run.workers", self.workers, 0)
-        mistakes.at_least("run.threads", self.threads, 1)
-        mistakes.at_least("run.max_attempts", self.max_attempts, 1)
+        mistakes.between("run.workers", self.workers, 0, MOST_PROCESSES)
+        mistakes.between("run.threads", self.threads, 1, MOST_PROCESSES)
+        mistakes.between("run.max_attempts", self.max_attempts, 1, MOST_REPEATS)
         if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
             mistakes.add("run.device", "must be a torch device", self.device, 'such as "cuda:0"')
 
@@ -235,8 +250,8 @@ class AnalysisSection:
                 mistakes.add(f"analysis.{name}", "must be in (0, 1)", getattr(self, name))
         if not 0.5 <= self.level < 1:
             mistakes.add("analysis.level", "must be in [0.5, 1)", self.level)
-        mistakes.at_least("analysis.resamples", self.resamples, 100)
-        mistakes.at_least("analysis.price", self.price, 0)
+        mistakes.between("analysis.resamples", self.resamples, 100, MOST)
+        mistakes.between("analysis.price", self.price, 0, sys.float_info.max)
         if self.rule == "economic" and self.price == 0:
             mistakes.add("analysis.price", "the economic rule needs one", self.price)
 
@@ -274,7 +289,12 @@ class StudySpec:
                 sections[name] = space_as_text(self.space)
             else:
                 sections[name] = json.loads(json.dumps(dataclasses.asdict(getattr(self, name))))
-        sections["data"]["sizes"] = list(self.sizes)
+        data = sections["data"]
+        for name in WHEREABOUTS:
+            del data[name]
+        for name in ("test", "validation"):
+            data[name] = data[name] or 0  # 0 and 0.0 both leave the size to the data
+        data["sizes"] = list(self.sizes)
         del sections["study"]["description"]
         return sections
 
@@ -290,8 +310,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for section in sorted({*old, *new}):
         before, after = old.get(section, {}), new.get(section, {})
         for key in sorted({*before, *after}):
-            if before.get(key) != after.get(key):
-                was, now = (json.dumps(values.get(key)) for values in (before, after))
+            was, now = (json.dumps(values.get(key), sort_keys=True) for values in (before, after))
+            if was != now:  # as text, like the digest: 0 and 0.0 are two axes of an own trainer
                 lines.append(f"{section}.{key}: {was} -> {now}")
     return lines
 
@@ -319,7 +339,7 @@ def load_spec(path: str | Path | None) -> StudySpec:
         raise PayoffError(f"{file}: cannot be read ({error}); give a TOML text file") from None
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise PayoffError(f"{file}: not valid TOML: {error}") from None
     return parse_spec(raw, base=file.resolve().parent)
 
@@ -379,10 +399,13 @@ def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:
         mistakes.add("data.sizes", "must be a list of dataset sizes", value, "such as [100, 1000]")
         return default
     wrong = [
-        item for item in value if not isinstance(item, int) or isinstance(item, bool) or item < 2
+        item
+        for item in value
+        if not isinstance(item, int) or isinstance(item, bool) or not 2 <= item <= MOST_EXAMPLES
     ]
     if wrong:
-        mistakes.add("data.sizes", "each must be a whole number of at least 2", wrong[0])
+        rule = f"each must be a whole number from 2 to {MOST_EXAMPLES:,}"
+        mistakes.add("data.sizes", rule, wrong[0])
         return default
     if sorted(set(value)) != value:
         mistakes.add("data.sizes", "must rise, each once", value, f"write {sorted(set(value))}")

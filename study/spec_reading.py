@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import math
 import textwrap
 import types
 import typing
@@ -12,8 +13,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from study.errors import nearest
+from study.redaction import redact
 
 Section = TypeVar("Section")
+
+LONGEST_VALUE = 160
+"""Characters of a wrong value that a message quotes."""
 
 
 class Mistakes:
@@ -23,13 +28,18 @@ class Mistakes:
         self.lines: list[str] = []
 
     def add(self, key: str, rule: str, value: object, remedy: str = "") -> None:
-        """Note one mistake."""
-        self.lines.append(f"{key}: {rule}, got {value!r}" + (f"; {remedy}" if remedy else ""))
+        """Note one mistake; passwords in the value are masked and a long value is cut."""
+        quoted = redact(repr(value))
+        if len(quoted) > LONGEST_VALUE:
+            quoted = f"{quoted[:LONGEST_VALUE]} ..."
+        self.lines.append(f"{key}: {rule}, got {quoted}" + (f"; {remedy}" if remedy else ""))
 
-    def at_least(self, key: str, value: float, low: float) -> None:
-        """Note a mistake unless ``value >= low``."""
-        if value < low:
-            self.add(key, f"must be at least {low}", value)
+    def between(self, key: str, value: float, low: float, high: float) -> None:
+        """Note a mistake unless ``low <= value <= high``."""
+        if value > high:
+            self.add(key, f"must be at most {high:,}", value)
+        elif not value >= low:
+            self.add(key, f"must be at least {low:,}", value)
 
     def unknown(self, section: str, given: Iterable[str], known: Collection[str]) -> None:
         """Note every key that is not known, with the nearest name that is."""
@@ -107,7 +117,13 @@ def _convert(value: object, hint: Any) -> object:
     if hint is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError("must be a number")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise ValueError("must be a finite number")
+        return number
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,17 +17,18 @@ SCIENTIFIC = ("width", "depth", "prune_ratio")
 """Axes that the question is about; every other one is nuisance when it varies."""
 
 LIMITS: dict[str, tuple[float, float]] = {
-    "width": (1, math.inf),
-    "depth": (0, math.inf),
+    "width": (1, 10**6),
+    "depth": (0, 10**4),
     "prune_ratio": (0.0, 1.0),
     "dropout": (0.0, 1.0),
-    "learning_rate": (0.0, math.inf),
+    "learning_rate": (0.0, 1e6),
     "momentum": (0.0, 1.0),
-    "weight_decay": (0.0, math.inf),
-    "l1": (0.0, math.inf),
+    "weight_decay": (0.0, 1e6),
+    "l1": (0.0, 1e6),
     "label_smoothing": (0.0, 1.0),
 }
-"""Axis -> values allowed: from low (included) to high (left out)."""
+"""Axis -> values allowed: from low (included) to high (left out). Upper limits of width, depth,
+learning_rate, weight_decay and l1 are far beyond any use: they catch a slip of the pen."""
 
 WHOLE = ("width", "depth")
 """Axes that take whole numbers only."""
@@ -39,7 +40,8 @@ def read_space(
     """Lay the axes given over the default space of the family; None if any is wrong.
 
     With a trainer of the user's own any name may be an axis, and none is there by default but
-    width and depth.
+    width and depth. The order of the axes, which names and seeds follow, is not that of the file:
+    first the default ones, then the others by name.
     """
     if not isinstance(given, Mapping):
         return None
@@ -58,8 +60,10 @@ def read_space(
             axes[name] = axis
     if len(mistakes.lines) > before:
         return None
+    ranks = {axis.name: rank for rank, axis in enumerate(default.axes)}
+    ordered = sorted(axes.values(), key=lambda axis: (ranks.get(axis.name, len(ranks)), axis.name))
     try:
-        return SearchSpace(tuple(axes.values()))
+        return SearchSpace(tuple(ordered))
     except SpaceError as error:
         mistakes.lines.append(str(error.under("space")))
         return None
@@ -67,23 +71,28 @@ def read_space(
 
 def _read_axis(name: str, value: object, mistakes: Mistakes) -> Axis | None:
     key = f"space.{name}"
-    if isinstance(value, Mapping):
-        if "values" in value:
+    role = "scientific" if name in SCIENTIFIC else "nuisance"
+    try:
+        if isinstance(value, Mapping) and "values" not in value:
+            return _range(name, value, mistakes)
+        if isinstance(value, Mapping):
             mistakes.unknown(key, value, {"values", "role"})
-            role = value.get("role", "scientific" if name in SCIENTIFIC else "nuisance")
+            role = value.get("role", role)
             if role not in ("scientific", "nuisance"):
                 mistakes.add(f"{key}.role", "must be scientific or nuisance", role)
                 return None
             return _enumerated(name, value["values"], role, mistakes)
-        return _range(name, value, mistakes)
-    if isinstance(value, list):
-        role = "scientific" if name in SCIENTIFIC else "nuisance"
-        return _enumerated(name, value, role, mistakes)
-    if not _allowed(name, value, key, mistakes):
+        if isinstance(value, list):
+            return _enumerated(name, value, role, mistakes)
+        if not _allowed(name, value, key, mistakes):
+            return None
+        if name in SCIENTIFIC:
+            return _enumerated(name, [value], "scientific", mistakes)
+        return Axis.fixed(name, _typed(name, value))
+    except SpaceError as error:
+        inside = error.key == name or error.key.startswith(f"{name}.")
+        mistakes.lines.append(str(error.under("space" if inside else key)))
         return None
-    if name in SCIENTIFIC:
-        return _enumerated(name, [value], "scientific", mistakes)
-    return Axis.fixed(name, value)  # type: ignore[arg-type]
 
 
 def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axis | None:
@@ -97,25 +106,20 @@ def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axi
     if len(set(values)) < len(values):
         mistakes.add(key, "must name each value once", values)
         return None
+    typed = [_typed(name, value) for value in values]
     if name in SCIENTIFIC:
-        values = sorted(values)
-        if name == "prune_ratio":
-            values = [float(value) for value in values]
-            if values[0] != 0.0:
-                mistakes.add(
-                    key,
-                    "must include 0.0, the dense parent of every pruned network",
-                    values,
-                    f"write {[0.0, *values]}",
-                )
-                return None
-    try:
-        if role == "nuisance":
-            return Axis(name, Categorical(tuple(values)), role)
-        return Axis(name, _domain_of(name, values), role, tuple(values))
-    except SpaceError as error:
-        mistakes.lines.append(str(error.under("space")))
-        return None
+        typed = sorted(typed)
+        if name == "prune_ratio" and typed[0] != 0.0:
+            mistakes.add(
+                key,
+                "must include 0.0, the dense parent of every pruned network",
+                typed,
+                f"write {[0.0, *typed]}",
+            )
+            return None
+    if role == "nuisance":
+        return Axis(name, Categorical(tuple(typed)), role)
+    return Axis(name, _domain_of(name, typed), role, tuple(typed))
 
 
 def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | None:
@@ -128,23 +132,22 @@ def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | No
     for bound in ("low", "high"):
         if bound not in value:
             mistakes.add(f"{key}.{bound}", "must be given for a range", None)
-        else:
+        elif _is_number(value[bound], f"{key}.{bound}", mistakes):
             # A range's upper end may touch a limit that no value may reach.
             _allowed(name, value[bound], f"{key}.{bound}", mistakes)
+    if "step" in value:
+        _is_number(value["step"], f"{key}.step", mistakes)
     if not isinstance(value.get("log", False), bool):
         mistakes.add(f"{key}.log", "must be true or false", value["log"])
     if len(mistakes.lines) > before:
         return None
     low, high, log, step = (value.get(name) for name in ("low", "high", "log", "step"))
     domain: Domain
-    try:
-        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
-            domain = Int(low, high, log=bool(log), step=step)
-        else:
-            domain = Float(float(low), float(high), log=bool(log), step=step)  # type: ignore[arg-type]
-    except SpaceError as error:
-        mistakes.lines.append(str(error.under(key)))
-        return None
+    whole = all(isinstance(number, int) for number in (low, high, step))
+    if whole and name not in LIMITS:
+        domain = Int(low, high, log=bool(log), step=step)  # type: ignore[arg-type]
+    else:
+        domain = Float(float(low), float(high), log=bool(log), step=step)  # type: ignore[arg-type]
     return Axis(name, domain, "nuisance")
 
 
@@ -159,26 +162,42 @@ def _domain_of(name: str, values: list[Any]) -> Domain:
     return Categorical(tuple(values))
 
 
-def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
+def _typed(name: str, value: Any) -> Any:
+    """Return a value of a built-in axis as the type it trains with: 0 and 0.0 are one decay."""
     if name not in LIMITS:
-        return True
+        return value
+    return int(value) if name in WHOLE else float(value)
+
+
+def _is_number(value: object, key: str, mistakes: Mistakes) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         mistakes.add(key, "must be a number", value)
         return False
+    if not abs(value) <= sys.float_info.max:  # not a number, infinite, or a whole number too large
+        mistakes.add(key, "must be a finite number", value)
+        return False
+    return True
+
+
+def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
+    if name not in LIMITS:
+        if isinstance(value, (str, bool)):
+            return True
+        if not isinstance(value, (int, float)):
+            mistakes.add(key, "each value must be a text, a number, true or false", value)
+            return False
+        return _is_number(value, key, mistakes)
+    if not _is_number(value, key, mistakes):
+        return False
+    assert isinstance(value, (int, float))
     if name in WHOLE and not isinstance(value, int):
         mistakes.add(key, "must be a whole number", value)
         return False
     low, high = LIMITS[name]
-    if not low <= value < high or (name == "learning_rate" and value == 0):
-        opening = "(" if name == "learning_rate" else "["
-        rule = (
-            f"must be in {opening}{low:g}, {high:g})"
-            if high < math.inf
-            else f"must be at least {low:g}"
-        )
-        if name == "learning_rate":
-            rule = "must be above 0"
-        mistakes.add(key, rule, value)
+    above = name == "learning_rate"
+    if not low <= value < high or (above and value == 0):
+        opening = "(" if above else "["
+        mistakes.add(key, f"must be in {opening}{low:g}, {high:g})", value)
         return False
     return True
 

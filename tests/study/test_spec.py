@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from study.design import slots
 from study.errors import PayoffError, StudyFileError
 from study.spec import differences, load_spec, parse_spec
 from study.spec_reading import field_docs
@@ -181,3 +184,137 @@ def test_names_and_values_are_written_as_toml_reads_them() -> None:
     assert safe_name("../my study!") == "my-study-"
     assert toml_value('a "b"\n') == '"a \\"b\\"\\n"'
     assert toml_value([1, 0.5, True]) == "[1, 0.5, true]"
+
+
+OWN = {"function": "mine.py:train"}
+
+
+@pytest.mark.parametrize(
+    ("axis", "key"),
+    [
+        ([[1, 2], [3]], "space.mine"),
+        ({"values": [{"a": 1}]}, "space.mine"),
+        (datetime.date(2024, 1, 1), "space.mine"),
+        ([datetime.date(2024, 1, 1)], "space.mine"),
+        (math.nan, "space.mine"),
+        (math.inf, "space.mine"),
+        ([1.0, -math.inf], "space.mine"),
+        (10**400, "space.mine"),
+        ({"values": [1, 2], "role": ["nuisance"]}, "space.mine.role"),
+        ({"low": "a", "high": "b"}, "space.mine.low"),
+        ({"low": [1], "high": 2}, "space.mine.low"),
+        ({"low": 0, "high": math.inf}, "space.mine.high"),
+        ({"low": 0, "high": 10**400}, "space.mine.high"),
+        ({"low": 0, "high": 2, "step": 10**400}, "space.mine.step"),
+        ({"low": 0, "high": 2, "step": "1"}, "space.mine.step"),
+        ({"low": 0, "high": True}, "space.mine.high"),
+        ({"low": 2, "high": 1}, "space.mine.low"),
+        ({"low": 2, "high": 1, "step": 1}, "space.mine.low"),
+    ],
+)
+def test_no_value_of_an_own_axis_ends_in_a_traceback(axis: object, key: str) -> None:
+    found = mistakes({"training": OWN, "space": {"mine": axis}})
+    assert found
+    assert found[0].startswith(f"{key}:")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("analysis", "price", math.nan),
+        ("analysis", "price", math.inf),
+        ("analysis", "price", 10**400),
+        ("analysis", "level", math.nan),
+        ("analysis", "resamples", 10**12),
+        ("run", "workers", 10**9),
+        ("run", "threads", 10**9),
+        ("training", "epochs", 10**400),
+        ("training", "min_steps", 10**400),
+        ("training", "warmup_fraction", math.nan),
+        ("pruning", "fine_tune_fraction", math.nan),
+        ("search", "trials", 10**9),
+        ("replicates", "draws", 10**9),
+        ("study", "seed", 10**400),
+        ("data", "label_noise", math.nan),
+        ("data", "test", math.nan),
+        ("data", "sizes", [10**400]),
+        ("space", "width", [10**400]),
+        ("space", "learning_rate", 10**400),
+        ("space", "weight_decay", math.nan),
+    ],
+)
+def test_a_number_is_finite_and_within_reason(section: str, key: str, value: object) -> None:
+    (line,) = mistakes({section: {key: value}})
+    assert line.startswith(f"{section}.{key}: ")
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize("text", ["[run]\nworkers = " + "1" * 5000, "a = " + "[" * 100_000])
+def test_numbers_and_lists_that_toml_cannot_hold_are_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(PayoffError, match="not valid TOML"):
+        load_spec(tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"storage": "postgresql://anna:s3cret@db/payoff"},
+        {"storage": {"optuna": ["postgresql://anna:s3cret@db/payoff"]}},
+        {"storage": {"mlflow": {"uri": "https://anna:s3cret@mlflow"}}},
+    ],
+)
+def test_no_message_shows_a_password(raw: dict[str, Any]) -> None:
+    (line,) = mistakes(raw)
+    assert "s3cret" not in line
+    assert "anna:***@" in line
+
+
+def test_the_order_of_the_axes_in_the_file_changes_nothing() -> None:
+    axes = {"heads": [1, 2], "warmth": {"low": 0.1, "high": 1.0}, "depth": [1], "learning_rate": 1}
+    axes["blocks"] = {"values": [1, 2], "role": "scientific"}
+    reverse = dict(reversed(axes.items()))
+    one, other = (
+        parse_spec({"training": OWN, "space": space}, base=Path.cwd()) for space in (axes, reverse)
+    )
+    assert one.digest() == other.digest()
+    assert list(slots(one)) == list(slots(other))
+
+
+@pytest.mark.parametrize(
+    ("whole", "real"),
+    [
+        ({"space": {"weight_decay": 0}}, {"space": {"weight_decay": 0.0}}),
+        ({"space": {"dropout": [0, 0.5]}}, {"space": {"dropout": [0.0, 0.5]}}),
+        ({"space": {"prune_ratio": 0}}, {"space": {"prune_ratio": [0.0]}}),
+        (
+            {"space": {"l1": {"low": 0, "high": 2, "step": 1}}},
+            {"space": {"l1": {"low": 0.0, "high": 2.0, "step": 1.0}}},
+        ),
+        ({"data": {"test": 0}}, {"data": {"test": 0.0}}),
+    ],
+)
+def test_a_whole_number_is_the_same_study_as_its_decimal(
+    whole: dict[str, Any], real: dict[str, Any]
+) -> None:
+    one, other = (parse_spec(raw, base=Path.cwd()) for raw in (whole, real))
+    assert one.digest() == other.digest()
+
+
+def test_what_differs_is_always_named() -> None:
+    one, other = (
+        parse_spec({"training": OWN, "space": {"mine": value}}, base=Path.cwd())
+        for value in (1, 1.0)
+    )
+    assert one.digest() != other.digest()
+    assert differences(one.semantics(), other.semantics()) == ["space.mine: 1 -> 1.0"]
+
+
+def test_a_data_folder_may_move(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = (
+        parse_spec({"data": {"name": "MNIST", **keys}}, base=tmp_path)
+        for keys in ({"root": "a"}, {"root": "b", "download": True})
+    )
+    assert one.digest() == other.digest()
