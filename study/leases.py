@@ -1,8 +1,9 @@
 """Who is alive: each worker holds a lock on a file of its own, and the system frees it on death.
 
 An advisory ``flock`` is released by the kernel whenever its process ends, SIGKILL included, so a
-lease needs no clock and no heartbeat on one machine. Workers of other hosts can't be seen this
-way; they are taken to be alive.
+lease needs no clock and no heartbeat. The folder of the leases has an identity of its own, kept in
+a file, and every lease is named after it: a host that changes its name or mounts the folder
+elsewhere still knows its own dead, and workers of another folder are never taken for dead.
 """
 
 from __future__ import annotations
@@ -17,37 +18,37 @@ from typing import IO
 
 from study.errors import StorageError
 
+IDENTITY = ".identity"
+"""File with the identity of the folder."""
+
 
 class Lease:
     """A worker's proof of life; a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._path = folder / f"{self.name}.lease"
+        self._folder = folder
+        self._host = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._file: IO[str] | None = None
+        self.name = ""
+        """What the worker signs with, once entered."""
 
     def __enter__(self) -> Lease:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.name = f"{identity(self._folder)}-{self._host}"
+            path = _path(self._folder, self.name)
             while True:
-                self._file = self._path.open("w", encoding="utf-8")
+                self._file = path.open("w", encoding="utf-8")
                 fcntl.flock(self._file, fcntl.LOCK_EX)
-                if self._is_the_file_on_disk(self._file):
+                if _is_on_disk(self._file, path):
                     break
                 # Somebody who looked for the dead took the file between open and lock.
                 self._file.close()
         except OSError as error:
             raise StorageError(
-                f"{self._path.parent}: cannot be written ({error.strerror}); "
+                f"{self._folder}: cannot be written ({error.strerror}); "
                 "make room or choose another folder with --root"
             ) from None
         return self
-
-    def _is_the_file_on_disk(self, file: IO[str]) -> bool:
-        try:
-            return os.fstat(file.fileno()).st_ino == self._path.stat().st_ino
-        except FileNotFoundError:
-            return False
 
     def __exit__(
         self,
@@ -55,34 +56,67 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._path.unlink(missing_ok=True)
+        _path(self._folder, self.name).unlink(missing_ok=True)
         if self._file is not None:
             self._file.close()
+
+
+def identity(folder: Path) -> str:
+    """Return the identity of a folder of leases, made on first use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / IDENTITY
+    if not path.exists():
+        # Written beside and linked into place: of several writers the first one wins.
+        mine = folder / f"{IDENTITY}.{uuid.uuid4().hex}"
+        mine.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+        try:
+            os.link(mine, path)
+        except FileExistsError:
+            pass
+        finally:
+            mine.unlink()
+    return path.read_text(encoding="utf-8")
 
 
 def is_alive(folder: Path, name: str) -> bool:
     """Tell whether the worker that was given the lease ``name`` still lives.
 
-    Foreign hosts' workers count as alive. Leases of the dead are removed.
+    Workers of another folder can't be seen and count as alive. Leases of the dead are removed.
     """
-    if not name.startswith(f"{socket.gethostname()}-"):
+    if not folder.is_dir() or not name.startswith(f"{identity(folder)}-"):
         return True
-    path = folder / f"{name}.lease"
+    path = _path(folder, name)
     try:
         with path.open("r+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
+            path.unlink(missing_ok=True)
     except FileNotFoundError:
-        return False
-    path.unlink(missing_ok=True)
+        pass
     return False
 
 
 def living(folder: Path) -> tuple[str, ...]:
-    """Return the names of the living workers of this host."""
+    """Return the names of the living workers of this folder."""
     if not folder.is_dir():
         return ()
     names = sorted(path.stem for path in folder.glob("*.lease"))
     return tuple(name for name in names if is_alive(folder, name))
+
+
+def process_of(name: str) -> int:
+    """Return the process number in a lease's name."""
+    return int(name.split("-")[-2])
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.lease"
+
+
+def _is_on_disk(file: IO[str], path: Path) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

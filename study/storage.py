@@ -25,7 +25,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -92,7 +92,9 @@ class StudyProgress:
     cost_done: float
     cost_total: float
     best_error: float | None
-    """Lowest validation error so far."""
+    """Lowest validation error so far, at the largest dataset size that has any."""
+    best_size: int | None
+    """That dataset size."""
 
 
 class LocalJournal(JournalFileBackend):
@@ -134,9 +136,9 @@ def open_storage(address: str, places: Places) -> BaseStorage:
     shown = redact(address) if address else str(places.optuna_journal)
     try:
         if address.startswith("sqlite:"):
-            return _open_sqlite(address)
+            return get_storage(_open_sqlite(address))
         if address:
-            return RDBStorage(address)
+            return get_storage(address)
         places.optuna_journal.parent.mkdir(parents=True, exist_ok=True)
         return LocalStorage(places.optuna_journal)
     except OSError as error:
@@ -149,6 +151,11 @@ def open_storage(address: str, places: Places) -> BaseStorage:
             f"{shown}: is not a journal that Optuna {optuna.__version__} can read "
             f"({redact(str(error)) or type(error).__name__}); "
             "use the version that wrote it, or start afresh with --root"
+        ) from None
+    except ImportError as error:
+        raise StorageError(
+            f"{shown}: the database's driver is not installed ({redact(str(error))}); "
+            "for PostgreSQL: pip install 'payoff[postgresql]', for MySQL: 'payoff[mysql]'"
         ) from None
     except Exception as error:
         raise StorageError(
@@ -337,6 +344,9 @@ class StudyStore:
                 searching[trial.user_attrs["cell"]] += 1
             if trial.state == TrialState.WAITING:
                 waiting[trial.user_attrs["unit"]].append((name, trial))
+        suspects = {
+            unit for unit, items in waiting.items() if any(_deaths(trial) for _, trial in items)
+        }
         ready = [
             unit
             for unit in sorted(waiting, key=self._order.__getitem__)
@@ -349,7 +359,12 @@ class StudyStore:
         with self.in_bulk():
             for unit in ready:
                 group = pack_group(self.spec, self._units[unit])
-                if together not in (None, group):
+                if unit in suspects:
+                    # What killed its worker is tried again alone: its packmates are innocent.
+                    if taken:
+                        continue
+                    most = 1
+                elif together not in (None, group):
                     continue
                 mine = [item for item in waiting[unit] if self._take(item[1], worker)]
                 if mine:
@@ -367,8 +382,7 @@ class StudyStore:
                 return False
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
-        attempt = int(trial.user_attrs.get("claim", {}).get("attempt", 0)) + 1
-        claim = {"worker": worker, "attempt": attempt}
+        claim = {"worker": worker, "deaths": _deaths(trial)}
         self._storage.set_trial_user_attr(trial._trial_id, "claim", claim)
         return True
 
@@ -444,22 +458,16 @@ class StudyStore:
     def give_back(self, claims: Sequence[Claim]) -> None:
         """Put claimed trials back into the queue, as if they had never been taken."""
         for claim in claims:
-            trial = self._storage.get_trial(claim.trial_id)
-            attempt = int(trial.user_attrs.get("claim", {}).get("attempt", 1)) - 1
-            self._requeue(claim.trial_id, attempt)
+            self._requeue(claim.trial_id, _deaths(self._storage.get_trial(claim.trial_id)))
 
-    def requeue_dead(self, is_alive: Callable[[str], bool]) -> tuple[int, int]:
-        """Put the trials of dead workers back; return (queued again, given up).
-
-        Callers on one machine take turns, as with :meth:`prepare`.
-        """
-        again = given_up = 0
+    def dead(self, is_alive: Callable[[str], bool]) -> list[tuple[str, FrozenTrial]]:
+        """Return (Optuna study, trial) of each running trial whose worker is dead."""
+        found = []
         now = datetime.datetime.now()
         for name, trial in self._all_trials():
             if trial.state != TrialState.RUNNING:
                 continue
-            claim = trial.user_attrs.get("claim", {})
-            worker, attempt = claim.get("worker", ""), int(claim.get("attempt", 0))
+            worker = trial.user_attrs.get("claim", {}).get("worker", "")
             if worker:
                 if is_alive(worker):
                     continue
@@ -468,20 +476,46 @@ class StudyStore:
                 and (now - trial.datetime_start).total_seconds() < ORPHAN_SECONDS
             ):
                 continue
-            if attempt >= self.spec.run.max_attempts:
-                reason = f"its worker died {attempt} times, the last one was {worker}"
-                self.finish(trial._trial_id, self.failed_record(name, trial, reason))
-                given_up += 1
-            else:
-                self._requeue(trial._trial_id, attempt)
-                again += 1
-        return again, given_up
+            found.append((name, trial))
+        return found
 
-    def _requeue(self, trial_id: int, attempt: int) -> None:
+    def requeue(
+        self,
+        dead: Sequence[tuple[str, FrozenTrial]],
+        *,
+        blame: bool,
+        give_up: Callable[[int, TrialRecord], None],
+    ) -> int:
+        """Put dead workers' trials back into the queue; return how many.
+
+        Callers on one machine take turns, as with :meth:`prepare`.
+
+        Parameters
+        ----------
+        dead
+            What :meth:`dead` returned.
+        blame
+            Whether the workers may have died of their trials: not if the whole run was killed. A
+            trial with as many such deaths as the study file allows is handed to ``give_up``, with
+            its Optuna id and a record that says so, instead.
+        """
+        again = 0
+        for name, trial in dead:
+            deaths = _deaths(trial) + blame
+            if blame and deaths >= self.spec.run.max_attempts:
+                worker = trial.user_attrs.get("claim", {}).get("worker", "unknown")
+                reason = f"its worker died {deaths} times, the last one was {worker}"
+                give_up(trial._trial_id, self.failed_record(name, trial, reason))
+            else:
+                self._requeue(trial._trial_id, deaths)
+                again += 1
+        return again
+
+    def _requeue(self, trial_id: int, deaths: int) -> None:
         # The signature goes first: a trial that is running and unsigned is never taken for dead
         # until it has been so for a while, so nobody can put it back a second time.
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": "", "attempt": attempt})
+            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": "", "deaths": deaths})
             self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
 
     def failed_record(self, name: str, trial: FrozenTrial, reason: str) -> TrialRecord:
@@ -518,14 +552,20 @@ class StudyStore:
             name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
         }
         done = [trial for trial in trials if trial.state.is_finished()]
-        errors = [trial.value for trial in done if trial.state == TrialState.COMPLETE]
+        best: dict[int, float] = {}
+        for trial in done:
+            if trial.state == TrialState.COMPLETE and trial.value is not None:
+                n_examples = self._slots[trial.user_attrs["slot"]].cell.n_examples
+                best[n_examples] = min(trial.value, best.get(n_examples, trial.value))
+        largest = max(best, default=None)
         return StudyProgress(
             counts=self._count(states),
             cells_done=len(every - open_cells) if trials else 0,
             cells_total=len(every),
             cost_done=sum(each[trial.user_attrs["slot"]] for trial in done),
             cost_total=sum(each.values()),
-            best_error=min((e for e in errors if e is not None), default=None),
+            best_error=None if largest is None else best[largest],
+            best_size=largest,
         )
 
     def records(self) -> tuple[dict[str, Any], ...]:
@@ -577,6 +617,11 @@ class StudyStore:
             for trial in self._storage.get_all_trials(study_id, deepcopy=False)
             if trial.user_attrs.get("slot") in self._slots
         ]
+
+
+def _deaths(trial: FrozenTrial) -> int:
+    """How many workers may have died of a trial."""
+    return int(trial.user_attrs.get("claim", {}).get("deaths", 0))
 
 
 def best_of_search(trials: Sequence[tuple[str, FrozenTrial]], cell: str) -> FrozenTrial | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ SIZE_NAMES = (
 REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 """What a user's own trainer must return."""
 
+SPLIT_BYTES = 2 * 2**30
+"""Bytes of data subsets that a worker holds ready, at most (one is held whatever it takes)."""
+
 MOST_UNITS = 48
 """Trainings that a worker takes at a time, at most: enough for full packs, and little enough that
 a crash costs seconds."""
@@ -80,7 +84,7 @@ class Laboratory:
         """Folder for data that is slow to generate; None keeps nothing."""
         self.digest = spec.digest()
         self.worker = worker
-        self.split = lru_cache(maxsize=32)(self._split)
+        self._splits: dict[tuple[int, int], TensorSplit] = {}
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -90,7 +94,11 @@ class Laboratory:
     @property
     def most_units(self) -> int:
         """How many trainings are worth taking at a time."""
-        return 1 if self.spec.training.function else MOST_UNITS
+        if self.spec.training.function:
+            return 1
+        # Each training of a pack may need a subset of its own.
+        largest = self._bytes([(self.spec.sizes[-1], 0)])
+        return max(1, min(MOST_UNITS, SPLIT_BYTES // max(1, largest)))
 
     @cached_property
     def own_trainer(self) -> Callable[..., Mapping[str, Any]] | None:
@@ -104,11 +112,25 @@ class Laboratory:
         reference = self.spec.model.function
         return load_function(reference, "model.function", self.spec.base) if reference else None
 
-    def _split(self, n_examples: int, draw: int) -> TensorSplit:
+    def split(self, n_examples: int, draw: int) -> TensorSplit:
+        """Return the tensors of one subset; those used last are kept, within a bound."""
         from study.training.tensors import TensorSplit
 
-        split = draw_split(self.dataset, n_examples, draw, self.spec.study.seed)
-        return TensorSplit.from_split(split, self.spec.run.device)
+        key = (n_examples, draw)
+        found = self._splits.pop(key, None)
+        if found is None:
+            split = draw_split(self.dataset, n_examples, draw, self.spec.study.seed)
+            found = TensorSplit.from_split(split, self.spec.run.device)
+        self._splits[key] = found  # a dict keeps its order: the last is the latest used
+        while len(self._splits) > 1 and self._bytes(self._splits) > SPLIT_BYTES:
+            del self._splits[next(iter(self._splits))]
+        return found
+
+    def _bytes(self, keys: Iterable[tuple[int, int]]) -> int:
+        """Return the bytes of the inputs of some subsets."""
+        fixed = len(self.dataset.x_test) + self.dataset.n_validation
+        each = self.dataset.x_test.nbytes // max(1, len(self.dataset.x_test))
+        return sum((n_examples + fixed) * each for n_examples, _ in keys)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, TrialRecord]]:
         """Yield each task with its record; an exception becomes a failed record.
@@ -288,6 +310,7 @@ class Laboratory:
             )
             for name in ("train_loss", "val_loss", "val_error")
         }
+        started = max(started, time.time() - result.wall_seconds)  # its share of its pack's time
         return self._record(
             task,
             started,
@@ -333,7 +356,7 @@ class Laboratory:
 
     def _run_own(self, task: Task, started: float) -> TrialRecord:
         assert self.own_trainer is not None
-        config = dict(task.params)
+        config = {**task.params, "draw": task.slot.draw}
         answer = self.own_trainer(config, task.slot.cell.n_examples, task.slot.seed)
         if not isinstance(answer, Mapping):
             raise TypeError(
@@ -347,10 +370,13 @@ class Laboratory:
         correct = answer.get("test_correct")
         bits = None if correct is None else np.asarray(correct, dtype=bool)
         numbers = {
-            name: float(value)
+            name: number
             for name, value in answer.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            if (number := as_number(value)) is not None
         }
+        no_numbers = [name for name in REQUIRED_METRICS if name not in numbers]
+        if no_numbers:
+            raise TypeError(f"the trainer's {', '.join(no_numbers)} must be numbers")
         diverged = not (
             math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"])
         )
@@ -361,7 +387,7 @@ class Laboratory:
             reason="the trainer returned an error that is not finite" if diverged else "",
             metrics=finite({k: v for k, v in numbers.items() if k not in SIZE_NAMES}),
             sizes=finite({k: v for k, v in numbers.items() if k in SIZE_NAMES}),
-            flags={k: v for k, v in answer.items() if isinstance(v, bool)},
+            flags={k: bool(v) for k, v in answer.items() if isinstance(v, (bool, np.bool_))},
             curve={},
             test_correct=pack_bits(bits),
             n_test=0 if bits is None else len(bits),
@@ -512,6 +538,24 @@ def code_version(spec: StudySpec) -> str:
         if reference and file.is_file():
             parts.append(f"{file.name} {_file_digest(file)}")
     return ", ".join(parts)
+
+
+def as_number(value: object) -> float | None:
+    """Return a number of any library (NumPy and torch scalars too); None for anything else.
+
+    Examples
+    --------
+    >>> as_number(np.float32(0.5)), as_number(np.array(3)), as_number(True), as_number("x")
+    (0.5, 3.0, None, None)
+    """
+    if isinstance(value, (bool, np.bool_, str)):
+        return None
+    item = getattr(value, "item", None)
+    try:
+        plain = item() if callable(item) else value
+    except (ValueError, RuntimeError):  # an array of several numbers
+        return None
+    return float(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else None
 
 
 def describe(error: BaseException) -> str:

@@ -23,7 +23,8 @@ class Snapshot:
     """Estimated cost of the finished trials, in the unit of the design."""
     cost_total: float
     best_error: float | None
-    """Lowest validation error so far."""
+    """Lowest validation error so far, at dataset size ``best_size``."""
+    best_size: int | None = None
     logged_behind: int = 0
     """Finished trials that MLflow has not yet."""
     note: str = ""
@@ -85,7 +86,8 @@ class View:
         trials, cost = now.trials_done - trials_before, now.cost_done - cost_before
         parts = [f"{now.cells_done}/{now.cells_total} cells"]
         if now.best_error is not None:
-            parts.append(f"best validation error {now.best_error:.2%}")
+            at = "" if now.best_size is None else f" at n={now.best_size:,}"
+            parts.append(f"best validation error{at} {now.best_error:.2%}")
         if trials:
             parts.append(f"{trials / seconds:.1f} trials/s")
         if cost > 0 and now.trials_done < now.trials_total:

@@ -67,33 +67,78 @@ def run_workers(
     spool = Spool(places.spool(spec.name))
     count = min(n_workers(spec), max(1, store.counts().waiting))
     workers = [start_worker(spec, study_file, places) for _ in range(count)]
-    deaths, finished, tidied = 0, store.counts().finished, time.monotonic()
+    crew = _Crew(spec, study_file, places, store, spool, workers)
     try:
-        while any(worker.process.poll() is None for worker in workers):
-            time.sleep(POLL_SECONDS)
+        pause = POLL_SECONDS
+        while not crew.is_done(stopping=stop.is_set()):
+            time.sleep(pause)
+            began = time.monotonic()
             on_poll()
             if stop.is_set():
                 terminate(workers)
-                continue
-            if time.monotonic() - tidied > TIDY_SECONDS:
-                tidy(store, spool, places)
-                tidied = time.monotonic()
-            for index, worker in enumerate(workers):
-                status = worker.process.poll()
-                if status in (None, 0):
-                    continue
-                counts = store.counts()
-                if counts.finished == counts.total:
-                    continue
-                now = counts.finished
-                deaths, finished = (deaths + 1 if now == finished else 1), now
-                if status == 2 or deaths >= QUICK_DEATHS:
-                    raise PayoffError(last_words(worker))
-                tidy(store, spool, places)
-                workers[index] = start_worker(spec, study_file, places)
+            else:
+                crew.look_after()
+            # A slow storage is asked less often: looking takes a tenth of the time at most.
+            pause = max(POLL_SECONDS, 10 * (time.monotonic() - began))
     finally:
         with ignoring_interrupts():
             end(workers)
+
+
+class _Crew:
+    """The workers of one run, replaced when they die."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        study_file: str | None,
+        places: Places,
+        store: StudyStore,
+        spool: Spool,
+        workers: list[Worker],
+    ) -> None:
+        self._spec, self._study_file, self._places = spec, study_file, places
+        self._store, self._spool, self._workers = store, spool, workers
+        self._deaths = 0
+        self._finished = store.counts().finished
+        self._tidied = time.monotonic()
+
+    def is_done(self, *, stopping: bool) -> bool:
+        """Tell whether every worker has ended, by itself or because it was asked to."""
+        statuses = [worker.process.poll() for worker in self._workers]
+        if None in statuses:
+            return False
+        return stopping or not any(statuses) or self._nothing_left()
+
+    def _nothing_left(self) -> bool:
+        counts = self._store.counts()
+        return counts.finished == counts.total
+
+    def look_after(self) -> None:
+        """Replace the dead; now and then put back what workers elsewhere left behind."""
+        for index, worker in enumerate(self._workers):
+            if worker.process.poll() not in (None, 0) and not self._nothing_left():
+                self._workers[index] = self._replace(worker)
+        if time.monotonic() - self._tidied > TIDY_SECONDS:
+            tidy(self._store, self._spool, self._places)
+            self._tidied = time.monotonic()
+
+    def _replace(self, worker: Worker) -> Worker:
+        finished = self._store.counts().finished
+        self._deaths = self._deaths + 1 if finished == self._finished else 1
+        self._finished = finished
+        if worker.process.returncode == 2:
+            raise PayoffError(last_words(worker))
+        # What it had in hand may have killed it. Tried often enough, such trials are given up,
+        # which counts as finished: only workers that die with nothing in hand end the run.
+        before = self._store.counts().finished
+        tidy(self._store, self._spool, self._places, blame=True)
+        if self._deaths >= QUICK_DEATHS * self._spec.run.max_attempts and (
+            self._store.counts().finished == before
+        ):
+            raise PayoffError(last_words(worker))
+        worker.file.close()
+        return start_worker(self._spec, self._study_file, self._places)
 
 
 def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Worker:
@@ -103,7 +148,8 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
     log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
     threads = str(spec.run.threads)
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    words = [sys.executable, "-m", "study.launch.worker", str(places.root)]
+    # -P: a file called study.py in the user's folder must not stand in for this package.
+    words = [sys.executable, "-P", "-m", "study.launch.worker", str(places.root)]
     file = log.open("wb")
     process = subprocess.Popen(
         [*words, *([study_file] if study_file else [])],

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from study.errors import StorageError
 from study.places import Places
@@ -19,12 +23,43 @@ def exclusively(places: Places) -> Iterator[None]:
     StorageError
         If the folder cannot be written.
     """
+    with _holding(places.root / ".lock"):
+        yield
+
+
+@contextmanager
+def concluding(places: Places, study: str) -> Iterator[None]:
+    """Wait for, and hold, the right to analyse a study, write its results and log them.
+
+    Raises
+    ------
+    StorageError
+        If the folder cannot be written.
+    """
+    with _holding(places.spool(study) / ".concluding"):
+        yield
+
+
+@contextmanager
+def opening(address: str) -> Iterator[None]:
+    """Wait for, and hold, the right to open an explicit storage, which may make its tables.
+
+    The lock is not below the root: an address that can't be opened leaves nothing there.
+    """
+    name = hashlib.sha256(address.encode()).hexdigest()[:16]
+    with _holding(Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}-{name}.opening"):
+        yield
+
+
+@contextmanager
+def _holding(path: Path) -> Iterator[None]:
+    """Wait for, and hold, the kernel's lock of a file; it is free when its holder is gone."""
     try:
-        places.root.mkdir(parents=True, exist_ok=True)
-        file = (places.root / ".lock").open("w", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
     except OSError as error:
         raise StorageError(
-            f"{places.root}: cannot be written ({error.strerror}); "
+            f"{path.parent}: cannot be written ({error.strerror}); "
             "make room, or choose another folder with --root"
         ) from None
     with file:

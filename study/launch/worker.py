@@ -19,6 +19,7 @@ from study.errors import PayoffError
 from study.launch.locking import exclusively
 from study.leases import Lease, is_alive
 from study.places import Places
+from study.record import TrialRecord
 from study.spec import StudySpec, load_spec
 from study.spool import Spool
 from study.storage import Claim, StudyStore, open_storage
@@ -64,14 +65,27 @@ def run_units(
     return len(claims)
 
 
-def tidy(store: StudyStore, spool: Spool, places: Places) -> tuple[int, int]:
-    """Tell Optuna what is on disk and it has not heard, then queue dead workers' trials again."""
+def tidy(store: StudyStore, spool: Spool, places: Places, *, blame: bool = False) -> int:
+    """Queue dead workers' trials again, but for those whose result is on disk; return how many.
+
+    ``blame`` tells whether the workers may have died of their trials.
+    """
+
+    def alive(worker: str) -> bool:
+        return is_alive(places.leases, worker)
+
+    def give_up(trial_id: int, record: TrialRecord) -> None:
+        spool.put(record)
+        store.finish(trial_id, record)
+
+    if not store.dead(alive):
+        return 0
     with exclusively(places):
-        untold = store.unfinished()
-        for record in spool.pending():
-            if record.slot in untold and record.study_digest == store.digest:
-                store.finish(untold[record.slot], record)
-        return store.requeue_dead(lambda worker: is_alive(places.leases, worker))
+        dead = {trial.user_attrs["slot"]: (name, trial) for name, trial in store.dead(alive)}
+        for record in spool.pending() if dead else ():
+            if record.slot in dead and record.study_digest == store.digest:
+                store.finish(dead.pop(record.slot)[1]._trial_id, record)
+        return store.requeue(tuple(dead.values()), blame=blame, give_up=give_up)
 
 
 def _use_threads(spec: StudySpec) -> None:

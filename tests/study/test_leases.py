@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from study.errors import StorageError
-from study.leases import Lease, is_alive, living
+from study.leases import Lease, identity, is_alive, living
 
 
 def test_a_held_lease_is_alive_and_a_released_one_is_not(tmp_path: Path) -> None:
@@ -36,11 +37,30 @@ def test_a_killed_holder_is_dead_at_once_and_its_file_goes(tmp_path: Path) -> No
     holder.wait()
     holder.stdout.close()
     assert not is_alive(tmp_path, name)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".identity"]
 
 
-def test_a_worker_of_another_host_counts_as_alive(tmp_path: Path) -> None:
-    assert is_alive(tmp_path, "another-host-12-abcdef")
+def test_a_worker_of_another_folder_counts_as_alive(tmp_path: Path) -> None:
+    with Lease(tmp_path / "one") as lease, Lease(tmp_path / "two"):
+        assert is_alive(tmp_path / "two", lease.name)
+    assert is_alive(tmp_path / "two", lease.name)
+    assert is_alive(tmp_path / "absent", lease.name)
+
+
+def test_the_dead_are_known_after_the_host_changed_its_name_and_the_folder_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lease(tmp_path / "leases") as lease:
+        pass
+    monkeypatch.setattr("socket.gethostname", lambda: "renamed")
+    (tmp_path / "leases").rename(tmp_path / "moved")
+    assert not is_alive(tmp_path / "moved", lease.name)
+
+
+def test_many_first_users_agree_on_the_identity(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: identity(tmp_path / "new"), range(32)))
+    assert len(found) == 1
 
 
 def test_two_leases_of_one_process_have_different_names(tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def record_of(spec: StudySpec, claim: Claim, **changes: Any) -> TrialRecord:
     return dataclasses.replace(base, **changes)
 
 
+def requeue(store: StudyStore, *alive: str, blame: bool = False) -> int:
+    """Put the trials of all but the workers named back; give up as the store asks for."""
+
+    def give_up(trial_id: int, record: TrialRecord) -> None:
+        assert store.finish(trial_id, record)
+
+    return store.requeue(store.dead(lambda name: name in alive), blame=blame, give_up=give_up)
+
+
 def drain(store: StudyStore, spec: StudySpec, worker: str = "w") -> list[Claim]:
     taken: list[Claim] = []
     while (claims := store.claim(worker)) is not None:
@@ -153,8 +162,8 @@ def test_trials_of_the_dead_are_queued_again_and_of_the_living_are_not(
     dead, alive = store.claim("dead"), store.claim("alive")
     assert dead
     assert alive
-    assert store.requeue_dead(lambda worker: worker == "alive") == (1, 0)
-    assert store.requeue_dead(lambda worker: worker == "alive") == (0, 0)
+    assert requeue(store, "alive") == 1
+    assert requeue(store, "alive") == 0
     again = store.claim("next")
     assert again is not None
     assert [claim.slot for claim in again] == [claim.slot for claim in dead]
@@ -167,14 +176,43 @@ def test_a_trial_that_kills_its_workers_is_given_up_with_the_reason(storage: Bas
     store.prepare()
     first = store.claim("dead")
     assert first
-    assert store.requeue_dead(lambda worker: False) == (1, 0)
+    assert requeue(store, blame=True) == 1
     assert store.claim("dead-too")
-    assert store.requeue_dead(lambda worker: False) == (0, 1)
+    assert requeue(store, blame=True) == 0
     (record,) = store.records()
     assert record["slot"] == first[0].slot.name
     assert record["status"] == "failed"
     assert record["reason"] == "its worker died 2 times, the last one was dead-too"
     assert store.counts().failed == 1
+
+
+def test_a_run_that_is_killed_again_and_again_blames_no_trial(storage: BaseStorage) -> None:
+    spec = spec_of(run={"max_attempts": 2})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    for kill in range(5):
+        assert store.claim(f"dead{kill}", most=4)
+        assert requeue(store) >= 1
+    assert len(drain(store, spec)) == TOTAL
+    assert store.counts().failed == 0
+
+
+def test_what_may_have_killed_its_worker_is_tried_again_alone(storage: BaseStorage) -> None:
+    spec = spec_of(search={"trials": 12})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    pack = store.claim("dead", most=4)
+    assert pack
+    assert len(pack) == 4
+    assert requeue(store, blame=True) == 4
+    for _ in range(4):
+        alone = store.claim("next", most=4)
+        assert alone
+        assert len(alone) == 1
+        assert alone[0].slot in [claim.slot for claim in pack]
+    others = store.claim("next", most=4)
+    assert others
+    assert len(others) == 4
 
 
 def test_a_trial_handed_back_is_as_if_it_had_never_been_taken(storage: BaseStorage) -> None:
@@ -185,7 +223,7 @@ def test_a_trial_handed_back_is_as_if_it_had_never_been_taken(storage: BaseStora
     assert claims
     store.give_back(claims)
     assert store.counts().waiting == TOTAL
-    assert store.requeue_dead(lambda worker: False) == (0, 0)
+    assert requeue(store, blame=True) == 0
     again = store.claim("w")
     assert again is not None
     assert [claim.slot for claim in again] == [claim.slot for claim in claims]
