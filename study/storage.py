@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import json
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import optuna
 from optuna.distributions import (
@@ -39,6 +40,9 @@ from study.redaction import redact
 
 if TYPE_CHECKING:
     from study.spec import StudySpec
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ORPHAN_SECONDS = 15.0
 """A running trial that nobody signed for after so long: its worker died while claiming it."""
@@ -188,6 +192,27 @@ def _open_sqlite(address: str) -> RDBStorage:
     return storage
 
 
+def _explained(method: Callable[P, T]) -> Callable[P, T]:
+    """Turn a database's errors into one line without its password."""
+
+    @functools.wraps(method)
+    def explained(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            module = type(error).__module__.split(".")[0]
+            internal = isinstance(error, optuna.exceptions.StorageInternalError)
+            if module != "sqlalchemy" and not internal:
+                raise
+            text = redact(str(error).splitlines()[0])
+            raise StorageError(
+                f"storage.optuna: the database did not answer ({text}); "
+                "see that it runs, then start the study again: nothing that was finished is lost"
+            ) from None
+
+    return explained
+
+
 class StudyStore:
     """A study's trials in Optuna's storage."""
 
@@ -211,11 +236,13 @@ class StudyStore:
         """Return the name of the Optuna study of one dataset size."""
         return f"{self.spec.name}/n={n_examples}"
 
+    @_explained
     def is_started(self) -> bool:
         """Tell whether the storage holds any Optuna study of this one."""
         names = {study.study_name for study in self._storage.get_all_studies()}
         return any(self.study_name(n) in names for n in self.spec.sizes)
 
+    @_explained
     def prepare(self) -> int:
         """Create the Optuna studies and queue what is missing; return how many were queued.
 
@@ -237,6 +264,7 @@ class StudyStore:
                         queued += 1
         return queued
 
+    @_explained
     def check_unchanged(self) -> None:
         """Raise StorageError if the study in the storage is not the one in the file."""
         for study in self._storage.get_all_studies():
@@ -324,6 +352,7 @@ class StudyStore:
 
     # -- the queue --------------------------------------------------------------------------
 
+    @_explained
     def claim(self, worker: str, *, most: int = 1) -> tuple[Claim, ...] | None:
         """Take the next units; an empty tuple if nothing is ready yet, None if nothing is left.
 
@@ -439,6 +468,7 @@ class StudyStore:
             if axis.name in suggested
         }
 
+    @_explained
     def finish(self, trial_id: int, record: TrialRecord) -> bool:
         """Tell Optuna the result; False if the trial had finished before."""
         content = dataclasses.asdict(record)
@@ -455,11 +485,13 @@ class StudyStore:
             return False
         return True
 
+    @_explained
     def give_back(self, claims: Sequence[Claim]) -> None:
         """Put claimed trials back into the queue, as if they had never been taken."""
         for claim in claims:
             self._requeue(claim.trial_id, _deaths(self._storage.get_trial(claim.trial_id)))
 
+    @_explained
     def dead(self, is_alive: Callable[[str], bool]) -> list[tuple[str, FrozenTrial]]:
         """Return (Optuna study, trial) of each running trial whose worker is dead."""
         found = []
@@ -479,6 +511,7 @@ class StudyStore:
             found.append((name, trial))
         return found
 
+    @_explained
     def requeue(
         self,
         dead: Sequence[tuple[str, FrozenTrial]],
@@ -527,6 +560,7 @@ class StudyStore:
 
     # -- reading ----------------------------------------------------------------------------
 
+    @_explained
     def counts(self) -> Counts:
         """Count the trials by state."""
         return self._count(Counter(trial.state for _, trial in self._all_trials()))
@@ -540,6 +574,7 @@ class StudyStore:
             failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
         )
 
+    @_explained
     def progress(self) -> StudyProgress:
         """Return counts, cells, cost and the best validation error."""
         trials = [trial for _, trial in self._all_trials()]
@@ -568,6 +603,7 @@ class StudyStore:
             best_size=largest,
         )
 
+    @_explained
     def records(self) -> tuple[dict[str, Any], ...]:
         """Return the record of every finished trial, in the order of the design."""
         found = {
@@ -577,6 +613,7 @@ class StudyStore:
         }
         return tuple(found[name] for name in self._slots if name in found)
 
+    @_explained
     def running(self) -> tuple[tuple[str, str, datetime.datetime | None], ...]:
         """Return (slot, worker, since when) of each running trial."""
         return tuple(
@@ -589,6 +626,7 @@ class StudyStore:
             if trial.state == TrialState.RUNNING
         )
 
+    @_explained
     def unfinished(self) -> dict[str, int]:
         """Return Optuna's internal trial id by slot, of trials without a result."""
         return {

@@ -61,6 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"payoff: {where}{error.strerror or error}", file=sys.stderr)
+        return EXIT_MISTAKE
     except Exception as error:
         if not _is_analysis_error(error):
             raise

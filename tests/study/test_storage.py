@@ -335,3 +335,12 @@ def test_trials_that_others_put_into_the_study_are_left_alone(storage: BaseStora
     optuna.load_study(study_name="small/n=80", storage=storage).enqueue_trial({"width": 2})
     assert store.counts().waiting == TOTAL
     assert len(drain(store, spec)) == TOTAL
+
+
+def test_a_database_that_goes_away_is_one_line(tmp_path: Path) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, open_storage(address("sqlite", tmp_path), Places.at(tmp_path)))
+    store.prepare()
+    (tmp_path / "optuna.db").write_bytes(b"spoiled" * 1000)
+    with pytest.raises(StorageError, match="the database did not answer .*start the study again"):
+        store.claim("w")
