@@ -27,7 +27,7 @@ from study import tracking_entries as entries
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo
+from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
 from study.tracking_errors import RecordRefused, StoreAway, explain
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ Delivery = Literal["logged", "already there"]
 
 PAGE = 1000
 """Runs asked for at a time; the store returns no more than this, and says nothing of the rest."""
+
+ERRORS = ("val_error", "test_error")
+"""Metrics that say what came of a trial."""
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -63,6 +66,10 @@ class _Known:
     """Digest of the record that it was made from."""
     artifacts: str
     parent: str
+    study: str
+    """Digest of the study that it belongs to."""
+    errors: tuple[float | None, ...]
+    """Validation and test error, as logged."""
 
     @property
     def finished(self) -> bool:
@@ -100,6 +107,8 @@ class Tracker:
         """Id of the parent run of each size key."""
         self._closed: set[str] = set()
         """Ids of parents that are not shown as running."""
+        self._digests = {study.digest}
+        """Digests of the studies whose runs are ours: others may share the experiment's name."""
 
     # Setting up
 
@@ -151,6 +160,8 @@ class Tracker:
     def deliver(self, record: TrialRecord) -> Delivery:
         """Make sure that the trial has exactly one finished run that says what the record says.
 
+        A finished run of another record of the trial (which was run again) is replaced.
+
         Raises
         ------
         StoreAway
@@ -158,17 +169,20 @@ class Tracker:
         RecordRefused
             If the store finds fault with the record itself.
         """
-        key = entries.trial_key(record)
+        key = trial_key(record)
+        self._digests.add(record.study_digest)
         with self._explained():
             known = self._all_trials().get(key)
-            if known is not None and known.finished:
-                if known.status != "FAILED" or record.status != "complete":
+            if known is not None and known.record == entries.record_digest(record):
+                if known.finished:
                     return "already there"
-                # Run again and well: the failed attempt stays to be seen, but not as the trial.
-                self._connected().set_tag(known.run_id, KIND_TAG, entries.ATTEMPT)
-                known = None
-            elif known is not None and known.record != entries.record_digest(record):
-                self._remove(known)
+            elif known is not None:
+                if known.status == "FAILED" and record.status == "complete":
+                    # Run again and well: the failed attempt stays to be seen, not as the trial.
+                    self._connected().set_tag(known.run_id, KIND_TAG, entries.ATTEMPT)
+                else:
+                    self._remove(known)
+                del self._all_trials()[key]
                 known = None
             written = entries.entry(record)
             if known is None:
@@ -186,10 +200,20 @@ class Tracker:
     def abandon(self, record: TrialRecord) -> None:
         """Remove the half-written run of a record that is given up."""
         with self._explained():
-            known = self._all_trials().get(entries.trial_key(record))
+            known = self._all_trials().get(trial_key(record))
             if known is not None and not known.finished:
                 self._remove(known)
-                del self._all_trials()[entries.trial_key(record)]
+                del self._all_trials()[trial_key(record)]
+
+    def missing(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """Return the records of trials that have no finished run with the same outcome.
+
+        Times and workers don't count: they differ where a trial was run twice, its outcome not.
+        """
+        with self._explained():
+            self._trials = None
+            known = self._all_trials()
+            return [one for one in records if not _tells(known.get(trial_key(one)), one)]
 
     def _create(self, written: RunEntry, parent: str) -> _Known:
         """Create a trial's run with all its tags: one call."""
@@ -278,6 +302,11 @@ class Tracker:
             if not token:
                 return runs
 
+    def _our_runs(self, kind: str) -> list[Run]:
+        """Return the runs of a kind that belong to our study, not to another of the same name."""
+        found = self._runs(f"tags.`{KIND_TAG}` = '{kind}'")
+        return [run for run in found if run.data.tags.get(entries.DIGEST_TAG) in self._digests]
+
     # Parents
 
     def _parent(self, record: TrialRecord) -> str:
@@ -327,8 +356,8 @@ class Tracker:
         """
         with self._explained():
             self._trials = None
-            trials = list(self._all_trials().values())
-            for run in self._runs(f"tags.`{KIND_TAG}` = 'size'"):
+            trials = [one for one in self._all_trials().values() if one.study in self._digests]
+            for run in self._our_runs("size"):
                 children = [known for known in trials if known.parent == run.info.run_id]
                 kept = self._parents[run.data.tags[entries.SIZE_TAG]]
                 if run.info.run_id == kept:
@@ -337,7 +366,7 @@ class Tracker:
                     self._connected().set_tag(known.run_id, entries.PARENT_TAG, kept)
                     known.parent = kept
                 self._remove(_known(run))
-            for run in self._runs(f"tags.`{KIND_TAG}` = 'size'"):
+            for run in self._our_runs("size"):
                 children = [known for known in trials if known.parent == run.info.run_id]
                 self._close(run, children, summaries or {})
 
@@ -348,12 +377,13 @@ class Tracker:
         from mlflow.entities import Metric
 
         n_examples = int(run.data.tags["n_examples"])
+        ours = run.data.tags.get(entries.DIGEST_TAG) == self.study.digest
         finished = sum(known.finished for known in children)
         metrics = entries.legal_names(
             {
                 "trials_finished": float(finished),
                 "trials_failed": float(sum(known.status == "FAILED" for known in children)),
-                **summaries.get(n_examples, {}),
+                **(summaries.get(n_examples, {}) if ours else {}),
             }
         )
         now = round(time.time() * 1000)
@@ -365,7 +395,8 @@ class Tracker:
         if changed:
             self._connected().log_batch(run.info.run_id, changed, synchronous=True)
         expected = int(run.data.tags.get(entries.EXPECTED_TAG, "0"))
-        expected = self.study.trials.get(n_examples, expected)
+        if ours:
+            expected = self.study.trials.get(n_examples, expected)
         status = "FINISHED" if finished >= expected else "KILLED"
         if run.info.status != status:
             self._connected().set_terminated(run.info.run_id, status, now)
@@ -422,21 +453,20 @@ class Tracker:
         )
         content = analysis.digest()
         with self._explained():
-            earlier = self._runs(f"tags.`{KIND_TAG}` = '{ANALYSIS}'")
-            earlier += self._runs(f"tags.`{KIND_TAG}` = '{entries.CURVE}'")
-            run_id = ""
-            for run in earlier:
-                current = run.data.tags.get(RECORD_TAG) == content
-                if current and run.data.tags[KIND_TAG] == ANALYSIS and _known(run).finished:
-                    run_id = str(run.info.run_id)
-            written = not run_id
-            if written:
+            earlier = [
+                run
+                for run in (*self._our_runs(ANALYSIS), *self._our_runs(entries.CURVE))
+                if run.data.tags[entries.DIGEST_TAG] == self.study.digest
+            ]
+            kept = _current(earlier, content, analysis.curves)
+            run_id = kept.get(ANALYSIS, "")
+            if not run_id:
                 before_ms, after_ms = self._study_start()
                 # The curves first: an analysis that is finished has all its curves.
                 self._write_curves(analysis, content, after_ms)
                 run_id = self._write_analysis(analysis, content, before_ms)
             for run in earlier:
-                if written or run.data.tags.get(RECORD_TAG) != content:
+                if run.info.run_id not in kept.values():
                     self._remove(_known(run))
             self._connected().set_experiment_tag(
                 self.experiment_id,
@@ -450,7 +480,7 @@ class Tracker:
 
         What is about the whole study starts with it, so that a list sorted by time begins with it.
         """
-        parents = self._runs(f"tags.`{KIND_TAG}` = 'size'")
+        parents = self._our_runs("size")
         starts = [int(run.info.start_time) for run in parents] or [round(self._born * 1000)]
         return min(starts) - 1, max(starts) + 1
 
@@ -561,7 +591,39 @@ def _known(run: Run) -> _Known:
         record=run.data.tags.get(RECORD_TAG, ""),
         artifacts=run.info.artifact_uri,
         parent=run.data.tags.get(entries.PARENT_TAG, ""),
+        study=run.data.tags.get(entries.DIGEST_TAG, ""),
+        errors=tuple(run.data.metrics.get(name) for name in ERRORS),
     )
+
+
+def _tells(known: _Known | None, record: TrialRecord) -> bool:
+    """Tell whether a trial's run says what came of the record's trial."""
+    if known is None or not known.finished:
+        return False
+    if known.record == entries.record_digest(record):
+        return True
+    status = "FINISHED" if record.status == "complete" else "FAILED"
+    errors = tuple(record.metrics.get(name) for name in ERRORS)
+    return known.status == status and known.errors == errors
+
+
+def _current(
+    runs: Iterable[Run], content: str, curves: Mapping[int, object]
+) -> dict[str | int, str]:
+    """Return the runs that hold an analysis of this content already, whole, each once.
+
+    Returns
+    -------
+    dict
+        Run id of ``"analysis"`` and of the curve of each dataset size; empty if any is missing.
+    """
+    found: dict[str | int, str] = {}
+    for run in runs:
+        tags = run.data.tags
+        if tags.get(RECORD_TAG) == content and _known(run).finished:
+            name = ANALYSIS if tags[KIND_TAG] == ANALYSIS else int(tags["n_examples"])
+            found.setdefault(name, run.info.run_id)
+    return found if found.keys() == {ANALYSIS, *curves} else {}
 
 
 def _worth(known: _Known) -> tuple[int, str]:

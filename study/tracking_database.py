@@ -59,7 +59,7 @@ def creation_lock(address: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"{lock.parent}: cannot be written ({error.strerror}); "
-            "make room, get the right to write there, or choose another folder"
+            "make room, get the right to write there, or choose another folder with --root"
         ) from None
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

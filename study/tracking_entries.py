@@ -180,8 +180,8 @@ def trial_key(record: TrialRecord) -> str:
 
 
 def record_digest(record: TrialRecord) -> str:
-    """Return a short digest of everything in a record."""
-    return hashlib.sha256(record.to_json().encode()).hexdigest()[:16]
+    """Return a short digest of everything in a record but its curves, which Optuna doesn't keep."""
+    return hashlib.sha256(replace(record, curve={}).to_json().encode()).hexdigest()[:16]
 
 
 def size_key(digest: str, n_examples: int) -> str:

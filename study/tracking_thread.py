@@ -60,6 +60,8 @@ class DeliveryReport:
     """Why the last attempt failed; empty while all is well."""
     elsewhere: bool = False
     """Another process is delivering this spool."""
+    hangs: bool = False
+    """A call to the store has not returned: the tracker must not be used."""
 
 
 class TrackerThread:
@@ -117,16 +119,41 @@ class TrackerThread:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(seconds + 1.0)
-        return self.report()
+        return replace(self.report(), hangs=self._thread.is_alive())
+
+    def flush(
+        self,
+        patience: float,
+        *,
+        give_up: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[DeliveryReport], object] = lambda report: None,
+    ) -> DeliveryReport:
+        """Deliver what is left, for as long as something goes through, and end the thread.
+
+        Parameters
+        ----------
+        patience
+            Stop when nothing has gone through for so many seconds.
+        give_up
+            Asked a few times a second; stop as soon as it says so.
+        on_progress
+            Called as often with the report.
+        """
+        self._stopping.set()
+        before, since = -1, time.monotonic()
+        while self._thread.is_alive():
+            report = self.report()
+            on_progress(report)
+            if report.waiting != before:
+                before, since = report.waiting, time.monotonic()
+            if give_up() or time.monotonic() - since > patience:
+                break
+            self._thread.join(POLL_SECONDS)
+        return self.stop(0.0)
 
     def report(self) -> DeliveryReport:
         """Return the counts so far, with what waits on disk now."""
         return replace(self._report, waiting=self._spool.waiting(), broken=self._spool.broken())
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread still runs (after :meth:`stop`: whether it hangs in a call)."""
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         """Hold the spool's lock and deliver; wait for the lock while another process has it."""
@@ -144,7 +171,9 @@ class TrackerThread:
                 # A fault here must never reach the training; it is shown, and tried again.
                 self._report = replace(self._report, error=_line(error))
             if self._stopping.wait(SHORTEST_PAUSE):
-                return
+                if time.monotonic() >= self._deadline or not self._spool.waiting():
+                    return
+                time.sleep(POLL_SECONDS)
 
     def _loop(self) -> None:
         """Empty the spool again and again; after a failure wait, longer each time."""
@@ -249,7 +278,9 @@ def deliver_all(
         settled = report.logged + report.already_there + report.refused
         if settled != last or not report.error:
             last, since = settled, time.monotonic()
-        if not report.waiting or report.elsewhere:
+        if report.elsewhere:
+            return thread.stop(0.0)
+        if not report.waiting:
             return thread.stop(patience)
         if time.monotonic() - since > patience:
             return thread.stop(0.0)

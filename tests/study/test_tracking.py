@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -25,6 +27,7 @@ from study.places import Places
 from study.record import TrialRecord, unpack_bits
 from study.spool import Spool
 from study.tracking import StoreAway, StudyInfo, Tracker
+from study.tracking_restore import restore
 from study.tracking_thread import TrackerThread, deliver_all
 
 HERE = Path(__file__).parent
@@ -271,10 +274,77 @@ def test_more_runs_than_one_page_are_all_known(
     assert_exactly_once(ready.address, records)
 
 
-def test_a_trial_run_again_under_a_new_number_is_not_counted_twice(ready: Tracker) -> None:
+def test_a_trial_run_again_is_not_counted_twice_and_says_what_came_last(
+    ready: Tracker, tmp_path: Path
+) -> None:
     assert ready.deliver(make_record(1, trial=1)) == "logged"
-    assert ready.deliver(make_record(1, trial=17)) == "already there"
-    assert_exactly_once(ready.address, [make_record(1)])
+    again = make_record(1, trial=17, worker="another")
+    assert ready.deliver(again) == "logged"
+    other = tracker(tmp_path)
+    other.initialise()
+    assert other.deliver(again) == "already there"
+    assert_exactly_once(ready.address, [again])
+    (run,) = trial_runs(ready.address)
+    assert (run.data.tags["optuna_trial"], run.data.tags["worker"]) == ("17", "another")
+    failed = make_record(1, trial=18, status="failed", reason="its worker died 3 times")
+    assert other.deliver(failed) == "logged"
+    assert_exactly_once(ready.address, [failed])
+
+
+def test_another_study_of_the_same_name_is_left_alone(ready: Tracker, tmp_path: Path) -> None:
+    other = tracker(tmp_path, StudyInfo(name=STUDY.name, digest="f" * 64, trials={80: 1}))
+    other.initialise()
+    for one, digest in ((ready, "d" * 64), (other, "f" * 64)):
+        one.deliver(make_record(1, study_digest=digest))
+        one.log_analysis("# Verdict", curves={80: {"measured": [(1, 0.5)]}})
+
+    def theirs() -> dict[str, tuple[str, str, Any]]:
+        return {
+            run.info.run_id: (run.info.run_name, run.info.status, run.data.metrics)
+            for run in all_runs(ready.address, deleted=False)
+            if run.data.tags["study_digest"] == "f" * 64
+        }
+
+    before = theirs()
+    assert sorted(name for name, *_ in before.values()) == [
+        "analysis", "curve n=80", "n=80", "w64 d2 n80 search 1"
+    ]  # fmt: skip
+    ready.finish({80: {"payoff_point": 8970.0}})
+    ready.log_analysis("# Another verdict")
+    assert theirs() == before
+    other.finish({80: {"payoff_point": 1.0}})
+    parents = {
+        run.data.tags["study_digest"][0]: (run.info.status, run.data.metrics["payoff_point"])
+        for run in all_runs(ready.address, deleted=False)
+        if run.info.run_name == "n=80"
+    }
+    assert parents == {"d": ("KILLED", 8970.0), "f": ("FINISHED", 1.0)}
+
+
+def test_what_the_store_lost_is_written_again_from_the_records(
+    ready: Tracker, tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    spool = Spool(tmp_path / "spool")
+    records = [make_record(number) for number in range(3)]
+    contents = [dataclasses.asdict(record) for record in records]
+    for content in contents:
+        del content["curve"]
+    ready.deliver(records[0])
+    # Of the second trial another attempt stands there, one that came to the same.
+    ready.deliver(make_record(1, trial=9, worker="another"))
+    # Of the third the worker wrote a result that Optuna never took.
+    ready.deliver(make_record(2, status="failed"))
+    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
+    by_slot = {run.data.tags["slot"]: run.info.run_id for run in trial_runs(ready.address)}
+    client.delete_run(by_slot[records[0].slot])
+    report = restore(ready, spool, contents)
+    assert (report.logged, report.waiting, report.error) == (2, 0, "")
+    assert_exactly_once(ready.address, records)
+    assert restore(ready, spool, contents).logged == 0
+    kept = {run.data.tags["slot"]: run.info.run_id for run in trial_runs(ready.address)}
+    assert kept[records[1].slot] == by_slot[records[1].slot]
 
 
 def test_a_failed_trial_run_again_and_well_becomes_the_trial(ready: Tracker) -> None:
@@ -417,6 +487,14 @@ def test_there_is_exactly_one_current_analysis(ready: Tracker, tmp_path: Path) -
     experiment = client.get_experiment_by_name(STUDY.name)
     assert experiment.tags["mlflow.note.content"].startswith("# Second")
     assert "How big must an MLP be" in experiment.tags["mlflow.note.content"]
+    # Two processes that both wrote it, neither seeing the other's, leave it twice; one is kept.
+    client.create_run(ready.experiment_id, tags={**runs[0].data.tags}, run_name="analysis")
+    for run in all_runs(ready.address, deleted=False):
+        client.set_terminated(run.info.run_id, "FINISHED")
+    kept = ready.log_analysis("# Second", [figure], "{}", {"payoff/n80": 20.0}, table)
+    runs = [r for r in all_runs(ready.address, deleted=False) if r.info.run_name == "analysis"]
+    assert [run.info.run_id for run in runs] == [kept]
+    second = ready.log_analysis("# Third", [figure], "{}", {"payoff/n80": 20.0}, table)
     files = {f.path for folder in ("", "figures") for f in client.list_artifacts(second, folder)}
     assert files == {"figures", "figures/curve.svg", "trials.csv", "verdict.md", "analysis.json"}
 
@@ -600,6 +678,35 @@ def test_what_can_not_be_delivered_waits_and_training_never_hears_of_it(store: P
     made = tracker(store)
     assert deliver_all(made, spool).logged == 1
     assert_exactly_once(made.address, [make_record(1)])
+
+
+def test_the_end_is_given_up_when_nothing_goes_through_or_when_told_to(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put(make_record(1))
+    away = tracker(tmp_path, address=f"http://127.0.0.1:{free_port()}")
+    seen: list[int] = []
+    with TrackerThread(away, spool) as thread:
+        report = thread.flush(1.0, on_progress=lambda now: seen.append(now.waiting))
+    assert (report.waiting, report.hangs) == (1, False)
+    assert "no server answers there" in report.error
+    assert set(seen) == {1}
+    with TrackerThread(away, spool) as thread:
+        assert thread.flush(600.0, give_up=lambda: True).waiting == 1
+
+
+def test_a_call_that_hangs_is_told(tmp_path: Path) -> None:
+    returned = threading.Event()
+
+    class Hanging(Tracker):
+        def initialise(self) -> None:
+            returned.wait(60)
+
+    spool = Spool(tmp_path / "spool")
+    spool.put(make_record(1))
+    thread = TrackerThread(Hanging("sqlite:///absent.db", None, STUDY), spool)
+    thread.start()
+    assert thread.flush(0.5).hangs
+    returned.set()
 
 
 def test_a_second_process_does_not_deliver_the_same_spool(tmp_path: Path) -> None:
