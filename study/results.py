@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
 from analysis.trials import TrialTable
+from study.design import slots
 from study.errors import PayoffError
 from study.spec import StudySpec
 
@@ -66,20 +69,36 @@ def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> Analys
 
 
 def analyse_study(
-    spec: StudySpec, records: Iterable[Mapping[str, Any]]
+    spec: StudySpec, records: Iterable[Mapping[str, Any]], *, again: str = "payoff run"
 ) -> tuple[StudyAnalysis, TrialTable]:
     """Analyse the finished trials of a study.
+
+    Parameters
+    ----------
+    spec
+        The study.
+    records
+        Records of its finished trials.
+    again
+        The command that goes on with it, for the message.
 
     Raises
     ------
     PayoffError
-        If no trial has finished yet.
+        If there is no usable replicate trial: not yet, or because all of them failed.
     """
     rows = list(records)
-    if not any(row["phase"] == "replicate" and row["status"] == "complete" for row in rows):
+    replicates = [row for row in rows if row["phase"] == "replicate"]
+    if not any(row["status"] == "complete" for row in replicates):
+        total = sum(1 for _ in slots(spec))
+        if len(rows) < total:
+            raise PayoffError(
+                f"{spec.name}: no replicate trial has finished well yet, got {len(rows)} finished "
+                f"trials of {total}; go on with the study first: {again}"
+            )
         raise PayoffError(
-            f"{spec.name}: no replicate trial has finished yet, got {len(rows)} finished trials; "
-            "run the study (again) first: payoff run"
+            f"{spec.name}: all {len(replicates)} replicates failed: {_commonest(rows)}; "
+            "mend that and give the study a new name"
         )
     table = table_of(rows)
     return analyse(table, settings_of(spec)), table
@@ -91,13 +110,28 @@ def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "verdict.md").write_text(analysis.markdown(), encoding="utf-8")
-        text = json.dumps(analysis.to_json(), indent=2, sort_keys=True, allow_nan=False)
-        (directory / "payoff.json").write_text(text + "\n", encoding="utf-8")
-        table.write(directory / "trials.csv")
-        return write_figures(analysis, directory)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=directory) as name:
+            folder = Path(name)
+            (folder / "verdict.md").write_text(analysis.markdown(), encoding="utf-8")
+            text = json.dumps(analysis.to_json(), indent=2, sort_keys=True, allow_nan=False)
+            (folder / "payoff.json").write_text(text + "\n", encoding="utf-8")
+            table.write(folder / "trials.csv")
+            figures = [path.name for path in write_figures(analysis, folder)]
+            # Each file appears whole or not at all, and an older one stays until then.
+            for path in sorted(folder.iterdir()):
+                path.replace(directory / path.name)
+        return [directory / name for name in figures]
     except OSError as error:
         raise PayoffError(
             f"{directory}: cannot be written ({error.strerror}); "
             "make room, or choose another folder"
         ) from None
+
+
+def _commonest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the commonest reason of failure; of a cell's first trials if later ones follow."""
+    failed = [row for row in rows if row["status"] != "complete"]
+    # A replicate whose search failed says no more than that: the search knows why.
+    searched = [row for row in failed if row["phase"] == "search"]
+    reasons = Counter(row["reason"] or row["status"] for row in searched or failed)
+    return str(reasons.most_common(1)[0][0])

@@ -10,6 +10,8 @@ from socketserver import ThreadingMixIn
 from types import FrameType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from study.cli.hints import command
+from study.cli.stored import stored_storage
 from study.cli.ui import check_free, shown_host
 from study.errors import PayoffError
 from study.places import Places
@@ -50,16 +52,11 @@ def run(args: argparse.Namespace) -> int:
         )
     places = Places.at(args.root)
     address = load_spec(args.study).storage.optuna if args.study else ""
-    if not address and not places.optuna_journal.is_file():
-        raise PayoffError(
-            f"{places.optuna_journal}: no study was started here yet; start one with: payoff run"
-        )
     check_free(args.host, args.port)
+    storage = stored_storage(address, places, command("run", args.study, places))
     from optuna_dashboard import wsgi
 
-    from study.storage import open_storage
-
-    application = wsgi(open_storage(address, places))
+    application = wsgi(storage)
     with make_server(
         args.host, args.port, application, server_class=_Server, handler_class=_Quiet
     ) as server:

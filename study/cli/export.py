@@ -23,14 +23,13 @@ def run(args: argparse.Namespace) -> int:
     spec = load_spec(args.study)
     places = Places.at(args.root)
     from analysis.export import export_study
+    from study.cli.hints import command
+    from study.cli.stored import stored_study
     from study.results import analyse_study
-    from study.storage import StudyStore, open_storage
 
-    if not spec.storage.optuna and not places.optuna_journal.is_file():
-        raise PayoffError(f"{places.root}: no study was started here yet; first: payoff run")
-    store = StudyStore(spec, open_storage(spec.storage.optuna, places))
-    store.check_unchanged()
-    analysis, table = analyse_study(spec, store.records())
+    again = command("run", args.study, places)
+    store = stored_study(spec, places, again)
+    analysis, table = analyse_study(spec, store.records(), again=again)
     folder = Path(args.to)
     try:
         written = export_study(analysis, table, folder)

@@ -15,6 +15,7 @@ from study.places import Places
 from study.spec import StudySpec, load_spec
 
 if TYPE_CHECKING:
+    from analysis.study import StudyAnalysis
     from study.forecast import Forecast, ModelForecast
 
 
@@ -35,33 +36,44 @@ def run(args: argparse.Namespace) -> int:
         spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     if args.dry_run:
         return _dry_run(spec, as_json=args.json)
+    from study.cli.hints import command
     from study.cli.progress import View, duration
     from study.launch.run import run_study
 
-    console = Console(stderr=True)
     places = Places.at(args.root)
+
+    def hint(name: str, *options: str) -> str:
+        return command(name, args.study, places, *options)
+
     began = time.monotonic()
-    with View(console, quiet=args.quiet) as view:
-        outcome = run_study(spec, args.study, places, view)
-    again = f"payoff run {args.study}" if args.study else "payoff run"
+    with View(Console(stderr=True), quiet=args.quiet) as view:
+
+        def show(analysis: StudyAnalysis) -> None:
+            view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
+            _print(analysis, as_json=args.json)
+
+        outcome = run_study(spec, args.study, places, view, show)
     if outcome.interrupted:
-        view.say(f"stopped after {outcome.trials} trials; go on with: {again}")
+        view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
-    assert outcome.analysis is not None
-    if args.json:
-        print(json.dumps(outcome.analysis.to_json(), indent=2, allow_nan=False))
+    view.say(f"{outcome.trials} trials in {duration(time.monotonic() - began)}")
+    if outcome.failed:
+        view.say(f"{outcome.failed} of them failed or diverged; see: {hint('status')}")
+    if outcome.not_logged:
+        view.say(f"{outcome.not_logged} trials still wait for MLflow; later: {hint('sync')}")
+    view.say(f"figures and numbers: {places.results(spec.name)}")
+    view.say(f"every trial: {hint('ui')} · into a paper: {hint('export', '--to', 'paper/')}")
+    return 0
+
+
+def _print(analysis: StudyAnalysis, *, as_json: bool) -> None:
+    """Print the result to standard output, at once."""
+    if as_json:
+        print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
     else:
         from study.cli.verdict import print_verdict
 
-        print_verdict(outcome.analysis, Console())
-    view.say(f"{outcome.trials} trials in {duration(time.monotonic() - began)}")
-    if outcome.failed:
-        view.say(f"{outcome.failed} of them failed or diverged; see: payoff status")
-    if outcome.not_logged:
-        view.say(f"{outcome.not_logged} trials still wait for MLflow; later: payoff sync")
-    view.say(f"figures and numbers: {places.results(spec.name)}")
-    view.say("every trial: payoff ui · into a paper: payoff export --to paper/")
-    return 0
+        print_verdict(analysis, Console())
 
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:

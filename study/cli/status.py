@@ -8,7 +8,6 @@ import json
 import sys
 from collections import Counter
 
-from study.errors import PayoffError
 from study.places import Places
 from study.spec import load_spec
 
@@ -24,17 +23,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the state of a study."""
     spec = load_spec(args.study)
     places = Places.at(args.root)
+    from study.cli.hints import command
+    from study.cli.stored import stored_study
     from study.leases import is_alive
     from study.spool import Spool
-    from study.storage import StudyStore, open_storage
 
-    again = f"payoff run {args.study}" if args.study else "payoff run"
-    if not spec.storage.optuna and not places.optuna_journal.is_file():
-        raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
-    store = StudyStore(spec, open_storage(spec.storage.optuna, places))
-    if not store.is_started():
-        raise PayoffError(f"{spec.name}: this study was not started yet; start it with: {again}")
-    store.check_unchanged()
+    again = command("run", args.study, places)
+    store = stored_study(spec, places, again)
     counts = store.counts()
     records = store.records()
     reasons = Counter(
@@ -75,5 +70,6 @@ def run(args: argparse.Namespace) -> int:
     if undertrained:
         print(f"  {undertrained} were still improving at their last step")
     if waiting:
-        print(f"  {waiting} wait for MLflow; deliver them with: payoff sync", file=sys.stderr)
+        sync = command("sync", args.study, places)
+        print(f"  {waiting} wait for MLflow; deliver them with: {sync}", file=sys.stderr)
     return 0

@@ -1,4 +1,8 @@
-"""``payoff sync``: bring MLflow level with what has been trained."""
+"""``payoff sync``: bring MLflow level with what has been trained.
+
+What waits in the spools is delivered. For a study file, runs that the store misses are also written
+again from Optuna's storage: after the tracking database was lost, or its address changed.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from study.errors import PayoffError, nearest
+from study.errors import PayoffError, StorageError, nearest
 from study.places import Places
 from study.redaction import MASK, redact
 from study.spool import BROKEN, Spool
+from study.tracking_database import sqlite_file
 
 if TYPE_CHECKING:
     from study.tracking import Tracker
@@ -35,7 +41,10 @@ class Target:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "study", nargs="?", help="study file, or name of a study; without one, every study"
+        "study",
+        nargs="?",
+        help="study file (whose lost runs are written again too), or name of a study; "
+        "without one, what waits of every study",
     )
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
     parser.add_argument(
@@ -49,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Deliver what waits; 1 if something still waits afterwards."""
+    """Deliver what waits or is missing; 1 if something still waits afterwards."""
     places = Places.at(args.root)
     targets = _targets(args.study, places)
     reports = {
@@ -67,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
             print(_sentence(name, report))
         for line in _troubles(report, places.spool(name)):
             print(f"payoff: {name}: {line}", file=sys.stderr)
-    left = any((one.waiting and not one.elsewhere) or one.refused for one in reports.values())
+    left = any(
+        (one.waiting and not one.elsewhere) or one.refused or one.error for one in reports.values()
+    )
     return EXIT_WAITING if left else 0
 
 
@@ -105,24 +116,43 @@ def _remembered(name: str, places: Places) -> Target:
 
 
 def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> DeliveryReport:
-    """Deliver one spool while holding it, and close what is complete."""
+    """Deliver one spool while holding it, write what is missing, and close what is complete."""
     from study.tracking_thread import DeliveryReport, deliver_all
 
+    records = _finished(target, places)
     spool = Spool(places.spool(target.name))
     with spool.drain_lock() as mine:
+        waiting = spool.waiting()
         if not mine:
-            return DeliveryReport(waiting=spool.waiting(), broken=spool.broken(), elsewhere=True)
-        if target.address == places.mlflow_address and not spool.waiting():
-            if not places.mlflow_database.is_file():
-                return DeliveryReport(broken=spool.broken())
-        elif not quiet:
+            return DeliveryReport(waiting=waiting, broken=spool.broken(), elsewhere=True)
+        file = sqlite_file(target.address)
+        if not waiting and not records and file is not None and not file.is_file():
+            return DeliveryReport(broken=spool.broken())
+        if waiting and not quiet:
             place = redact(target.address)
-            print(f"{target.name}: {spool.waiting()} trials wait for {place}", file=sys.stderr)
+            print(f"{target.name}: {waiting} trials wait for {place}", file=sys.stderr)
         tracker = _tracker(target, places, spool)
         if tracker is None:
             return DeliveryReport(broken=spool.broken())
         report = deliver_all(tracker, spool, patience=patience, has_lock=True)
-        return _close(tracker, report)
+        return _level(tracker, spool, records, report, patience)
+
+
+def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
+    """Return the records of the study file's finished trials; none if it was not started."""
+    if not target.study_file:
+        return ()
+    from study.spec import load_spec
+
+    spec = load_spec(target.study_file)
+    file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
+    if file is not None and not file.is_file():
+        return ()
+    from study.storage import StudyStore, open_storage
+
+    store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+    store.check_unchanged()
+    return store.records() if store.is_started() else ()
 
 
 def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
@@ -142,15 +172,30 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     return Tracker(target.address, artifacts, info)
 
 
-def _close(tracker: Tracker, report: DeliveryReport) -> DeliveryReport:
-    """Bring the parent runs up to date with their trials."""
-    from study.errors import StorageError
+def _level(
+    tracker: Tracker,
+    spool: Spool,
+    records: Sequence[Mapping[str, Any]],
+    report: DeliveryReport,
+    patience: float,
+) -> DeliveryReport:
+    """Write the runs that are missing, and bring the parent runs up to date with their trials."""
+    from study.tracking_restore import restore
 
-    if report.error:
+    if report.error or report.hangs:
         return report
     try:
         tracker.initialise()
-        tracker.finish()
+        if records:
+            restored = restore(tracker, spool, records, patience=patience, has_lock=True)
+            report = dataclasses.replace(
+                restored,
+                logged=report.logged + restored.logged,
+                already_there=report.already_there + restored.already_there,
+                refused=report.refused + restored.refused,
+            )
+        if not report.hangs:
+            tracker.finish()
     except StorageError as error:
         return dataclasses.replace(report, error=str(error))
     return report

@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from study.cli.hints import command
 from study.errors import PayoffError
 from study.places import Places
 from study.redaction import redact
 from study.spec import load_spec
+from study.tracking_database import sqlite_file
 from study.tracking_views import view_fragment
 
 START_SECONDS = 180.0
@@ -53,9 +55,11 @@ def run(args: argparse.Namespace) -> int:
         print(redact(address))
         print("payoff: this study is logged to a server; that is its UI", file=sys.stderr)
         return 0
-    if address == places.mlflow_address and not places.mlflow_database.is_file():
+    file = sqlite_file(address)
+    if file is not None and not file.is_file():
         raise PayoffError(
-            f"{places.mlflow_database}: nothing was logged here yet; start a study with: payoff run"
+            f"{file}: nothing was logged here yet; "
+            f"start a study with: {command('run', args.study, places)}"
         )
     check_free(args.host, args.port)
     with _server(address, places, args.host, args.port) as server:
@@ -98,7 +102,7 @@ def _server(
     address: str, places: Places, host: str, port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run an MLflow server until the block ends; entered once it answers."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     command += ["--workers", "1", "--artifacts-destination", places.artifacts.as_uri()]
     environment = {
         **os.environ,

@@ -6,10 +6,11 @@ import contextlib
 import json
 import signal
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.check import check_study
+from study.cli.hints import command
 from study.cli.progress import Snapshot, View
 from study.design import slots
 from study.errors import StorageError
 from study.launch.local import run_workers
-from study.launch.locking import exclusively
+from study.launch.locking import concluding, exclusively, opening
 from study.launch.worker import tidy
 from study.places import Places
+from study.redaction import redact
 from study.results import analyse_study, write_results
 from study.spec import StudySpec
 from study.spool import Spool
@@ -31,6 +34,7 @@ from study.storage import StudyStore, open_storage
 from study.tracking import Tracker
 from study.tracking_entries import StudyInfo
 from study.tracking_errors import StoreAway
+from study.tracking_restore import restore
 from study.tracking_thread import DeliveryReport, TrackerThread
 
 if TYPE_CHECKING:
@@ -40,10 +44,13 @@ CHART_POINTS = 40
 """Points of a fitted curve in the MLflow UI."""
 
 SHORT_FLUSH_SECONDS = 20.0
-"""How long an interrupted run waits for MLflow; what is left waits on disk."""
+"""How long an interrupted run logs on at most; what is left waits on disk."""
 
-FLUSH_SECONDS = 600.0
-"""How long the end of a run waits for MLflow to be level with what was trained."""
+PATIENCE_SECONDS = 10.0
+"""How long the end of a run waits for MLflow while nothing goes through."""
+
+QUIET_SECONDS = 2.0
+"""A wait that is longer is announced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +67,41 @@ class Outcome:
     """Finished trials that still wait for MLflow."""
 
 
-def run_study(spec: StudySpec, study_file: str | None, places: Places, view: View) -> Outcome:
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What a run works with."""
+
+    spec: StudySpec
+    places: Places
+    store: StudyStore
+    spool: Spool
+    tracker: Tracker
+    thread: TrackerThread
+    view: View
+    stop: threading.Event
+    again: str
+    """The command that goes on with the study."""
+
+
+def run_study(
+    spec: StudySpec,
+    study_file: str | None,
+    places: Places,
+    view: View,
+    show: Callable[[StudyAnalysis], object] = lambda analysis: None,
+) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
+
+    Parameters
+    ----------
+    spec, study_file
+        The study, and the file that the workers read it from.
+    places
+        Where everything is kept.
+    view
+        Where to show how far it is.
+    show
+        Called with the analysis as soon as it is on disk, before MLflow is waited for.
 
     Raises
     ------
@@ -69,19 +109,14 @@ def run_study(spec: StudySpec, study_file: str | None, places: Places, view: Vie
         For everything a person can mend.
     """
     check_study(spec, cache=places.cache if places.root.is_dir() else None)
-    with exclusively(places):
-        store = StudyStore(spec, open_storage(spec.storage.optuna, places))
-        before = store.counts().finished if store.is_started() else 0
-        store.prepare()
+    tracker = make_tracker(spec, places)
+    store, before = _set_up(spec, places, tracker)
     spool = Spool(places.spool(spec.name))
     tidy(store, spool, places)
     counts = store.counts()
     view.say(
         f"{spec.name}: {counts.total:,} trials" + (f", {before:,} done before" if before else "")
     )
-    tracker = make_tracker(spec, places)
-    with contextlib.suppress(StoreAway):  # away now is no reason not to train
-        tracker.initialise()
     spool.remember(tracker.address)
     thread = TrackerThread(tracker, spool)
     thread.start()
@@ -96,16 +131,44 @@ def run_study(spec: StudySpec, study_file: str | None, places: Places, view: Vie
                     on_poll=lambda: view.show(snapshot(store, thread, stopping=stop.is_set())),
                     stop=stop,
                 )
+            job = _Job(
+                spec=spec,
+                places=places,
+                store=store,
+                spool=spool,
+                tracker=tracker,
+                thread=thread,
+                view=view,
+                stop=stop,
+                again=command("run", study_file, places),
+            )
             counts = store.counts()
-            if counts.finished < counts.total:
-                report = thread.stop(SHORT_FLUSH_SECONDS)
-                _close_parents(tracker, thread)
-                return _outcome(store, report)
-            report = thread.stop(FLUSH_SECONDS)
-            analysis, figures = conclude(spec, places, store, tracker, view)
-            return _outcome(store, report, analysis, figures)
+            return conclude(job, show) if counts.finished == counts.total else _break_off(job)
     finally:
         thread.stop(0.0)
+
+
+def _set_up(spec: StudySpec, places: Places, tracker: Tracker) -> tuple[StudyStore, int]:
+    """Open both storages, then queue the trials; return how many had finished before.
+
+    Whatever a person must mend is found before the first trial is queued.
+    """
+    address = spec.storage.optuna
+    store = None
+    if address:
+        with opening(address):
+            store = StudyStore(spec, open_storage(address, places))
+    elif places.optuna_journal.is_file():
+        store = StudyStore(spec, open_storage("", places))
+    if store is not None:
+        store.check_unchanged()
+    with contextlib.suppress(StoreAway):  # away now is no reason not to train
+        tracker.initialise()
+    with exclusively(places):
+        store = store or StudyStore(spec, open_storage("", places))
+        before = store.counts().finished if store.is_started() else 0
+        store.prepare()
+    return store, before
 
 
 def _outcome(
@@ -163,40 +226,92 @@ def snapshot(store: StudyStore, thread: TrackerThread, *, stopping: bool) -> Sna
         cost_done=progress.cost_done,
         cost_total=progress.cost_total,
         best_error=progress.best_error,
+        best_size=progress.best_size,
         logged_behind=report.waiting,
         note=note,
     )
 
 
-def conclude(
-    spec: StudySpec, places: Places, store: StudyStore, tracker: Tracker, view: View
-) -> tuple[StudyAnalysis, list[Path]]:
-    """Analyse the finished study, write its files and log them; MLflow being away stops nothing."""
-    analysis, table = analyse_study(spec, store.records())
-    folder = places.results(spec.name)
-    figures = write_results(analysis, table, folder)
-    text = json.dumps(analysis.to_json(), indent=2, allow_nan=False)
-    try:
-        tracker.initialise()
-        tracker.finish(payoff_metrics(analysis))
-        tracker.log_analysis(
-            analysis.markdown(),
-            figures,
-            text,
-            analysis.metrics(),
-            folder / "trials.csv",
-            chart_curves(analysis),
+def conclude(job: _Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
+    """Analyse the finished study, write its files, show it, and log it last.
+
+    One process at a time does so for a study: the results are written by one, and logged once.
+    """
+    with concluding(job.places, job.spec.name):
+        try:
+            analysis, table = analyse_study(job.spec, job.store.records(), again=job.again)
+            figures = write_results(analysis, table, job.places.results(job.spec.name))
+        except Exception:
+            _log(job)  # no analysis is no reason to leave runs that look alive
+            raise
+        show(analysis)
+        report = _log(job, analysis, figures)
+    return _outcome(job.store, report, analysis, figures)
+
+
+def _log(
+    job: _Job, analysis: StudyAnalysis | None = None, figures: Sequence[Path] = ()
+) -> DeliveryReport:
+    """Bring MLflow level with the finished study; what can't be logged is said, and stays."""
+    began = time.monotonic()
+    announced = False
+
+    def announce(report: DeliveryReport) -> None:
+        nonlocal announced
+        if not announced and report.waiting and time.monotonic() - began > QUIET_SECONDS:
+            announced = True
+            job.view.say(
+                f"{report.waiting} trials wait for MLflow; Ctrl-C leaves them for: payoff sync"
+            )
+
+    report = job.thread.flush(PATIENCE_SECONDS, give_up=job.stop.is_set, on_progress=announce)
+    trouble = report.error
+    if report.hangs:
+        trouble = trouble or f"MLflow at {redact(job.tracker.address)} does not answer"
+    elif not (report.waiting and trouble):
+        try:
+            job.tracker.initialise()
+            if not report.waiting:
+                restored = restore(
+                    job.tracker, job.spool, job.store.records(), patience=PATIENCE_SECONDS
+                )
+                report = replace(report, waiting=restored.waiting, hangs=restored.hangs)
+            if not report.hangs:
+                _log_results(job, analysis, figures)
+            trouble = restored.error if report.hangs else ""
+        except StorageError as error:
+            trouble = str(error)
+    if trouble and analysis is not None:
+        job.view.say(
+            f"the analysis is on disk, but not in MLflow: {trouble}; log it later: {job.again}"
         )
-    except StorageError as error:
-        view.say(f"the analysis is on disk, but not in MLflow: {error}")
-    return analysis, figures
+    return report
 
 
-def _close_parents(tracker: Tracker, thread: TrackerThread) -> None:
-    """Leave no parent run looking alive; an absent store or a hanging call is left to next time."""
-    if not thread.alive:
+def _log_results(job: _Job, analysis: StudyAnalysis | None, figures: Sequence[Path]) -> None:
+    """Close the parents, and log the analysis if there is one."""
+    if analysis is None:
+        job.tracker.finish()
+        return
+    job.tracker.finish(payoff_metrics(analysis))
+    job.tracker.log_analysis(
+        analysis.markdown(),
+        figures,
+        json.dumps(analysis.to_json(), indent=2, allow_nan=False),
+        analysis.metrics(),
+        job.places.results(job.spec.name) / "trials.csv",
+        chart_curves(analysis),
+    )
+
+
+def _break_off(job: _Job) -> Outcome:
+    """Log what there is time for, and leave no parent run looking alive."""
+    end = time.monotonic() + SHORT_FLUSH_SECONDS
+    report = job.thread.flush(PATIENCE_SECONDS, give_up=lambda: time.monotonic() > end)
+    if not report.hangs and not (report.waiting and report.error):
         with contextlib.suppress(StorageError):
-            tracker.finish()
+            job.tracker.finish()
+    return _outcome(job.store, report)
 
 
 def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:

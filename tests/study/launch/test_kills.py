@@ -90,6 +90,7 @@ def check_everything(folder: Path) -> None:
     kinds = Counter(run.data.tags.get("payoff.kind") for run in runs)
     assert kinds["size"] == 2
     assert kinds["analysis"] == 1
+    assert kinds["curve"] == 2
 
 
 @pytest.mark.slow

@@ -1,0 +1,64 @@
+"""Opening what was stored, for commands that only read: they create nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from study.errors import PayoffError
+from study.places import Places
+from study.redaction import redact
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from study.spec import StudySpec
+    from study.storage import StudyStore
+
+
+def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
+    """Open Optuna's storage, which must be there.
+
+    Parameters
+    ----------
+    address
+        Address of the storage; empty for the journal below ``places``.
+    places
+        Where studies are kept.
+    again
+        The command that would create it, for the message.
+
+    Raises
+    ------
+    PayoffError
+        If there is none.
+    """
+    from study.tracking_database import sqlite_file
+
+    file = sqlite_file(address) if address else places.optuna_journal
+    if file is not None and not file.is_file():
+        if address:
+            raise PayoffError(
+                f"storage.optuna: there is no database at {redact(address)}; "
+                f"correct the address, or start a study there with: {again}"
+            )
+        raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
+    from study.storage import open_storage
+
+    return open_storage(address, places)
+
+
+def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
+    """Open a study that was started.
+
+    Raises
+    ------
+    PayoffError
+        If it was not, or with other settings.
+    """
+    from study.storage import StudyStore
+
+    store = StudyStore(spec, stored_storage(spec.storage.optuna, places, again))
+    if not store.is_started():
+        raise PayoffError(f"{spec.name}: this study was not started yet; start it with: {again}")
+    store.check_unchanged()
+    return store
