@@ -35,6 +35,8 @@ MOST = 10**8
 """Of steps, epochs, examples a step, resamples."""
 MOST_REPEATS = 10**5
 """Of trials a cell, draws, attempts."""
+MOST_GIB = 1_000_000
+
 MOST_PROCESSES = 1024
 """Of workers on one machine, and of threads of one worker."""
 MOST_EXAMPLES = 10**12
@@ -195,6 +197,11 @@ class RunSection:
     """Arithmetic threads of each worker; workers x threads should not exceed the cores."""
     device: str = "cpu"
     """cpu, cuda, cuda:1, mps ..."""
+    trainer: Literal["packs", "reference"] = "packs"
+    """packs: many models as one program, several times faster; reference: one by one, by the plain
+    loop. Both give the same curves."""
+    memory_gib: float = 0.0
+    """GiB that training may take in each worker besides the data; 0 sets no bound."""
     max_attempts: int = 3
     """How often a trial whose worker died is run before it counts as failed."""
 
@@ -202,6 +209,7 @@ class RunSection:
         """Report every rule that is broken."""
         mistakes.between("run.workers", self.workers, 0, MOST_PROCESSES)
         mistakes.between("run.threads", self.threads, 1, MOST_PROCESSES)
+        mistakes.between("run.memory_gib", self.memory_gib, 0, MOST_GIB)
         mistakes.between("run.max_attempts", self.max_attempts, 1, MOST_REPEATS)
         if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
             mistakes.add("run.device", "must be a torch device", self.device, 'such as "cuda:0"')
@@ -282,7 +290,11 @@ class StudySpec:
         return self.study.name
 
     def semantics(self) -> dict[str, dict[str, Any]]:
-        """Everything that decides what a trial returns, as plain JSON values."""
+        """Everything that decides what a trial returns, as plain JSON values.
+
+        What only says which trials there are is left out: a study may grow (or shrink) by dataset
+        sizes, values of scientific axes and draws, and its trials stay what they are.
+        """
         sections: dict[str, dict[str, Any]] = {}
         for name in SEMANTIC:
             if name == "space":
@@ -294,7 +306,9 @@ class StudySpec:
             del data[name]
         for name in ("test", "validation"):
             data[name] = data[name] or 0  # 0 and 0.0 both leave the size to the data
-        data["sizes"] = list(self.sizes)
+        for axis in self.space.scientific:
+            sections["space"][axis.name] = "scientific"
+        del sections["replicates"]["draws"]
         del sections["study"]["description"]
         return sections
 

@@ -55,6 +55,7 @@ SQLITE_SECONDS = 60.0
 """How long a writer waits for SQLite's one lock before it gives up."""
 
 DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
+FINGERPRINTS = "payoff.fingerprints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,20 +244,23 @@ class StudyStore:
         return any(self.study_name(n) in names for n in self.spec.sizes)
 
     @_explained
-    def prepare(self) -> int:
+    def prepare(self, fingerprints: Mapping[str, str] | None = None) -> int:
         """Create the Optuna studies and queue what is missing; return how many were queued.
+
+        ``fingerprints`` name the content of data and code that stand outside the study file; they
+        are stored with the study, and must be the same when it goes on.
 
         Safe to call again, also after a crash half-way. Callers on one machine take turns
         (:func:`study.launch.local.exclusively`).
         """
-        self.check_unchanged()
+        self.check_unchanged(fingerprints)
         wanted: dict[int, list[Slot]] = defaultdict(list)
         for slot in self._slots.values():
             wanted[slot.cell.n_examples].append(slot)
         queued = 0
         with self.in_bulk():
             for n_examples, expected in wanted.items():
-                study_id = self._create(self.study_name(n_examples))
+                study_id = self._create(self.study_name(n_examples), fingerprints)
                 known = {trial.user_attrs.get("slot") for trial in self._trials(study_id)}
                 for slot in expected:
                     if slot.name not in known:
@@ -265,15 +269,11 @@ class StudyStore:
         return queued
 
     @_explained
-    def check_unchanged(self) -> None:
+    def check_unchanged(self, fingerprints: Mapping[str, str] | None = None) -> None:
         """Raise StorageError if the study in the storage is not the one in the file."""
         for study in self._storage.get_all_studies():
-            if study.study_name not in {self.study_name(n) for n in self.spec.sizes}:
-                prefix = f"{self.spec.name}/n="
-                if not study.study_name.startswith(prefix):
-                    continue
             stored = study.user_attrs.get(DIGEST)
-            if stored is None:
+            if stored is None or not study.study_name.startswith(f"{self.spec.name}/n="):
                 continue
             written_by = str(study.user_attrs.get(VERSION, optuna.__version__))
             if written_by.split(".")[0] != optuna.__version__.split(".")[0]:
@@ -292,8 +292,22 @@ class StudyStore:
                     f"study.name: {self.spec.name!r} was started with other settings "
                     f"({'; '.join(changed)}); undo the change, or give the study a new name"
                 )
+            if fingerprints is not None:
+                self._check_fingerprints(study.user_attrs.get(FINGERPRINTS, {}), fingerprints)
 
-    def _create(self, name: str) -> int:
+    def _check_fingerprints(self, stored: Mapping[str, str], found: Mapping[str, str]) -> None:
+        changed = [
+            name
+            for name in sorted({*stored, *found})
+            if name in stored and stored[name] != found.get(name)
+        ]
+        if changed:
+            raise StorageError(
+                f"study.name: {self.spec.name!r} was started with other {', '.join(changed)} "
+                "(the content differs); undo the change, or give the study a new name"
+            )
+
+    def _create(self, name: str, fingerprints: Mapping[str, str] | None) -> int:
         try:
             study_id = self._storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
         except optuna.exceptions.DuplicatedStudyError:
@@ -302,6 +316,7 @@ class StudyStore:
             semantics = json.dumps(self.spec.semantics(), sort_keys=True)
             self._storage.set_study_user_attr(study_id, SEMANTICS, semantics)
             self._storage.set_study_user_attr(study_id, VERSION, optuna.__version__)
+            self._storage.set_study_user_attr(study_id, FINGERPRINTS, dict(fingerprints or {}))
             self._storage.set_study_user_attr(study_id, DIGEST, self.digest)
         return study_id
 

@@ -92,6 +92,11 @@ class Laboratory:
         return load_dataset(self.spec.data, base=self.spec.base, cache=self.cache)
 
     @property
+    def _memory(self) -> int | None:
+        """Bytes that training may take, or None."""
+        return round(self.spec.run.memory_gib * 2**30) or None
+
+    @property
     def most_units(self) -> int:
         """How many trainings are worth taking at a time."""
         if self.spec.training.function:
@@ -150,7 +155,11 @@ class Laboratory:
                 yield task, self._guarded(task, self._run_own)
             return
         try:
-            yield from self._run_units(list(units.values()), _train_together)
+            together = self.spec.run.trainer == "packs"
+            train = (
+                partial(_train_together, memory_budget=self._memory) if together else _train_each
+            )
+            yield from self._run_units(list(units.values()), train)
         except _PackFailed as failure:
             # One of the pack is at fault; alone each shows its own reason.
             for task in failure.tasks:

@@ -280,9 +280,40 @@ def test_a_changed_study_is_refused_and_what_differs_is_shown(storage: BaseStora
         caught.value
     )
     assert "new name" in str(caught.value)
-    # Sizes added or removed are a change too.
-    with pytest.raises(StorageError, match=r"data.sizes: \[80, 160\] -> \[80\]"):
-        StudyStore(spec_of(data={"sizes": [80]}), storage).prepare()
+
+
+def test_a_study_may_grow_and_shrink_and_keeps_its_trials(storage: BaseStorage) -> None:
+    spec = spec_of()
+    store = StudyStore(spec, storage)
+    store.prepare()
+    drain(store, spec)
+    larger = spec_of(
+        data={"sizes": [80, 160, 320]},
+        space={"width": [2, 4, 8], "depth": [1], "prune_ratio": [0.0, 0.5, 0.9]},
+        replicates={"draws": 3},
+    )
+    assert larger.digest() == spec.digest()
+    grown = StudyStore(larger, storage)
+    total = 9 * 2 + 9 * 3 * 3
+    assert grown.prepare() == total - TOTAL
+    assert grown.counts().complete == TOTAL
+    drain(grown, larger)
+    assert grown.counts().complete == total
+    again = StudyStore(spec, storage)
+    assert again.prepare() == 0
+    assert len(again.records()) == TOTAL
+    assert again.claim("w") is None
+
+
+def test_changed_data_or_code_is_refused_and_named(storage: BaseStorage) -> None:
+    store = StudyStore(spec_of(), storage)
+    seen = {"data": "aa", "training.function mine.py": "bb"}
+    store.prepare(seen)
+    assert store.prepare(seen) == 0
+    with pytest.raises(StorageError, match=r"other training.function mine.py \(the content"):
+        store.prepare({**seen, "training.function mine.py": "cc"})
+    with pytest.raises(StorageError, match=r"other data \(the content differs\); undo"):
+        store.prepare({**seen, "data": "cc"})
 
 
 def test_the_storage_of_another_optuna_is_refused(storage: BaseStorage) -> None:
