@@ -27,6 +27,10 @@ EXIT_MISTAKE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (2 for a user's mistake)."""
+    # Small matrices: one arithmetic thread a process is fastest, and many fight over the cores.
+    # Set before NumPy is loaded; workers get their own number from the study file.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="payoff",

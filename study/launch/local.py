@@ -148,6 +148,7 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
     log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
     threads = str(spec.run.threads)
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment["OPENBLAS_NUM_THREADS"] = threads
     # -P: a file called study.py in the user's folder must not stand in for this package.
     words = [sys.executable, "-P", "-m", "study.launch.worker", str(places.root)]
     file = log.open("wb")
