@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from study.design import Cell, cells, n_search, prune_ratios
 from study.record import Value
 
 if TYPE_CHECKING:
+    from study.pace import Pace
     from study.spec import StudySpec
     from study.trial import Laboratory
 
-TRACKING_SECONDS = 0.05
-"""CPU time to store and log one trial (Optuna's journal, MLflow's SQLite)."""
+TRACKING_SECONDS = 0.015
+"""CPU time to log one trial in MLflow's SQLite, in the process that started the workers, and ..."""
 
-START_SECONDS = 8.0
-"""Starting the workers (imports of torch, optuna and mlflow) and drawing the figures at the end."""
+STORING_SECONDS = 0.012
+"""... to take it from the queue, measure its model and store its result, in its worker."""
 
-PROBE_STEPS = 30
+START_SECONDS = 14.0
+"""Starting the workers (imports of torch, optuna and mlflow) and the analysis at the end."""
+
+PROBED = 3
+"""Capacities that are timed: the smallest, the largest, and one between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +64,10 @@ class Forecast:
 
 
 def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
-    """Lay out the design, measure the smallest and largest model, time both for some steps."""
+    """Lay out the design, measure every model, time packs of the smallest, a middle, the largest.
+
+    Nothing is timed with a trainer of the user's own.
+    """
     every = cells(spec)
     ratios = prune_ratios(spec)
     n_replicates = len(every) * spec.replicates.total
@@ -69,18 +79,22 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
         models.sort(key=lambda model: model.n_parameters)
         smallest, largest = models[0], models[-1]
         flops = {_key(model.capacity): model.flops_per_example for model in models}
-        constant, slope = _time_per_step(laboratory, smallest, largest)
+        pace_at = _paces(laboratory, models)
         train_flops, busy = 0.0, 0.0
         for cell in every:
             steps = spec.training.steps(cell.n_examples)
             batch = min(spec.training.batch_size, cell.n_examples)
-            step_flops = 3.0 * flops[_key(cell.capacity)] * batch
+            model_flops = flops[_key(cell.capacity)]
             dense = n_search(spec) + spec.replicates.total
-            tuned = spec.replicates.total * (len(ratios) - 1) * spec.pruning.fine_tune_fraction
-            train_flops += step_flops * steps * (dense + tuned)
-            busy += (constant + slope * step_flops) * steps * (dense + tuned)
+            pruned = spec.replicates.total * (len(ratios) - 1)
+            tuning = round(steps * spec.pruning.fine_tune_fraction)
+            train_flops += 3.0 * model_flops * batch * (steps * dense + tuning * pruned)
+            pace = pace_at(model_flops)
+            evaluations = min(spec.training.evaluations, steps)
+            busy += dense * pace.seconds(steps, evaluations)
+            busy += pruned * pace.seconds(tuning, evaluations * tuning / steps)
         n_trials = n_search(spec) * len(every) + n_replicates * len(ratios)
-        seconds = START_SECONDS + (busy + n_trials * TRACKING_SECONDS) / workers
+        seconds = START_SECONDS + _wall(busy + n_trials * STORING_SECONDS, n_trials, workers)
     return Forecast(
         n_sizes=len(spec.sizes),
         n_capacities=len(every) // len(spec.sizes),
@@ -114,19 +128,31 @@ def _measure(laboratory: Laboratory, cell: Cell) -> ModelForecast:
     )
 
 
-def _time_per_step(
-    laboratory: Laboratory, smallest: ModelForecast, largest: ModelForecast
-) -> tuple[float, float]:
-    """Return (seconds, seconds per FLOP) of one training step, from two short trainings."""
-    spec = laboratory.spec
-    n_examples = spec.sizes[-1]
-    batch = min(spec.training.batch_size, n_examples)
-    points = []
-    for model in (smallest, largest):
-        began = time.perf_counter()
-        laboratory.probe(model.capacity, n_examples, PROBE_STEPS)
-        elapsed = (time.perf_counter() - began) / PROBE_STEPS
-        points.append((3.0 * model.flops_per_example * batch, elapsed))
-    (low, fast), (high, slow) = points
-    slope = max(slow - fast, 0.0) / (high - low) if high > low else 0.0
-    return max(fast - slope * low, 0.0), slope
+def _paces(laboratory: Laboratory, models: Sequence[ModelForecast]) -> Callable[[float], Pace]:
+    """Time some of the models (smallest first); return the pace by FLOPs, straight in between."""
+    from study.pace import Pace, measure_pace
+
+    places = np.linspace(0, len(models) - 1, PROBED).round().astype(int)
+    probed = [models[place] for place in dict.fromkeys(places.tolist())]
+    paces = [measure_pace(laboratory, model.capacity) for model in probed]
+    flops = [float(model.flops_per_example) for model in probed]
+
+    def at(model_flops: float) -> Pace:
+        return Pace(
+            once=float(np.interp(model_flops, flops, [pace.once for pace in paces])),
+            step=float(np.interp(model_flops, flops, [pace.step for pace in paces])),
+            evaluation=float(np.interp(model_flops, flops, [pace.evaluation for pace in paces])),
+        )
+
+    return at
+
+
+def _wall(busy: float, n_trials: int, workers: int) -> float:
+    """Return the wall time of ``busy`` seconds of workers, and of the log of all their trials.
+
+    The log is written beside the training, by one process: with few cores it takes its share of
+    them, with many workers it is what all wait for.
+    """
+    logging = n_trials * TRACKING_SECONDS
+    cores = min(os.cpu_count() or 1, workers + 1)
+    return max(busy / workers, (busy + logging) / cores, logging)
