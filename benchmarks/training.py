@@ -167,7 +167,7 @@ class Ways:
             for seed in range(PACK)
         ]
         trainer = (Trainer if self.settings.family in PROGRAMS else MappedTrainer)(jobs)
-        self.size = trainer.size()
+        self.size = trainer.size() or 1  # 0: it would leave them to the reference trainer
         self._run, _ = trainer.start(jobs[: self.size])
         model = self._build()
         first = next(m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d))

@@ -184,7 +184,7 @@ class Trainer:
         sizes = pack_sizes(step, held, self._budget)
         always = self.family in ALWAYS_FASTER
         if always and (len(self.jobs) <= min(sizes) or len(sizes) == 1):
-            return sizes[0]
+            return min(sizes[0], len(self.jobs))
         key = (pack_key(self._largest), self.width, share < 1, self._budget, self._custom_model)
         if key not in _chosen_sizes:
             seconds = self._probe(sizes)
@@ -192,7 +192,7 @@ class Trainer:
             if not always and seconds[best] > WORTH * self._probe_alone():
                 best = 0
             _chosen_sizes[key] = best
-        return _chosen_sizes[key]
+        return min(_chosen_sizes[key], len(self.jobs))
 
     def _probe_alone(self) -> float:
         """Seconds a step takes in the reference trainer."""
