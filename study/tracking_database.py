@@ -95,6 +95,9 @@ def create(address: str, build: Callable[[str], None]) -> None:
         # Readers (the UI) then don't wait for the writer, and a commit syncs once, not thrice.
         with closing(sqlite3.connect(unfinished)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+    for suffix in ("-wal", "-shm"):
+        # Left by a database that was deleted: SQLite would apply its log to the new one.
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
     os.replace(unfinished, file)
 
 

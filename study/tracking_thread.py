@@ -269,6 +269,8 @@ def deliver_all(
     is delivering. Raises nothing: what went wrong stands in the report, and what waits stays on
     disk.
     """
+    if not spool.waiting():
+        return DeliveryReport(broken=spool.broken())
     thread = TrackerThread(tracker, spool, has_lock=has_lock)
     thread.start()
     last, since = -1, time.monotonic()

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,7 @@ def _remembered(name: str, places: Places) -> Target:
 
 def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> DeliveryReport:
     """Deliver one spool while holding it, write what is missing, and close what is complete."""
+    from study.tracking_errors import StoreAway
     from study.tracking_thread import DeliveryReport, deliver_all
 
     records = _finished(target, places)
@@ -134,6 +136,11 @@ def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> De
         tracker = _tracker(target, places, spool)
         if tracker is None:
             return DeliveryReport(broken=spool.broken())
+        try:
+            with suppress(StoreAway):  # asked again below, as long as patience lasts
+                tracker.initialise()
+        except StorageError as error:
+            return DeliveryReport(waiting=waiting, broken=spool.broken(), error=str(error))
         report = deliver_all(tracker, spool, patience=patience, has_lock=True)
         return _level(tracker, spool, records, report, patience)
 
@@ -182,22 +189,24 @@ def _level(
     """Write the runs that are missing, and bring the parent runs up to date with their trials."""
     from study.tracking_restore import restore
 
-    if report.error or report.hangs:
-        return report
-    try:
-        tracker.initialise()
-        if records:
-            restored = restore(tracker, spool, records, patience=patience, has_lock=True)
-            report = dataclasses.replace(
-                restored,
-                logged=report.logged + restored.logged,
-                already_there=report.already_there + restored.already_there,
-                refused=report.refused + restored.refused,
-            )
-        if not report.hangs:
-            tracker.finish()
-    except StorageError as error:
-        return dataclasses.replace(report, error=str(error))
+    if not report.error and not report.hangs:
+        try:
+            tracker.initialise()
+            if records:
+                restored = restore(tracker, spool, records, patience=patience, has_lock=True)
+                report = dataclasses.replace(
+                    restored,
+                    logged=report.logged + restored.logged,
+                    already_there=report.already_there + restored.already_there,
+                    refused=report.refused + restored.refused,
+                )
+            if not report.hangs:
+                tracker.finish()
+        except StorageError as error:
+            return dataclasses.replace(report, error=str(error))
+    if report.hangs and not report.error:
+        place = redact(tracker.address)
+        return dataclasses.replace(report, error=f"MLflow at {place} does not answer")
     return report
 
 

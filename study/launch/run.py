@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.check import check_study
+from study.check import check_study, fingerprints
 from study.cli.hints import command
 from study.cli.progress import Snapshot, View
 from study.design import slots
@@ -108,9 +108,9 @@ def run_study(
     PayoffError
         For everything a person can mend.
     """
-    check_study(spec, cache=places.cache if places.root.is_dir() else None)
+    laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
-    store, before = _set_up(spec, places, tracker)
+    store, before = _set_up(spec, places, tracker, fingerprints(spec, laboratory))
     spool = Spool(places.spool(spec.name))
     tidy(store, spool, places)
     counts = store.counts()
@@ -148,9 +148,12 @@ def run_study(
         thread.stop(0.0)
 
 
-def _set_up(spec: StudySpec, places: Places, tracker: Tracker) -> tuple[StudyStore, int]:
+def _set_up(
+    spec: StudySpec, places: Places, tracker: Tracker, seen: Mapping[str, str]
+) -> tuple[StudyStore, int]:
     """Open both storages, then queue the trials; return how many had finished before.
 
+    ``seen`` are the fingerprints of the data and the user's code, which must not have changed.
     Whatever a person must mend is found before the first trial is queued.
     """
     address = spec.storage.optuna
@@ -161,13 +164,13 @@ def _set_up(spec: StudySpec, places: Places, tracker: Tracker) -> tuple[StudySto
     elif places.optuna_journal.is_file():
         store = StudyStore(spec, open_storage("", places))
     if store is not None:
-        store.check_unchanged()
+        store.check_unchanged(seen)
     with contextlib.suppress(StoreAway):  # away now is no reason not to train
         tracker.initialise()
     with exclusively(places):
         store = store or StudyStore(spec, open_storage("", places))
         before = store.counts().finished if store.is_started() else 0
-        store.prepare()
+        store.prepare(seen)
     return store, before
 
 

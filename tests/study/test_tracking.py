@@ -612,6 +612,20 @@ def test_a_start_killed_in_the_middle_leaves_no_broken_store(tmp_path: Path) -> 
     assert list(tmp_path.glob("mlflow.db.unfinished*")) == []
 
 
+def test_a_new_database_holds_nothing_of_one_that_was_deleted(store: Path) -> None:
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE old (x)")
+        connection.commit()
+        shutil.copy(store / "mlflow.db-wal", store / "kept-wal")
+    shutil.move(store / "kept-wal", store / "mlflow.db-wal")
+    (store / "mlflow.db").unlink()
+    tracker(store).initialise()
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    assert "runs" in tables and "old" not in tables
+
+
 def test_a_file_that_is_no_database_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is not a database " * 50)
     with pytest.raises(StorageError, match=r"mlflow.db: not a usable SQLite database") as caught:

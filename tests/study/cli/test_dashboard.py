@@ -54,7 +54,7 @@ def test_no_journal_yet_is_said_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["dashboard", "--root", str(tmp_path)]) == 2
-    assert "start one with: payoff run" in capsys.readouterr().err
+    assert "start it with: payoff run --root" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import free_port
 
 from study.cli import main
+from study.places import Places
 
 SMALL = """
 [study]
@@ -286,3 +288,119 @@ def test_own_trainers_and_models_run_and_their_failures_are_told(
         "failed: RuntimeError: no such width (mine.py:3)": 4,
         "failed: every search trial of its cell failed": 4,
     }
+
+
+OWN = """
+[study]
+name = "mine"
+[data]
+sizes = [10, 20]
+[training]
+function = "mine.py:train"
+[space]
+width = [1, 2, 4, 8, 16, 32]
+depth = [1]
+[replicates]
+draws = 2
+[run]
+workers = 1
+[analysis]
+resamples = 100
+"""
+
+
+def own_study(folder: Path, storage: str = "", *, body: str = "") -> None:
+    """Write a study whose trainer takes no time."""
+    body = body or (
+        "    error = 0.5 * config['width'] ** -0.5 + seed % 7 / 1e4\n"
+        "    return {'val_error': error, 'test_error': error, 'n_parameters': config['width']}\n"
+    )
+    (folder / "mine.py").write_text(f"def train(config, n_examples, seed):\n{body}")
+    (folder / "my study.toml").write_text(OWN + storage)
+
+
+@pytest.mark.slow
+def test_with_mlflow_away_the_verdict_is_shown_and_what_waits_is_synced_later(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.launch.run.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("study.launch.run.QUIET_SECONDS", 0.0)
+    own_study(folder, f'[storage]\nmlflow = "http://127.0.0.1:{free_port()}"\n')
+    assert main(["run", "my study.toml", "--root", "kept", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["curves"]) == 2
+    assert "24 trials wait for MLflow" in err
+    assert "no server answers there" in err
+    assert "24 trials still wait for MLflow; later: payoff sync 'my study.toml' --root kept" in err
+    assert "payoff export 'my study.toml' --root kept --to paper/" in err
+    results = folder / "kept" / "results" / "mine"
+    assert (results / "payoff.json").is_file()
+    assert [path for path in results.iterdir() if path.name.startswith(".")] == []
+    # The address was wrong: with the right one the runs are there, also those never waited for.
+    own_study(folder)
+    sync = [sys.executable, "-m", "study.cli", "sync", "my study.toml", "--root", "kept"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    for delivered in (24, 24, 0):
+        # A process each, since MLflow keeps a database open that is not there any more.
+        done = subprocess.run(sync, capture_output=True, text=True, check=False, env=environment)
+        sentence = f"mine: {delivered} trials delivered, none waits\n"
+        assert (done.returncode, done.stdout) == (0, sentence), done.stderr
+        if delivered and not (folder / "lost.db").exists():
+            (folder / "kept" / "mlflow.db").rename(folder / "lost.db")
+
+
+def test_a_study_whose_trials_all_fail_says_why_and_leaves_no_run_alive(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    own_study(folder, body="    raise RuntimeError('no such thing')\n")
+    assert main(["run", "my study.toml", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert "mine: all 24 replicates failed: RuntimeError: no such thing (mine.py:2)" in err
+    assert err.count("\n") == 1
+    places = Places.at("mlruns")
+    client = MlflowClient(tracking_uri=places.mlflow_address)
+    experiment = client.get_experiment_by_name("mine")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name: run.info.status for run in runs if run.data.tags.get("payoff.kind")
+            == "size"} == {"n=10": "FINISHED", "n=20": "FINISHED"}  # fmt: skip
+    assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
+    # The same study with another trainer would mix two of them under one name.
+    own_study(folder, body="    raise RuntimeError('another')\n")
+    assert main(["run", "my study.toml", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert "'mine' was started with other training.function mine.py" in err
+    assert err.count("\n") == 1
+    # A deleted experiment is found before anything of another study of that name is queued.
+    client.delete_experiment(experiment.experiment_id)
+    (folder / "mlruns" / "optuna.journal").unlink()
+    assert main(["run", "my study.toml", "--quiet"]) == 2
+    assert "mlflow experiments restore" in capsys.readouterr().err
+    assert not (folder / "mlruns" / "optuna.journal").exists()
+
+
+@pytest.mark.parametrize("command", [["run"], ["status"], ["export", "--to", "paper"]])
+def test_an_address_that_can_not_be_opened_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    own_study(folder, '[storage]\noptuna = "sqlite:///absent/optuna.db"\n')
+    before = sorted(path.name for path in folder.iterdir())
+    assert main([command[0], "my study.toml", *command[1:]]) == 2
+    err = capsys.readouterr().err
+    assert "sqlite:///absent/optuna.db" in err
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_commands_that_only_read_make_no_database(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_study(folder, '[storage]\noptuna = "sqlite:///mistyped.db"\nmlflow = "sqlite:///no.db"\n')
+    before = sorted(path.name for path in folder.iterdir())
+    for command in (["status"], ["export", "--to", "paper"], ["ui"], ["dashboard"]):
+        assert main([command[0], "my study.toml", *command[1:]]) == 2
+        assert "payoff run 'my study.toml'" in capsys.readouterr().err
+    assert main(["sync", "my study.toml"]) == 0
+    assert [path.name for path in folder.iterdir() if path.name not in before] in ([], ["mlruns"])
