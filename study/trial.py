@@ -234,25 +234,6 @@ class Laboratory:
             seed=0,
         )
 
-    def probe(self, capacity: Mapping[str, Value], n_examples: int, steps: int) -> None:
-        """Train one capacity for some steps, to see how long they take."""
-        from study.training.reference import train
-        from study.training.settings import TrainSettings
-
-        training = self.spec.training
-        settings = TrainSettings(
-            family=self.spec.model.family,
-            width=int(capacity["width"]),
-            depth=int(capacity["depth"]),
-            dropout=0.1,
-            optimizer=training.optimizer,
-            batch_size=training.batch_size,
-            steps=steps,
-            evaluate_every=max(1, training.steps(n_examples) // training.evaluations),
-        )
-        data = self.split(n_examples, 0)
-        train(settings, data, device=self.spec.run.device, custom_model=self.own_model)
-
     # -- our own trainers -------------------------------------------------------------------
 
     def settings(self, task: Task) -> TrainSettings:
