@@ -170,6 +170,39 @@ def open_storage(address: str, places: Places) -> BaseStorage:
         ) from None
 
 
+def open_to_read(address: str) -> BaseStorage:
+    """Open a storage that anybody's studies stand in, and create nothing there.
+
+    Parameters
+    ----------
+    address
+        A database's address, or ``journal://PATH`` for a journal file.
+
+    Raises
+    ------
+    StorageError
+        If there is none, or it is not one that this version of Optuna can read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    shown = redact(address)
+    try:
+        if address.startswith("journal://"):
+            path = Path(address.removeprefix("journal://"))
+            if not path.is_file():
+                raise StorageError(f"{shown}: there is no such file; correct the path")
+            return LocalStorage(path)
+        return get_storage(RDBStorage(address, skip_table_creation=True))
+    except StorageError:
+        raise
+    except Exception as error:
+        text = redact(str(error), address)
+        reason = text.splitlines()[0] if text else type(error).__name__
+        raise StorageError(
+            f"{shown}: not a storage that Optuna {optuna.__version__} can read ({reason}); "
+            "correct the address, install its driver, or upgrade it with: optuna storage upgrade"
+        ) from None
+
+
 def _open_sqlite(address: str) -> RDBStorage:
     """Open SQLite so that reading a trial's state and changing it is one step.
 

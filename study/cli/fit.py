@@ -1,6 +1,7 @@
 """``payoff fit``: size-versus-error curves and payoff points of any table of trials.
 
-Imports neither torch nor optuna nor mlflow: it is for people whose trials come from elsewhere too.
+Imports neither torch nor optuna nor mlflow, unless the table is named by an address of Optuna or
+MLflow: it is for people whose trials come from elsewhere too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.errors import PayoffError, nearest
 
@@ -25,7 +26,11 @@ FIGURES = (".png", ".pdf", ".svg")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add("table", help="trials: a CSV, JSON lines or Parquet file, one row a training")
+    add(
+        "table",
+        help="trials, one row a training: a CSV, JSON lines or Parquet file, or an address such as "
+        "optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, mlflow+http://HOST#EXPERIMENT",
+    )
     columns = parser.add_argument_group("columns of the table")
     add = columns.add_argument
     add("--size", default="n_parameters", metavar="COLUMN", help="size (default: n_parameters)")
@@ -34,6 +39,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", metavar="COLUMN", help="seed of the training")
     add("--draw", metavar="COLUMN", help="which subset of the data was drawn")
     add("--test-examples", metavar="COLUMN", help="test examples behind the error")
+    add(
+        "--map",
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN,...",
+        help="any of these and other columns of the trial table at once, such as "
+        "size=summary.params,error=summary.test_err,phase=config.phase",
+    )
     add(
         "--where",
         action="append",
@@ -67,10 +80,11 @@ def run(args: argparse.Namespace) -> int:
     from analysis.errors import AnalysisError
 
     try:
+        mapped = _apply_map(args)
         settings = _settings(args)
         if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
             raise PayoffError(f"--figure: must end in one of {', '.join(FIGURES)}: {args.figure}")
-        table = _read(args)
+        table = _read(args, mapped)
         _say_dropped(table, settings)
         from analysis.study import analyse
 
@@ -122,12 +136,35 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
     return settings
 
 
-def _read(args: argparse.Namespace) -> TrialTable:
+def _apply_map(args: argparse.Namespace) -> dict[str, str]:
+    """Columns that ``--map`` names; those that have options of their own become these options."""
+    from analysis.trials import field_names
+
+    options = {"size", "error", "examples", "seed", "draw", "test-examples"}
+    mapped: dict[str, str] = {}
+    for pair in ",".join(args.map).split(",") if args.map else ():
+        name, equals, column = (part.strip() for part in pair.partition("="))
+        if not (name and equals and column):
+            raise PayoffError(f"--map: must be NAME=COLUMN,..., got {pair!r}")
+        if name in options:
+            setattr(args, name.replace("-", "_"), column)
+        elif name in field_names() and name != "params":
+            mapped[name] = column
+        else:
+            known = (*options, *field_names())
+            raise PayoffError(
+                f"--map: the trial table has no column {name!r}{nearest(name, known)} "
+                f"(its columns: {', '.join(sorted(set(known) - {'params'}))})"
+            )
+    return mapped
+
+
+def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
     """The trial table, its columns mapped and its rows chosen."""
-    from analysis.reading import fold_params, read_rows
+    from analysis.reading import fold_params
     from analysis.trials import ERRORS, SIZES, TrialTable
 
-    rows = read_rows(args.table)
+    shown, rows = _rows(args.table)
     known = list(dict.fromkeys(name for row in rows for name in row))
     asked = {
         (args.size if args.size in SIZES else "n_parameters"): ("--size", args.size),
@@ -136,20 +173,41 @@ def _read(args: argparse.Namespace) -> TrialTable:
         "seed": ("--seed", args.seed),
         "draw": ("--draw", args.draw),
         "n_test": ("--test-examples", args.test_examples),
-    }
+    } | {field: ("--map", column) for field, column in mapped.items()}
     columns = {}
     for field, (option, name) in asked.items():
         if name is None:
             continue
         if name not in known:
             raise PayoffError(
-                f"{option}: {args.table} has no column {name!r}{nearest(name, known)} "
+                f"{option}: {shown} has no column {name!r}{nearest(name, known)} "
                 f"(its columns: {', '.join(known)})"
             )
         columns[field] = name
     for condition in args.where:
-        rows = _where(rows, known, condition, args.table)
+        rows = _where(rows, known, condition, shown)
     return TrialTable.from_rows(fold_params(rows), columns=columns)
+
+
+def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
+    """The table's name with no password in it, and its rows before any check."""
+    from study.readers import is_address, read_address
+    from study.redaction import redact
+
+    shown = redact(table)
+    if is_address(table):
+        read = read_address(table)
+        rows, left_out = [dict(row) for row in read.rows], dict(read.left_out)
+    else:
+        from analysis.nested import settle_states, unfold
+        from analysis.reading import read_rows
+
+        rows, left_out = settle_states(unfold(read_rows(table)))
+        if not rows:
+            raise PayoffError(f"{shown}: no run has finished; fit it when some have")
+    for reason, count in left_out.items():
+        print(f"payoff: left out {count} {reason}", file=sys.stderr)
+    return shown, rows
 
 
 def _where(

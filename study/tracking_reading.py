@@ -1,0 +1,132 @@
+"""Reading the runs of an MLflow experiment, whoever logged them; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from study.errors import StorageError, nearest
+from study.redaction import redact
+from study.tracking import quieten
+from study.tracking_errors import StoreAway, explain
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PAGE = 1000
+"""Runs asked for at a time."""
+
+NAMED_AT_MOST = 10
+"""Experiments that a message lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRun:
+    """One run as the store holds it."""
+
+    run_id: str
+    name: str
+    status: str
+    """RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
+    start_ms: int | None
+    end_ms: int | None
+    params: dict[str, str]
+    metrics: dict[str, float]
+    """The last value of each."""
+    tags: dict[str, str]
+
+
+def read_runs(address: str, experiment: str = "") -> tuple[LoggedRun, ...]:
+    """Return all runs of an experiment that were not deleted, in the order of their start.
+
+    Parameters
+    ----------
+    address
+        Tracking address, which must be there.
+    experiment
+        Name of the experiment; may be empty where the store holds only one that has runs.
+
+    Raises
+    ------
+    StorageError
+        If the store does not answer, or holds no such experiment.
+    """
+    quieten()
+    from mlflow import MlflowClient
+
+    def ask() -> tuple[LoggedRun, ...]:
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        number = _experiment_id(client, redact(address), experiment)
+        return tuple(_runs(client, number))
+
+    return _explained(ask, address)
+
+
+def _explained(ask: Callable[[], tuple[LoggedRun, ...]], address: str) -> tuple[LoggedRun, ...]:
+    try:
+        return ask()
+    except StorageError:
+        raise
+    except Exception as error:
+        known = explain(error, address)
+        if isinstance(known, StoreAway):
+            reason = str(known).partition("; ")[0]
+            raise StorageError(
+                f"{reason}; see that it runs and that the address is right"
+            ) from None
+        if known is None:
+            raise
+        raise known from None
+
+
+def _experiment_id(client: MlflowClient, shown: str, name: str) -> str:
+    found = {experiment.name: experiment.experiment_id for experiment in _experiments(client)}
+    if name in found:
+        return str(found[name])
+    names = ", ".join(list(found)[:NAMED_AT_MOST]) + (", ..." if len(found) > NAMED_AT_MOST else "")
+    if name:
+        raise StorageError(
+            f"MLflow at {shown}: there is no experiment {name!r}{nearest(name, found)} "
+            f"(it has: {names})"
+        )
+    used = [number for number in found.values() if client.search_runs([number], max_results=1)]
+    if len(used) == 1:
+        return str(used[0])
+    what = "several experiments have runs" if used else "no experiment has runs"
+    raise StorageError(f"MLflow at {shown}: {what}; name one as #EXPERIMENT (it has: {names})")
+
+
+def _experiments(client: MlflowClient) -> Iterator[Any]:
+    token = None
+    while True:
+        page = client.search_experiments(max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _runs(client: MlflowClient, experiment_id: str) -> Iterator[LoggedRun]:
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment_id],
+            max_results=PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        for run in page:
+            yield LoggedRun(
+                run_id=run.info.run_id,
+                name=run.info.run_name or "",
+                status=run.info.status,
+                start_ms=run.info.start_time,
+                end_ms=run.info.end_time,
+                params=dict(run.data.params),
+                metrics=dict(run.data.metrics),
+                tags=dict(run.data.tags),
+            )
+        token = page.token
+        if not token:
+            return
