@@ -9,11 +9,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analysis.budget import frontier
     from analysis.comparison import Comparison
     from analysis.curve_fit import CurveFit, fit_curve
     from analysis.errors import AnalysisError
     from analysis.extrapolation import extrapolate
     from analysis.fitting import fit_law
+    from analysis.growth import Growth
     from analysis.reading import read_table, write_table
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
@@ -26,6 +28,7 @@ _HOMES = {
     "AnalysisSettings": "analysis.settings",
     "Comparison": "analysis.comparison",
     "CurveFit": "analysis.curve_fit",
+    "Growth": "analysis.growth",
     "PayoffPoint": "analysis.verdict",
     "StudyAnalysis": "analysis.study",
     "TrialTable": "analysis.trials",
@@ -34,6 +37,7 @@ _HOMES = {
     "fit_curve": "analysis.curve_fit",
     "fit_law": "analysis.fitting",
     "fit_surface": "analysis.surface",
+    "frontier": "analysis.budget",
     "read_table": "analysis.reading",
     "write_table": "analysis.reading",
 }
@@ -44,6 +48,7 @@ __all__ = [
     "AnalysisSettings",
     "Comparison",
     "CurveFit",
+    "Growth",
     "PayoffPoint",
     "StudyAnalysis",
     "TrialTable",
@@ -52,6 +57,7 @@ __all__ = [
     "fit_curve",
     "fit_law",
     "fit_surface",
+    "frontier",
     "read_table",
     "write_table",
 ]

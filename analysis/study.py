@@ -11,24 +11,12 @@ import numpy as np
 from analysis.curve import build_curves
 from analysis.curve_fit import CurveFit, fit_points
 from analysis.errors import AnalysisError
-from analysis.payoff import INSIDE, apply_rule
+from analysis.growth import Growth, measure_growth
 from analysis.prune import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, Dropped, TrialTable
 from analysis.verdict import PayoffPoint
 from analysis.wording import markdown, sentence, table_row
-
-
-@dataclass(frozen=True, kw_only=True)
-class Growth:
-    """How the payoff point grows with the dataset size: m* ~ n^exponent."""
-
-    exponent: float
-    low: float
-    high: float
-    level: float
-    n_sizes: int
-    """Dataset sizes whose payoff point lies inside the range."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +87,7 @@ class StudyAnalysis:
             "undertrained": self.undertrained,
             "curves": [_curve(fit) for fit in self.fits],
             "payoff": self.numbers(),
-            "growth": None if self.growth is None else asdict(self.growth),
+            "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
         }
         plain: dict[str, Any] = _plain(whole)
@@ -132,35 +120,10 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         settings=settings,
         fits=fits,
         ladders=prune_ladders(table, settings),
-        growth=_growth(fits, settings),
+        growth=measure_growth(fits, settings),
         n_trials=len(table),
         dropped=table.dropped,
     )
-
-
-def _growth(fits: tuple[CurveFit, ...], s: AnalysisSettings) -> Growth | None:
-    """Exponent of the headline payoff point in the dataset size, drawn curve by drawn curve."""
-    found = [
-        (fit.curve.n_examples, fit.draws)
-        for fit in fits
-        if fit.draws is not None
-        and fit.verdict.kind == "pays_off_until"
-        and fit.curve.n_examples != UNKNOWN
-    ]
-    if len(found) < 3 or s.rule == "overfit":
-        return None
-    log_n = np.log([n for n, _ in found])
-    columns = []
-    for _, draws in found:
-        inside = slice(0, draws.n_inside)
-        applied = apply_rule(draws.x[inside], draws.log_error[:, inside], s.rule, s)
-        located = applied.location[applied.outcome == INSIDE]
-        columns.append(np.resize(located, s.resamples))
-    centred = log_n - log_n.mean()
-    slopes = np.array(columns).T @ centred / float(centred @ centred)
-    tail = (1.0 - s.level) / 2.0
-    low, middle, high = (float(q) for q in np.quantile(slopes, [tail, 0.5, 1.0 - tail]))
-    return Growth(exponent=middle, low=low, high=high, level=s.level, n_sizes=len(found))
 
 
 def _row(fit: CurveFit, point: PayoffPoint) -> dict[str, Any]:

@@ -86,8 +86,8 @@ class SurfaceFit:
         product = flops / flops_per
         point = _best_log_size(self.law.natural(self.fit.theta), self.law, product)
         draws = _best_log_size(self.resampled.parameters[self.resampled.ok], self.law, product)
-        sizes = _estimate(np.exp(point[0]), np.exp(draws), self.level)
-        examples = _estimate(product / np.exp(point[0]), product / np.exp(draws), self.level)
+        sizes = estimate(np.exp(point[0]), np.exp(draws), self.level)
+        examples = estimate(product / np.exp(point[0]), product / np.exp(draws), self.level)
         return sizes, examples
 
 
@@ -143,8 +143,7 @@ def fit_surface(
     draws = resampled.parameters[resampled.ok]
     point = fit.parameters[0]
     parameters = {
-        name: _estimate(float(point[i]), draws[:, i], level)
-        for i, name in enumerate(law.parameters)
+        name: estimate(float(point[i]), draws[:, i], level) for i, name in enumerate(law.parameters)
     }
     freeze(x)
     freeze(y)
@@ -197,7 +196,8 @@ def _best_log_size(natural: Array, law: Law, product: float) -> Array:
         )
 
 
-def _estimate(value: float, draws: Array, level: float) -> Estimate:
+def estimate(value: float, draws: Array, level: float) -> Estimate:
+    """A point estimate with the spread and the percentile interval of its resamples."""
     draws = draws[np.isfinite(draws)]
     if len(draws) < 2:
         return Estimate(value=value, standard_error=np.nan, lower=np.nan, upper=np.nan, level=level)

@@ -161,9 +161,13 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
                 lines.append(f"- {where}{point.rule}: {describe(point, '')}; {point.next_step}.")
     if analysis.growth is not None:
         g = analysis.growth
+        ahead = g.forecast(2 * max(g.n_examples))
         lines.append(
             f"- The payoff point grows with the number of training examples to the power "
-            f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f})."
+            f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f}). If that goes "
+            f"on, with {ahead.n_examples:,} it would lie at about {format_size(ahead.size)} "
+            f"{plain_name(s.size_name)} "
+            f"({interval(ahead.low, ahead.high, False, False)})."
         )
     if analysis.ladders:
         lines.append(f"- Pruning: {_pruning(analysis.ladders[-1], plain_name(s.size_name))}.")
