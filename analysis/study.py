@@ -13,6 +13,7 @@ from analysis.curve_fit import CurveFit, fit_points
 from analysis.errors import AnalysisError
 from analysis.growth import Growth, measure_growth
 from analysis.prune import PruneLadder, prune_ladders
+from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, Dropped, TrialTable
 from analysis.verdict import PayoffPoint
@@ -29,6 +30,8 @@ class StudyAnalysis:
     ladders: tuple[PruneLadder, ...]
     growth: Growth | None
     """None where fewer than three dataset sizes have a payoff point inside the range."""
+    tuning: Tuning | None
+    """What the search trials say of the tuning; None where there is no search trial."""
     n_trials: int
     dropped: tuple[Dropped, ...]
     """Rows of the table that broke its schema."""
@@ -89,6 +92,7 @@ class StudyAnalysis:
             "payoff": self.numbers(),
             "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
+            "tuning": None if self.tuning is None else self.tuning.as_dict(),
         }
         plain: dict[str, Any] = _plain(whole)
         return plain
@@ -121,6 +125,7 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         fits=fits,
         ladders=prune_ladders(table, settings),
         growth=measure_growth(fits, settings),
+        tuning=study_tuning(table, settings),
         n_trials=len(table),
         dropped=table.dropped,
     )

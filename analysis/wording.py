@@ -169,6 +169,7 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
             f"{plain_name(s.size_name)} "
             f"({interval(ahead.low, ahead.high, False, False)})."
         )
+    lines += _tuning(analysis)
     if analysis.ladders:
         lines.append(f"- Pruning: {_pruning(analysis.ladders[-1], plain_name(s.size_name))}.")
     for reason, count in analysis.counts.items():
@@ -179,6 +180,29 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
             f"- {analysis.undertrained:,} of {total:,} runs on the curves were still improving at "
             "their last step: with longer training their errors may be lower."
         )
+    return lines
+
+
+def _tuning(analysis: StudyAnalysis) -> list[str]:
+    """Whether the search was long enough, and what mattered at the largest dataset."""
+    tuning = analysis.tuning
+    if tuning is None or not tuning.judged:
+        return []
+    short = tuning.short
+    text = (
+        f"- Tuning: the last doubling of the search trials saved {tuning.mean_gain:.1%} of the "
+        f"error on average; another would still pay in {len(short)} of {tuning.judged} cells"
+    )
+    lines = [text + ("; raise search.trials." if 2 * len(short) > tuning.judged else ".")]
+    largest = max(effect.n_examples for effect in tuning.effects) if tuning.effects else UNKNOWN
+    seen = [
+        f"{effect.hyperparameter}: {effect.words}"
+        for effect in tuning.effects
+        if effect.n_examples == largest and effect.capacity == "all"
+    ]
+    if seen:
+        at = "" if largest == UNKNOWN else f" at {largest:,} examples"
+        lines.append(f"- Hyperparameters in the range searched{at}: {'; '.join(seen)}.")
     return lines
 
 

@@ -48,6 +48,9 @@ def export_study(
         "curves.json": json.dumps(curves, indent=1) + "\n",
         "analysis.json": json.dumps(analysis.to_json(), indent=2, allow_nan=False) + "\n",
     }
+    if analysis.tuning is not None:
+        texts["tuning.csv"] = _csv(analysis.tuning.rows())
+        texts["effects.csv"] = _csv(analysis.tuning.effect_rows())
     if analysis.ladders:
         texts["prune.csv"] = _csv(prune_rows(analysis))
     written = []
