@@ -373,5 +373,5 @@ def test_a_database_that_goes_away_is_one_line(tmp_path: Path) -> None:
     store = StudyStore(spec, open_storage(address("sqlite", tmp_path), Places.at(tmp_path)))
     store.prepare()
     (tmp_path / "optuna.db").write_bytes(b"spoiled" * 1000)
-    with pytest.raises(StorageError, match="the database did not answer .*start the study again"):
+    with pytest.raises(StorageError, match=r"the database did not answer .*start the study again"):
         store.claim("w")
