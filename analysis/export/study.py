@@ -50,6 +50,7 @@ def export_study(
     }
     if analysis.tuning is not None:
         texts["tuning.csv"] = _csv(analysis.tuning.rows())
+    if analysis.tuning is not None and analysis.tuning.effects:
         texts["effects.csv"] = _csv(analysis.tuning.effect_rows())
     if analysis.ladders:
         texts["prune.csv"] = _csv(prune_rows(analysis))

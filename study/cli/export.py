@@ -25,14 +25,20 @@ def run(args: argparse.Namespace) -> int:
     from analysis.export import export_study
     from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.importance import search_importance, write_importance
     from study.results import analyse_study
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)
-    analysis, table = analyse_study(spec, store.records(), again=again)
+    records = store.records()
+    analysis, table = analyse_study(spec, records, again=again)
+    importance = search_importance(spec, records)
     folder = Path(args.to)
     try:
         written = export_study(analysis, table, folder)
+        if importance:
+            write_importance(importance, folder / "importance.csv")
+            written += (folder / "importance.csv",)
     except OSError as error:
         raise PayoffError(
             f"--to: {folder} cannot be written ({error.strerror}); choose another folder"
