@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.extrapolation import extrapolate
     from analysis.fitting import fit_law
     from analysis.growth import Growth
+    from analysis.profile import profile_interval
     from analysis.reading import read_table, write_table
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
@@ -38,6 +39,7 @@ _HOMES = {
     "fit_law": "analysis.fitting",
     "fit_surface": "analysis.surface",
     "frontier": "analysis.budget",
+    "profile_interval": "analysis.profile",
     "read_table": "analysis.reading",
     "write_table": "analysis.reading",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "fit_law",
     "fit_surface",
     "frontier",
+    "profile_interval",
     "read_table",
     "write_table",
 ]
