@@ -38,6 +38,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,10 @@ does not decide where size stops paying."""
 
 LEAST_CELLS = 8
 """Below this many cells their bootstrap is too coarse, and the interval is Fisher's."""
+
+CLAIM_LEVEL = 0.99
+"""Of the intervals behind words: many hyperparameters and dataset sizes are looked at at once, and
+at 90% one in ten that does nothing would seem to."""
 
 RESAMPLES = 1000
 THIRDS = ("low", "middle", "high")
@@ -110,12 +115,20 @@ class Effect:
 
     @property
     def words(self) -> str:
-        """What was seen, in a few words."""
-        if self.thirds_high[1] < min(self.thirds_low[0], self.thirds_low[2]):
+        """What was seen, in a few words; only what holds at :data:`CLAIM_LEVEL` is claimed."""
+        ends = [
+            _widened(*numbers, self.level)
+            for numbers in (
+                (self.correlation, self.low, self.high),
+                *zip(self.thirds, self.thirds_low, self.thirds_high, strict=True),
+            )
+        ]
+        (low, high), *thirds = ends
+        if thirds[1][1] < min(thirds[0][0], thirds[2][0]):
             return "best inside the range"
-        if self.low > 0.0:
+        if low > 0.0:
             return "less is better"
-        if self.high < 0.0:
+        if high < 0.0:
             return "more is better"
         return "no clear effect"
 
@@ -387,6 +400,13 @@ def _effect(
     )
 
 
+def _widened(middle: float, low: float, high: float, level: float) -> tuple[float, float]:
+    """The interval at :data:`CLAIM_LEVEL`, each side in proportion (normal tails)."""
+    quantile = NormalDist().inv_cdf
+    wider = quantile((1.0 + CLAIM_LEVEL) / 2.0) / quantile((1.0 + level) / 2.0)
+    return middle - wider * (middle - low), middle + wider * (high - middle)
+
+
 def _triple(values: FloatArray) -> tuple[float, float, float]:
     return float(values[0]), float(values[1]), float(values[2])
 
@@ -409,8 +429,6 @@ def _correlation(products: FloatArray) -> FloatArray:
 
 def _fisher(correlation: float, degrees: int, level: float) -> tuple[float, float]:
     """Fisher's interval of a correlation with ``degrees`` degrees of freedom."""
-    from statistics import NormalDist
-
     half = NormalDist().inv_cdf((1.0 + level) / 2.0) / math.sqrt(max(degrees - 2, 1))
     middle = math.atanh(max(min(correlation, 1.0 - 1e-12), -1.0 + 1e-12))
     return math.tanh(middle - half), math.tanh(middle + half)

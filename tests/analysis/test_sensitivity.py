@@ -147,15 +147,17 @@ def test_effects_are_seen_through_differences_between_cells(
 
 @pytest.mark.parametrize("cells", [4, 16])
 def test_where_nothing_matters_intervals_hold_zero_as_often_as_they_say(cells: int) -> None:
-    held = total = 0
+    held = total = claimed = 0
     for seed in range(100):
         for effect in tuning_of(search_rows(seed, cells=cells)).effects:
             if effect.capacity == "all":
                 held += effect.low <= 0.0 <= effect.high
+                claimed += effect.words != "no clear effect"
                 total += 1
     # Two effects a study; a bootstrap over 16 cells is known to be a little narrow.
     assert total == 200
     assert 0.82 <= held / total <= 0.97, held / total
+    assert claimed / total <= 0.05, claimed / total
 
 
 def test_the_report_and_the_exports_say_what_was_seen(tmp_path: Path) -> None:
