@@ -206,13 +206,14 @@ def fit_curve(
     """
     columns = {"n_parameters": size, "test_error": error, "n_examples": examples}
     columns |= {"seed": seed, "draw": draw}
-    lengths = {name: len(values) for name, values in columns.items() if values is not None}
+    # By position: a column of a filtered or sorted frame would be read by its labels.
+    arrays = {name: np.asarray(v).tolist() for name, v in columns.items() if v is not None}
+    lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise AnalysisError(f"fit_curve: all arrays must have one length, got {lengths}")
     rows = [
-        {name: values[k] for name, values in columns.items() if values is not None}
-        | {"n_test": n_test}
-        for k in range(len(size))
+        {name: values[k] for name, values in arrays.items()} | {"n_test": n_test}
+        for k in range(len(arrays["n_parameters"]))
     ]
     table = TrialTable.from_rows(rows)
     settings = replace(settings or AnalysisSettings(), law=law, size_label="size")

@@ -162,8 +162,14 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
     if analysis.growth is not None:
         g = analysis.growth
         ahead = g.forecast(2 * max(g.n_examples))
+        moves = (
+            "does not clearly change with the number of training examples: a power of"
+            if g.low < 0.0 < g.high
+            else f"{'grows' if g.exponent > 0 else 'shrinks'} with the number of training examples "
+            "to the power"
+        )
         lines.append(
-            f"- The payoff point grows with the number of training examples to the power "
+            f"- The payoff point {moves} "
             f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f}). If that goes "
             f"on, with {ahead.n_examples:,} it would lie at about {format_size(ahead.size)} "
             f"{plain_name(s.size_name)} "

@@ -28,5 +28,8 @@ class StorageError(PayoffError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    names = list(known)
+    close = [other for other in names if other.casefold() == name.casefold()] or (
+        difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    )
     return f"; did you mean {close[0]!r}?" if close else ""

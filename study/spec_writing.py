@@ -81,7 +81,9 @@ def as_toml(spec: StudySpec, *, file: str) -> str:
 def _space(spec: StudySpec) -> str:
     lines = [
         "[space]",
-        "# What varies. A list is a grid, {low, high} a range that is searched, a number is fixed.",
+        "# What varies. Lists of width, depth and prune_ratio span the grid of cells; any other",
+        "# list, and any range {low, high}, is searched in each cell; a number is fixed. An axis",
+        '# of your own spans the grid too if written { values = [...], role = "scientific" }.',
     ]
     values = space_as_text(spec.space)
     for name in (*values, *(axis for axis in LIMITS if axis not in values)):

@@ -160,7 +160,7 @@ def open_storage(address: str, places: Places) -> BaseStorage:
     except ImportError as error:
         raise StorageError(
             f"{shown}: the database's driver is not installed ({redact(str(error))}); "
-            "for PostgreSQL: pip install 'payoff[postgresql]', for MySQL: 'payoff[mysql]'"
+            "for PostgreSQL: pip install psycopg2-binary, for MySQL: pip install pymysql"
         ) from None
     except Exception as error:
         raise StorageError(
@@ -660,6 +660,19 @@ class StudyStore:
             if trial.state.is_finished() and "record" in trial.user_attrs
         }
         return tuple(found[name] for name in self._slots if name in found)
+
+    @_explained
+    def n_unused(self) -> int:
+        """Count finished trials that the study file no longer asks for: kept, but not read."""
+        prefix = f"{self.spec.name}/n="
+        return sum(
+            trial.state.is_finished()
+            and "slot" in trial.user_attrs
+            and trial.user_attrs["slot"] not in self._slots
+            for study in self._storage.get_all_studies()
+            if study.study_name.startswith(prefix)
+            for trial in self._storage.get_all_trials(study._study_id, deepcopy=False)
+        )
 
     @_explained
     def running(self) -> tuple[tuple[str, str, datetime.datetime | None], ...]:

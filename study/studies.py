@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 EXAMPLES: dict[str, Mapping[str, Any]] = {
-    "digits": {
-        "study": {
-            "description": "How wide must an MLP be for 80 to 1,280 handwritten digits (8x8)?"
-        },
-    },
+    "digits": {},
     "mnist1d": {
         "study": {
             "description": "How wide must an MLP be for 500 to 4,000 signals of MNIST-1D?",

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise PayoffError(
-            "the Optuna dashboard is not installed; get it: pip install 'payoff[dashboard]'"
+            "the Optuna dashboard is not installed; get it: pip install optuna-dashboard"
         )
     places = Places.at(args.root)
     address = load_spec(args.study).storage.optuna if args.study else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
     from analysis.trials import TrialTable
+
+RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
+"""Words of columns that rise as models get better."""
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -80,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     from analysis.errors import AnalysisError
 
     try:
+        _refuse_accuracy(args.error)
         mapped = _apply_map(args)
         settings = _settings(args)
         if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
@@ -98,6 +103,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(analysis.markdown(), end="")
     return 0
+
+
+def _refuse_accuracy(column: str) -> None:
+    """A column that rises as models get better is no error: the verdict would be upside down."""
+    words = set(re.split(r"[^a-z0-9]+", column.lower()))
+    if words & RISING and not words & {"error", "err", "loss", "one"}:
+        raise PayoffError(
+            f"--error: {column!r} sounds like a score that rises as models get better; "
+            "give a column of errors, such as 1 - accuracy"
+        )
 
 
 def _settings(args: argparse.Namespace) -> AnalysisSettings:
@@ -198,6 +213,12 @@ def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
     if is_address(table):
         read = read_address(table)
         rows, left_out = [dict(row) for row in read.rows], dict(read.left_out)
+        if table.startswith("mlflow"):
+            print(
+                "payoff: runs carry no per-example test results; read from Optuna or trials.csv, "
+                "where they are known, intervals differ a little",
+                file=sys.stderr,
+            )
     else:
         from analysis.nested import settle_states, unfold
         from analysis.reading import read_rows
@@ -206,7 +227,7 @@ def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
         if not rows:
             raise PayoffError(f"{shown}: no run has finished; fit it when some have")
     for reason, count in left_out.items():
-        print(f"payoff: left out {count} {reason}", file=sys.stderr)
+        print(f"payoff: left out {count:,} x {reason}", file=sys.stderr)
     return shown, rows
 
 

@@ -64,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
     check_free(args.host, args.port)
     with _server(address, places, args.host, args.port) as server:
         place = f"http://{shown_host(args.host)}:{args.port}"
-        if spec is not None:
-            place += _page_of(spec.name, place)
+        name = spec.name if spec is not None else _only_study(places)
+        if name:
+            place += _page_of(name, place)
         print(place, flush=True)
         print("payoff: Ctrl-C ends the UI", file=sys.stderr)
         if args.open:
@@ -73,6 +74,13 @@ def run(args: argparse.Namespace) -> int:
 
             webbrowser.open(place)
         return _wait(server)
+
+
+def _only_study(places: Places) -> str:
+    """Return the name of the one study that has results here; empty if there are several."""
+    folder = places.results("any").parent
+    names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return names[0] if len(names) == 1 else ""
 
 
 def check_free(host: str, port: int) -> None:

@@ -15,6 +15,11 @@ PIPE_WIDTH = 160
 """Columns of the table where nobody's window says how wide it may be."""
 
 
+def notes_of(analysis: StudyAnalysis) -> list[str]:
+    """Return what stands below the table: reasons, what to run next, what was left out."""
+    return [line for line in analysis.markdown().splitlines() if line.startswith("- ")]
+
+
 def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
     """Print the sentence a manager could read, then a row per dataset size and rule."""
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -27,6 +32,9 @@ def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     console.print(table)
+    console.print()
+    for note in notes_of(analysis):
+        console.print(note, highlight=False, markup=False, soft_wrap=not console.is_terminal)
     console.print()
     console.print(
         analysis.sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal

@@ -117,6 +117,10 @@ def run_study(
     view.say(
         f"{spec.name}: {counts.total:,} trials" + (f", {before:,} done before" if before else "")
     )
+    if unused := store.n_unused():
+        view.say(
+            f"{unused:,} finished trials are not asked for by the study file any more: kept, unused"
+        )
     spool.remember(tracker.address)
     thread = TrackerThread(tracker, spool)
     thread.start()

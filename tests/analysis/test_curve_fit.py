@@ -114,3 +114,18 @@ def test_wrong_arguments_are_refused() -> None:
         fit.band(400.0, kind="both")  # type: ignore[arg-type]
     with pytest.raises(AnalysisError, match="level: must lie"):
         fit.band(400.0, 90)
+
+
+def test_columns_of_a_filtered_frame_are_read_by_position() -> None:
+    import pandas as pd
+
+    sizes = np.repeat(2.0 ** np.arange(6, 14), 3)
+    errors = 0.05 + 2.0 * sizes**-0.5 + np.tile([0.001, 0.0, -0.001], 8)
+    frame = pd.DataFrame({"size": sizes, "error": errors}).sample(frac=1, random_state=0)
+    frame = frame[frame["size"] > 64]
+    plain = fit_curve(frame["size"].to_numpy(), frame["error"].to_numpy())
+    for size, error in (
+        (frame["size"], frame["error"]),
+        (frame["size"], frame["error"].to_numpy()),
+    ):
+        assert fit_curve(size, error).payoff("marginal").size == plain.payoff("marginal").size

@@ -303,6 +303,8 @@ def test_a_study_may_grow_and_shrink_and_keeps_its_trials(storage: BaseStorage) 
     assert again.prepare() == 0
     assert len(again.records()) == TOTAL
     assert again.claim("w") is None
+    assert again.n_unused() == total - TOTAL
+    assert grown.n_unused() == 0
 
 
 def test_changed_data_or_code_is_refused_and_named(storage: BaseStorage) -> None:

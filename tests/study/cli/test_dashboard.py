@@ -68,4 +68,4 @@ def test_a_missing_extra_is_said_with_the_line_that_installs_it(
         lambda name, *rest: None if name == "optuna_dashboard" else find(name, *rest),
     )
     assert main(["dashboard", "--root", str(tmp_path)]) == 2
-    assert "pip install 'payoff[dashboard]'" in capsys.readouterr().err
+    assert "pip install optuna-dashboard" in capsys.readouterr().err

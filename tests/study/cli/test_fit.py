@@ -132,3 +132,13 @@ def test_neither_torch_nor_optuna_nor_mlflow_is_loaded(trials: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("column", ["accuracy", "test_acc", "val.auc"])
+def test_a_score_that_rises_is_not_taken_for_an_error(
+    column: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"size,{column}\n" + "".join(f"{2**k},{0.5 + k / 20}\n" for k in range(8)))
+    assert main(["fit", str(path), "--size", "size", "--error", column]) == 2
+    assert "sounds like a score that rises" in capsys.readouterr().err
