@@ -95,7 +95,7 @@ def test_fit_reads_a_stranger_s_storage(storage: str, capsys: pytest.CaptureFixt
     found = json.loads(out)
     assert [point["size"] for point in found["curves"][0]["points"]] == list(SIZES)
     assert found["excluded"] == {"failed runs": 1}
-    assert "left out 1 trials that Optuna stopped early" in err
+    assert "left out 1 x trials that Optuna stopped early" in err
 
 
 def store_ours(path: Path) -> None:
