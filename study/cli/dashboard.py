@@ -12,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from study.cli.hints import command
 from study.cli.stored import stored_storage
-from study.cli.ui import check_free, shown_host
+from study.cli.ui import check_free, serving_arguments, shown_host
 from study.errors import PayoffError
 from study.places import Places
 from study.spec import load_spec
@@ -33,15 +33,7 @@ class _Quiet(WSGIRequestHandler):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file: use its storage")
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on (default: 8080)")
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: 127.0.0.1, this machine only)",
-    )
-    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    serving_arguments(parser, study="study file: use its storage", port=8080)
 
 
 def run(args: argparse.Namespace) -> int:

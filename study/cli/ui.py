@@ -35,9 +35,16 @@ STOP_SECONDS = 10.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file: open the UI at this study")
+    serving_arguments(parser, study="study file: open the UI at this study", port=5000)
+
+
+def serving_arguments(parser: argparse.ArgumentParser, *, study: str, port: int) -> None:
+    """Declare what every command that serves pages takes."""
+    parser.add_argument("study", nargs="?", help=study)
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
-    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
+    parser.add_argument(
+        "--port", type=int, default=port, help=f"port to listen on (default: {port})"
+    )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
