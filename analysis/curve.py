@@ -17,10 +17,11 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import BoolArray, FloatArray, IntArray, TrialTable, read_only
+from analysis.trials import SIZES, BoolArray, FloatArray, IntArray, TrialTable, read_only
 
-CHANGED_BY_PRUNING = ("n_nonzero", "model_bytes", "macs_per_example", "flops_per_example")
-"""Sizes that a pruned model may have less of; ``n_parameters`` counts the zeros too."""
+UNCHANGED_BY_PRUNING = ("n_parameters", "peak_memory_bytes", "train_flops", "train_seconds")
+"""Sizes that a model pruned by masks has no less of: ``n_parameters`` counts the zeros too."""
+CHANGED_BY_PRUNING = tuple(name for name in SIZES if name not in UNCHANGED_BY_PRUNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def _reasons(
             reason = "search trials (their errors helped to choose them)"
         elif table.status[k] != "complete":
             reason = f"{table.status[k]} runs"
-        elif table.prune_ratio[k] > 0.0 and not settings.include_pruned:
+        elif _is_pruned(table, k) and not settings.include_pruned:
             reason = "pruned models (summarised apart)"
         elif table.route[k] == "distilled":
             reason = "distilled models (another route to a size)"
@@ -139,6 +140,11 @@ def _reasons(
             reason = ""
         reasons.append(reason)
     return reasons
+
+
+def _is_pruned(table: TrialTable, row: int) -> bool:
+    """Whether weights were removed, or whether it was made by a method that removes them."""
+    return table.route[row] == "pruned" or float(table.prune_ratio[row]) > 0.0
 
 
 def _build(
@@ -192,10 +198,15 @@ def _middle(sizes: FloatArray) -> float:
 
 def _cell_key(table: TrialTable, row: int, size: float) -> tuple[object, ...]:
     """What replicates of one cell have in common."""
-    pruned = float(table.prune_ratio[row])
+    made = (float(table.prune_ratio[row]), table.method[row], _number(table.teacher_size[row]))
     if table.cell[row]:
-        return (table.cell[row], pruned)
-    return (size, int(table.width[row]), int(table.depth[row]), pruned)
+        return (table.cell[row], *made)
+    return (size, int(table.width[row]), int(table.depth[row]), *made)
+
+
+def _number(value: float) -> float:
+    """The number, or -1 for NaN, which would not equal itself as a key."""
+    return -1.0 if math.isnan(value) else float(value)
 
 
 def _cell_name(table: TrialTable, row: int, settings: AnalysisSettings, size: FloatArray) -> str:

@@ -1,7 +1,8 @@
 """How much of a network can go: prune ratios against the dense parent, paired run by run.
 
-Each pruned run is compared with the dense run of the same cell, subset draw and seed, so that what
-they share cancels. The cost of a ratio is the mean log ratio of their errors.
+Each pruned run is compared with the dense run that it was made from (its parent, or where none is
+named the one of the same cell, subset draw and seed), so that what they share cancels. The cost of
+a ratio is the mean log ratio of their errors.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class PruneLadder:
     dense_error: float
     steps: tuple[PruneStep, ...]
     """In order of ratio."""
+    method: str
+    """How the weights were chosen and trained on; empty if the table does not say."""
     free_ratio: float
     """Largest ratio which, like all smaller ones, costs no more than allowed, by its mean; 0 if
     none."""
@@ -71,13 +74,22 @@ def prune_ladders(table: TrialTable, s: AnalysisSettings) -> tuple[PruneLadder, 
         groups.setdefault(_capacity(table, int(row)), []).append(int(row))
     gathered = []
     for rows in groups.values():
-        costs = _costs(table, rows, error)
-        if costs:
-            gathered.append((rows, costs))
+        dense = [row for row in rows if _is_dense(table, row)]
+        for method in sorted({table.method[row] for row in rows if row not in set(dense)}):
+            of_method = [row for row in rows if row in set(dense) or table.method[row] == method]
+            costs = _costs(table, of_method, error)
+            if costs:
+                gathered.append((of_method, costs))
     spread, degrees = _pooled([cost for _, costs in gathered for cost in costs.values()])
     ladders = [_ladder(table, rows, costs, error, size, spread, degrees, s)
                for rows, costs in gathered]  # fmt: skip
-    return tuple(sorted(ladders, key=lambda ladder: (ladder.n_examples, ladder.size)))
+    return tuple(
+        sorted(ladders, key=lambda ladder: (ladder.n_examples, ladder.size, ladder.method))
+    )
+
+
+def _is_dense(table: TrialTable, row: int) -> bool:
+    return table.route[row] == "trained" and float(table.prune_ratio[row]) == 0.0
 
 
 def _capacity(table: TrialTable, row: int) -> tuple[object, ...]:
@@ -90,17 +102,23 @@ def _capacity(table: TrialTable, row: int) -> tuple[object, ...]:
 
 def _costs(table: TrialTable, rows: list[int], error: FloatArray) -> dict[float, FloatArray]:
     """Prune ratio -> log error ratios to the dense run of the same draw and seed."""
-    parents: dict[tuple[int, int], float] = {
-        (int(table.draw[row]), int(table.seed[row])): float(error[row])
-        for row in rows
-        if table.prune_ratio[row] == 0.0
-    }
+    named: dict[str, float] = {}
+    parents: dict[tuple[int, int], float] = {}
+    for row in rows:
+        if _is_dense(table, row):
+            parents[int(table.draw[row]), int(table.seed[row])] = float(error[row])
+            if table.slot[row]:
+                named[table.slot[row]] = float(error[row])
     n_test = max((int(table.n_test[row]) for row in rows), default=0)
     least = 0.5 / n_test if n_test else 1e-6
     costs: dict[float, list[float]] = {}
     for row in rows:
         ratio = float(table.prune_ratio[row])
-        parent = parents.get((int(table.draw[row]), int(table.seed[row])))
+        parent = (
+            named.get(table.parent[row])
+            if table.parent[row]
+            else parents.get((int(table.draw[row]), int(table.seed[row])))
+        )
         if ratio > 0.0 and parent is not None:
             cost = math.log(max(float(error[row]), least) / max(parent, least))
             costs.setdefault(ratio, []).append(cost)
@@ -126,7 +144,7 @@ def _ladder(
     degrees: float,
     s: AnalysisSettings,
 ) -> PruneLadder:
-    dense = [row for row in rows if table.prune_ratio[row] == 0.0]
+    dense = [row for row in rows if _is_dense(table, row)]
     steps = []
     for ratio, cost in costs.items():
         half = math.inf
@@ -149,6 +167,7 @@ def _ladder(
         size=float(np.exp(np.log(size[dense]).mean())),
         dense_error=float(error[dense].mean()),
         steps=tuple(steps),
+        method=next((table.method[row] for row in rows if row not in set(dense)), ""),
         free_ratio=_largest([(step.prune_ratio, step.cost) for step in steps], s.prune_cost),
         sure_ratio=_largest([(step.prune_ratio, step.high) for step in steps], s.prune_cost),
         allowed=s.prune_cost,

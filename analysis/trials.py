@@ -34,7 +34,23 @@ UNKNOWN = -1
 PHASES = ("search", "replicate")
 STATUSES = ("complete", "diverged", "failed")
 ROUTES = ("trained", "pruned", "distilled", "custom")
-SIZES = ("n_parameters", "n_nonzero", "macs_per_example", "flops_per_example", "model_bytes")
+SIZES = (
+    "n_parameters",
+    "n_nonzero",
+    "macs_per_example",
+    "flops_per_example",
+    "model_bytes",
+    "sparse_bytes",
+    "peak_memory_bytes",
+    "latency_seconds",
+    "latency_p95_seconds",
+    "latency_128_seconds",
+    "latency_128_p95_seconds",
+    "train_flops",
+    "train_seconds",
+    "energy_joules",
+)
+"""What a model may be counted by; any of them can be the x axis."""
 ERRORS = ("test_error", "val_error", "train_error")
 
 _INTEGERS: Mapping[str, int] = {
@@ -50,6 +66,7 @@ _FLOATS: Mapping[str, float] = {
     "prune_ratio": 0.0,
     **dict.fromkeys(SIZES, math.nan),
     **dict.fromkeys(ERRORS, math.nan),
+    "teacher_size": math.nan,
     "wall_seconds": math.nan,
 }
 _FLAGS = ("still_improving", "stopped_early")
@@ -60,6 +77,9 @@ _WORDS: Mapping[str, str] = {
     "status": "complete",
     "reason": "",
     "route": "trained",
+    "method": "",
+    "parent": "",
+    "teacher": "",
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {"phase": PHASES, "status": STATUSES, "route": ROUTES}
 
@@ -95,6 +115,13 @@ class TrialTable:
     reason: Words
     """Why a trial diverged or failed."""
     route: Words
+    """How the model was made small; a row without one is trained."""
+    method: Words
+    """How it was pruned (``"one-shot-global"``, ``"structured-layerwise"``, ...); else empty."""
+    parent: Words
+    """Slot of the dense trial that a pruned one was made from; empty otherwise."""
+    teacher: Words
+    """Slot of the trial that a distilled one learnt from; empty otherwise."""
     n_examples: IntArray
     draw: IntArray
     seed: IntArray
@@ -107,6 +134,23 @@ class TrialTable:
     macs_per_example: FloatArray
     flops_per_example: FloatArray
     model_bytes: FloatArray
+    sparse_bytes: FloatArray
+    """Bytes on disk where zeros are not stored."""
+    peak_memory_bytes: FloatArray
+    """Most memory that training held."""
+    latency_seconds: FloatArray
+    """Median time of one prediction of one example."""
+    latency_p95_seconds: FloatArray
+    """Its 95th percentile."""
+    latency_128_seconds: FloatArray
+    """Median time of one prediction of 128 examples."""
+    latency_128_p95_seconds: FloatArray
+    train_flops: FloatArray
+    """Of the whole training, in the counting of ``flops_per_example``."""
+    train_seconds: FloatArray
+    energy_joules: FloatArray
+    teacher_size: FloatArray
+    """Parameters of the teacher; NaN where there is none."""
     val_error: FloatArray
     test_error: FloatArray
     train_error: FloatArray
@@ -304,7 +348,7 @@ def _check_ranges(clean: dict[str, Any], names: Mapping[str, str]) -> None:
         raise _RowError(f"{names['n_examples']}: must be at least 1")
     if not 0.0 <= clean["prune_ratio"] < 1.0:
         raise _RowError(f"{names['prune_ratio']}: must be at least 0 and below 1")
-    for name in SIZES:
+    for name in (*SIZES, "teacher_size"):
         if math.isinf(clean[name]) or clean[name] <= 0.0:
             raise _RowError(f"{names[name]}: must be positive and finite")
     for name in ERRORS:

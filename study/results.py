@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
-from analysis.trials import TrialTable
+from analysis.trials import SIZES, TrialTable
 from study.design import slots
 from study.errors import PayoffError
 from study.spec import StudySpec
@@ -42,10 +42,10 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
         if name in record["metrics"]:
             row[name] = record["metrics"][name]
     for name, value in record["sizes"].items():
-        if name in (
-            "n_parameters", "n_nonzero", "macs_per_example", "flops_per_example", "model_bytes"
-        ):  # fmt: skip
+        if name in (*SIZES, "teacher_size"):
             row[name] = value
+    for name in ("method", "parent", "teacher"):
+        row[name] = record.get(name, "")  # records of before the routes have none
     for name in ("still_improving", "stopped_early"):
         row[name] = bool(record["flags"].get(name, False))
     return row

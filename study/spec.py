@@ -233,8 +233,24 @@ class StorageSection:
 class AnalysisSection:
     """How the trials are read. May change freely: it is applied to the trials afterwards."""
 
-    size: Literal["n_parameters", "n_nonzero", "flops_per_example", "model_bytes"] = "n_parameters"
-    """What the size axis counts: n_parameters, n_nonzero, flops_per_example or model_bytes."""
+    size: Literal[
+        "n_parameters",
+        "n_nonzero",
+        "macs_per_example",
+        "flops_per_example",
+        "model_bytes",
+        "sparse_bytes",
+        "peak_memory_bytes",
+        "latency_seconds",
+        "latency_p95_seconds",
+        "latency_128_seconds",
+        "latency_128_p95_seconds",
+        "train_flops",
+        "train_seconds",
+        "energy_joules",
+    ] = "n_parameters"
+    """What the size axis counts: n_parameters, n_nonzero, flops_per_example, model_bytes or any
+    other cost that was measured."""
     rule: Literal["marginal", "plateau", "overfit", "economic"] = "marginal"
     """The rule whose payoff point comes first: marginal, plateau, overfit or economic.
     The others are reported beside it."""

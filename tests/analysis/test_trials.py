@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
 from analysis.reading import _decode, _encode, read_rows, read_table, write_table
-from analysis.trials import TrialTable
+from analysis.trials import SIZES, TrialTable
 
 
 def a_row(k: int = 0, **changes: object) -> dict[str, object]:
@@ -63,6 +63,9 @@ def test_columns_are_read_only() -> None:
         ({"n_parameters": -3}, "n_parameters: must be positive and finite"),
         ({"n_parameters": 0}, "n_parameters: must be positive and finite"),
         ({"n_parameters": "many"}, "n_parameters: must be a number"),
+        ({"latency_seconds": 0.0}, "latency_seconds: must be positive and finite"),
+        ({"train_flops": math.inf}, "train_flops: must be positive and finite"),
+        ({"teacher_size": -1}, "teacher_size: must be positive and finite"),
         ({"test_error": math.inf}, "test_error: must be finite"),
         ({"test_error": -0.1}, "test_error: must not be negative"),
         ({"prune_ratio": 1.0}, "prune_ratio: must be at least 0 and below 1"),
@@ -185,3 +188,23 @@ def test_unreadable_files_say_what_is_wrong(
         path.write_bytes(content)
     with pytest.raises(AnalysisError, match=message):
         read_rows(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_routes_and_costs_read_back_from_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
+    costs = {name: 1.0 / (3 + k) for k, name in enumerate(SIZES)}
+    pruned = a_row(1, route="pruned", method="iterative-global", parent="s0", prune_ratio=0.36)
+    table = TrialTable.from_rows(
+        [
+            a_row(0) | costs,
+            pruned,
+            a_row(2, route="distilled", teacher="s0", teacher_size=610.0, energy_joules=2.5),
+        ]
+    )
+    write_table(table, tmp_path / f"trials{suffix}")
+    again = read_table(tmp_path / f"trials{suffix}")
+    assert again.route == ("trained", "pruned", "distilled")
+    assert again.method == ("", "iterative-global", "")
+    assert again.parent == ("", "s0", "") and again.teacher == ("", "", "s0")
+    for name in (*SIZES, "teacher_size"):
+        np.testing.assert_array_equal(again.column(name), table.column(name))
