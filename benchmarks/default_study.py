@@ -149,7 +149,8 @@ def training_seconds(folder: Path) -> float:
     """Return the CPU time that training took, summed over the trials' own records."""
     from study.places import Places
     from study.spec import load_spec
-    from study.storage import StudyStore, open_storage
+    from study.storage import StudyStore
+    from study.storage_opening import open_storage
 
     spec = load_spec(None)
     store = StudyStore(spec, open_storage("", Places.at(folder / "mlruns")))

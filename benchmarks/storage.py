@@ -21,7 +21,8 @@ from pathlib import Path
 
 from study.places import Places
 from study.spec import StudySpec, parse_spec
-from study.storage import StudyStore, open_storage
+from study.storage import StudyStore
+from study.storage_opening import open_storage
 from study.trial import failed
 
 

@@ -26,6 +26,10 @@ class StorageError(PayoffError):
     """A storage that cannot be read, written or trusted."""
 
 
+class StorageAway(StorageError):
+    """A storage that does not answer now, and may again: worth waiting for."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
     names = list(known)

@@ -1,8 +1,11 @@
-"""The queue of trials in Optuna's storage. The only importer of ``optuna.storages``.
+"""The queue of trials in Optuna's storage: setting up, taking, telling, putting back.
 
 One Optuna study per dataset size. Every trial of the design is queued there before the first one
 runs, so the total is exact; a worker claims a *unit* (trials that share one training) by moving
 its trials from WAITING to RUNNING, which storage decides for exactly one claimant.
+
+A worker keeps a picture of the queue of its own (:mod:`study.readiness`) and reads the storage
+again only now and then: a picture that is behind costs a refused claim, never a wrong one.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import functools
 import json
+import random
+import time
 import warnings
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.distributions import (
@@ -26,23 +29,19 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
-from study.design import Slot, fixed_params, n_search, pack_group, relative_cost, slots
-from study.errors import StorageError
-from study.journal import NoLock, append
-from study.places import Places
+from study.design import Slot, fixed_params, n_search, pack_group
+from study.readiness import Readiness, State, needs
 from study.record import TrialRecord, Value
-from study.redaction import redact
+from study.storage_lean import LeanStorage
+from study.storage_opening import LocalStorage
+from study.storage_reading import DIGEST, FINGERPRINTS, SEMANTICS, VERSION, StudyReader, explained
 
 if TYPE_CHECKING:
     from study.spec import StudySpec
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 ORPHAN_SECONDS = 15.0
 """A running trial that nobody signed for after so long: its worker died while claiming it."""
@@ -51,11 +50,15 @@ FAIR_SHARES = 6
 """One claim takes at most this fraction of what is ready: small packs at the end of a study cost
 less than workers that wait for the last large one."""
 
-SQLITE_SECONDS = 60.0
-"""How long a writer waits for SQLite's one lock before it gives up."""
+LOOK_SECONDS = 10.0
+"""A picture of the queue that is older is renewed even if it shows something to take."""
 
-DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
-FINGERPRINTS = "payoff.fingerprints"
+LOOK_SHARE, IDLE_SHARE = 50.0, 4.0
+"""Renewing the picture takes at most one part in so many of the time: while there is something to
+take, and while there is nothing."""
+
+LONGEST_SKIP = 10
+"""A worker that finds units taken by others moves on by up to 2 to this power of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,213 +73,28 @@ class Claim:
     """Every hyperparameter, the nuisance ones included."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How far a study is."""
-
-    total: int
-    waiting: int
-    running: int
-    complete: int
-    failed: int
-    """Finished without a usable result: diverged or failed."""
-
-    @property
-    def finished(self) -> int:
-        """Trials that will not run again."""
-        return self.complete + self.failed
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyProgress:
-    """How far a study is, in all that a person wants to see."""
-
-    counts: Counts
-    cells_done: int
-    cells_total: int
-    cost_done: float
-    cost_total: float
-    best_error: float | None
-    """Lowest validation error so far, at the largest dataset size that has any."""
-    best_size: int | None
-    """That dataset size."""
-
-
-class LocalJournal(JournalFileBackend):
-    """Optuna's journal file with the writing of :mod:`study.journal`."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), lock_obj=NoLock())  # type: ignore[arg-type]
-        self.path = path
-        self.durable = True
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append, all or nothing, and reach the disk before returning."""
-        try:
-            append(self.path, logs, durable=self.durable)
-        except OSError as error:
-            raise StorageError(
-                f"{self.path}: cannot be written ({error.strerror}); "
-                "make room, then start the study again: nothing that was finished is lost"
-            ) from None
-
-
-class LocalStorage(JournalStorage):
-    """Optuna's journal storage over a :class:`LocalJournal`."""
-
-    def __init__(self, path: Path) -> None:
-        self.journal = LocalJournal(path)
-        super().__init__(self.journal)
-
-
-def open_storage(address: str, places: Places) -> BaseStorage:
-    """Open Optuna's storage: an address, or the journal below ``places`` if it is empty.
-
-    Raises
-    ------
-    StorageError
-        If it can't be opened, or was written by another version of Optuna.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    shown = redact(address) if address else str(places.optuna_journal)
-    try:
-        if address.startswith("sqlite:"):
-            return get_storage(_open_sqlite(address))
-        if address:
-            return get_storage(address)
-        places.optuna_journal.parent.mkdir(parents=True, exist_ok=True)
-        return LocalStorage(places.optuna_journal)
-    except OSError as error:
-        raise StorageError(
-            f"{shown}: cannot be opened ({error.strerror or error}); "
-            "make room, or choose another folder with --root"
-        ) from None
-    except (AssertionError, KeyError, ValueError, TypeError) as error:
-        raise StorageError(
-            f"{shown}: is not a journal that Optuna {optuna.__version__} can read "
-            f"({redact(str(error)) or type(error).__name__}); "
-            "use the version that wrote it, or start afresh with --root"
-        ) from None
-    except ImportError as error:
-        raise StorageError(
-            f"{shown}: the database's driver is not installed ({redact(str(error))}); "
-            "for PostgreSQL: pip install psycopg2-binary, for MySQL: pip install pymysql"
-        ) from None
-    except Exception as error:
-        raise StorageError(
-            f"{shown}: Optuna {optuna.__version__} cannot open this storage "
-            f"({redact(str(error).splitlines()[0])}); "
-            "check the address, or upgrade the storage with: optuna storage upgrade"
-        ) from None
-
-
-def open_to_read(address: str) -> BaseStorage:
-    """Open a storage that anybody's studies stand in, and create nothing there.
-
-    Parameters
-    ----------
-    address
-        A database's address, or ``journal://PATH`` for a journal file.
-
-    Raises
-    ------
-    StorageError
-        If there is none, or it is not one that this version of Optuna can read.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    shown = redact(address)
-    try:
-        if address.startswith("journal://"):
-            path = Path(address.removeprefix("journal://"))
-            if not path.is_file():
-                raise StorageError(f"{shown}: there is no such file; correct the path")
-            return LocalStorage(path)
-        return get_storage(RDBStorage(address, skip_table_creation=True))
-    except StorageError:
-        raise
-    except Exception as error:
-        text = redact(str(error), address)
-        reason = text.splitlines()[0] if text else type(error).__name__
-        raise StorageError(
-            f"{shown}: not a storage that Optuna {optuna.__version__} can read ({reason}); "
-            "correct the address, install its driver, or upgrade it with: optuna storage upgrade"
-        ) from None
-
-
-def _open_sqlite(address: str) -> RDBStorage:
-    """Open SQLite so that reading a trial's state and changing it is one step.
-
-    Optuna locks the row it is about to change (SELECT ... FOR UPDATE), which SQLite does not know:
-    two claimants could both read WAITING. Taking the write lock at the start of each transaction
-    closes that gap.
-    """
-    from sqlalchemy import event
-
-    storage = RDBStorage(address, engine_kwargs={"connect_args": {"timeout": SQLITE_SECONDS}})
-
-    def connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    event.listen(storage.engine, "connect", connect)
-    event.listen(storage.engine, "begin", begin)
-    storage.engine.dispose()
-    return storage
-
-
-def _explained(method: Callable[P, T]) -> Callable[P, T]:
-    """Turn a database's errors into one line without its password."""
-
-    @functools.wraps(method)
-    def explained(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except Exception as error:
-            module = type(error).__module__.split(".")[0]
-            internal = isinstance(error, optuna.exceptions.StorageInternalError)
-            if module != "sqlalchemy" and not internal:
-                raise
-            text = redact(str(error).splitlines()[0])
-            raise StorageError(
-                f"storage.optuna: the database did not answer ({text}); "
-                "see that it runs, then start the study again: nothing that was finished is lost"
-            ) from None
-
-    return explained
-
-
-class StudyStore:
-    """A study's trials in Optuna's storage."""
+class StudyStore(StudyReader):
+    """A study's trials in Optuna's storage, to be queued, taken and told."""
 
     def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
-        self.spec = spec
-        self.digest = spec.digest()
-        self._storage = storage
-        self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
-        self._studies: dict[str, int] = {}
-        self._costs: dict[str, float] = {}
-        self._units: dict[str, Slot] = {slot.unit: slot for slot in self._slots.values()}
-        self._order: dict[str, tuple[bool, float]] = {}
-        for slot in self._slots.values():
-            cost = relative_cost(spec, slot.cell)
-            self._costs[slot.unit] = cost
-            self._order[slot.unit] = (slot.phase == "replicate", -cost)
+        super().__init__(spec, storage)
+        every = tuple(self._slots.values())
+        self._ready = Readiness(
+            every,
+            needs(every),
+            order=lambda slot: (slot.phase == "replicate", -self._costs[slot.unit]),
+            group=lambda slot: pack_group(spec, slot),
+        )
+        self._seen: dict[str, tuple[str, FrozenTrial]] = {}
+        """(Optuna study, trial) by slot, as last read."""
+        self._slot_of: dict[int, str] = {}
+        self._searches: dict[str, list[str]] = defaultdict(list)
+        self._taken = 0
+        self._looked, self._look_cost = float("-inf"), 0.0
 
     # -- setting up -------------------------------------------------------------------------
 
-    def study_name(self, n_examples: int) -> str:
-        """Return the name of the Optuna study of one dataset size."""
-        return f"{self.spec.name}/n={n_examples}"
-
-    @_explained
-    def is_started(self) -> bool:
-        """Tell whether the storage holds any Optuna study of this one."""
-        names = {study.study_name for study in self._storage.get_all_studies()}
-        return any(self.study_name(n) in names for n in self.spec.sizes)
-
-    @_explained
+    @explained
     def prepare(self, fingerprints: Mapping[str, str] | None = None) -> int:
         """Create the Optuna studies and queue what is missing; return how many were queued.
 
@@ -284,7 +102,7 @@ class StudyStore:
         are stored with the study, and must be the same when it goes on.
 
         Safe to call again, also after a crash half-way. Callers on one machine take turns
-        (:func:`study.launch.local.exclusively`).
+        (:func:`study.launch.locking.exclusively`).
         """
         self.check_unchanged(fingerprints)
         wanted: dict[int, list[Slot]] = defaultdict(list)
@@ -295,50 +113,14 @@ class StudyStore:
             for n_examples, expected in wanted.items():
                 study_id = self._create(self.study_name(n_examples), fingerprints)
                 known = {trial.user_attrs.get("slot") for trial in self._trials(study_id)}
-                for slot in expected:
-                    if slot.name not in known:
-                        self._storage.create_new_trial(study_id, self._template(slot))
-                        queued += 1
+                missing = [self._template(slot) for slot in expected if slot.name not in known]
+                if isinstance(self._storage, LeanStorage):
+                    self._storage.create_many(study_id, missing)
+                else:
+                    for template in missing:
+                        self._storage.create_new_trial(study_id, template)
+                queued += len(missing)
         return queued
-
-    @_explained
-    def check_unchanged(self, fingerprints: Mapping[str, str] | None = None) -> None:
-        """Raise StorageError if the study in the storage is not the one in the file."""
-        for study in self._storage.get_all_studies():
-            stored = study.user_attrs.get(DIGEST)
-            if stored is None or not study.study_name.startswith(f"{self.spec.name}/n="):
-                continue
-            written_by = str(study.user_attrs.get(VERSION, optuna.__version__))
-            if written_by.split(".")[0] != optuna.__version__.split(".")[0]:
-                raise StorageError(
-                    f"{self.spec.name}: stored by Optuna {written_by}, this is "
-                    f"{optuna.__version__}; install optuna=={written_by}, "
-                    "or start afresh with --root"
-                )
-            if stored != self.digest:
-                from study.spec import differences
-
-                changed = differences(
-                    json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics()
-                )
-                raise StorageError(
-                    f"study.name: {self.spec.name!r} was started with other settings "
-                    f"({'; '.join(changed)}); undo the change, or give the study a new name"
-                )
-            if fingerprints is not None:
-                self._check_fingerprints(study.user_attrs.get(FINGERPRINTS, {}), fingerprints)
-
-    def _check_fingerprints(self, stored: Mapping[str, str], found: Mapping[str, str]) -> None:
-        changed = [
-            name
-            for name in sorted({*stored, *found})
-            if name in stored and stored[name] != found.get(name)
-        ]
-        if changed:
-            raise StorageError(
-                f"study.name: {self.spec.name!r} was started with other {', '.join(changed)} "
-                "(the content differs); undo the change, or give the study a new name"
-            )
 
     def _create(self, name: str, fingerprints: Mapping[str, str] | None) -> int:
         try:
@@ -400,80 +182,93 @@ class StudyStore:
 
     # -- the queue --------------------------------------------------------------------------
 
-    @_explained
+    @explained
     def claim(self, worker: str, *, most: int = 1) -> tuple[Claim, ...] | None:
         """Take the next units; an empty tuple if nothing is ready yet, None if nothing is left.
 
         Search comes first and the dearest unit first, so that no long training is left to the
-        end. A replicate is ready when every search trial of its cell has finished. With ``most``
-        above 1, units that can train together with the first are taken too, and never more than a
-        fair share of what is ready, so that no worker stands idle at the end.
+        end. With ``most`` above 1, units that can train together with the first are taken too, and
+        never more than a fair share of what is ready, so that no worker stands idle at the end.
         """
-        trials = self._all_trials()
-        waiting: dict[str, list[tuple[str, FrozenTrial]]] = defaultdict(list)
-        searching: Counter[str] = Counter()
-        unfinished = 0
-        for name, trial in trials:
-            if trial.state.is_finished():
-                continue
-            unfinished += 1
-            if trial.user_attrs["phase"] == "search":
-                searching[trial.user_attrs["cell"]] += 1
-            if trial.state == TrialState.WAITING:
-                waiting[trial.user_attrs["unit"]].append((name, trial))
-        suspects = {
-            unit for unit, items in waiting.items() if any(_deaths(trial) for _, trial in items)
-        }
-        ready = [
-            unit
-            for unit in sorted(waiting, key=self._order.__getitem__)
-            if self._units[unit].phase == "search" or not searching[self._units[unit].cell.name]
-        ]
-        most = min(most, max(1, len(ready) // FAIR_SHARES))
+        age = time.monotonic() - self._looked
+        if len(self._ready):
+            if age > max(LOOK_SECONDS, LOOK_SHARE * self._look_cost):
+                self._look()
+        elif age > IDLE_SHARE * self._look_cost:
+            self._look()
         taken: list[tuple[str, FrozenTrial]] = []
-        together: tuple[object, ...] | None = None
-        n_units = 0
         with self.in_bulk():
-            for unit in ready:
-                group = pack_group(self.spec, self._units[unit])
-                if unit in suspects:
-                    # What killed its worker is tried again alone: its packmates are innocent.
-                    if taken:
-                        continue
-                    most = 1
-                elif together not in (None, group):
-                    continue
-                mine = [item for item in waiting[unit] if self._take(item[1], worker)]
-                if mine:
-                    together, n_units = group, n_units + 1
-                    taken += mine
-                if n_units >= most:
-                    break
+            for unit in self._line(most, seed=worker):
+                taken += [
+                    self._seen[name]
+                    for name in self._ready.members(unit)
+                    if self._take(name, worker)
+                ]
             if taken:
-                return self._claims(taken, trials)
-        return () if unfinished else None
+                return self._claims(taken)
+        return () if self._ready.unfinished else None
 
-    def _take(self, trial: FrozenTrial, worker: str) -> bool:
+    def _line(self, most: int, *, seed: str) -> Iterator[str]:
+        """Yield the units to try, until as many were taken as may be.
+
+        A unit that was tried is off the list, taken or not. After a refusal others are at work on
+        the same part of the line, so the next try is some way on, further each time.
+        """
+        most = min(most, max(1, len(self._ready) // FAIR_SHARES))
+        draws = random.Random(f"{seed} {len(self._ready)}")
+        group: Hashable | None = None
+        refusals = n_units = 0
+        while n_units < most:
+            skip = draws.randrange(1 << min(refusals, LONGEST_SKIP))
+            found = self._ready.next(group, skip)
+            if found is None:
+                return
+            before = self._taken
+            yield found[1]
+            if self._taken > before:
+                group, n_units, refusals = found[0], n_units + 1, 0
+            else:
+                refusals += 1
+
+    def _look(self) -> None:
+        """Bring the picture of the queue level with the storage."""
+        began = time.monotonic()
+        for name, trial in self._all_trials():
+            slot = trial.user_attrs["slot"]
+            if self._ready.state(slot) == "finished" and slot in self._seen:
+                if not self._seen[slot][1].state.is_finished():
+                    self._seen[slot] = (name, trial)
+                continue
+            self._seen[slot] = (name, trial)
+            self._slot_of[trial._trial_id] = slot
+            self._ready.update(slot, _state(trial), suspect=deaths_of(trial) > 0)
+        self._looked = time.monotonic()
+        self._look_cost = self._looked - began
+
+    def _take(self, slot: str, worker: str) -> bool:
+        trial_id = self._seen[slot][1]._trial_id
         try:
-            if not self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
-                return False
+            mine = self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
-            return False
-        claim = {"worker": worker, "deaths": _deaths(trial)}
-        self._storage.set_trial_user_attr(trial._trial_id, "claim", claim)
-        return True
+            mine = False
+            self._ready.update(slot, "finished")
+        else:
+            self._ready.update(slot, "running")
+        if mine:
+            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": worker})
+            self._taken += 1
+        return mine
 
     def _claims(
         self,
         taken: Sequence[tuple[str, FrozenTrial]],
-        trials: Sequence[tuple[str, FrozenTrial]],
     ) -> tuple[Claim, ...]:
         claims = []
         for name, trial in taken:
             slot = self._slots[trial.user_attrs["slot"]]
             nuisance: dict[str, Value] = {}
             if slot.phase == "replicate" and n_search(self.spec):
-                winner = best_of_search(trials, slot.cell.name)
+                winner = best_of_search(self._search_of(slot.cell.name))
                 nuisance = (
                     {}
                     if winner is None
@@ -497,6 +292,21 @@ class StudyStore:
             )
         return tuple(claims)
 
+    def _search_of(self, cell: str) -> list[FrozenTrial]:
+        """Return the search trials of a cell, each with its result."""
+        if not self._searches:
+            for slot in self._slots.values():
+                if slot.phase == "search":
+                    self._searches[slot.cell.name].append(slot.name)
+        found = []
+        for name in self._searches[cell]:
+            study, trial = self._seen[name]
+            if not trial.state.is_finished():  # finished since the last look
+                trial = self._storage.get_trial(trial._trial_id)
+                self._seen[name] = (study, trial)
+            found.append(trial)
+        return found
+
     def _set_params(self, trial: FrozenTrial, params: Mapping[str, Value]) -> None:
         for name, value in params.items():
             if name not in trial.params:
@@ -516,7 +326,7 @@ class StudyStore:
             if axis.name in suggested
         }
 
-    @_explained
+    @explained
     def finish(self, trial_id: int, record: TrialRecord) -> bool:
         """Tell Optuna the result; False if the trial had finished before."""
         content = dataclasses.asdict(record)
@@ -531,15 +341,21 @@ class StudyStore:
                 self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
+        finally:
+            self._note(trial_id, "finished")
         return True
 
-    @_explained
+    def _note(self, trial_id: int, state: State, *, suspect: bool | None = None) -> None:
+        if trial_id in self._slot_of:
+            self._ready.update(self._slot_of[trial_id], state, suspect=suspect)
+
+    @explained
     def give_back(self, claims: Sequence[Claim]) -> None:
         """Put claimed trials back into the queue, as if they had never been taken."""
         for claim in claims:
-            self._requeue(claim.trial_id, _deaths(self._storage.get_trial(claim.trial_id)))
+            self._requeue(claim.trial_id)
 
-    @_explained
+    @explained
     def dead(self, is_alive: Callable[[str], bool]) -> list[tuple[str, FrozenTrial]]:
         """Return (Optuna study, trial) of each running trial whose worker is dead."""
         found = []
@@ -559,7 +375,7 @@ class StudyStore:
             found.append((name, trial))
         return found
 
-    @_explained
+    @explained
     def requeue(
         self,
         dead: Sequence[tuple[str, FrozenTrial]],
@@ -582,7 +398,7 @@ class StudyStore:
         """
         again = 0
         for name, trial in dead:
-            deaths = _deaths(trial) + blame
+            deaths = deaths_of(trial) + blame
             if blame and deaths >= self.spec.run.max_attempts:
                 worker = trial.user_attrs.get("claim", {}).get("worker", "unknown")
                 reason = f"its worker died {deaths} times, the last one was {worker}"
@@ -592,12 +408,15 @@ class StudyStore:
                 again += 1
         return again
 
-    def _requeue(self, trial_id: int, deaths: int) -> None:
+    def _requeue(self, trial_id: int, deaths: int | None = None) -> None:
         # The signature goes first: a trial that is running and unsigned is never taken for dead
         # until it has been so for a while, so nobody can put it back a second time.
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": "", "deaths": deaths})
+            self._storage.set_trial_user_attr(trial_id, "claim", {"worker": ""})
+            if deaths:
+                self._storage.set_trial_user_attr(trial_id, "deaths", deaths)
             self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+            self._note(trial_id, "waiting", suspect=bool(deaths) or None)
 
     def failed_record(self, name: str, trial: FrozenTrial, reason: str) -> TrialRecord:
         """Return the record of a trial that gave no result."""
@@ -606,135 +425,24 @@ class StudyStore:
         slot = self._slots[trial.user_attrs["slot"]]
         return failed(self.spec, slot, slot.params, reason, optuna_study=name, number=trial.number)
 
-    # -- reading ----------------------------------------------------------------------------
 
-    @_explained
-    def counts(self) -> Counts:
-        """Count the trials by state."""
-        return self._count(Counter(trial.state for _, trial in self._all_trials()))
-
-    def _count(self, states: Counter[TrialState]) -> Counts:
-        return Counts(
-            total=len(self._slots),
-            waiting=states[TrialState.WAITING],
-            running=states[TrialState.RUNNING],
-            complete=states[TrialState.COMPLETE],
-            failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
-        )
-
-    @_explained
-    def progress(self) -> StudyProgress:
-        """Return counts, cells, cost and the best validation error."""
-        trials = [trial for _, trial in self._all_trials()]
-        states = Counter(trial.state for trial in trials)
-        open_cells = {t.user_attrs["cell"] for t in trials if not t.state.is_finished()}
-        every = {slot.cell.name for slot in self._slots.values()}
-        # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
-        sizes = Counter(slot.unit for slot in self._slots.values())
-        each = {
-            name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
-        }
-        done = [trial for trial in trials if trial.state.is_finished()]
-        best: dict[int, float] = {}
-        for trial in done:
-            if trial.state == TrialState.COMPLETE and trial.value is not None:
-                n_examples = self._slots[trial.user_attrs["slot"]].cell.n_examples
-                best[n_examples] = min(trial.value, best.get(n_examples, trial.value))
-        largest = max(best, default=None)
-        return StudyProgress(
-            counts=self._count(states),
-            cells_done=len(every - open_cells) if trials else 0,
-            cells_total=len(every),
-            cost_done=sum(each[trial.user_attrs["slot"]] for trial in done),
-            cost_total=sum(each.values()),
-            best_error=None if largest is None else best[largest],
-            best_size=largest,
-        )
-
-    @_explained
-    def records(self) -> tuple[dict[str, Any], ...]:
-        """Return the record of every finished trial, in the order of the design."""
-        found = {
-            trial.user_attrs["slot"]: trial.user_attrs["record"]
-            for _, trial in self._all_trials()
-            if trial.state.is_finished() and "record" in trial.user_attrs
-        }
-        return tuple(found[name] for name in self._slots if name in found)
-
-    @_explained
-    def n_unused(self) -> int:
-        """Count finished trials that the study file no longer asks for: kept, but not read."""
-        prefix = f"{self.spec.name}/n="
-        return sum(
-            trial.state.is_finished()
-            and "slot" in trial.user_attrs
-            and trial.user_attrs["slot"] not in self._slots
-            for study in self._storage.get_all_studies()
-            if study.study_name.startswith(prefix)
-            for trial in self._storage.get_all_trials(study._study_id, deepcopy=False)
-        )
-
-    @_explained
-    def running(self) -> tuple[tuple[str, str, datetime.datetime | None], ...]:
-        """Return (slot, worker, since when) of each running trial."""
-        return tuple(
-            (
-                trial.user_attrs["slot"],
-                trial.user_attrs.get("claim", {}).get("worker", ""),
-                trial.datetime_start,
-            )
-            for _, trial in self._all_trials()
-            if trial.state == TrialState.RUNNING
-        )
-
-    @_explained
-    def unfinished(self) -> dict[str, int]:
-        """Return Optuna's internal trial id by slot, of trials without a result."""
-        return {
-            trial.user_attrs["slot"]: trial._trial_id
-            for _, trial in self._all_trials()
-            if not trial.state.is_finished()
-        }
-
-    def _all_trials(self) -> list[tuple[str, FrozenTrial]]:
-        if len(self._studies) < len(self.spec.sizes):
-            names = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
-            for n_examples in self.spec.sizes:
-                name = self.study_name(n_examples)
-                if name in names:
-                    self._studies[name] = names[name]
-        return [
-            (name, trial)
-            for name, study_id in self._studies.items()
-            for trial in self._trials(study_id)
-        ]
-
-    def _trials(self, study_id: int) -> list[FrozenTrial]:
-        """Return the trials of one Optuna study that belong to the design."""
-        return [
-            trial
-            for trial in self._storage.get_all_trials(study_id, deepcopy=False)
-            if trial.user_attrs.get("slot") in self._slots
-        ]
-
-
-def _deaths(trial: FrozenTrial) -> int:
+def deaths_of(trial: FrozenTrial) -> int:
     """How many workers may have died of a trial."""
-    return int(trial.user_attrs.get("claim", {}).get("deaths", 0))
+    return int(trial.user_attrs.get("deaths", 0))
 
 
-def best_of_search(trials: Sequence[tuple[str, FrozenTrial]], cell: str) -> FrozenTrial | None:
-    """Return the search trial of a cell with the lowest validation error, then loss, then number.
+def _state(trial: FrozenTrial) -> State:
+    if trial.state.is_finished():
+        return "finished"
+    return "waiting" if trial.state == TrialState.WAITING else "running"
+
+
+def best_of_search(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return the search trial with the lowest validation error, then loss, then number.
 
     Validation sets are small, so that ties in error are common; the loss decides them.
     """
-    found = [
-        trial
-        for _, trial in trials
-        if trial.state == TrialState.COMPLETE
-        and trial.user_attrs["cell"] == cell
-        and trial.user_attrs["phase"] == "search"
-    ]
+    found = [trial for trial in trials if trial.state == TrialState.COMPLETE]
 
     def rank(trial: FrozenTrial) -> tuple[float, float, int]:
         metrics = trial.user_attrs["record"]["metrics"]

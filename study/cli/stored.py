@@ -42,7 +42,7 @@ def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
                 f"correct the address, or start a study there with: {again}"
             )
         raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
-    from study.storage import open_storage
+    from study.storage_opening import open_storage
 
     return open_storage(address, places)
 

@@ -155,7 +155,8 @@ def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
     file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
     if file is not None and not file.is_file():
         return ()
-    from study.storage import StudyStore, open_storage
+    from study.storage import StudyStore
+    from study.storage_opening import open_storage
 
     store = StudyStore(spec, open_storage(spec.storage.optuna, places))
     store.check_unchanged()

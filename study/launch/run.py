@@ -30,7 +30,8 @@ from study.redaction import redact
 from study.results import analyse_study, write_results
 from study.spec import StudySpec
 from study.spool import Spool
-from study.storage import StudyStore, open_storage
+from study.storage import StudyStore
+from study.storage_opening import open_storage
 from study.tracking import Tracker
 from study.tracking_entries import StudyInfo
 from study.tracking_errors import StoreAway

@@ -22,7 +22,8 @@ from study.places import Places
 from study.record import TrialRecord
 from study.spec import StudySpec, load_spec
 from study.spool import Spool
-from study.storage import Claim, StudyStore, open_storage
+from study.storage import Claim, StudyStore
+from study.storage_opening import open_storage
 from study.trial import Laboratory, Task
 
 IDLE_SECONDS = 0.25

@@ -14,7 +14,8 @@ import pytest
 
 from study.places import Places
 from study.spec import load_spec
-from study.storage import StudyStore, open_storage
+from study.storage import StudyStore
+from study.storage_opening import open_storage
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from optuna.storages import JournalStorage
 from optuna.study import StudyDirection
 
 from study.journal import append, cut_torn_line
-from study.storage import LocalJournal, LocalStorage
+from study.storage_opening import LocalJournal, LocalStorage
 
 
 def lines(path: Path) -> list[dict[str, int]]:

@@ -18,7 +18,8 @@ from study.leases import living
 from study.places import Places
 from study.spec import load_spec
 from study.spool import Spool
-from study.storage import StudyStore, open_storage
+from study.storage import StudyStore
+from study.storage_opening import open_storage
 
 STUDY = """
 [study]

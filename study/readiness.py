@@ -1,0 +1,154 @@
+"""Which units may be taken now: plain data in, names out. Knows no storage.
+
+A *unit* (trials that share one training) is ready when one of its trials waits and every trial
+that it needs has finished. What needs what follows from the design alone (:func:`needs`), so that
+a new kind of unit that must wait for another one is a line there.
+
+States are told trial by trial and kept in sorted lists: taking one unit costs the same however
+many trials have finished.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from study.design import Slot
+
+State = Literal["absent", "waiting", "running", "finished"]
+"""Where a trial is; absent: not queued yet."""
+
+
+def needs(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
+    """Return, per unit, the trials that must have finished before it may start.
+
+    A replicate needs every search trial of its cell: it takes the winner's hyperparameters.
+    """
+    every = tuple(slots)
+    searching: dict[str, list[str]] = defaultdict(list)
+    for slot in every:
+        if slot.phase == "search":
+            searching[slot.cell.name].append(slot.name)
+    shared = {cell: tuple(names) for cell, names in searching.items()}
+    return {
+        slot.unit: shared.get(slot.cell.name, ()) if slot.phase == "replicate" else ()
+        for slot in every
+    }
+
+
+class Readiness:
+    """The units that are ready, in the order in which they should be taken.
+
+    Parameters
+    ----------
+    slots
+        Every trial of the design.
+    needed
+        What :func:`needs` says of them.
+    order
+        Sort key of a unit, from any of its slots; ties keep the order of the design.
+    group
+        What units that train together have in common, from any of their slots.
+    """
+
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        needed: Mapping[str, tuple[str, ...]],
+        *,
+        order: Callable[[Slot], tuple[bool, float]],
+        group: Callable[[Slot], Hashable],
+    ) -> None:
+        self._unit: dict[str, str] = {slot.name: slot.unit for slot in slots}
+        self._members: dict[str, list[str]] = defaultdict(list)
+        first: dict[str, Slot] = {}
+        for slot in slots:
+            self._members[slot.unit].append(slot.name)
+            first.setdefault(slot.unit, slot)
+        self._line = sorted(first, key=lambda unit: order(first[unit]))
+        self._rank = {unit: rank for rank, unit in enumerate(self._line)}
+        self._group: dict[str, Hashable] = {unit: group(slot) for unit, slot in first.items()}
+        self._state: dict[str, State] = dict.fromkeys(self._unit, "absent")
+        self._suspect: set[str] = set()
+        self._waiting: Counter[str] = Counter()
+        self._open_needs = {unit: len(needed.get(unit, ())) for unit in self._line}
+        self._needed_by: dict[str, list[str]] = defaultdict(list)
+        for unit in self._line:
+            for name in needed.get(unit, ()):
+                self._needed_by[name].append(unit)
+        self._ready: dict[Hashable, list[int]] = {}
+        self._listed: dict[str, Hashable] = {}
+        self.unfinished = len(self._unit)
+        """Trials that have no result yet."""
+
+    def __len__(self) -> int:
+        """How many units are ready."""
+        return len(self._listed)
+
+    def state(self, slot: str) -> State:
+        """Return where a trial is, as last told."""
+        return self._state[slot]
+
+    def update(self, slot: str, state: State, *, suspect: bool | None = None) -> None:
+        """Take down where a trial is now. A finished one stays finished.
+
+        ``suspect`` tells whether it may have killed a worker: its unit is then taken alone, since
+        its packmates are innocent. None leaves that as it was.
+        """
+        before, unit = self._state[slot], self._unit[slot]
+        if before == "finished":
+            return
+        if suspect:
+            self._suspect.add(unit)
+        elif suspect is False and len(self._members[unit]) == 1:
+            self._suspect.discard(unit)
+        self._state[slot] = state
+        self._waiting[unit] += (state == "waiting") - (before == "waiting")
+        if state == "finished":
+            self.unfinished -= 1
+            for other in self._needed_by.get(slot, ()):
+                self._open_needs[other] -= 1
+                self._list(other)
+        self._list(unit)
+
+    def members(self, unit: str) -> tuple[str, ...]:
+        """Return the trials of a unit that wait."""
+        return tuple(name for name in self._members[unit] if self._state[name] == "waiting")
+
+    def next(self, group: Hashable | None = None, skip: int = 0) -> tuple[Hashable, str] | None:
+        """Return the group and the name of the next unit to take; None if there is none.
+
+        Parameters
+        ----------
+        group
+            Only units that train together with one taken before; None: whatever comes first.
+        skip
+            Leave out so many (modulo the length of the line), where others are taking too.
+        """
+        if group is None:
+            group = min(self._ready, key=lambda one: self._ready[one][0], default=None)
+        line = self._ready.get(group)
+        if not line:
+            return None
+        return group, self._line[line[skip % len(line)]]
+
+    def _list(self, unit: str) -> None:
+        """Put a unit on the list of its group, or take it off."""
+        wanted: Hashable | None = None
+        if self._waiting[unit] and not self._open_needs[unit]:
+            wanted = ("alone", unit) if unit in self._suspect else self._group[unit]
+        listed = self._listed.get(unit)
+        if listed == wanted:
+            return
+        rank = self._rank[unit]
+        if listed is not None:
+            line = self._ready[listed]
+            del line[bisect_left(line, rank)]
+            if not line:
+                del self._ready[listed]
+            del self._listed[unit]
+        if wanted is not None:
+            insort(self._ready.setdefault(wanted, []), rank)
+            self._listed[unit] = wanted

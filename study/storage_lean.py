@@ -1,0 +1,142 @@
+"""Optuna's cached database storage, with a reading that does not grow with the queue.
+
+Optuna's own cache keeps finished trials, and reads every unfinished one again, whole, each time:
+in a study of 20,000 queued trials that is 20,000 trials with all their attributes for each look.
+Here the states alone are read first, in one narrow query, and only what changed is read whole. A
+trial that waits and has not been started since it was last read has nothing new to say.
+
+Likewise queueing: Optuna creates one trial at a time, counting all earlier ones for its number.
+:meth:`LeanStorage.create_many` writes the same rows, many at a time, in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from optuna.distributions import distribution_to_json
+from optuna.storages import RDBStorage, _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import insert, select
+
+CHUNK = 500
+"""Trials read whole, or written, in one statement: databases bound the number of variables."""
+
+LARGEST_ID = 2**31 - 1
+"""No trial of a database has a greater id: Optuna's column is a 32-bit integer."""
+
+
+class LeanStorage(_CachedStorage):
+    """Optuna's cache over a database, read and filled in bulk."""
+
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        self._looked: dict[int, tuple[TrialState, datetime | None]] = {}
+        """State and start of each unfinished trial when it was last read whole."""
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        from optuna.storages._cached_storage import _StudyInfo
+
+        with self._lock:
+            study = self._studies.setdefault(study_id, _StudyInfo())
+            table = _table("TrialModel")
+            with self._backend.engine.connect() as connection:
+                rows = connection.execute(
+                    select(table.c.trial_id, table.c.state, table.c.datetime_start).where(
+                        table.c.study_id == study_id,
+                        table.c.state.in_((TrialState.WAITING, TrialState.RUNNING))
+                        | (table.c.trial_id > study.last_finished_trial_id),
+                    )
+                ).all()
+            found = {int(row[0]): (cast(TrialState, row[1]), row[2]) for row in rows}
+            changed = study.unfinished_trial_ids - found.keys()  # finished, or gone
+            for trial_id, now in found.items():
+                if now[0] != TrialState.WAITING or self._looked.get(trial_id) != now:
+                    changed.add(trial_id)
+            self._read_whole(study_id, sorted(changed), found)
+            study.last_finished_trial_id = max(
+                (study.last_finished_trial_id, *(i for i, s in found.items() if s[0].is_finished()))
+            )
+
+    def _read_whole(
+        self,
+        study_id: int,
+        trial_ids: Sequence[int],
+        found: Mapping[int, tuple[TrialState, datetime | None]],
+    ) -> None:
+        """Read trials with all that belongs to them into the cache."""
+        study = self._studies[study_id]
+        for start in range(0, len(trial_ids), CHUNK):
+            wanted = set(trial_ids[start : start + CHUNK])
+            trials = self._backend._get_trials(study_id, None, wanted, LARGEST_ID)
+            self._add_trials_to_cache(study_id, trials)
+            for trial in trials:
+                if trial.state.is_finished():
+                    study.unfinished_trial_ids.discard(trial._trial_id)
+                    self._looked.pop(trial._trial_id, None)
+                else:
+                    study.unfinished_trial_ids.add(trial._trial_id)
+                    if trial._trial_id in found:
+                        self._looked[trial._trial_id] = found[trial._trial_id]
+
+    def create_many(self, study_id: int, templates: Sequence[FrozenTrial]) -> None:
+        """Queue waiting trials, with the rows that Optuna's ``create_new_trial`` would write.
+
+        The study's row is locked meanwhile, as Optuna does, so that trial numbers stay unique.
+        """
+        trials, studies = _table("TrialModel"), _table("StudyModel")
+        with self._backend.engine.begin() as connection:
+            connection.execute(
+                select(studies.c.study_id).where(studies.c.study_id == study_id).with_for_update()
+            )
+            numbers = connection.execute(
+                select(trials.c.number).where(trials.c.study_id == study_id)
+            ).scalars()
+            first = max(numbers, default=-1) + 1
+            for start in range(0, len(templates), CHUNK):
+                part = templates[start : start + CHUNK]
+                rows = [
+                    {"study_id": study_id, "number": first + start + place, "state": one.state}
+                    for place, one in enumerate(part)
+                ]
+                connection.execute(insert(trials), rows)
+                known = connection.execute(
+                    select(trials.c.number, trials.c.trial_id).where(
+                        trials.c.study_id == study_id, trials.c.number >= first + start
+                    )
+                ).all()
+                ids = {int(number): int(trial_id) for number, trial_id in known}
+                fill = [
+                    (ids[first + start + place], template) for place, template in enumerate(part)
+                ]
+                if params := [row for one in fill for row in _param_rows(*one)]:
+                    connection.execute(insert(_table("TrialParamModel")), params)
+                if attrs := [row for one in fill for row in _attr_rows(*one)]:
+                    connection.execute(insert(_table("TrialUserAttributeModel")), attrs)
+
+
+def _table(model: str) -> Any:
+    from optuna.storages._rdb import models
+
+    return getattr(models, model).__table__
+
+
+def _param_rows(trial_id: int, template: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": template.distributions[name].to_internal_repr(value),
+            "distribution_json": distribution_to_json(template.distributions[name]),
+        }
+        for name, value in template.params.items()
+    ]
+
+
+def _attr_rows(trial_id: int, template: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+        for key, value in template.user_attrs.items()
+    ]
