@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.plots.gallery import PICTURES, Picture, pictures_of, screen_figure
 from analysis.plots.ladder import draw_ladder, ladder_figure, ladder_info
 from analysis.plots.size_error import draw_size_error, size_error_figure, size_error_info
 from analysis.plots.style import save_figure
@@ -21,9 +22,7 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
     The same analysis gives the same bytes.
     """
     directory = Path(directory)
-    figures = {"size_error": size_error_figure(analysis)}
-    if analysis.ladders:
-        figures["prune_ladder"] = ladder_figure(analysis)
+    figures = {picture.name: screen_figure(picture, analysis) for picture in pictures_of(analysis)}
     paths = []
     for suffix in SUFFIXES:
         for name, figure in figures.items():
@@ -34,11 +33,15 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
 
 
 __all__ = [
+    "PICTURES",
+    "Picture",
     "draw_ladder",
     "draw_size_error",
     "ladder_figure",
     "ladder_info",
+    "pictures_of",
     "save_figure",
+    "screen_figure",
     "size_error_figure",
     "size_error_info",
     "write_figures",

@@ -10,12 +10,16 @@ import numpy as np
 from analysis.plots.style import (
     INK,
     MARKERS,
-    PALE,
     STYLE,
     error_axis,
+    is_narrow,
+    label_weight,
     line_colours,
     new_figure,
+    note,
+    scale,
     set_log_ticks,
+    small_text,
     spread_labels,
 )
 from analysis.prune import PruneLadder
@@ -97,35 +101,36 @@ def draw_ladder(info: LadderInfo, axes: Axes) -> None:
     if not info.lines:
         axes.text(0.5, 0.5, "no pruned model to draw", ha="center", transform=axes.transAxes)
         return
+    k = scale(axes)
     colours = line_colours(len(info.lines))
     errors = np.concatenate([line.error for line in info.lines])
     kept = np.unique(np.concatenate([line.kept for line in info.lines]))[::-1]
     axes.set_xscale("log")
     axes.set_xlim(float(kept[0]) * 1.1, float(kept[-1]) / 1.1)
-    labelled = _spaced(kept)
-    set_log_ticks(axes.xaxis, labelled, [f"{100 * k:.3g}%" for k in labelled])
+    labelled = _spaced(kept, room=0.1 if is_narrow(axes) else 0.05)
+    set_log_ticks(axes.xaxis, labelled, [f"{100 * share:.3g}%" for share in labelled])
     axes.set_xlabel("Weights kept")
     low, high = float(errors.min()) / 1.15, float(errors.max()) * 1.15
     error_axis(axes, low, high, info.error_label, percent=info.percent)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
         axes.fill_between(line.kept, line.low, line.high, color=colour, alpha=0.12, linewidth=0)
         axes.plot(
-            line.kept, line.error, color=colour, linewidth=1.6, marker=MARKERS[index % 6],
-            markersize=4.5, markerfacecolor="white", markeredgewidth=1.1, zorder=3,
+            line.kept, line.error, color=colour, linewidth=1.6 * k, marker=MARKERS[index % 6],
+            markersize=4.5 * k, markerfacecolor="white", markeredgewidth=1.1, zorder=3,
         )  # fmt: skip
         at = int(np.argmin(np.abs(line.kept - line.free)))
         axes.plot(
-            [line.kept[at]], [line.error[at]], marker="*", markersize=13, color=colour,
+            [line.kept[at]], [line.error[at]], marker="*", markersize=13 * k, color=colour,
             markeredgecolor="white", markeredgewidth=0.9, zorder=5,
         )  # fmt: skip
     _label(info, colours, axes)
 
 
-def _spaced(kept: FloatArray) -> list[float]:
+def _spaced(kept: FloatArray, *, room: float) -> list[float]:
     """The fractions kept that leave room for their labels."""
     chosen = [float(kept[0])]
     for value in kept[1:]:
-        if np.log(chosen[-1] / value) > 0.05 * np.log(kept[0] / kept[-1]) + 1e-12:
+        if np.log(chosen[-1] / value) > room * np.log(kept[0] / kept[-1]) + 1e-12:
             chosen.append(float(value))
     return chosen
 
@@ -146,17 +151,16 @@ def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
             textcoords="offset points",
             va="center",
             color=colour,
-            fontsize=8.5,
-            fontweight="bold",
+            fontsize=small_text(),
+            fontweight=label_weight(),
             annotation_clip=False,
         )
     axes.annotate(
         info.size_label, xy=(1.0, 1.0), xycoords="axes fraction", xytext=(5, 6),
-        textcoords="offset points", fontsize=8.0, color=INK, annotation_clip=False,
+        textcoords="offset points", fontsize=small_text(), color=INK, annotation_clip=False,
     )  # fmt: skip
-    where = "" if info.n_examples == UNKNOWN else f"{info.n_examples:,} training examples   "
-    title = f"{where}★ most that can go for at most {info.allowed:.0%} more error"
-    axes.set_title(title, loc="left", fontsize=8.0, color=PALE, pad=8)
+    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
+    note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
 
 
 def ladder_figure(analysis: StudyAnalysis) -> Figure:

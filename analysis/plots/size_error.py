@@ -12,12 +12,16 @@ from analysis.curve_fit import CurveFit
 from analysis.plots.style import (
     INK,
     MARKERS,
-    PALE,
     STYLE,
     error_axis,
+    is_narrow,
+    label_weight,
     line_colours,
     new_figure,
+    note,
+    scale,
     size_axis,
+    small_text,
     spread_labels,
 )
 from analysis.trials import UNKNOWN, FloatArray
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 4000
 """More runs than this are drawn as cell means only."""
+EXAMPLES = " examples"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +113,7 @@ def _line(fit: CurveFit) -> ErrorLine:
     floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
     many = len(curve.run_error) > MOST_RUNS
     return ErrorLine(
-        label="all runs" if n == UNKNOWN else f"{n:,} examples",
+        label="all runs" if n == UNKNOWN else f"{n:,}{EXAMPLES}",
         grid=grid,
         mean=mean,
         low=low,
@@ -175,33 +180,36 @@ def _limits(parts: list[FloatArray], room: float) -> tuple[float, float]:
 
 
 def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
+    k = scale(axes)
     if len(line.grid):
         axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
-        axes.plot(line.grid, line.mean, color=colour, linewidth=1.8, zorder=3)
+        axes.plot(line.grid, line.mean, color=colour, linewidth=1.8 * k, zorder=3)
     axes.plot(
-        line.run_size, line.run_error, linestyle="none", marker=".", markersize=3.0,
+        line.run_size, line.run_error, linestyle="none", marker=".", markersize=3.0 * k,
         color=colour, alpha=0.35, markeredgewidth=0, zorder=2,
     )  # fmt: skip
     axes.plot(
-        line.size, line.error, linestyle="none", marker=marker, markersize=4.2, color="white",
-        markeredgecolor=colour, markeredgewidth=1.1, zorder=4,
+        line.size, line.error, linestyle="none", marker=marker, markersize=4.2 * k, color="white",
+        markeredgecolor=colour, markeredgewidth=1.1 * k, zorder=4,
     )  # fmt: skip
 
 
 def _draw_mark(mark: PayoffMark, colour: str, limits: tuple[float, float], axes: Axes) -> None:
     """The payoff point: a filled star on its line, its interval a bar with ends, or an arrow."""
+    k = scale(axes)
     axes.plot(
-        [mark.low, mark.high], [mark.error] * 2, color=INK, linewidth=1.3, zorder=5,
+        [mark.low, mark.high], [mark.error] * 2, color=INK, linewidth=1.3 * k, zorder=5,
         solid_capstyle="butt",
     )  # fmt: skip
     for end, is_open, arrow in ((mark.low, mark.low_open, "<"), (mark.high, mark.high_open, ">")):
         axes.plot(
-            [end], [mark.error], marker=arrow if is_open else "|", markersize=5 if is_open else 7,
-            color=INK, markeredgewidth=1.3, zorder=5, clip_on=False,
+            [end], [mark.error], marker=arrow if is_open else "|",
+            markersize=k * (5 if is_open else 7), color=INK, markeredgewidth=1.3 * k, zorder=5,
+            clip_on=False,
         )  # fmt: skip
     axes.plot(
         [mark.size], [mark.error], marker="X" if mark.hurts else "*",
-        markersize=9 if mark.hurts else 13, color=colour, markeredgecolor="white",
+        markersize=k * (9 if mark.hurts else 13), color=colour, markeredgecolor="white",
         markeredgewidth=0.9, zorder=6,
     )  # fmt: skip
 
@@ -215,11 +223,18 @@ def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
         math.log(float(line.mean[-1] if len(line.mean) else line.error[-1])) for line in info.lines
     ]
     height = axes.get_position().height * float(axes.figure.get_figheight())  # type: ignore[union-attr]
-    gap = (high - low) * 0.17 / max(height, 0.1)
-    places = spread_labels(ends, gap, low + gap / 2, high - gap / 2)
+    terse = is_narrow(axes) and all(line.label.endswith(EXAMPLES) for line in info.lines)
+    gap = (high - low) * (0.02 * small_text()) / max(height, 0.1)
+    places = spread_labels(ends, gap, low + gap / 2, high - gap * (1.5 if terse else 0.5))
+    if terse:
+        axes.annotate(
+            EXAMPLES.strip(), xy=(1.0, (max(places) + gap - low) / (high - low)),
+            xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", va="center",
+            fontsize=small_text(), color=INK, annotation_clip=False,
+        )  # fmt: skip
     for line, colour, place in zip(info.lines, colours, places, strict=True):
         axes.annotate(
-            line.label,
+            line.label.removesuffix(EXAMPLES) if terse else line.label,
             xy=(1.0, (place - low) / (high - low)),
             xycoords="axes fraction",
             xytext=(5, 0),
@@ -227,8 +242,8 @@ def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
             va="center",
             ha="left",
             color=colour,
-            fontsize=8.5,
-            fontweight="bold",
+            fontsize=small_text(),
+            fontweight=label_weight(),
             annotation_clip=False,
         )
 
@@ -242,7 +257,7 @@ def _caption(info: SizeErrorInfo, axes: Axes) -> None:
     if any(mark.hurts for mark in marks):
         parts.append("✖ error turns up")
     parts.append(f"band: {info.level:.0%} for the mean")
-    axes.set_title("   ".join(parts), loc="left", fontsize=8.0, color=PALE, pad=8)
+    note(axes, *parts)
 
 
 def size_error_figure(analysis: StudyAnalysis) -> Figure:

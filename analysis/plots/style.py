@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.plots.venues import Venue
 from analysis.trials import FloatArray
 from analysis.verdict import format_size
 
@@ -37,6 +41,9 @@ STYLE: Any = {
     "ytick.color": INK,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "figure.titlesize": 8.0,
+    "figure.titleweight": "bold",
     "svg.hashsalt": "payoff",
     "pdf.fonttype": 42,
     "savefig.dpi": 200,
@@ -49,14 +56,22 @@ _FILE_INFO: dict[str, dict[str, Any]] = {
 }
 
 
+_NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+"""Notes held back for a caption while a figure is drawn for print; None on a screen."""
+
+NARROW = 4.5
+"""Inches: a narrower figure is labelled more tersely."""
+
+
 def new_figure(width: float, height: float) -> Figure:
     """A figure of its own, outside pyplot's global list."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(STYLE):
+    with rc_context(None if _NOTES.get() is not None else STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr, call-arg]
+    pad = 0.03 if _NOTES.get() is not None else 0.06
+    figure.get_layout_engine().set(w_pad=pad, h_pad=pad)  # type: ignore[union-attr, call-arg]
     return figure
 
 
@@ -66,10 +81,104 @@ def save_figure(figure: Figure, path: Path | str) -> None:
 
     path = Path(path)
     suffix = path.suffix.lower()
+    # fontTools remarks on the dates in Computer Modern's files, which nobody here wrote.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     held = io.BytesIO()
-    with rc_context(STYLE):
+    with rc_context(None if _NOTES.get() is not None else STYLE):
         figure.savefig(held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200)
     path.write_bytes(held.getvalue())
+
+
+@contextmanager
+def printed(venue: Venue) -> Iterator[list[str]]:
+    """Draw and save for a venue; what a screen shows above the axes is gathered for a caption.
+
+    Yields
+    ------
+    list of str
+        The notes of what is drawn, in order.
+    """
+    from matplotlib import rc_context
+
+    notes: list[str] = []
+    token = _NOTES.set(notes)
+    try:
+        with rc_context(STYLE | venue_style(venue)):
+            yield notes
+    finally:
+        _NOTES.reset(token)
+
+
+def venue_style(venue: Venue) -> dict[str, Any]:
+    """Matplotlib's settings for a venue."""
+    small = venue.small_points
+    return {
+        "font.family": [font_of(venue), *(["STIXGeneral"] if "cmr10" in venue.fonts else [])],
+        "mathtext.fontset": "cm" if "cmr10" in venue.fonts else "stix",
+        "axes.formatter.use_mathtext": True,
+        "font.size": venue.text_points,
+        "axes.labelsize": venue.text_points,
+        "xtick.labelsize": small,
+        "ytick.labelsize": small,
+        "legend.fontsize": small,
+        "figure.titlesize": small,
+        "figure.titleweight": "normal" if "cmr10" in venue.fonts else "bold",
+        "axes.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "axes.labelpad": 3.0,
+        "pgf.texsystem": "pdflatex",
+        "pgf.rcfonts": False,
+        "pgf.preamble": venue.latex_fonts,
+    }
+
+
+def font_of(venue: Venue) -> str:
+    """The first of the venue's fonts that is installed as TrueType, which PDF embeds whole."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist if font.fname.lower().endswith(".ttf")}
+    return next((name for name in venue.fonts if name in installed), venue.fonts[-1])
+
+
+def small_text() -> float:
+    """Points of labels within the axes, in the style in force."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=rcParams["legend.fontsize"]).get_size_in_points())
+
+
+def label_weight() -> str:
+    """Weight of the names of lines, in the style in force: Computer Modern comes without bold."""
+    from matplotlib import rcParams
+
+    return str(rcParams["figure.titleweight"])
+
+
+def is_narrow(axes: Axes) -> bool:
+    """Whether the figure is so narrow that labels must be terse."""
+    return float(axes.get_figure(root=True).get_figwidth()) < NARROW  # type: ignore[union-attr]
+
+
+def scale(axes: Axes) -> float:
+    """Factor on the size of marks and lines: 1, and less in a narrow figure."""
+    return 0.72 if is_narrow(axes) else 1.0
+
+
+def note(axes: Axes, *parts: str) -> None:
+    """Say what the marks mean: above the axes on a screen, in the caption in print."""
+    from matplotlib import rcParams
+
+    held = _NOTES.get()
+    if held is not None:
+        held.extend(parts)
+        return
+    axes.set_title(
+        "   ".join(parts), loc="left", fontsize=rcParams["figure.titlesize"], color=PALE, pad=8
+    )
 
 
 def line_colours(n: int) -> list[str]:
