@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.halton import halton
 from study.record import Phase, Value
 
 if TYPE_CHECKING:
@@ -151,12 +152,7 @@ def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
     if spec.search.sampler == "tpe":
         return [{} for _ in range(n)]
     rng = np.random.default_rng(seed_of(spec.study.seed, cell.name, spec.search.sampler))
-    if spec.search.sampler == "halton":
-        from scipy.stats import qmc
-
-        units = qmc.Halton(n_axes, scramble=True, rng=rng).random(n)
-    else:
-        units = rng.random((n, n_axes))
+    units = halton(n, n_axes, rng) if spec.search.sampler == "halton" else rng.random((n, n_axes))
     return [spec.space.from_units([float(u) for u in row]) for row in units]
 
 

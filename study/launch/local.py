@@ -37,6 +37,13 @@ class Worker:
     log: Path
     file: IO[bytes] = field(repr=False)
 
+    def begin(self) -> None:
+        """Let it take its first pack; it has been importing until now."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):  # it is dead: whoever watches over it will see
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+
 
 def n_workers(spec: StudySpec) -> int:
     """Return the number of worker processes: as asked, else one for each usable core."""
@@ -54,10 +61,12 @@ def run_workers(
     *,
     on_poll: Callable[[], None],
     stop: threading.Event,
+    ahead: list[Worker] | None = None,
 ) -> None:
     """Start the workers, replace those that die, and return when no trial is left.
 
-    With ``stop`` set the workers finish the units in hand and no more.
+    With ``stop`` set the workers finish the units in hand and no more. Of those started ``ahead``
+    (:func:`start_ahead`) as many are used as are needed; none is left when this returns.
 
     Raises
     ------
@@ -66,7 +75,13 @@ def run_workers(
     """
     spool = Spool(places.spool(spec.name))
     count = min(n_workers(spec), max(1, store.counts().waiting))
-    workers = [start_worker(spec, study_file, places) for _ in range(count)]
+    waiting = [] if ahead is None else ahead
+    workers, spare = waiting[:count], waiting[count:]
+    waiting.clear()
+    end(spare)
+    workers += [start_worker(spec, study_file, places) for _ in range(count - len(workers))]
+    for worker in workers:
+        worker.begin()
     crew = _Crew(spec, study_file, places, store, spool, workers)
     try:
         pause = POLL_SECONDS
@@ -138,11 +153,27 @@ class _Crew:
         ):
             raise PayoffError(last_words(worker))
         worker.file.close()
-        return start_worker(self._spec, self._study_file, self._places)
+        new = start_worker(self._spec, self._study_file, self._places)
+        new.begin()
+        return new
+
+
+def start_ahead(spec: StudySpec, study_file: str | None, places: Places) -> list[Worker]:
+    """Start all workers before there is anything to do: their imports take seconds.
+
+    They wait for :meth:`Worker.begin`. Returns none where they can't be started; whoever needs
+    them later will hear why.
+    """
+    with contextlib.suppress(OSError):
+        return [start_worker(spec, study_file, places) for _ in range(n_workers(spec))]
+    return []
 
 
 def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Worker:
-    """Start one worker process with its thread counts set before anything is imported."""
+    """Start one worker process with its thread counts set before anything is imported.
+
+    It waits for :meth:`Worker.begin`.
+    """
     logs = places.root / "logs" / spec.name
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
@@ -179,7 +210,7 @@ def end(workers: list[Worker]) -> None:
             worker.process.kill()
         worker.process.wait()
         worker.file.close()
-        if worker.process.returncode == 0 and worker.log.stat().st_size == 0:
+        if worker.log.stat().st_size == 0:
             worker.log.unlink(missing_ok=True)
 
 

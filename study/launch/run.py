@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from study.cli.hints import command
 from study.cli.progress import Snapshot, View
 from study.design import slots
 from study.errors import StorageError
-from study.launch.local import run_workers
+from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import concluding, exclusively, opening
 from study.launch.worker import tidy
 from study.places import Places
@@ -79,9 +79,10 @@ class _Job:
     tracker: Tracker
     thread: TrackerThread
     view: View
-    stop: threading.Event
     again: str
     """The command that goes on with the study."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by the first Ctrl-C."""
 
 
 def run_study(
@@ -111,55 +112,92 @@ def run_study(
     """
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
-    store, before = _set_up(spec, places, tracker, fingerprints(spec, laboratory))
-    spool = Spool(places.spool(spec.name))
-    tidy(store, spool, places)
+    seen = fingerprints(spec, laboratory)
+    ahead: list[Worker] = []
+    # Workers import while the databases are made. A study that is done needs none.
+    is_new = not (places.results(spec.name) / "payoff.json").exists()
+    try:
+        store, before = _set_up(
+            spec,
+            places,
+            tracker,
+            seen,
+            lambda: ahead.extend(start_ahead(spec, study_file, places) if is_new else ()),
+        )
+        spool = Spool(places.spool(spec.name))
+        tidy(store, spool, places)
+        _announce(store, before, view)
+        spool.remember(tracker.address)
+        job = _Job(
+            spec=spec,
+            places=places,
+            store=store,
+            spool=spool,
+            tracker=tracker,
+            thread=TrackerThread(tracker, spool),
+            view=view,
+            again=command("run", study_file, places),
+        )
+        return _train_and_conclude(job, study_file, ahead, show)
+    finally:
+        end(ahead)
+
+
+def _announce(store: StudyStore, before: int, view: View) -> None:
+    """Say how many trials there are, and what became of others."""
     counts = store.counts()
     view.say(
-        f"{spec.name}: {counts.total:,} trials" + (f", {before:,} done before" if before else "")
+        f"{store.spec.name}: {counts.total:,} trials"
+        + (f", {before:,} done before" if before else "")
     )
     if unused := store.n_unused():
         view.say(
             f"{unused:,} finished trials are not asked for by the study file any more: kept, unused"
         )
-    spool.remember(tracker.address)
-    thread = TrackerThread(tracker, spool)
-    thread.start()
+
+
+def _train_and_conclude(
+    job: _Job,
+    study_file: str | None,
+    ahead: list[Worker],
+    show: Callable[[StudyAnalysis], object],
+) -> Outcome:
+    """Let the workers run while a thread logs; then analyse, or break off."""
+    store, stop = job.store, job.stop
+    job.thread.start()
     try:
-        with interrupts() as stop:
+        with interrupts(stop):
+            counts = store.counts()
             if counts.finished < counts.total:
                 run_workers(
-                    spec,
+                    job.spec,
                     study_file,
-                    places,
+                    job.places,
                     store,
-                    on_poll=lambda: view.show(snapshot(store, thread, stopping=stop.is_set())),
+                    on_poll=lambda: job.view.show(
+                        snapshot(store, job.thread, stopping=stop.is_set())
+                    ),
                     stop=stop,
+                    ahead=ahead,
                 )
-            job = _Job(
-                spec=spec,
-                places=places,
-                store=store,
-                spool=spool,
-                tracker=tracker,
-                thread=thread,
-                view=view,
-                stop=stop,
-                again=command("run", study_file, places),
-            )
             counts = store.counts()
             return conclude(job, show) if counts.finished == counts.total else _break_off(job)
     finally:
-        thread.stop(0.0)
+        job.thread.stop(0.0)
 
 
 def _set_up(
-    spec: StudySpec, places: Places, tracker: Tracker, seen: Mapping[str, str]
+    spec: StudySpec,
+    places: Places,
+    tracker: Tracker,
+    seen: Mapping[str, str],
+    on_checked: Callable[[], object] = lambda: None,
 ) -> tuple[StudyStore, int]:
     """Open both storages, then queue the trials; return how many had finished before.
 
     ``seen`` are the fingerprints of the data and the user's code, which must not have changed.
-    Whatever a person must mend is found before the first trial is queued.
+    Whatever a person must mend is found before the first trial is queued, most of it before
+    ``on_checked`` is called.
     """
     address = spec.storage.optuna
     store = None
@@ -170,6 +208,7 @@ def _set_up(
         store = StudyStore(spec, open_storage("", places))
     if store is not None:
         store.check_unchanged(seen)
+    on_checked()
     with contextlib.suppress(StoreAway):  # away now is no reason not to train
         tracker.initialise()
     with exclusively(places):
@@ -354,9 +393,8 @@ def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int,
 
 
 @contextmanager
-def interrupts() -> Iterator[threading.Event]:
+def interrupts(stop: threading.Event) -> Iterator[None]:
     """Turn the first Ctrl-C (or SIGTERM) into an event; let the second one through."""
-    stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
@@ -364,11 +402,11 @@ def interrupts() -> Iterator[threading.Event]:
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield
         return
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,6 +1,7 @@
 """One worker process: takes packs until none is left.
 
-``python -m study.launch.worker ROOT [STUDY_FILE]``. It ends by itself when the study is done
+``python -m study.launch.worker ROOT [STUDY_FILE]``. It imports what it needs, begins when a byte
+arrives on its standard input, and ends by itself when the study is done
 (status 0), after the pack in hand on SIGTERM (status 0), and at once when the process that started
 it dies, which it learns from its standard input being closed.
 """
@@ -28,6 +29,9 @@ from study.trial import Laboratory, Task
 
 IDLE_SECONDS = 0.25
 """Pause before looking again when trials are left but none is ready."""
+
+NICENESS = 5
+"""Workers fill every core: the process that logs, and whoever sits at the machine, come first."""
 
 
 def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
@@ -98,14 +102,23 @@ def _use_threads(spec: StudySpec) -> None:
         torch.set_num_interop_threads(1)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent() -> threading.Event:
+    """Exit when standard input is closed; return the event of the first byte that comes there."""
+    told = threading.Event()
+
     def watch() -> None:
         # Read below Python's buffers: a thread that holds their lock aborts a normal exit.
         while os.read(0, 1):
-            pass
+            told.set()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    return told
+
+
+def get_ready() -> None:
+    """Import what training needs, while the study is being set up."""
+    import study.training.fused  # noqa: F401
 
 
 def main(words: list[str]) -> int:
@@ -117,8 +130,11 @@ def main(words: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, drain)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; one decides
-    _die_with_parent()
+    told = _die_with_parent()
+    os.nice(NICENESS)
     places = Places(Path(words[0]))
+    get_ready()
+    told.wait()
     try:
         work(load_spec(words[1] if len(words) > 1 else None), places, stop)
     except PayoffError as error:
