@@ -74,8 +74,17 @@ class Curve:
         return int(steps.sum()) + 1 if len(self.size) else 0
 
 
-def build_curves(table: TrialTable, settings: AnalysisSettings) -> tuple[Curve, ...]:
+def build_curves(
+    table: TrialTable, settings: AnalysisSettings, *, every_route: bool = False
+) -> tuple[Curve, ...]:
     """One curve for each dataset size in the table, smallest first.
+
+    Parameters
+    ----------
+    table, settings
+        Trials, and what the axes count.
+    every_route : bool
+        Let each row draw, however its model was made; else only models trained as they are.
 
     Raises
     ------
@@ -93,7 +102,7 @@ def build_curves(table: TrialTable, settings: AnalysisSettings) -> tuple[Curve, 
             f"include_pruned: {settings.size} does not change when weights are removed; "
             f"use one of {', '.join(CHANGED_BY_PRUNING)}"
         )
-    reasons = _reasons(table, settings, size, error)
+    reasons = _reasons(table, settings, size, error, every_route)
     return tuple(
         _build(table, settings, int(n), size, error, reasons) for n in np.unique(table.n_examples)
     )
@@ -115,7 +124,11 @@ def curve_from_arrays(
 
 
 def _reasons(
-    table: TrialTable, settings: AnalysisSettings, size: FloatArray, error: FloatArray
+    table: TrialTable,
+    settings: AnalysisSettings,
+    size: FloatArray,
+    error: FloatArray,
+    every_route: bool,
 ) -> list[str]:
     """Why each row is not on the curve; empty for those that are."""
     reasons = []
@@ -124,9 +137,9 @@ def _reasons(
             reason = "search trials (their errors helped to choose them)"
         elif table.status[k] != "complete":
             reason = f"{table.status[k]} runs"
-        elif _is_pruned(table, k) and not settings.include_pruned:
+        elif _is_pruned(table, k) and not (settings.include_pruned or every_route):
             reason = "pruned models (summarised apart)"
-        elif table.route[k] == "distilled":
+        elif table.route[k] == "distilled" and not every_route:
             reason = "distilled models (another route to a size)"
         elif math.isnan(error[k]):
             reason = f"runs without {settings.error}"

@@ -18,6 +18,9 @@ class AnalysisSettings:
 
     size: str = "n_parameters"
     """Column that the x axis counts."""
+    route_size: str = ""
+    """Column on which the routes are compared; empty takes ``size``, or ``n_nonzero`` where masks
+    leave ``size`` as it is."""
     size_label: str = ""
     """What to call the size in words and figures; empty takes the name of the column."""
     error: str = "test_error"

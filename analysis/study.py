@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from analysis.curve_fit import CurveFit, fit_points
 from analysis.errors import AnalysisError
 from analysis.growth import Growth, measure_growth
 from analysis.prune import PruneLadder, prune_ladders
+from analysis.routes import RouteStudy, routes_json, study_routes
 from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, Dropped, TrialTable
@@ -35,6 +37,8 @@ class StudyAnalysis:
     n_trials: int
     dropped: tuple[Dropped, ...]
     """Rows of the table that broke its schema."""
+    routes: tuple[RouteStudy, ...] = ()
+    """Routes to a small model compared: one for each dataset size that has more than one."""
 
     @property
     def sentence(self) -> str:
@@ -78,6 +82,11 @@ class StudyAnalysis:
                 for part in ("size", "low", "high", "error_at_size"):
                     if math.isfinite(row[part]):
                         found[f"{row['rule']}{n}_{part}"] = float(row[part])
+        for routes in self.routes:
+            n = "" if routes.n_examples == UNKNOWN else f"_n{routes.n_examples}"
+            for saving in routes.savings:
+                if math.isfinite(saving.ratio):
+                    found[f"times_smaller_{_word(saving.route)}{n}"] = saving.ratio
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -92,6 +101,7 @@ class StudyAnalysis:
             "payoff": self.numbers(),
             "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
+            **routes_json(self.routes),
             "tuning": None if self.tuning is None else self.tuning.as_dict(),
         }
         plain: dict[str, Any] = _plain(whole)
@@ -128,7 +138,13 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         tuning=study_tuning(table, settings),
         n_trials=len(table),
         dropped=table.dropped,
+        routes=study_routes(table, settings, fits),
     )
+
+
+def _word(name: str) -> str:
+    """A name as a part of a metric's name."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _row(fit: CurveFit, point: PayoffPoint) -> dict[str, Any]:

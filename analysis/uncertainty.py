@@ -100,7 +100,7 @@ def measure_noise(curve: Curve) -> Noise:
         degrees=float(degrees.sum() - used),
         draw_variance=draw_variance,
         n_draws=n_draws,
-        test_covariance=read_only(_test_covariance(curve, error)),
+        test_covariance=read_only(shared_covariance(curve, error)),
         lifted=lifted,
     )
 
@@ -258,7 +258,7 @@ def _log_f(ratio: FloatArray, nu: FloatArray, d0: float) -> FloatArray:
     return density
 
 
-def _test_covariance(curve: Curve, error: FloatArray) -> FloatArray:
+def shared_covariance(curve: Curve, error: FloatArray) -> FloatArray:
     """(K, K) covariance of the log errors over draws of the test examples."""
     k = len(curve)
     if not curve.n_test:

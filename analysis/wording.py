@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from analysis.names import NAMES, plain_name
+from analysis.route_wording import route_lines
 from analysis.trials import UNKNOWN
 from analysis.verdict import PayoffPoint, describe, format_size, interval
 
@@ -14,18 +16,6 @@ if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
 
-NAMES = {
-    "n_parameters": "parameters",
-    "n_nonzero": "non-zero weights",
-    "macs_per_example": "MACs per example",
-    "flops_per_example": "FLOPs per example",
-    "model_bytes": "bytes",
-    "test_error": "test error",
-    "val_error": "validation error",
-    "train_error": "training error",
-}
-"""Columns of the trial table in plain words."""
-
 VERDICTS = {
     "pays_off_until": "pays off until",
     "still_paying": "still paying at the largest size tried",
@@ -34,11 +24,6 @@ VERDICTS = {
     "no_upturn": "no upturn",
     "cannot_tell": "cannot tell",
 }
-
-
-def plain_name(column: str) -> str:
-    """A column in plain words."""
-    return NAMES.get(column, column)
 
 
 def sentence(analysis: StudyAnalysis) -> str:
@@ -178,6 +163,8 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
     lines += _tuning(analysis)
     if analysis.ladders:
         lines.append(f"- Pruning: {_pruning(analysis.ladders[-1], plain_name(s.size_name))}.")
+    if analysis.routes:
+        lines += route_lines(analysis.routes[-1])
     for reason, count in analysis.counts.items():
         lines.append(f"- Left out of the curves: {count:,} {reason}.")
     if analysis.undertrained:
@@ -233,3 +220,6 @@ def _pruning(ladder: PruneLadder, size: str) -> str:
         f"{start}up to {ladder.free_ratio:.0%} of the weights can go for at most "
         f"{ladder.allowed:.0%} more error ({shown})"
     )
+
+
+__all__ = ["NAMES", "VERDICTS", "markdown", "plain_name", "rule_name", "sentence", "table_row"]

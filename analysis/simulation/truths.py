@@ -154,7 +154,7 @@ def simulate(truth: Truth, rng: np.random.Generator) -> TrialTable:
     for z, centre in zip(truth.x, log_error, strict=True):
         for r in range(replicates):
             mean = math.exp(centre + draws[r] + seed_spread * rng.standard_normal())
-            wrong = _fails(min(mean, 0.995), difficulty, alike, rng)
+            wrong = fails(min(mean, 0.995), difficulty, alike, rng)
             row: dict[str, object] = {
                 "n_parameters": math.exp(z),
                 "test_error": float(wrong.mean()),
@@ -169,7 +169,7 @@ def simulate(truth: Truth, rng: np.random.Generator) -> TrialTable:
     return TrialTable.from_rows(rows)
 
 
-def _fails(
+def fails(
     error: float, difficulty: FloatArray, alike: float, rng: np.random.Generator
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Which test examples a model of the given mean error gets wrong (a Gaussian copula)."""

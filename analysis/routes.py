@@ -1,0 +1,169 @@
+"""The routes to a small model, compared: which pays at which size, and how much size each saves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from analysis.crossings import Crossing, Saving, find_crossing, find_saving
+from analysis.curve_fit import CurveFit
+from analysis.route_curves import RouteCurve, route_axis, route_curves
+from analysis.settings import AnalysisSettings
+from analysis.trials import UNKNOWN, TrialTable
+from analysis.verdict import PayoffPoint
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RouteStudy:
+    """Every route of one dataset size."""
+
+    n_examples: int
+    size: str
+    """The column that the routes' size axis counts."""
+    curves: tuple[RouteCurve, ...]
+    crossings: tuple[Crossing, ...]
+    """One for each pair of routes."""
+    savings: tuple[Saving, ...]
+    """Of each route over training at that size."""
+
+    def curve(self, name: str) -> RouteCurve:
+        """The route of that name."""
+        return next(curve for curve in self.curves if curve.name == name)
+
+    def crossing(self, first: str, second: str) -> Crossing:
+        """The comparison of two routes, in either order of their names."""
+        pair = {first, second}
+        return next(c for c in self.crossings if {c.first, c.second} == pair)
+
+    def saving(self, route: str) -> Saving:
+        """Size that a route saves over training."""
+        return next(saving for saving in self.savings if saving.route == route)
+
+    def payoff(self, name: str) -> PayoffPoint:
+        """The headline payoff point of a route."""
+        return self.curve(name).fit.verdict
+
+
+def study_routes(
+    table: TrialTable, settings: AnalysisSettings, fits: Sequence[CurveFit] = ()
+) -> tuple[RouteStudy, ...]:
+    """Compare the routes of each dataset size that has more than one.
+
+    Parameters
+    ----------
+    table : TrialTable
+    settings : AnalysisSettings
+        ``route_size`` names the axis.
+    fits : sequence of CurveFit
+        The study's curves of trained models. Where a route draws from the same runs on the same
+        axis, its payoff points are theirs: one number has one value.
+    """
+    axis = route_axis(table, settings)
+    studies = []
+    for n in np.unique(table.n_examples):
+        curves = route_curves(table, settings, int(n))
+        if len(curves) < 2:
+            continue
+        curves = tuple(_with_known_payoffs(curve, fits, int(n)) for curve in curves)
+        base = next((curve for curve in curves if curve.route == "trained"), None)
+        studies.append(
+            RouteStudy(
+                n_examples=int(n),
+                size=axis,
+                curves=curves,
+                crossings=tuple(
+                    find_crossing(first, second, int(n), settings)
+                    for k, first in enumerate(curves)
+                    for second in curves[k + 1 :]
+                ),
+                savings=()
+                if base is None
+                else tuple(
+                    find_saving(curve, base, int(n), settings)
+                    for curve in curves
+                    if curve is not base
+                ),
+            )
+        )
+    return tuple(studies)
+
+
+def _with_known_payoffs(curve: RouteCurve, fits: Sequence[CurveFit], n: int) -> RouteCurve:
+    """The route with the payoff points of the study's own fit of the same runs, if there is one."""
+    for fit in fits:
+        same = fit.curve.n_examples == n and np.array_equal(
+            np.sort(fit.curve.run_row), np.sort(curve.fit.curve.run_row)
+        )
+        if same and np.array_equal(fit.curve.size, curve.fit.curve.size):
+            return replace(curve, fit=replace(curve.fit, payoffs=fit.payoffs))
+    return curve
+
+
+def routes_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
+    """One row for each dataset size and route: its range, payoff point, and size saved."""
+    rows = []
+    for study in studies:
+        for curve in study.curves:
+            point = curve.fit.verdict
+            saving = next((s for s in study.savings if s.route == curve.name), None)
+            size = curve.fit.curve.size
+            rows.append(
+                {
+                    "n_examples": None if study.n_examples == UNKNOWN else study.n_examples,
+                    "route": curve.route,
+                    "method": curve.method,
+                    "size": study.size,
+                    "cells": len(size),
+                    "runs": int(curve.fit.curve.replicates.sum()),
+                    "smallest": float(size[0]) if len(size) else math.nan,
+                    "largest": float(size[-1]) if len(size) else math.nan,
+                    "rule": point.rule,
+                    "verdict": point.kind,
+                    "payoff": point.size,
+                    "payoff_low": point.low,
+                    "payoff_high": point.high,
+                    "times_smaller": math.nan if saving is None else saving.ratio,
+                    "times_smaller_low": math.nan if saving is None else saving.low,
+                    "times_smaller_high": math.nan if saving is None else saving.high,
+                    "level": point.level,
+                    "why": point.why if saving is None or not saving.why else saving.why,
+                }
+            )
+    return rows
+
+
+def crossing_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
+    """One row for each dataset size and pair of routes."""
+    rows = [asdict(crossing) for study in studies for crossing in study.crossings]
+    for row in rows:
+        row["n_examples"] = None if row["n_examples"] == UNKNOWN else row["n_examples"]
+    return rows
+
+
+def saving_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
+    """One row for each dataset size, route and level of error."""
+    return [
+        {
+            "n_examples": None if study.n_examples == UNKNOWN else study.n_examples,
+            "route": saving.route,
+            "base": saving.base,
+            **asdict(step),
+            "level": saving.level,
+        }
+        for study in studies
+        for saving in study.savings
+        for step in saving.steps
+    ]
+
+
+def routes_json(studies: Sequence[RouteStudy]) -> dict[str, Any]:
+    """All rows by their kind."""
+    return {
+        "routes": routes_rows(studies),
+        "crossings": crossing_rows(studies),
+        "savings": saving_rows(studies),
+    }
