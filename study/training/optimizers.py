@@ -29,6 +29,17 @@ def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Opt
     return torch.optim.AdamW(groups, lr=rate, fused=True)
 
 
+def penalty(weights: Sequence[Tensor], settings: TrainSettings) -> Tensor | float:
+    """What L1 and L2 add to the loss: l1 sum |w| + l2 / 2 sum w^2."""
+    added: Tensor | float = 0.0
+    if settings.l1:
+        added = added + settings.l1 * l1_norm(weights)
+    if settings.l2:
+        squares = torch.stack([weight.square().sum() for weight in weights]).sum()
+        added = added + 0.5 * settings.l2 * squares
+    return added
+
+
 def l1_norm(weights: Sequence[Tensor]) -> Tensor:
     """Sum of the absolute values of all weights."""
     return torch.stack([weight.abs().sum() for weight in weights]).sum()

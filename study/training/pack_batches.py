@@ -126,6 +126,12 @@ class Batches:
         """Targets of all steps of the block: (K, M, B)."""
         return self._targets
 
+    @property
+    def rows(self) -> Tensor:
+        """Rows of each model's training set that the steps of the block read: (K, M, B)."""
+        device = self._jobs[0].data.device
+        return torch.from_numpy(self._raw).to(device).index_select(1, self._models_of)
+
     def _refill(self) -> None:
         self._steps = BLOCK_STEPS
         self._raw = np.empty((BLOCK_STEPS, len(self._streams), self.size), dtype=np.int64)

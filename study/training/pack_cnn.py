@@ -222,7 +222,7 @@ class CnnProgram:
         self._layers = layers_of(settings.width, settings.depth, jobs[0].data.input_shape)
         self._batch = jobs[0].batch_size
         self.batches = Batches(jobs)
-        self.loss = pack_loss(jobs)
+        self.loss = pack_loss(jobs, self.batches)
         units = [layer.units for layer in self._layers]
         self._dropout = PackDropout(jobs, self._batch, [units] * len(jobs))
         self._scratch: dict[tuple[int, int, int], list[Buffers]] = {}

@@ -47,7 +47,7 @@ class FunctionalProgram:
         self, jobs: Sequence[TrainJob], parameters: Stack, models: Sequence[nn.Module]
     ) -> None:
         self.batches = Batches(jobs)
-        self.loss = pack_loss(jobs)
+        self.loss = pack_loss(jobs, self.batches)
         self._share = 1 / jobs[0].batch_size
         self._base = copy.deepcopy(models[0])
         self._feed = _Masks(jobs, models)

@@ -21,8 +21,10 @@ import torch
 from torch import Tensor
 
 from study.training.pack_batches import BLOCK_STEPS
+from study.training.pack_distillation import DistillationLoss
 
 if TYPE_CHECKING:
+    from study.training.pack_batches import Batches
     from study.training.packing import TrainJob
     from study.training.settings import TrainSettings
 
@@ -171,8 +173,10 @@ class SquaredError:
         self._targets = targets
 
 
-def pack_loss(jobs: Sequence[TrainJob]) -> PackLoss:
-    """Return the loss of the jobs' task."""
+def pack_loss(jobs: Sequence[TrainJob], batches: Batches) -> PackLoss:
+    """Return the loss of the jobs' task; ``batches`` is where their batches come from."""
+    if jobs[0].teacher is not None:
+        return DistillationLoss(jobs, batches)
     data, batch = jobs[0].data, jobs[0].batch_size
     if data.task == "classification":
         return CrossEntropy([job.settings for job in jobs], data.n_outputs, batch, data.device)

@@ -52,7 +52,7 @@ class MlpProgram:
         self._batch = jobs[0].batch_size
         self._inputs = math.prod(data.input_shape)
         self.batches = Batches(jobs)
-        self.loss = pack_loss(jobs)
+        self.loss = pack_loss(jobs, self.batches)
         self._dropout = PackDropout(jobs, self._batch, [[s.width] * self.depth for s in settings])
         self._bind(parameters)
 

@@ -56,6 +56,7 @@ class Rates:
         """(steps, models, 1)."""
         self.weight_decay = per_model([s.weight_decay for s in settings])
         self.l1 = per_model([s.l1 for s in settings])
+        self.l2 = per_model([s.l2 for s in settings])
         self.momentum = torch.tensor([s.momentum for s in settings], device=device).unsqueeze(1)
 
     def keep(self, rows: Tensor) -> None:
@@ -68,6 +69,8 @@ class Rates:
             self.weight_decay = self.weight_decay.index_select(0, rows)
         if self.l1 is not None:
             self.l1 = self.l1.index_select(0, rows)
+        if self.l2 is not None:
+            self.l2 = self.l2.index_select(0, rows)
 
 
 class PackOptimizer:
@@ -109,6 +112,9 @@ class PackOptimizer:
         if rates.l1 is not None:
             for gradient, weight in zip(self._gradient_weights, self._weights, strict=True):
                 gradient.addcmul_(torch.sgn(weight), rates.l1)
+        if rates.l2 is not None:
+            for gradient, weight in zip(self._gradient_weights, self._weights, strict=True):
+                gradient.addcmul_(weight, rates.l2)
         rate = rates.rate[step]
         if self.adam:
             first, second, update = self.moments

@@ -52,7 +52,9 @@ def train_alone(job: TrainJob, custom_model: Builder | None = None) -> TrainResu
     """Train one job by the reference trainer."""
     model = initial_model(job, custom_model)
     initial = snapshot(model) if job.keep_initial else None
-    result = train_model(model, job.settings, job.data, masks=job.masks, stage=job.stage)
+    result = train_model(
+        model, job.settings, job.data, masks=job.masks, stage=job.stage, teacher=job.teacher
+    )
     return dataclasses.replace(result, initial_state=initial)
 
 
@@ -200,7 +202,7 @@ class Trainer:
         n = PROBE_STEPS
         settings = dataclasses.replace(job.settings, steps=n, evaluate_every=n, select="last")
         started = time.perf_counter()
-        train_model(initial_model(job, self._custom_model), settings, job.data)
+        train_model(initial_model(job, self._custom_model), settings, job.data, teacher=job.teacher)
         return (time.perf_counter() - started) / n
 
     def _probe(self, sizes: Sequence[int]) -> dict[int, float]:

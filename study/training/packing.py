@@ -42,7 +42,11 @@ class TrainJob:
     start: Mapping[str, Tensor] | None = None
     """State to start from, as of ``Module.state_dict``; None: initial weights from the seed."""
     stage: int = 0
-    """0 for a training from scratch, 1 for a fine-tuning: each has random streams of its own."""
+    """0 for a training from scratch, 1 and more for what follows: each has random streams of its
+    own."""
+    teacher: Tensor | None = None
+    """Outputs of a trained network for the training examples, to learn from: (examples, outputs).
+    Jobs that have the same teacher should share the tensor."""
     keep_initial: bool = False
     """Whether the result has the weights from before the first step."""
 
@@ -60,6 +64,7 @@ def pack_key(job: TrainJob) -> Hashable:
         settings.depth,
         settings.optimizer,
         settings.steps > 0,
+        job.teacher is not None,
         job.batch_size,
         data.task,
         data.n_outputs,

@@ -19,8 +19,9 @@ from study.models.dropout import attach
 from study.models.registry import Builder, build_model
 from study.models.weights import weights_of
 from study.training.convergence import divergence, still_improving
+from study.training.distillation import distillation_loss
 from study.training.evaluation import chance_loss, evaluate, no_scores, score, training_loss
-from study.training.optimizers import l1_norm, make_optimizer
+from study.training.optimizers import make_optimizer, penalty
 from study.training.schedule import learning_rates
 from study.training.settings import CurvePoint, TrainResult, TrainSettings
 from study.training.streams import (
@@ -85,6 +86,7 @@ def train_model(
     *,
     masks: Mapping[str, Tensor] | None = None,
     stage: int = 0,
+    teacher: Tensor | None = None,
 ) -> TrainResult:
     """Train ``model`` in place, from the weights it has.
 
@@ -100,14 +102,18 @@ def train_model(
         Per parameter name a tensor of zeros and ones that the parameter is multiplied by after
         every step: what is zero stays exactly zero.
     stage
-        0 for a training from scratch, 1 for a fine-tuning: each has random streams of its own.
+        0 for a training from scratch, 1 and more for what follows: each has random streams of its
+        own.
+    teacher
+        The outputs of a trained network for the training examples, to learn from beside the
+        targets: (examples, outputs). None: the targets alone.
     """
     started = time.perf_counter()
     flops_of_example = 3 * forward_flops(model, data.input_shape)
     with private_generators(torch_seed(settings.seed, Stream.MODULES, stage), data.device):
         attach(model, DropoutStream(settings.seed, data.device, stage))
         run = _Run(model, settings, data)
-        run.train(masks or {}, stage)
+        run.train(masks or {}, stage, teacher)
         attach(model, None)
     model.eval()
     model.zero_grad(set_to_none=True)
@@ -145,7 +151,7 @@ class _Run:
         self._best_state: list[Tensor] = []
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=data.device)
 
-    def train(self, masks: Mapping[str, Tensor], stage: int) -> None:
+    def train(self, masks: Mapping[str, Tensor], stage: int, teacher: Tensor | None) -> None:
         """Take all steps, or stop before; leave the weights to be scored in the model."""
         model, settings, data = self.model, self.settings, self.data
         parameters = list(model.parameters())
@@ -159,7 +165,9 @@ class _Run:
             rows = torch.from_numpy(next(batches)).to(data.device)
             outputs = model(data.x_train[rows])
             loss = training_loss(outputs, data.y_train[rows], data.task, settings.label_smoothing)
-            penalised = loss + settings.l1 * l1_norm(weights) if settings.l1 else loss
+            if teacher is not None:
+                loss = distillation_loss(outputs, teacher[rows], loss, data.task, settings)
+            penalised = loss + penalty(weights, settings)
             for parameter in parameters:
                 parameter.grad = None
             torch.autograd.backward(penalised)

@@ -28,7 +28,10 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "momentum": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
     "weight_decay": (lambda v: 0 <= v < math.inf, "at least 0 and finite"),
     "l1": (lambda v: 0 <= v < math.inf, "at least 0 and finite"),
+    "l2": (lambda v: 0 <= v < math.inf, "at least 0 and finite"),
     "label_smoothing": (lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    "distill_temperature": (lambda v: 0 < v < math.inf, "above 0 and finite"),
+    "distill_mixing": (lambda v: 0 <= v <= 1, "between 0 and 1"),
     "batch_size": (lambda v: v >= 1, "at least 1"),
     "steps": (lambda v: v >= 0, "at least 0"),
     "warmup_fraction": (lambda v: 0 <= v <= 1, "between 0 and 1"),
@@ -59,7 +62,15 @@ class TrainSettings:
     """Decoupled with AdamW; with SGD an L2 term of the gradient. Weights only, never biases."""
     l1: float = 0.0
     """Factor of the sum of absolute weights in the training loss (biases left out)."""
+    l2: float = 0.0
+    """Factor of half the sum of squared weights in the training loss: an L2 term of the gradient,
+    whatever the optimiser, where ``weight_decay`` of AdamW is decoupled from it."""
     label_smoothing: float = 0.0
+    distill_temperature: float = 1.0
+    """What the logits of student and teacher are divided by; read where there is a teacher."""
+    distill_mixing: float = 1.0
+    """Share of the teacher's answers in the loss, the labels have the rest; read where there is a
+    teacher."""
     batch_size: int = 64
     """Examples a step; a subset smaller than it trains in one full batch."""
     steps: int = 400

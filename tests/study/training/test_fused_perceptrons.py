@@ -44,7 +44,7 @@ def varied(datas: Sequence[TensorSplit], **common: object) -> list[TrainJob]:
     return [
         job(datas[0], seed=1, **common),
         job(datas[0], seed=2, **{"dropout": 0.3, "l1": 1e-3, "steps": 61, **common}),
-        job(datas[0], seed=2, **{"dropout": 0.1, "weight_decay": 0.1, **common}),
+        job(datas[0], seed=2, **{"dropout": 0.1, "weight_decay": 0.1, "l2": 0.03, **common}),
         job(datas[1], seed=4, **{"label_smoothing": 0.1, "patience": 2, **common}),
         job(datas[1], seed=5, **{"learning_rate": 0.05, "schedule": "constant", **common}),
         job(datas[1], seed=6, **{"select": "last", "evaluate_every": 4, "width": 3, **common}),
