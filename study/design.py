@@ -8,14 +8,17 @@ from the worker that happens to run it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search_spaces.space import SearchSpace
 from study.halton import halton
 from study.record import Phase, Value
+from study.spec_routes import BEST, capacities, capacity_name
 
 if TYPE_CHECKING:
     from study.spec import StudySpec
@@ -28,12 +31,16 @@ class Cell:
     n_examples: int
     capacity: Mapping[str, Value]
     """Scientific axes but the prune ratio: width, depth, ..."""
+    teacher: str = ""
+    """Of whom the networks are students: ``"best"`` or the name of a capacity; empty: of nobody."""
 
     @property
     def name(self) -> str:
         """Readable and unique in the study: ``n1280-width64-depth2``."""
         parts = "".join(f"-{axis}{value}" for axis, value in self.capacity.items())
-        return f"n{self.n_examples}{parts}"
+        student = "-distilled" if self.teacher else ""
+        whose = "" if self.teacher in ("", BEST) else f"-from-{self.teacher}"
+        return f"n{self.n_examples}{parts}{student}{whose}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,8 @@ class Slot:
     draw: int
     seed: int
     prune_ratio: float
+    method: str = ""
+    """How it is pruned, such as ``"iterative-global"``; empty for a dense network."""
     params: Mapping[str, Value]
     """What is known before the trial starts: all of it for search trials, only the scientific and
     fixed values for replicates (the rest comes from the winner of the cell's search)."""
@@ -69,13 +78,14 @@ def seed_of(study_seed: int, *words: object) -> int:
 
 
 def cells(spec: StudySpec) -> tuple[Cell, ...]:
-    """Return every cell, smallest dataset size first."""
-    capacities: dict[tuple[tuple[str, Value], ...], None] = {}
-    for point in spec.space.grid():
-        capacity = {name: value for name, value in point.items() if name != "prune_ratio"}
-        capacities[tuple(capacity.items())] = None
+    """Return every cell, those without a teacher first, then the smallest dataset size."""
+    grid = capacities(spec.space)
+    taught_by = ("", *(spec.distillation.teachers if "distill" in spec.study.routes else ()))
     return tuple(
-        Cell(n_examples=n, capacity=dict(capacity)) for n in spec.sizes for capacity in capacities
+        Cell(n_examples=n, capacity=capacity, teacher=teacher)
+        for teacher in taught_by
+        for n in spec.sizes
+        for capacity in grid
     )
 
 
@@ -87,14 +97,33 @@ def prune_ratios(spec: StudySpec) -> tuple[float, ...]:
     return (0.0,)
 
 
-def fixed_params(spec: StudySpec) -> dict[str, Value]:
-    """Return the hyperparameters that never vary."""
-    return {axis.name: axis.values[0] for axis in spec.space.fixed}
+def prune_methods(spec: StudySpec) -> tuple[str, ...]:
+    """Return every way of pruning: each method in each scope."""
+    return tuple(
+        f"{method}-{scope}" for method in spec.pruning.methods for scope in spec.pruning.scopes
+    )
 
 
-def n_search(spec: StudySpec) -> int:
-    """Return the search trials of one cell: none where nothing is left to tune."""
-    return spec.search.trials if spec.space.nuisance else 0
+def space_of(spec: StudySpec, cell: Cell | None = None) -> SearchSpace:
+    """Return the space of a cell: students have axes of their own."""
+    if cell is not None and cell.teacher:
+        return spec.space.add(*spec.distill_axes)
+    return spec.space
+
+
+def fixed_params(spec: StudySpec, cell: Cell | None = None) -> dict[str, Value]:
+    """Return the hyperparameters that never vary in a cell."""
+    return {axis.name: axis.values[0] for axis in space_of(spec, cell).fixed}
+
+
+def n_search(spec: StudySpec, cell: Cell | None = None) -> int:
+    """Return the search trials of one cell: none where nothing is left to tune.
+
+    But one where students are tuned: they need a teacher that was trained on the search's draw.
+    """
+    if space_of(spec, cell).nuisance:
+        return spec.search.trials
+    return int(any(axis.role == "nuisance" for axis in spec.distill_axes))
 
 
 def slots(spec: StudySpec) -> Iterator[Slot]:
@@ -119,25 +148,58 @@ def _search_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
             draw=0,
             seed=seed_of(spec.study.seed, name),
             prune_ratio=0.0,
-            params={**cell.capacity, "prune_ratio": 0.0, **nuisance, **fixed_params(spec)},
+            params={**cell.capacity, "prune_ratio": 0.0, **nuisance, **fixed_params(spec, cell)},
         )
 
 
 def _replicate_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
     for index in range(spec.replicates.total):
         unit = f"{cell.name}-replicate{index}"
-        for ratio in prune_ratios(spec):
+        for ratio, method in _prunings(spec, cell):
+            how = "" if method in ("", "one-shot-global") else f"-{method}"
             yield Slot(
-                name=unit if ratio == 0 else f"{unit}-pruned{ratio:g}",
+                name=unit if ratio == 0 else f"{unit}-pruned{ratio:g}{how}",
                 unit=unit,
+                method=method,
                 cell=cell,
                 phase="replicate",
                 index=index,
                 draw=1 + index // spec.replicates.seeds_per_draw,
                 seed=seed_of(spec.study.seed, unit),
                 prune_ratio=ratio,
-                params={**cell.capacity, "prune_ratio": ratio, **fixed_params(spec)},
+                params={**cell.capacity, "prune_ratio": ratio, **fixed_params(spec, cell)},
             )
+
+
+def _prunings(spec: StudySpec, cell: Cell) -> Iterator[tuple[float, str]]:
+    """Yield every prune ratio with every method; students are not pruned."""
+    for ratio in prune_ratios(spec):
+        if ratio == 0:
+            yield 0.0, ""
+        elif not cell.teacher:
+            yield from ((ratio, method) for method in prune_methods(spec))
+
+
+def teachers(every: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
+    """Return, per unit of a student, the trials among which its teacher is.
+
+    They have the student's dataset size and draw, so that the teacher has seen no example that the
+    student is validated or tested on. The one with the lowest validation error teaches.
+    """
+    students: dict[str, Slot] = {}
+    taught: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for slot in every:
+        key = (slot.cell.n_examples, slot.phase, slot.draw)
+        if slot.cell.teacher:
+            students[slot.unit] = slot
+        elif slot.prune_ratio == 0:
+            taught[*key, BEST].append(slot.name)
+            taught[*key, capacity_name(slot.cell.capacity)].append(slot.name)
+    shared = {key: tuple(names) for key, names in taught.items()}
+    return {
+        unit: shared[slot.cell.n_examples, slot.phase, slot.draw, slot.cell.teacher]
+        for unit, slot in students.items()
+    }
 
 
 def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
@@ -146,14 +208,15 @@ def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
     Quasi-random points cover a low-dimensional box more evenly than independent ones for the same
     budget (Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry").
     """
-    n, n_axes = n_search(spec), len(spec.space.nuisance)
+    space = space_of(spec, cell)
+    n, n_axes = n_search(spec, cell), len(space.nuisance)
     if n == 0:
         return []
-    if spec.search.sampler == "tpe":
+    if spec.search.sampler == "tpe" or not n_axes:
         return [{} for _ in range(n)]
     rng = np.random.default_rng(seed_of(spec.study.seed, cell.name, spec.search.sampler))
     units = halton(n, n_axes, rng) if spec.search.sampler == "halton" else rng.random((n, n_axes))
-    return [spec.space.from_units([float(u) for u in row]) for row in units]
+    return [space.from_units([float(u) for u in row]) for row in units]
 
 
 def relative_cost(spec: StudySpec, cell: Cell) -> float:
@@ -179,4 +242,4 @@ def pack_group(spec: StudySpec, slot: Slot) -> tuple[object, ...]:
     width = capacity.get("width")
     if spec.model.family == "mlp" and isinstance(width, int) and width <= PADDED_WIDTH:
         capacity["width"] = PADDED_WIDTH
-    return (slot.phase, *capacity.items())
+    return (slot.phase, bool(slot.cell.teacher), *capacity.items())

@@ -39,6 +39,10 @@ class Sizes:
     """Twice ``macs_per_example``."""
     model_bytes: int
     """Parameters and buffers, stored dense in their own types."""
+    sparse_bytes: int
+    """The same with each tensor stored in whatever takes least of three: dense; a bit a value to
+    say where it is not zero, then those values; or those values, each with its column (2 or 4
+    bytes), and 4 bytes a row for where it begins (compressed sparse rows)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,20 @@ def measure(
         nonzero_macs_per_example=dense - skipped,
         flops_per_example=2 * dense,
         model_bytes=sum(t.numel() * t.element_size() for t in tensors),
+        sparse_bytes=sum(_sparse_bytes(t) for t in tensors),
     )
+
+
+def _sparse_bytes(tensor: Tensor) -> int:
+    """Bytes of one tensor, stored in the form that takes least."""
+    dense = tensor.numel() * tensor.element_size()
+    if tensor.ndim < 2:
+        return dense
+    values = int(torch.count_nonzero(tensor))
+    bitmap = -(-tensor.numel() // 8) + values * tensor.element_size()
+    index = 2 if tensor[0].numel() <= 2**16 else 4
+    rows = values * (tensor.element_size() + index) + 4 * (len(tensor) + 1)
+    return min(dense, bitmap, rows)
 
 
 def forward_flops(model: nn.Module, input_shape: tuple[int, ...]) -> int:

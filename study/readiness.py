@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
-from study.design import Slot
+from study.design import Slot, teachers
 
 State = Literal["absent", "waiting", "running", "finished"]
 """Where a trial is; absent: not queued yet."""
@@ -24,7 +24,8 @@ State = Literal["absent", "waiting", "running", "finished"]
 def needs(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
     """Return, per unit, the trials that must have finished before it may start.
 
-    A replicate needs every search trial of its cell: it takes the winner's hyperparameters.
+    A replicate needs every search trial of its cell: it takes the winner's hyperparameters. A
+    student needs every trial that may be its teacher: the best of them is.
     """
     every = tuple(slots)
     searching: dict[str, list[str]] = defaultdict(list)
@@ -32,8 +33,12 @@ def needs(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
         if slot.phase == "search":
             searching[slot.cell.name].append(slot.name)
     shared = {cell: tuple(names) for cell, names in searching.items()}
+    taught = teachers(every)
     return {
-        slot.unit: shared.get(slot.cell.name, ()) if slot.phase == "replicate" else ()
+        slot.unit: (
+            *(shared.get(slot.cell.name, ()) if slot.phase == "replicate" else ()),
+            *taught.get(slot.unit, ()),
+        )
         for slot in every
     }
 

@@ -63,10 +63,20 @@ class TrialRecord:
     started_at: float = 0.0
     """Seconds since the epoch."""
     finished_at: float = 0.0
+    method: str = ""
+    """How it was pruned, such as ``"iterative-global"``; empty if it was not."""
+    parent: str = ""
+    """Slot of the dense network that it was pruned from."""
+    teacher: str = ""
+    """Slot of the network that it learnt from."""
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self), allow_nan=False, sort_keys=True)
+        content = dataclasses.asdict(self)
+        for name in ("method", "parent", "teacher"):
+            if not content[name]:
+                del content[name]  # a record of before the routes stays, byte for byte
+        return json.dumps(content, allow_nan=False, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> TrialRecord:

@@ -44,6 +44,14 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in record["sizes"].items():
         if name in (*SIZES, "teacher_size"):
             row[name] = value
+    # What it took by its whole route, its parent's or its teacher's training included.
+    for column, own, whole in (
+        ("train_flops", "train_flops", "route_flops"),
+        ("train_seconds", "train_seconds", "route_seconds"),
+    ):
+        metrics = record["metrics"]
+        if whole in metrics or own in metrics:
+            row[column] = metrics.get(whole, metrics.get(own))
     for name in ("method", "parent", "teacher"):
         row[name] = record.get(name, "")  # records of before the routes have none
     for name in ("still_improving", "stopped_early"):

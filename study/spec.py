@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from search_spaces.space import SearchSpace
+from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
 from study.data.source import check as check_source
 from study.errors import PayoffError, StudyFileError
 from study.spec_reading import Mistakes, read_section
+from study.spec_routes import Method, Scope, check_routes, later_defaults, read_distill_axes
 from study.spec_space import read_space, space_as_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,6 +26,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 SEMANTIC = ("study", "data", "model", "space", "training", "pruning", "search", "replicates")
 """Sections that decide what a trial returns: they make the digest. The rest may change freely."""
+
+LATER: dict[str, tuple[str, ...]] = {
+    "pruning": ("level_ratio",),
+    "distillation": ("regression",),
+    "space": ("distill_temperature", "distill_mixing", "l2", "patience"),
+}
+"""Keys that are part of the digest only when they are not at their default: studies from before
+there were such keys stay what they are."""
+
+EXTENT: dict[str, tuple[str, ...]] = {
+    "study": ("description", "routes"),
+    "replicates": ("draws",),
+    "pruning": ("methods", "scopes"),
+    "distillation": ("teachers",),
+}
+"""Keys that only say which trials there are (or nothing): no part of the digest."""
+
+Route = Literal["train", "prune", "distill"]
+"""How networks of a size are made."""
 
 WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
@@ -53,12 +73,23 @@ class StudySection:
     """Every random number of the study follows from it."""
     description: str = ""
     """One line for people: what the study asks. Shown in the MLflow UI."""
+    routes: tuple[Route, ...] = ("train", "prune")
+    """How networks of each size are made: train (small from the start), prune (from trained ones,
+    to each prune_ratio of [space]), distill (trained to answer like a trained one)."""
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
         if not NAME.fullmatch(self.name):
             mistakes.add("study.name", "letters, digits, '.', '_' and '-' only", self.name)
         mistakes.between("study.seed", self.seed, 0, 2**63 - 1)
+        mistakes.distinct("study.routes", self.routes)
+        if "train" not in self.routes:
+            mistakes.add(
+                "study.routes",
+                "must have train: pruning and distilling start from trained networks",
+                list(self.routes),
+                'add "train"',
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +170,24 @@ class PruningSection:
     """Steps of fine-tuning after pruning, as a share of the training steps; 0 prunes only."""
     learning_rate_factor: float = 1.0
     """Peak learning rate of the fine-tuning, as a factor of the parent's."""
+    methods: tuple[Method, ...] = ("one-shot",)
+    """How, each method a trial of its own: one-shot (one cut, then fine-tuning), untuned (one cut
+    and nothing after), iterative (level after level, fine-tuning after each), rewind-weights
+    (likewise, but each level trains again from the first weights: the lottery ticket protocol),
+    rewind-rate (likewise from the trained weights, with the learning rates of training),
+    structured (whole units or channels of least L1 norm; the network becomes really smaller)."""
+    scopes: tuple[Scope, ...] = ("global",)
+    """Where the least weights are looked for: global (all layers together) or layerwise (the same
+    share of each layer)."""
+    level_ratio: float = 0.2
+    """Share of the remaining weights that each level of the iterative methods removes."""
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
+        mistakes.distinct("pruning.methods", self.methods)
+        mistakes.distinct("pruning.scopes", self.scopes)
+        if not 0 < self.level_ratio < 1:
+            mistakes.add("pruning.level_ratio", "must be in (0, 1)", self.level_ratio)
         if not 0 <= self.fine_tune_fraction <= 10:
             mistakes.add(
                 "pruning.fine_tune_fraction", "must be in [0, 10]", self.fine_tune_fraction
@@ -150,6 +196,23 @@ class PruningSection:
             mistakes.add(
                 "pruning.learning_rate_factor", "must be in (0, 10]", self.learning_rate_factor
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationSection:
+    """How students are taught, when distill is among the routes. Temperature and mixing stand in
+    [space], as distill_temperature and distill_mixing."""
+
+    teachers: tuple[str, ...] = ("best",)
+    """From whom, each teacher a curve of its own: best (the trained network of the same examples
+    with the lowest validation error), or a capacity of the grid such as "width64-depth2"."""
+    regression: Literal["", "outputs"] = ""
+    """How a regression is distilled: outputs (squared distance to the teacher's outputs, mixed
+    with that to the targets). Must be said."""
+
+    def check(self, mistakes: Mistakes) -> None:
+        """Report every rule that is broken."""
+        mistakes.distinct("distillation.teachers", self.teachers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,6 +355,9 @@ class StudySpec:
     space: SearchSpace
     training: TrainingSection = field(default_factory=TrainingSection)
     pruning: PruningSection = field(default_factory=PruningSection)
+    distillation: DistillationSection = field(default_factory=DistillationSection)
+    distill_axes: tuple[Axis, ...] = ()
+    """Axes that only students have; they stand in the [space] section of the file."""
     search: SearchSection = field(default_factory=SearchSection)
     replicates: ReplicatesSection = field(default_factory=ReplicatesSection)
     run: RunSection = field(default_factory=RunSection)
@@ -312,11 +378,17 @@ class StudySpec:
         sizes, values of scientific axes and draws, and its trials stay what they are.
         """
         sections: dict[str, dict[str, Any]] = {}
-        for name in SEMANTIC:
+        for name in (*SEMANTIC, "distillation"):
             if name == "space":
-                sections[name] = space_as_text(self.space)
+                sections[name] = space_as_text(self.space, self.distill_axes)
             else:
                 sections[name] = json.loads(json.dumps(dataclasses.asdict(getattr(self, name))))
+        defaults = {"space": later_defaults()}
+        for name, keys in LATER.items():
+            default = defaults.get(name) or dataclasses.asdict(getattr(self, name).__class__())
+            for key in keys:
+                if sections[name].get(key) == default.get(key):
+                    sections[name].pop(key, None)
         data = sections["data"]
         for name in WHEREABOUTS:
             del data[name]
@@ -324,9 +396,10 @@ class StudySpec:
             data[name] = data[name] or 0  # 0 and 0.0 both leave the size to the data
         for axis in self.space.scientific:
             sections["space"][axis.name] = "scientific"
-        del sections["replicates"]["draws"]
-        del sections["study"]["description"]
-        return sections
+        for name, keys in EXTENT.items():
+            for key in keys:
+                del sections[name][key]
+        return {name: section for name, section in sections.items() if section or name in SEMANTIC}
 
     def digest(self) -> str:
         """Hex SHA-256 of :meth:`semantics`: equal digests compute equal trials."""
@@ -383,6 +456,7 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         "model": ModelSection,
         "training": TrainingSection,
         "pruning": PruningSection,
+        "distillation": DistillationSection,
         "search": SearchSection,
         "replicates": ReplicatesSection,
         "run": RunSection,
@@ -406,9 +480,15 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         if name != "data":
             section.check(mistakes)
     model, training, search = values["model"], values["training"], values["search"]
-    space = read_space(raw.get("space", {}), model.family, bool(training.function), mistakes)
-    if space is not None and space.nuisance and search.trials == 0:
-        names = ", ".join(axis.name for axis in space.nuisance)
+    routes = values["study"].routes
+    given = raw.get("space", {})
+    space = read_space(given, model.family, bool(training.function), mistakes)
+    students = read_distill_axes(given, "distill" in routes, mistakes)
+    if space is not None:
+        space = check_routes(space, values, given, mistakes)
+    searched = [*(space.nuisance if space else ()), *(a for a in students if a.role == "nuisance")]
+    if searched and search.trials == 0:
+        names = ", ".join(axis.name for axis in searched)
         mistakes.add(
             "search.trials",
             f"must be at least 1 while {names} are ranges",
@@ -418,7 +498,7 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     if mistakes.lines:
         raise StudyFileError(mistakes.lines)
     assert space is not None
-    return StudySpec(sizes=sizes, space=space, base=base, **values)
+    return StudySpec(sizes=sizes, space=space, distill_axes=students, base=base, **values)
 
 
 def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import math
 import textwrap
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from study.errors import nearest
@@ -40,6 +40,11 @@ class Mistakes:
             self.add(key, f"must be at most {high:,}", value)
         elif not value >= low:
             self.add(key, f"must be at least {low:,}", value)
+
+    def distinct(self, key: str, values: Sequence[object]) -> None:
+        """Note a mistake unless there are values, each once."""
+        if not values or len(set(values)) < len(values):
+            self.add(key, "must name at least one, and each once", list(values))
 
     def unknown(self, section: str, given: Iterable[str], known: Collection[str]) -> None:
         """Note every key that is not known, with the nearest name that is."""

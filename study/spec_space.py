@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.catalogue import CATALOGUE
@@ -25,12 +25,20 @@ LIMITS: dict[str, tuple[float, float]] = {
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1e6),
     "l1": (0.0, 1e6),
+    "l2": (0.0, 1e6),
+    "patience": (0, 1e8),
     "label_smoothing": (0.0, 1.0),
 }
 """Axis -> values allowed: from low (included) to high (left out). Upper limits of width, depth,
 learning_rate, weight_decay and l1 are far beyond any use: they catch a slip of the pen."""
 
-WHOLE = ("width", "depth")
+DISTILL: dict[str, tuple[float, float]] = {
+    "distill_temperature": (0.0, 1e6),
+    "distill_mixing": (0.0, 1.0),
+}
+"""The same for the axes that only distilled networks have; the mixing may be 1."""
+
+WHOLE = ("width", "depth", "patience")
 """Axes that take whole numbers only."""
 
 
@@ -51,11 +59,15 @@ def read_space(
         axes = {name: axes[name] for name in ("width", "depth")}
     before = len(mistakes.lines)
     for name, value in given.items():
+        if name in DISTILL:
+            continue  # axes of students alone: see study.spec_routes
         if name not in LIMITS and not own_trainer:
-            hint = nearest(name, LIMITS) or f"; known: {', '.join(LIMITS)}"
+            hint = (
+                nearest(name, [*LIMITS, *DISTILL]) or f"; known: {', '.join([*LIMITS, *DISTILL])}"
+            )
             mistakes.lines.append(f"space.{name}: unknown axis{hint}")
             continue
-        axis = _read_axis(name, value, mistakes)
+        axis = read_axis(name, value, mistakes)
         if axis is not None:
             axes[name] = axis
     if len(mistakes.lines) > before:
@@ -69,7 +81,8 @@ def read_space(
         return None
 
 
-def _read_axis(name: str, value: object, mistakes: Mistakes) -> Axis | None:
+def read_axis(name: str, value: object, mistakes: Mistakes) -> Axis | None:
+    """Read one axis; None, with the mistakes noted, if it is wrong."""
     key = f"space.{name}"
     role = "scientific" if name in SCIENTIFIC else "nuisance"
     try:
@@ -143,8 +156,8 @@ def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | No
         return None
     low, high, log, step = (value.get(name) for name in ("low", "high", "log", "step"))
     domain: Domain
-    whole = all(isinstance(number, int) for number in (low, high, step))
-    if whole and name not in LIMITS:
+    whole = all(isinstance(number, int) for number in (low, high, step or 1))
+    if whole and (name not in LIMITS or name in WHOLE):
         domain = Int(low, high, log=bool(log), step=step)  # type: ignore[arg-type]
     else:
         domain = Float(float(low), float(high), log=bool(log), step=step)  # type: ignore[arg-type]
@@ -164,7 +177,7 @@ def _domain_of(name: str, values: list[Any]) -> Domain:
 
 def _typed(name: str, value: Any) -> Any:
     """Return a value of a built-in axis as the type it trains with: 0 and 0.0 are one decay."""
-    if name not in LIMITS:
+    if name not in LIMITS and name not in DISTILL:
         return value
     return int(value) if name in WHOLE else float(value)
 
@@ -180,7 +193,7 @@ def _is_number(value: object, key: str, mistakes: Mistakes) -> bool:
 
 
 def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
-    if name not in LIMITS:
+    if name not in LIMITS and name not in DISTILL:
         if isinstance(value, (str, bool)):
             return True
         if not isinstance(value, (int, float)):
@@ -193,8 +206,10 @@ def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
     if name in WHOLE and not isinstance(value, int):
         mistakes.add(key, "must be a whole number", value)
         return False
-    low, high = LIMITS[name]
-    above = name == "learning_rate"
+    low, high = {**LIMITS, **DISTILL}[name]
+    if name == "distill_mixing" and value == high:
+        return True
+    above = name in ("learning_rate", "distill_temperature")
     if not low <= value < high or (above and value == 0):
         opening = "(" if above else "["
         mistakes.add(key, f"must be in {opening}{low:g}, {high:g})", value)
@@ -202,12 +217,13 @@ def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
     return True
 
 
-def space_as_text(space: SearchSpace) -> dict[str, Any]:
+def space_as_text(space: SearchSpace, more: Iterable[Axis] = ()) -> dict[str, Any]:
     """Describe each axis as plain JSON values, for digests and for showing what differs."""
-    return {axis.name: _axis_as_text(axis) for axis in space.axes}
+    return {axis.name: axis_as_text(axis) for axis in (*space.axes, *more)}
 
 
-def _axis_as_text(axis: Axis) -> Any:
+def axis_as_text(axis: Axis) -> Any:
+    """Describe one axis as the study file writes it."""
     if axis.role == "fixed":
         return axis.value
     if axis.role == "scientific":

@@ -10,7 +10,7 @@ from typing import Any
 from study.errors import PayoffError, nearest
 from study.spec import StudySpec, load_spec, parse_spec
 from study.spec_reading import field_docs
-from study.spec_space import LIMITS, space_as_text
+from study.spec_space import DISTILL, LIMITS, space_as_text
 from study.studies import EXAMPLES
 
 HEADER = """\
@@ -29,6 +29,11 @@ AXES = {
     "weight_decay": "L2 (decoupled with adamw), on weights only.",
     "dropout": "Probability that a hidden unit is dropped.",
     "l1": "Factor of the sum of absolute weights in the loss.",
+    "l2": "Factor of half the sum of squared weights in the loss: an L2 term of the gradient, not "
+    "decoupled.",
+    "patience": "As training.patience, for an axis of early stopping.",
+    "distill_temperature": "Students only: what logits of student and teacher are divided by.",
+    "distill_mixing": "Students only: share of the teacher's answers in the loss.",
     "label_smoothing": "Share of the label's weight spread over all classes.",
     "momentum": "Of sgd.",
 }
@@ -62,7 +67,7 @@ def as_toml(spec: StudySpec, *, file: str) -> str:
     """Return a study as TOML, every key commented."""
     parts = [HEADER.format(file=file)]
     for field in dataclasses.fields(spec):
-        if field.name in ("sizes", "base"):
+        if field.name in ("sizes", "base", "distill_axes"):
             continue
         if field.name == "space":
             parts.append(_space(spec))
@@ -85,8 +90,8 @@ def _space(spec: StudySpec) -> str:
         "# list, and any range {low, high}, is searched in each cell; a number is fixed. An axis",
         '# of your own spans the grid too if written { values = [...], role = "scientific" }.',
     ]
-    values = space_as_text(spec.space)
-    for name in (*values, *(axis for axis in LIMITS if axis not in values)):
+    values = space_as_text(spec.space, spec.distill_axes)
+    for name in (*values, *(axis for axis in (*LIMITS, *DISTILL) if axis not in values)):
         if name in values:
             lines += _entry(name, values[name], AXES.get(name, ""))
     return "\n".join(lines) + "\n"

@@ -18,7 +18,7 @@ import random
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
-from study.design import Slot, fixed_params, n_search, pack_group
+from study.compression.teachers import Teacher
+from study.design import Slot, fixed_params, n_search, pack_group, space_of, teachers
 from study.readiness import Readiness, State, needs
 from study.record import TrialRecord, Value
 from study.storage_lean import LeanStorage
@@ -71,6 +72,8 @@ class Claim:
     slot: Slot
     params: Mapping[str, Value]
     """Every hyperparameter, the nuisance ones included."""
+    teacher: Teacher | None = None
+    """Of whom it learns; None if of nobody, or if all who could teach it failed."""
 
 
 class StudyStore(StudyReader):
@@ -89,6 +92,7 @@ class StudyStore(StudyReader):
         """(Optuna study, trial) by slot, as last read."""
         self._slot_of: dict[int, str] = {}
         self._searches: dict[str, list[str]] = defaultdict(list)
+        self._teachers: dict[str, tuple[str, ...]] = {}
         self._taken = 0
         self._looked, self._look_cost = float("-inf"), 0.0
 
@@ -139,7 +143,7 @@ class StudyStore(StudyReader):
         params = {
             name: value
             for name, value in slot.params.items()
-            if name not in fixed_params(self.spec)
+            if name not in fixed_params(self.spec, slot.cell)
         }
         return create_trial(
             state=TrialState.WAITING,
@@ -156,7 +160,7 @@ class StudyStore(StudyReader):
         )
 
     def _distribution(self, name: str) -> BaseDistribution:
-        for axis in self.spec.space.axes:
+        for axis in (*self.spec.space.axes, *self.spec.distill_axes):
             if axis.name == name:
                 return distribution(axis.domain)
         return CategoricalDistribution((0.0,))  # prune_ratio where the space has no such axis
@@ -267,14 +271,14 @@ class StudyStore(StudyReader):
         for name, trial in taken:
             slot = self._slots[trial.user_attrs["slot"]]
             nuisance: dict[str, Value] = {}
-            if slot.phase == "replicate" and n_search(self.spec):
+            if slot.phase == "replicate" and n_search(self.spec, slot.cell):
                 winner = best_of_search(self._search_of(slot.cell.name))
                 nuisance = (
                     {}
                     if winner is None
                     else {
                         axis.name: winner.params[axis.name]
-                        for axis in self.spec.space.nuisance
+                        for axis in space_of(self.spec, slot.cell).nuisance
                         if axis.name in winner.params
                     }
                 )
@@ -288,9 +292,27 @@ class StudyStore(StudyReader):
                     number=trial.number,
                     slot=slot,
                     params={**slot.params, **nuisance},
+                    teacher=self._teacher(slot),
                 )
             )
         return tuple(claims)
+
+    def _teacher(self, slot: Slot) -> Teacher | None:
+        """Return the best of those that may teach a student; None for whom is no student."""
+        if not slot.cell.teacher:
+            return None
+        if not self._teachers:
+            self._teachers = teachers(self._slots.values())
+        best = best_of_search(self._finished(self._teachers[slot.unit]))
+        if best is None:
+            return None
+        record = best.user_attrs["record"]
+        return Teacher(
+            slot=self._slots[best.user_attrs["slot"]],
+            params=record["params"],
+            metrics=record["metrics"],
+            sizes=record["sizes"],
+        )
 
     def _search_of(self, cell: str) -> list[FrozenTrial]:
         """Return the search trials of a cell, each with its result."""
@@ -298,8 +320,12 @@ class StudyStore(StudyReader):
             for slot in self._slots.values():
                 if slot.phase == "search":
                     self._searches[slot.cell.name].append(slot.name)
+        return self._finished(self._searches[cell])
+
+    def _finished(self, names: Iterable[str]) -> list[FrozenTrial]:
+        """Return trials that have finished, each with its result."""
         found = []
-        for name in self._searches[cell]:
+        for name in names:
             study, trial = self._seen[name]
             if not trial.state.is_finished():  # finished since the last look
                 trial = self._storage.get_trial(trial._trial_id)
@@ -319,11 +345,10 @@ class StudyStore(StudyReader):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(seed=slot.seed, constant_liar=True)
             study = optuna.load_study(study_name=name, storage=self._storage, sampler=sampler)
-            suggested = self.spec.space.suggest(optuna.trial.Trial(study, trial._trial_id))
+            space = space_of(self.spec, slot.cell)
+            suggested = space.suggest(optuna.trial.Trial(study, trial._trial_id))
         return {
-            axis.name: suggested[axis.name]
-            for axis in self.spec.space.nuisance
-            if axis.name in suggested
+            axis.name: suggested[axis.name] for axis in space.nuisance if axis.name in suggested
         }
 
     @explained

@@ -200,6 +200,8 @@ def run_name(record: TrialRecord) -> str:
     ratio = record.params.get("prune_ratio", 0)
     if isinstance(ratio, int | float) and ratio > 0:
         parts.append(f"pruned {ratio:.4g}")
+        if record.method not in ("", "one-shot-global"):
+            parts.append(record.method)
     elif record.route not in ("trained", "pruned", ""):
         parts.append(record.route)
     parts.append(f"{record.phase} {record.trial}")
@@ -371,6 +373,9 @@ def _tags(record: TrialRecord, digest: str) -> dict[str, str]:
         "phase": record.phase,
         "status": record.status,
         "route": record.route,
+        "method": record.method,
+        "parent": record.parent,
+        "teacher": record.teacher,
         "n_examples": str(record.n_examples),
         "draw": str(record.draw),
         "seed": str(record.seed),

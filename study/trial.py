@@ -15,19 +15,22 @@ from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
-from study.design import Slot
+from study.design import Slot, space_of
 from study.record import RecordStatus, TrialRecord, Value, finite, pack_bits
+from study.spec_routes import capacity_name
 from study.user_code import load_function
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from search_spaces.space import Axis
     from study.data.dataset import Dataset
     from study.measure import Sizes
     from study.spec import StudySpec
@@ -65,6 +68,8 @@ class Task:
     params: Mapping[str, Value]
     optuna_study: str
     number: int
+    teacher: Teacher | None = None
+    """Of whom it learns, for a student."""
 
 
 class _PackFailed(Exception):
@@ -90,6 +95,14 @@ class Laboratory:
     def dataset(self) -> Dataset:
         """The study's data set, loaded on first use."""
         return load_dataset(self.spec.data, base=self.spec.base, cache=self.cache)
+
+    @cached_property
+    def _answers(self) -> Answers:
+        """What the teachers of this study answer."""
+        if self.cache is None:
+            return Answers(None)
+        key = f"{self.digest[:16]}-{self.dataset.digest[:8]}"
+        return Answers(self.cache / "teachers" / key)
 
     @property
     def _memory(self) -> int | None:
@@ -145,9 +158,13 @@ class Laboratory:
         """
         units: dict[str, list[Task]] = {}
         for task in tasks:
-            missing = [a.name for a in self.spec.space.nuisance if self._is_missing(a.name, task)]
-            if missing:
+            axes = space_of(self.spec, task.slot.cell).axes
+            searched = [axis for axis in axes if axis.role == "nuisance"]
+            if any(self._is_missing(axis, task) for axis in searched):
                 yield task, self._failed(task, "every search trial of its cell failed", time.time())
+            elif task.slot.cell.teacher and task.teacher is None:
+                reason = "every network that could have been its teacher failed"
+                yield task, self._failed(task, reason, time.time())
             else:
                 units.setdefault(task.slot.unit, []).append(task)
         if self.own_trainer is not None:
@@ -177,6 +194,7 @@ class Laboratory:
             except Exception as error:
                 raise _PackFailed(left) from error
 
+        attempt(lambda: self._ask_teachers([unit[0] for unit in units], train))
         parents = attempt(
             lambda: train(
                 [self._job(unit[0]) for unit in units],
@@ -186,6 +204,8 @@ class Laboratory:
         )
         to_prune: list[tuple[Task, TrainResult]] = []
         for unit, parent in zip(units, parents, strict=True):
+            if "distill" in self.spec.study.routes and not unit[0].slot.cell.teacher:
+                attempt(partial(self._offer, unit[0], parent))
             for task in unit:
                 if task.slot.prune_ratio > 0:
                     to_prune.append((task, parent))
@@ -195,8 +215,8 @@ class Laboratory:
                 yield task, record
         started = time.time()
         pruned = attempt(lambda: self._prune(to_prune, train))
-        for (task, _), result in zip(to_prune, pruned, strict=True):
-            record = attempt(partial(self._record_of, task, result, started))
+        for (task, parent), result in zip(to_prune, pruned, strict=True):
+            record = attempt(partial(self._record_of, task, result, started, parent))
             left.remove(task)
             yield task, record
 
@@ -212,12 +232,8 @@ class Laboratory:
             cause = error.__cause__ if isinstance(error, _PackFailed) else error
             return self._failed(task, describe(cause or error), started)
 
-    def _is_missing(self, name: str, task: Task) -> bool:
-        return (
-            task.slot.phase == "replicate"
-            and name not in task.params
-            and all(axis.when is None for axis in self.spec.space.axes if axis.name == name)
-        )
+    def _is_missing(self, axis: Axis, task: Task) -> bool:
+        return task.slot.phase == "replicate" and axis.name not in task.params and axis.when is None
 
     def build(self, capacity: Mapping[str, Value]) -> nn.Module:
         """Return an untrained model of one capacity."""
@@ -236,15 +252,14 @@ class Laboratory:
 
     # -- our own trainers -------------------------------------------------------------------
 
-    def settings(self, task: Task) -> TrainSettings:
+    def settings(self, task: Task | Teacher) -> TrainSettings:
         """Return what the trainer is told for one trial."""
         from study.training.settings import TrainSettings
 
         training = self.spec.training
         steps = training.steps(task.slot.cell.n_examples)
-        params = {
-            name: value for name, value in task.params.items() if name not in ("prune_ratio",)
-        }
+        params = {"patience": training.patience, **task.params}
+        del params["prune_ratio"]
         return TrainSettings(
             family=self.spec.model.family,
             optimizer=training.optimizer,
@@ -253,30 +268,71 @@ class Laboratory:
             warmup_fraction=training.warmup_fraction,
             schedule=training.schedule,
             evaluate_every=max(1, steps // training.evaluations),
-            patience=training.patience,
             select=training.select,
             seed=task.slot.seed,
             **params,  # type: ignore[arg-type]
         )
 
-    def _job(self, task: Task) -> TrainJob:
+    def _job(self, task: Task | Teacher) -> TrainJob:
         from study.training.packing import TrainJob
 
-        data = self.split(task.slot.cell.n_examples, task.slot.draw)
-        return TrainJob(settings=self.settings(task), data=data)
+        taught = task.teacher if isinstance(task, Task) else None
+        return TrainJob(
+            settings=self.settings(task),
+            data=self.split(task.slot.cell.n_examples, task.slot.draw),
+            keep_initial=isinstance(task, Task) and "rewind-weights" in self.spec.pruning.methods,
+            teacher=None if taught is None else self._answers.of(taught.slot),
+        )
 
-    def _record_of(self, task: Task, result: TrainResult, started: float) -> TrialRecord:
-        sizes: Mapping[str, float] = {}
+    def _offer(self, task: Task, result: TrainResult) -> None:
+        """Keep a trained network's answers, if it may become a teacher."""
+        cell = task.slot.cell
+        named = capacity_name(cell.capacity) in self.spec.distillation.teachers
+        data = self.split(cell.n_examples, task.slot.draw)
+        self._answers.offer(task.slot, result, data, keep=named)
+
+    def _ask_teachers(self, tasks: Sequence[Task], train: Callable[..., list[TrainResult]]) -> None:
+        """Have the answers of all teachers at hand; train again those that answered elsewhere."""
+        wanted = {task.teacher.slot.name: task.teacher for task in tasks if task.teacher}
+        absent = [
+            teacher
+            for teacher in wanted.values()
+            if not self._answers.has(
+                teacher.slot,
+                self.split(teacher.slot.cell.n_examples, teacher.slot.draw),
+            )
+        ]
+        if absent:
+            jobs = [self._job(teacher) for teacher in absent]
+            results = train(jobs, device=self.spec.run.device, custom_model=self.own_model)
+            for teacher, job, result in zip(absent, jobs, results, strict=True):
+                self._answers.offer(teacher.slot, result, job.data, keep=True)
+
+    def _record_of(
+        self,
+        task: Task,
+        result: TrainResult,
+        started: float,
+        parent: TrainResult | None = None,
+    ) -> TrialRecord:
+        sizes: dict[str, float] = {}
         if result.model is not None:
             from study.measure import measure
 
-            capacity = tuple(task.slot.cell.capacity.items())
+            shapes = tuple(tuple(parameter.shape) for parameter in result.model.parameters())
             counted = measure(
                 result.model,
                 self.dataset.input_shape,
-                architecture=(self.spec.model.family, capacity, self.dataset.n_outputs),
+                architecture=(
+                    self.spec.model.family,
+                    tuple(task.slot.cell.capacity.items()),
+                    self.dataset.n_outputs,
+                    shapes,
+                ),
             )
             sizes = sizes_of(counted)
+        if task.teacher is not None and "n_parameters" in task.teacher.sizes:
+            sizes["teacher_size"] = task.teacher.sizes["n_parameters"]
         scores = result.scores
         metrics = finite(
             {
@@ -290,6 +346,7 @@ class Laboratory:
                 "steps": result.steps_done,
                 "best_step": result.best_step,
                 "train_seconds": result.wall_seconds,
+                **price(task, result, parent),
             }
         )
         curve = {
@@ -312,6 +369,7 @@ class Laboratory:
                 "stopped_early": result.stopped_early,
                 "still_improving": result.still_improving,
                 "layer_emptied": bool(result.emptied_layers),
+                **student_flags(task, sizes),
             },
             curve=curve,
             test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
@@ -336,6 +394,9 @@ class Laboratory:
                     settings=settings,
                     data=self.split(task.slot.cell.n_examples, task.slot.draw),
                     ratio=task.slot.prune_ratio,
+                    method=cast(Any, task.slot.method.rpartition("-")[0]),
+                    scope=cast(Any, task.slot.method.rpartition("-")[2]),
+                    level_ratio=pruning.level_ratio,
                     fine_tune_steps=round(settings.steps * pruning.fine_tune_fraction),
                     learning_rate_factor=pruning.learning_rate_factor,
                 )
@@ -438,6 +499,9 @@ class Laboratory:
             worker=self.worker,
             started_at=started,
             finished_at=time.time(),
+            method=slot.method,
+            parent=slot.unit if slot.method else "",
+            teacher="" if task.teacher is None else task.teacher.slot.name,
         )
 
 
@@ -491,13 +555,36 @@ def failed(
         worker=worker,
         started_at=now if started is None else started,
         finished_at=now,
+        method=slot.method,
+        parent=slot.unit if slot.method else "",
     )
+
+
+def price(task: Task, result: TrainResult, parent: TrainResult | None) -> dict[str, float]:
+    """Return what it took to get this network, its parent's or its teacher's training included."""
+    flops, seconds = result.train_flops, result.wall_seconds
+    if parent is not None:
+        flops, seconds = flops + parent.train_flops, seconds + parent.wall_seconds
+    if task.teacher is not None:
+        flops += task.teacher.metrics.get("train_flops", math.nan)
+        seconds += task.teacher.metrics.get("train_seconds", math.nan)
+    return {"route_flops": flops, "route_seconds": seconds}
+
+
+def student_flags(task: Task, sizes: Mapping[str, float]) -> dict[str, bool]:
+    """Say whether a student's teacher has fewer parameters than itself."""
+    if task.teacher is None:
+        return {}
+    teacher = task.teacher.sizes.get("n_parameters", math.inf)
+    return {"teacher_smaller": teacher < sizes.get("n_parameters", 0.0)}
 
 
 def route_of(spec: StudySpec, slot: Slot) -> str:
     """Name how the model is made."""
     if spec.training.function:
         return "custom"
+    if slot.cell.teacher:
+        return "distilled"
     return "pruned" if slot.prune_ratio > 0 else "trained"
 
 
@@ -510,6 +597,7 @@ def sizes_of(sizes: Sizes) -> dict[str, float]:
         "macs_per_example": float(sizes.macs_per_example),
         "flops_per_example": float(sizes.flops_per_example),
         "model_bytes": float(sizes.model_bytes),
+        "sparse_bytes": float(sizes.sparse_bytes),
     }
 
 

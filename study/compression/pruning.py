@@ -1,4 +1,4 @@
-"""Global magnitude pruning of a trained network, and the short training that heals it.
+"""Magnitude pruning of a trained network, in one cut or level after level.
 
 The rule: of all weights of the network (:func:`study.models.weights.weights_of`: matrices and
 kernels; never biases, normalisation, embeddings), the n_pruned of least absolute value go,
@@ -8,7 +8,21 @@ wherever they stand,
 
 Of equal magnitudes, the weight that comes first goes first: in the order of the network's
 parameters, and within one in C order. That is exactly n_pruned weights, always. Pruned weights
-are set to zero and stay exactly zero while the rest is trained on.
+are set to zero and stay exactly zero while the rest is trained on. Layer by layer the same rule
+holds for the weights of each layer.
+
+The iterative methods come to a ratio over *levels* (:func:`levels_to`), each of which removes the
+same share of the weights that are left, and train after each:
+
+=============== ===================================================================
+one-shot        one cut; fine-tuning
+untuned         one cut; nothing
+iterative       each level: cut, fine-tuning
+rewind-weights  each level: cut, back to the weights of before the first step, the
+                whole training again with the same batches (Frankle and Carbin 2019)
+rewind-rate     each level: cut, the whole training again, its learning rates
+                included, from the trained weights (Renda et al. 2020)
+=============== ===================================================================
 """
 
 from __future__ import annotations
@@ -22,13 +36,24 @@ from torch import Tensor, nn
 
 from study.errors import PayoffError
 from study.models.weights import weights_of
+from study.spec_routes import Method, Scope
 from study.training.evaluation import no_scores
 from study.training.reference import train_model
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 FINE_TUNE_STAGE = 1
-"""Which random streams the fine-tuning reads: never those of the training before it."""
+"""Which random streams the fine-tuning reads: never those of the training before it. Further levels
+read the next."""
+
+LEVEL_RATIO = 0.2
+"""Share of the remaining weights that a level removes (Frankle and Carbin 2019, section 2)."""
+
+ONE_CUT = ("one-shot", "untuned", "structured")
+"""Methods that need no levels."""
+
+SAME_RATIO = 1e-9
+"""Ratios this close are one."""
 
 
 def n_pruned(n_weights: int, ratio: float) -> int:
@@ -42,8 +67,37 @@ def n_pruned(n_weights: int, ratio: float) -> int:
     return round(ratio * n_weights)
 
 
+def levels_to(ratio: float, level_ratio: float = LEVEL_RATIO) -> tuple[float, ...]:
+    """Prune ratios after each level on the way to ``ratio``, which is the last of them.
+
+    Level k leaves (1 - level_ratio)^k of the weights; the last one is smaller where the ratio lies
+    between two levels.
+
+    Examples
+    --------
+    >>> [round(level, 3) for level in levels_to(0.6)]
+    [0.2, 0.36, 0.488, 0.59, 0.6]
+    """
+    levels: list[float] = []
+    left = 1 - level_ratio
+    while 1 - left < ratio - SAME_RATIO:
+        levels.append(1 - left)
+        left *= 1 - level_ratio
+    return (*levels, ratio)
+
+
+def path_to(ratio: float, method: Method, level_ratio: float = LEVEL_RATIO) -> tuple[float, ...]:
+    """Prune ratios that a method passes through on its way to ``ratio``."""
+    return (ratio,) if method in ONE_CUT else levels_to(ratio, level_ratio)
+
+
 @torch.no_grad()
-def magnitude_masks(model: nn.Module, ratio: float) -> dict[str, Tensor]:
+def magnitude_masks(
+    model: nn.Module,
+    ratio: float,
+    scope: Scope = "global",
+    within: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
     """Masks, one where a weight stays and zero where it goes, by the rule above.
 
     Parameters
@@ -52,6 +106,10 @@ def magnitude_masks(model: nn.Module, ratio: float) -> dict[str, Tensor]:
         A trained network; it is not changed.
     ratio
         Fraction of the weights to remove, in [0, 1].
+    scope
+        Whether the rule is for all weights together, or for those of each layer.
+    within
+        Masks of the levels before: what is gone goes first, so that it stays gone.
 
     Returns
     -------
@@ -63,15 +121,27 @@ def magnitude_masks(model: nn.Module, ratio: float) -> dict[str, Tensor]:
     weights = weights_of(model)
     if not weights:
         return {}
-    magnitudes = torch.cat([weight.detach().abs().flatten() for weight in weights.values()])
-    ascending = torch.argsort(magnitudes, stable=True)
-    keep = torch.ones_like(magnitudes)
-    keep[ascending[: n_pruned(len(magnitudes), ratio)]] = 0
-    pieces = torch.split(keep, [weight.numel() for weight in weights.values()])
+    magnitudes = {name: weight.detach().abs() for name, weight in weights.items()}
+    for name, mask in (within or {}).items():
+        magnitudes[name] = magnitudes[name].masked_fill(mask == 0, -1.0)
+    flat = [magnitude.flatten() for magnitude in magnitudes.values()]
+    if scope == "global":
+        together = _keep(torch.cat(flat), ratio)
+        pieces = list(torch.split(together, [len(each) for each in flat]))
+    else:
+        pieces = [_keep(each, ratio) for each in flat]
     return {
         name: piece.view(weight.shape).to(weight.dtype)
         for (name, weight), piece in zip(weights.items(), pieces, strict=True)
     }
+
+
+def _keep(magnitudes: Tensor, ratio: float) -> Tensor:
+    """Return one where a weight stays, zero for the least."""
+    ascending = torch.argsort(magnitudes, stable=True)
+    keep = torch.ones_like(magnitudes)
+    keep[ascending[: n_pruned(len(magnitudes), ratio)]] = 0
+    return keep
 
 
 @torch.no_grad()
@@ -84,7 +154,7 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
 def emptied_layers(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Names of the weights of which nothing is left."""
-    return tuple(name for name, mask in masks.items() if not bool(mask.any()))
+    return tuple(name for name, mask in masks.items() if mask.ndim > 1 and not bool(mask.any()))
 
 
 def prune_and_tune(
@@ -95,48 +165,86 @@ def prune_and_tune(
     ratio: float,
     fine_tune_steps: int,
     learning_rate_factor: float = 1.0,
+    method: Method = "one-shot",
+    scope: Scope = "global",
+    level_ratio: float = LEVEL_RATIO,
 ) -> TrainResult:
-    """Prune a copy of a trained network and train what is left for a few steps.
+    """Prune a copy of a trained network and train what is left; level by level if so asked.
 
     Parameters
     ----------
     parent
         The trained network; it is not changed, so that any number of ratios may start from it.
+        Rewinding weights needs its ``initial_state``.
     settings
         How the parent was trained. The fine-tuning has the same batch size, regularisation and
         optimiser (its state fresh), and a learning rate that falls from ``learning_rate_factor``
-        times the parent's peak along half a cosine, without warm-up or early stopping.
+        times the parent's peak along half a cosine, without warm-up or early stopping. Rewinding
+        trains with the settings as they are.
     data
         The same examples that the parent was trained on.
     ratio
         Fraction of the weights to remove, in [0, 1].
     fine_tune_steps
-        Optimiser steps; 0 scores the network as pruned.
+        Optimiser steps of a level; 0 scores the network as pruned. Rewinding has its own.
     learning_rate_factor
         See ``settings``. The default starts at the parent's own peak: on digits (64-256-10, 80% of
         the weights pruned, 150 steps) factors of 0.1, 0.3 and 1 healed in that order.
+    method, scope, level_ratio
+        See the module. Structured pruning is :mod:`study.compression.structured`.
 
     Returns
     -------
     TrainResult
-        Steps, FLOPs and seconds are of the fine-tuning alone: the parent's are shared by all its
-        ratios. ``emptied_layers`` names weights that lost every value; such a network answers the
-        same whatever it is asked, which is a valid, and telling, result. A diverged parent gives a
-        diverged result.
+        FLOPs and seconds are those of all levels, without the parent's, which all its ratios
+        share; steps and curve are those of the last level. ``emptied_layers`` names weights that
+        lost every value; such a network answers the same whatever it is asked, which is a valid,
+        and telling, result. A diverged parent or level gives a diverged result.
 
     References
     ----------
     Han et al. 2015, section 3 (prune by magnitude, then retrain); Renda et al. 2020 (retraining at
     the learning rates of training beats a small constant one).
     """
-    if parent.model is None:
-        return diverged_parent(parent)
-    masks = magnitude_masks(parent.model, ratio)
-    model = copy.deepcopy(parent.model)
-    apply_masks(model, masks)
-    tuning = tuning_settings(settings, fine_tune_steps, learning_rate_factor)
-    result = train_model(model, tuning, data, masks=masks, stage=FINE_TUNE_STAGE)
-    return dataclasses.replace(result, emptied_layers=emptied_layers(masks))
+    result, masks = parent, None
+    flops = seconds = 0.0
+    for level, passed in enumerate(path_to(ratio, method, level_ratio), start=1):
+        if result.model is None:
+            return diverged_parent(result)
+        masks = magnitude_masks(result.model, passed, scope, masks)
+        model = copy.deepcopy(result.model)
+        if method == "rewind-weights":
+            model.load_state_dict(dict(first_weights(parent)))
+        apply_masks(model, masks)
+        tuning = level_settings(settings, method, fine_tune_steps, learning_rate_factor)
+        stage = level_stage(method, level)
+        result = train_model(model, tuning, data, masks=masks, stage=stage)
+        flops, seconds = flops + result.train_flops, seconds + result.wall_seconds
+    return dataclasses.replace(
+        result, emptied_layers=emptied_layers(masks or {}), train_flops=flops, wall_seconds=seconds
+    )
+
+
+def first_weights(parent: TrainResult) -> Mapping[str, Tensor]:
+    """Return the weights from before the parent's first step."""
+    if parent.initial_state is None:
+        raise ValueError("rewinding needs the initial weights; train with keep_initial")
+    return parent.initial_state
+
+
+def level_settings(
+    settings: TrainSettings, method: Method, fine_tune_steps: int, learning_rate_factor: float
+) -> TrainSettings:
+    """Return the settings of the training after one cut."""
+    if method in ("rewind-weights", "rewind-rate"):
+        return settings
+    steps = 0 if method == "untuned" else fine_tune_steps
+    return tuning_settings(settings, steps, learning_rate_factor)
+
+
+def level_stage(method: Method, level: int) -> int:
+    """Return which random streams a level (from 1) reads: rewound weights see the first again."""
+    return 0 if method == "rewind-weights" else FINE_TUNE_STAGE + level - 1
 
 
 def tuning_settings(

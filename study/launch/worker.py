@@ -60,7 +60,13 @@ def run_units(
     """Run what was claimed; each result is on disk before Optuna hears of it."""
     ids = {claim.slot.name: claim.trial_id for claim in claims}
     tasks = [
-        Task(slot=c.slot, params=c.params, optuna_study=c.optuna_study, number=c.number)
+        Task(
+            slot=c.slot,
+            params=c.params,
+            optuna_study=c.optuna_study,
+            number=c.number,
+            teacher=c.teacher,
+        )
         for c in claims
     ]
     with store.in_bulk():
