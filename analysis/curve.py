@@ -211,7 +211,8 @@ def _middle(sizes: FloatArray) -> float:
 
 def _cell_key(table: TrialTable, row: int, size: float) -> tuple[object, ...]:
     """What replicates of one cell have in common."""
-    made = (float(table.prune_ratio[row]), table.method[row], _number(table.teacher_size[row]))
+    made: tuple[object, ...] = (table.route[row],)
+    made += (float(table.prune_ratio[row]), table.method[row], _number(table.teacher_size[row]))
     if table.cell[row]:
         return (table.cell[row], *made)
     return (size, int(table.width[row]), int(table.depth[row]), *made)

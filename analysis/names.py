@@ -1,4 +1,4 @@
-"""Columns of the trial table in plain words."""
+"""Columns of the trial table, and hyperparameters, in plain words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ NAMES = {
     "train_flops": "training FLOPs",
     "train_seconds": "seconds of training",
     "energy_joules": "joules of training",
+    "weight_decay": "weight decay",
+    "label_smoothing": "label smoothing",
+    "early_stopping": "early stopping",
+    "l1": "L1",
+    "l2": "L2",
     "test_error": "test error",
     "val_error": "validation error",
     "train_error": "training error",

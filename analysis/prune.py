@@ -47,6 +47,9 @@ class PruneLadder:
     dense_error: float
     steps: tuple[PruneStep, ...]
     """In order of ratio."""
+    width: int
+    depth: int
+    """Shape of the network; -1 if unknown."""
     method: str
     """How the weights were chosen and trained on; empty if the table does not say."""
     free_ratio: float
@@ -80,7 +83,7 @@ def prune_ladders(table: TrialTable, s: AnalysisSettings) -> tuple[PruneLadder, 
             costs = _costs(table, of_method, error)
             if costs:
                 gathered.append((of_method, costs))
-    spread, degrees = _pooled([cost for _, costs in gathered for cost in costs.values()])
+    spread, degrees = pooled_spread([cost for _, costs in gathered for cost in costs.values()])
     ladders = [_ladder(table, rows, costs, error, size, spread, degrees, s)
                for rows, costs in gathered]  # fmt: skip
     return tuple(
@@ -114,18 +117,15 @@ def _costs(table: TrialTable, rows: list[int], error: FloatArray) -> dict[float,
     costs: dict[float, list[float]] = {}
     for row in rows:
         ratio = float(table.prune_ratio[row])
-        parent = (
-            named.get(table.parent[row])
-            if table.parent[row]
-            else parents.get((int(table.draw[row]), int(table.seed[row])))
-        )
+        same = parents.get((int(table.draw[row]), int(table.seed[row])))
+        parent = named.get(table.parent[row], same)
         if ratio > 0.0 and parent is not None:
             cost = math.log(max(float(error[row]), least) / max(parent, least))
             costs.setdefault(ratio, []).append(cost)
     return {ratio: np.array(costs[ratio]) for ratio in sorted(costs)}
 
 
-def _pooled(costs: list[FloatArray]) -> tuple[float, float]:
+def pooled_spread(costs: list[FloatArray]) -> tuple[float, float]:
     """Standard deviation of a pair's cost, over all ladders, and its degrees of freedom."""
     degrees = float(sum(len(c) - 1 for c in costs))
     if degrees < 1.0:
@@ -149,7 +149,7 @@ def _ladder(
     for ratio, cost in costs.items():
         half = math.inf
         if degrees > 0:
-            half = spread / math.sqrt(len(cost)) * _student((1 + s.level) / 2, degrees)
+            half = spread / math.sqrt(len(cost)) * student((1 + s.level) / 2, degrees)
         pruned = [row for row in rows if table.prune_ratio[row] == ratio]
         steps.append(
             PruneStep(
@@ -167,6 +167,8 @@ def _ladder(
         size=float(np.exp(np.log(size[dense]).mean())),
         dense_error=float(error[dense].mean()),
         steps=tuple(steps),
+        width=int(table.width[rows[0]]),
+        depth=int(table.depth[rows[0]]),
         method=next((table.method[row] for row in rows if row not in set(dense)), ""),
         free_ratio=_largest([(step.prune_ratio, step.cost) for step in steps], s.prune_cost),
         sure_ratio=_largest([(step.prune_ratio, step.high) for step in steps], s.prune_cost),
@@ -184,7 +186,7 @@ def _largest(costs: list[tuple[float, float]], allowed: float) -> float:
     return free
 
 
-def _student(p: float, degrees: float) -> float:
+def student(p: float, degrees: float) -> float:
     """Quantile of Student's t to three digits for p up to 0.99: exact for 1 and 2 degrees, then
     Abramowitz and Stegun (1964), equation 26.7.5. (SciPy's takes longer to load than all else.)
     """

@@ -96,7 +96,7 @@ def route_curves(
         curve = _route_curve(table, s, n_examples, route, method)
         if curve is not None:
             gathered.append((route, method, curve))
-    fits = _joint_fits([curve for _, _, curve in gathered], table, s, n_examples)
+    fits = joint_fits([curve for _, _, curve in gathered], table, s, n_examples)
     return tuple(
         RouteCurve(route=route, method=method, fit=fit)
         for (route, method, _), fit in zip(gathered, fits, strict=True)
@@ -192,10 +192,14 @@ def _only(curve: Curve, keep: BoolArray, route: str) -> Curve:
     )
 
 
-def _joint_fits(
+def joint_fits(
     curves: Sequence[Curve], table: TrialTable, s: AnalysisSettings, n_examples: int
 ) -> list[CurveFit]:
-    """Fit every route given the draws and examples, then add the luck they share."""
+    """Fit curves given their draws and examples, then add the luck they share.
+
+    Row r of every fit's drawn curves lies in the same world. The curves' ``run_row`` count rows of
+    the table.
+    """
     noises = [measure_noise(curve) for curve in curves]
     able = [q for q, curve in enumerate(curves) if curve.n_sizes >= 2]
     shared = _shared([curves[q] for q in able], [noises[q] for q in able], table)
@@ -338,4 +342,4 @@ def _gaussian(covariance: FloatArray, n: int, rng: np.random.Generator) -> Float
     return drawn
 
 
-__all__ = ["ROUTE_ORDER", "RouteCurve", "route_axis", "route_curves"]
+__all__ = ["ROUTE_ORDER", "RouteCurve", "joint_fits", "route_axis", "route_curves"]

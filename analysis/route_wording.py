@@ -11,7 +11,13 @@ from analysis.verdict import describe, format_size, interval
 
 if TYPE_CHECKING:
     from analysis.crossings import Crossing, Saving
+    from analysis.paired import Gain
+    from analysis.pareto import MaskCost
+    from analysis.regularisation import Regularisation
+    from analysis.route_laws import RouteLaw
     from analysis.routes import RouteStudy
+    from analysis.study import StudyAnalysis
+    from analysis.teachers import Distilled, TeacherLadder
 
 
 def route_lines(study: RouteStudy) -> list[str]:
@@ -25,6 +31,106 @@ def route_lines(study: RouteStudy) -> list[str]:
     lines += [f"- {saving_words(saving, size)}." for saving in study.savings]
     lines += [f"- {crossing_words(crossing, size)}." for crossing in study.crossings]
     return lines
+
+
+def finding_lines(analysis: StudyAnalysis) -> list[str]:
+    """Lines of Markdown on distillation, laws, regularisation and masks, where there are any."""
+    lines = []
+    if analysis.distilled is not None:
+        lines += [f"- {student_words(analysis.distilled)}."] if analysis.distilled.gains else []
+        lines += [f"- {teacher_words(ladder)}." for ladder in analysis.distilled.teachers]
+    lines += [f"- {law_words(law)}." for law in analysis.laws]
+    lines += [
+        f"- {regulariser_words(found, n, gain)}."
+        for found in analysis.regularisation
+        for n, gain in found.by_data[-1:]
+    ]
+    lines += [f"- {mask_words(mask)}." for mask in analysis.masks if mask.verdict != "cannot_tell"]
+    return lines
+
+
+def student_words(distilled: Distilled) -> str:
+    """Whether students beat models of their size at the largest dataset, said either way."""
+    largest = max(gain.n_examples for gain in distilled.gains)
+    gains = [gain for gain in distilled.gains if gain.n_examples == largest]
+    better = [gain for gain in gains if gain.low > 0.0]
+    worse = [gain for gain in gains if gain.high < 0.0]
+    start = "Distilled against trained alone" + _at(largest)
+    if better:
+        best = max(better, key=lambda gain: gain.gain)
+        text = (
+            f"better at {len(better)} of {len(gains)} sizes, most at {format_size(best.size)} "
+            f"parameters, where {best.gain:.0%} of the error is saved "
+            f"({best.low:.0%} to {best.high:.0%})"
+        )
+    else:
+        least = min(gains, key=lambda gain: gain.size)
+        text = (
+            f"at none of {len(gains)} sizes better by more than the interval (at "
+            f"{format_size(least.size)} parameters it saves {least.gain:.0%} of the error, "
+            f"{least.low:.0%} to {least.high:.0%})"
+        )
+    return f"{start}: {text}" + (f"; worse at {len(worse)}" if worse else "")
+
+
+def teacher_words(ladder: TeacherLadder) -> str:
+    """Whether the strongest teacher hurts a student."""
+    first, last = ladder.steps[0].teacher_size, ladder.steps[-1].teacher_size
+    verdict = {
+        "hurts": "the strongest teacher hurts",
+        "helps": "the strongest teacher helps",
+        "no_difference_seen": "the strongest teacher and a weaker one make no difference seen",
+    }[ladder.verdict]
+    return (
+        f"Students of {format_size(ladder.size)} parameters{_at(ladder.n_examples)}, teachers of "
+        f"{format_size(first)} to {format_size(last)}: {verdict} ({ladder.change:+.0%} error, "
+        f"{ladder.level:.0%} interval {ladder.change_low:+.0%} to {ladder.change_high:+.0%})"
+    )
+
+
+def law_words(law: RouteLaw) -> str:
+    """What a law predicted of points hidden from it."""
+    name = f"{law.law[0].upper()}{law.law[1:]} law" + (f" ({law.method})" if law.method else "")
+    name += _at(law.n_examples)
+    if law.why:
+        return f"{name}: not fitted, {law.why}"
+    parts = []
+    for score in law.scores:
+        noise = "" if math.isnan(score.noise) else f", noise alone {score.noise:.1%}"
+        parts.append(
+            f"{score.kind} of {score.points} hidden points with mean relative error "
+            f"{score.mean_relative_error:.1%}{noise}"
+        )
+    return f"{name}: {'; '.join(parts) or 'too few points to hide any'}"
+
+
+def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
+    """What a regulariser is worth at one dataset size, and what it does to the payoff point."""
+    text = (
+        f"{plain_name(found.regulariser)}{_at(n)} saves {gain.gain:.0%} of the error "
+        f"({found.level:.0%} interval {gain.low:.0%} to {gain.high:.0%})"
+    )
+    shift = next((shift for shift in found.payoff if shift.n_examples == n), None)
+    if shift is not None and not shift.why:
+        moved = (
+            f"the payoff point moves by a factor of {shift.ratio:.2g} "
+            f"({shift.low:.2g} to {shift.high:.2g})"
+        )
+        text += f"; {moved}" + (", open-ended" if shift.open else "")
+    return text[0].upper() + text[1:]
+
+
+def mask_words(mask: MaskCost) -> str:
+    """Whether masks alone save a cost."""
+    what = plain_name(mask.cost)
+    ends = f"{mask.ratio:.2f} of the dense model's, {mask.low:.2f} to {mask.high:.2f}"
+    if mask.verdict == "saves_nothing":
+        return f"Masks alone save no {what} ({ends}): zeros are stored and multiplied all the same"
+    return f"Masks alone lower {what} ({ends})"
+
+
+def _at(n_examples: int) -> str:
+    return "" if n_examples == UNKNOWN else f" at {n_examples:,} examples"
 
 
 def crossing_words(crossing: Crossing, size: str) -> str:

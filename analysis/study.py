@@ -13,10 +13,19 @@ from analysis.curve import build_curves
 from analysis.curve_fit import CurveFit, fit_points
 from analysis.errors import AnalysisError
 from analysis.growth import Growth, measure_growth
+from analysis.pareto import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows
 from analysis.prune import PruneLadder, prune_ladders
+from analysis.regularisation import (
+    Regularisation,
+    regularisation_rows,
+    shift_rows,
+    study_regularisation,
+)
+from analysis.route_laws import RouteLaw, law_rows, study_laws
 from analysis.routes import RouteStudy, routes_json, study_routes
 from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
+from analysis.teachers import Distilled, student_rows, study_teachers, teacher_rows
 from analysis.trials import UNKNOWN, Dropped, TrialTable
 from analysis.verdict import PayoffPoint
 from analysis.wording import markdown, sentence, table_row
@@ -39,6 +48,16 @@ class StudyAnalysis:
     """Rows of the table that broke its schema."""
     routes: tuple[RouteStudy, ...] = ()
     """Routes to a small model compared: one for each dataset size that has more than one."""
+    laws: tuple[RouteLaw, ...] = ()
+    """The pruning and the distillation law, with what they predicted of hidden points."""
+    distilled: Distilled | None = None
+    """Students against models trained alone, and by the size of their teacher."""
+    regularisation: tuple[Regularisation, ...] = ()
+    """What each regulariser that was made an axis is worth."""
+    fronts: tuple[ParetoFront, ...] = ()
+    """Error against each cost, where models differ in more than their number of weights."""
+    masks: tuple[MaskCost, ...] = ()
+    """What masks alone do to time and FLOPs."""
 
     @property
     def sentence(self) -> str:
@@ -102,6 +121,13 @@ class StudyAnalysis:
             "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
             **routes_json(self.routes),
+            "laws": law_rows(self.laws),
+            "students": student_rows(self.distilled),
+            "teachers": teacher_rows(self.distilled),
+            "regularisation": regularisation_rows(self.regularisation),
+            "regularisation_by_data": shift_rows(self.regularisation),
+            "pareto": pareto_rows(self.fronts),
+            "masks": [asdict(mask) for mask in self.masks],
             "tuning": None if self.tuning is None else self.tuning.as_dict(),
         }
         plain: dict[str, Any] = _plain(whole)
@@ -139,6 +165,11 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         n_trials=len(table),
         dropped=table.dropped,
         routes=study_routes(table, settings, fits),
+        laws=study_laws(table, settings),
+        distilled=study_teachers(table, settings),
+        regularisation=study_regularisation(table, settings),
+        fronts=pareto_fronts(table, settings),
+        masks=mask_costs(table, settings),
     )
 
 

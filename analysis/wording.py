@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from analysis.names import NAMES, plain_name
-from analysis.route_wording import route_lines
+from analysis.route_wording import finding_lines, route_lines
 from analysis.trials import UNKNOWN
 from analysis.verdict import PayoffPoint, describe, format_size, interval
 
@@ -165,6 +165,7 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
         lines.append(f"- Pruning: {_pruning(analysis.ladders[-1], plain_name(s.size_name))}.")
     if analysis.routes:
         lines += route_lines(analysis.routes[-1])
+    lines += finding_lines(analysis)
     for reason, count in analysis.counts.items():
         lines.append(f"- Left out of the curves: {count:,} {reason}.")
     if analysis.undertrained:

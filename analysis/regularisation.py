@@ -1,0 +1,286 @@
+"""What regularisation is worth by model and dataset size, and where it moves the payoff point.
+
+A regulariser is looked at where the study made it an axis: every capacity was trained with each of
+its values. At one dataset size and capacity, the value with the lowest mean *validation* error is
+compared with the weakest one (none at all, where 0 is among them), pair by pair on the test set.
+The payoff point with and without is found on curves drawn from the same draws and test examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from analysis.curve import Curve, build_curves
+from analysis.paired import Gain, gains, pair_up, pool
+from analysis.payoff import FLAT, STILL, apply_rule
+from analysis.route_curves import joint_fits
+from analysis.settings import AnalysisSettings
+from analysis.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
+from analysis.verdict import LEAST_SIZES
+
+REGULARISERS = (
+    "dropout", "weight_decay", "l2", "decoupled_weight_decay", "l1", "label_smoothing",
+    "early_stopping", "patience",
+)  # fmt: skip
+"""Hyperparameters that are looked at, where a study made them axes."""
+MOST_VALUES = 12
+"""A hyperparameter of more values was searched, not set to a grid."""
+CROSSED = 0.5
+"""Share of the capacities at which a value must have been trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegularisationStep:
+    """One regulariser at one dataset size and capacity."""
+
+    n_examples: int
+    size: float
+    weakest: float
+    """The value compared with."""
+    chosen: float
+    """The value with the lowest validation error."""
+    gain: float
+    """Fraction of the test error that the chosen value saves; negative if it is worse."""
+    low: float
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayoffShift:
+    """The payoff point with the regulariser over the one without."""
+
+    n_examples: int
+    ratio: float
+    """Median; NaN where it cannot be told."""
+    low: float
+    high: float
+    open: bool
+    """A payoff point lies outside the range in more than the interval's tails."""
+    with_size: float
+    """Median payoff points."""
+    without_size: float
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regularisation:
+    """One regulariser over the whole study."""
+
+    regulariser: str
+    steps: tuple[RegularisationStep, ...]
+    """By dataset size, then size."""
+    by_data: tuple[tuple[int, Gain], ...]
+    """Mean gain over the capacities of each dataset size."""
+    payoff: tuple[PayoffShift, ...]
+    """For each dataset size of at least four capacities."""
+    level: float
+
+
+def study_regularisation(table: TrialTable, s: AnalysisSettings) -> tuple[Regularisation, ...]:
+    """Look at every regulariser that the study made an axis."""
+    error, size = table.column(s.error), table.column(s.size)
+    usable = np.isfinite(error) & np.isfinite(size) & (table.prune_ratio == 0.0)
+    usable &= np.array(
+        [
+            phase == "replicate" and status == "complete" and route == "trained"
+            for phase, status, route in zip(table.phase, table.status, table.route, strict=True)
+        ],
+        dtype=bool,
+    )
+    axes = {
+        name: values
+        for name in REGULARISERS
+        if name in table.params
+        and _is_axis(values := _numbers(table.params[name]), size, usable, table)
+    }
+    return tuple(_one(name, axes, table, error, size, usable, s) for name in axes)
+
+
+def _numbers(column: Sequence[Any]) -> FloatArray:
+    """A hyperparameter as numbers: false and absent are 0, words have none (NaN)."""
+    found = []
+    for value in column:
+        if isinstance(value, str):
+            found.append({"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0, "none": 0.0}.get(
+                value.lower(), math.nan))  # fmt: skip
+        else:
+            found.append(0.0 if value is None else float(value))
+    return np.array(found, dtype=np.float64)
+
+
+def _is_axis(values: FloatArray, size: FloatArray, usable: BoolArray, table: TrialTable) -> bool:
+    """Whether each value was trained at most capacities: a grid, not what a search came upon."""
+    known = usable & np.isfinite(values)
+    distinct = np.unique(values[known])
+    if not 2 <= len(distinct) <= MOST_VALUES:
+        return False
+    capacities = {
+        (int(n), float(m)) for n, m in zip(table.n_examples[known], size[known], strict=True)
+    }
+    for value in distinct:
+        own = known & (values == value)
+        seen = {(int(n), float(m)) for n, m in zip(table.n_examples[own], size[own], strict=True)}
+        if len(seen) < CROSSED * len(capacities):
+            return False
+    return True
+
+
+def _one(
+    name: str,
+    axes: dict[str, FloatArray],
+    table: TrialTable,
+    error: FloatArray,
+    size: FloatArray,
+    usable: BoolArray,
+    s: AnalysisSettings,
+) -> Regularisation:
+    values = axes[name]
+    weakest = float(np.nanmin(values[usable]))
+    # Of other regularisers on the grid, the weakest: one thing is changed at a time.
+    alone = usable & np.isfinite(values)
+    for other, column in axes.items():
+        if other != name:
+            alone &= column == np.nanmin(column[usable])
+    groups: dict[tuple[int, float, int], list[int]] = {}
+    for row in np.flatnonzero(alone):
+        key = (int(table.n_examples[row]), float(size[row]), int(table.depth[row]))
+        groups.setdefault(key, []).append(int(row))
+    held: list[tuple[int, float, float, IntArray, IntArray]] = []
+    for (n, m, _), members in sorted(groups.items()):
+        rows = np.array(members, dtype=np.int64)
+        base = rows[values[rows] == weakest]
+        chosen = _chosen(table, rows, values)
+        if len(base) and math.isfinite(chosen):
+            held.append((n, m, chosen, base, rows[values[rows] == chosen]))
+    pairs = [pair_up(table, base, other, error) for *_, base, other in held]
+    found = gains(pairs, s.level)
+    steps = tuple(
+        RegularisationStep(
+            n_examples=n,
+            size=m,
+            weakest=weakest,
+            chosen=chosen,
+            gain=0.0 if chosen == weakest else gain.gain,
+            low=gain.low,
+            high=gain.high,
+            pairs=gain.pairs,
+        )
+        for (n, m, chosen, _, _), gain in zip(held, found, strict=True)
+    )
+    sizes = sorted({step.n_examples for step in steps})
+    return Regularisation(
+        regulariser=name,
+        steps=steps,
+        by_data=tuple(
+            (n, pool([p for p, step in zip(pairs, steps, strict=True) if step.n_examples == n],
+                     s.level))
+            for n in sizes
+        ),
+        payoff=tuple(_shift(table, [h for h in held if h[0] == n], n, s) for n in sizes),
+        level=s.level,
+    )  # fmt: skip
+
+
+def _chosen(table: TrialTable, rows: IntArray, values: FloatArray) -> float:
+    """The value of the lowest mean validation error; NaN where it is unknown or there is one."""
+    distinct = np.unique(values[rows])
+    means = [float(table.val_error[rows[values[rows] == v]].mean()) for v in distinct]
+    if len(distinct) < 2 or not np.isfinite(means).all():
+        return math.nan
+    return float(distinct[int(np.argmin(means))])
+
+
+def _shift(
+    table: TrialTable,
+    held: list[tuple[int, float, float, IntArray, IntArray]],
+    n: int,
+    s: AnalysisSettings,
+) -> PayoffShift:
+    """The headline rule's payoff point with over without, on paired draws."""
+    if len({m for _, m, *_ in held}) < LEAST_SIZES:
+        return _no_shift(n, f"fewer than {LEAST_SIZES} capacities with and without")
+    curves = []
+    for side in (3, 4):
+        rows = np.concatenate([np.asarray(h[side], dtype=np.int64) for h in held])
+        curves.append(_curve(table, rows, s))
+    without, with_it = joint_fits(curves, table, s, n)
+    if without.draws is None or with_it.draws is None:
+        return _no_shift(n, "the curves could not be fitted")
+    applied = [
+        apply_rule(
+            fit.draws.x[: fit.draws.n_inside],
+            fit.draws.log_error[:, : fit.draws.n_inside],
+            s.rule,
+            s,
+        )
+        for fit in (without, with_it)
+        if fit.draws is not None
+    ]
+    change = applied[1].location - applied[0].location
+    known = np.isfinite(change)
+    if known.mean() < 0.5:
+        return _no_shift(n, "there is no payoff point in the range")
+    tail = (1.0 - s.level) / 2.0
+    low, middle, high = np.exp(np.quantile(change[known], [tail, 0.5, 1.0 - tail]))
+    outside = max(
+        float(np.isin(a.outcome, (FLAT, STILL)).mean()) for a in applied
+    )  # the ratio is then only known to lie beyond
+    return PayoffShift(
+        n_examples=n,
+        ratio=float(middle),
+        low=float(low),
+        high=float(high),
+        open=outside > tail,
+        with_size=float(np.exp(np.nanmedian(applied[1].location))),
+        without_size=float(np.exp(np.nanmedian(applied[0].location))),
+        why="",
+    )
+
+
+def _curve(table: TrialTable, rows: IntArray, s: AnalysisSettings) -> Curve:
+    """The curve of some rows, its ``run_row`` counted in the whole table."""
+    keep = np.zeros(len(table), dtype=bool)
+    keep[rows] = True
+    (curve,) = build_curves(table.where(keep), s)
+    return replace(curve, run_row=np.flatnonzero(keep)[curve.run_row])
+
+
+def _no_shift(n: int, why: str) -> PayoffShift:
+    nan = math.nan
+    return PayoffShift(n_examples=n, ratio=nan, low=nan, high=nan, open=False, with_size=nan,
+                       without_size=nan, why=why)  # fmt: skip
+
+
+def regularisation_rows(found: Sequence[Regularisation]) -> list[dict[str, Any]]:
+    """One row for each regulariser, dataset size and capacity."""
+    return [
+        {"regulariser": one.regulariser, **asdict(step), "n_examples": _known(step.n_examples)}
+        for one in found
+        for step in one.steps
+    ]
+
+
+def shift_rows(found: Sequence[Regularisation]) -> list[dict[str, Any]]:
+    """One row for each regulariser and dataset size: mean gain, and the payoff point's shift."""
+    rows = []
+    for one in found:
+        shifts = {shift.n_examples: shift for shift in one.payoff}
+        for n, gain in one.by_data:
+            shift = asdict(shifts[n])
+            del shift["n_examples"]
+            rows.append(
+                {"regulariser": one.regulariser, "n_examples": _known(n)}
+                | {f"gain_{k}" if k != "gain" else k: v for k, v in asdict(gain).items()}
+                | {f"payoff_{k}": v for k, v in shift.items()}
+            )
+    return rows
+
+
+def _known(n: int) -> int | None:
+    return None if n == UNKNOWN else n

@@ -1,0 +1,313 @@
+r"""The pruning and the distillation law, fitted to a study's ladders and students, and held to it.
+
+A law is worth what it predicts. Each is fitted with a part of the points hidden and scored on them:
+every third ratio (or size) inside the range for *interpolation*, the hardest fifth for
+*extrapolation*. The law fitted to all points is kept, so that runs made afterwards can be compared
+with what it said of them (:func:`held_out`).
+
+======== ============================================================= =======
+symbol   meaning                                                       shape
+======== ============================================================= =======
+n        points: ratios of all capacities, or students                 scalar
+x        inputs of the law                                             (n, D)
+y        mean error of each point                                      (n,)
+======== ============================================================= =======
+
+The score is the mean of ``|predicted - seen| / seen``. Beside it stands what noise alone would
+give: sqrt(2 / pi) times the standard error of the points seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from analysis.fitting import fit_law
+from analysis.laws import law_named
+from analysis.prune import PruneLadder, prune_ladders
+from analysis.settings import AnalysisSettings
+from analysis.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
+
+SPARE = 2
+"""Points beyond the parameters that move which a fit needs."""
+NOISE_MEAN = math.sqrt(2.0 / math.pi)
+"""Mean of the absolute value of a standard normal variable."""
+SAME_SIZE = 1.02
+
+LawName = Literal["pruning", "distillation"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LawPoints:
+    """What a law is fitted to."""
+
+    x: FloatArray
+    """(n, D) inputs, in the order of the law's ``inputs``."""
+    y: FloatArray
+    """(n,) mean error."""
+    spread: FloatArray
+    """(n,) standard error of y, as a fraction; NaN if unknown."""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def where(self, keep: BoolArray) -> LawPoints:
+        """The points for which ``keep`` is true."""
+        return LawPoints(x=self.x[keep], y=self.y[keep], spread=self.spread[keep])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawScore:
+    """How well predictions agree with points that the fit did not see."""
+
+    kind: str
+    """``"interpolation"``, ``"extrapolation"`` or ``"later runs"``."""
+    points: int
+    mean_relative_error: float
+    worst: float
+    noise: float
+    """Mean relative error that the noise of the points alone would give; NaN if unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RouteLaw:
+    """A law fitted to the models of one route."""
+
+    law: LawName
+    n_examples: int
+    """-1 where the law spans dataset sizes."""
+    method: str
+    points: LawPoints
+    theta: FloatArray
+    """(P,) internal parameters; NaN where there is no fit."""
+    parameters: tuple[tuple[str, float], ...]
+    """Published parameters by name."""
+    fit_error: float
+    """Mean relative error on the points fitted: no evidence, only a check."""
+    scores: tuple[LawScore, ...]
+    why: str
+    """Why there is no fit; empty otherwise."""
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Errors at inputs of shape (n, D), in the order of the law's ``inputs``."""
+        predicted: FloatArray = law_named(self.law).predict(self.theta, np.atleast_2d(x))
+        return predicted
+
+    def score(self, kind: str) -> LawScore | None:
+        """The score of that kind, if there is one."""
+        return next((score for score in self.scores if score.kind == kind), None)
+
+
+def study_laws(table: TrialTable, s: AnalysisSettings) -> tuple[RouteLaw, ...]:
+    """Fit the pruning law to each dataset size and method, and the distillation law to all sizes.
+
+    Empty where nothing was pruned or distilled.
+    """
+    laws = [
+        _fit("pruning", n, method, pruning_points(ladders))
+        for (n, method), ladders in _by_method(prune_ladders(table, s)).items()
+    ]
+    if "distilled" in table.route:
+        laws.append(_fit("distillation", UNKNOWN, "", distillation_points(table, s)))
+    return tuple(laws)
+
+
+def held_out(law: RouteLaw, later: TrialTable, s: AnalysisSettings) -> LawScore:
+    """Compare what a law said with runs made afterwards.
+
+    Parameters
+    ----------
+    law : RouteLaw
+        Fitted before.
+    later : TrialTable
+        Trials of the ratios or sizes that were not run then, with their dense parents (or the
+        models trained alone and the teachers).
+    s : AnalysisSettings
+
+    Returns
+    -------
+    LawScore
+        Of ``points`` 0 where the table has no such model.
+    """
+    if law.law == "pruning":
+        points = pruning_points(_by_method(prune_ladders(later, s)).get(
+            (law.n_examples, law.method), []))  # fmt: skip
+    else:
+        points = distillation_points(later, s)
+    return _score("later runs", law.predict(points.x) if len(points) else points.y, points)
+
+
+def pruning_points(ladders: Sequence[PruneLadder]) -> LawPoints:
+    """Density, depth, width and dense error of every rung; an unknown depth or width counts 1."""
+    rows, errors, spreads = [], [], []
+    for ladder in ladders:
+        shape = [max(ladder.depth, 1), max(ladder.width, 1)]
+        for step in ladder.steps:
+            rows.append([1.0 - step.prune_ratio, *shape, max(ladder.dense_error, 1e-9)])
+            errors.append(max(ladder.dense_error, 1e-9) * (1.0 + step.cost))
+            width = math.log1p(step.high) - math.log1p(step.low) if step.low > -1.0 else math.inf
+            spreads.append(width / 3.3 if math.isfinite(width) else math.nan)  # 90% of a normal
+    return LawPoints(
+        x=np.array(rows, dtype=np.float64).reshape(len(rows), 4),
+        y=np.array(errors, dtype=np.float64),
+        spread=np.array(spreads, dtype=np.float64),
+    )
+
+
+def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
+    """Size, data, teacher's error and error alone of every student that has all four."""
+    error = table.column(s.error)
+    usable = np.isfinite(error) & (error > 0.0) & np.isfinite(table.n_parameters)
+    usable &= np.array([t == "complete" for t in table.status], dtype=bool)
+    replicate = np.array([p == "replicate" for p in table.phase], dtype=bool)
+    trained = usable & np.array([r == "trained" for r in table.route], dtype=bool)
+    trained &= table.prune_ratio == 0.0
+    by_slot = {slot: k for k, slot in enumerate(table.slot) if slot and trained[k]}
+    students = usable & replicate & np.array([r == "distilled" for r in table.route], dtype=bool)
+
+    def dense(n: int, size: float) -> float:
+        same = trained & replicate & (table.n_examples == n)
+        same &= np.abs(np.log(table.n_parameters / size)) < math.log(SAME_SIZE)
+        return float(error[same].mean()) if same.any() else math.nan
+
+    groups: dict[tuple[int, float, float], list[int]] = {}
+    for row in np.flatnonzero(students):
+        teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0))
+        key = (int(table.n_examples[row]), float(table.n_parameters[row]), teacher)
+        groups.setdefault(key, []).append(int(row))
+    rows, errors, spreads = [], [], []
+    for (n, size, teacher), members in sorted(groups.items()):
+        named = [by_slot[table.teacher[row]] for row in members if table.teacher[row] in by_slot]
+        taught = float(error[named].mean()) if named else math.nan
+        if math.isnan(taught) and teacher > 0.0:
+            taught = dense(n, teacher)
+        inputs = [size, float(n), taught, dense(n, size)]
+        if n > 0 and all(math.isfinite(v) and v > 0.0 for v in inputs):
+            rows.append(inputs)
+            errors.append(float(error[members].mean()))
+            own = np.log(error[members])
+            several = len(members) > 1
+            spreads.append(own.std(ddof=1) / math.sqrt(len(members)) if several else math.nan)
+    return LawPoints(
+        x=np.array(rows, dtype=np.float64).reshape(len(rows), 4),
+        y=np.array(errors, dtype=np.float64),
+        spread=np.array(spreads, dtype=np.float64),
+    )
+
+
+def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[int, str], list[PruneLadder]]:
+    groups: dict[tuple[int, str], list[PruneLadder]] = {}
+    for ladder in ladders:
+        groups.setdefault((ladder.n_examples, ladder.method), []).append(ladder)
+    return groups
+
+
+def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
+    law = law_named(name)
+    why = _too_few(name, points)
+    theta = np.full(len(law.parameters), np.nan)
+    if not why:
+        theta = fit_law(name, points.x, points.y).theta[0]
+        if not np.isfinite(theta).all():
+            why = "the solver found no fit; the errors follow no such curve"
+    fitted = np.full(len(points), np.nan) if why else law.predict(theta, points.x)
+    scores: tuple[LawScore, ...] = ()
+    if not why:
+        scores = _scores(name, points)
+    return RouteLaw(
+        law=name,
+        n_examples=n,
+        method=method,
+        points=points,
+        theta=theta,
+        parameters=tuple(zip(law.parameters, law.natural(theta).tolist(), strict=True)),
+        fit_error=float(np.mean(np.abs(fitted - points.y) / points.y)) if not why else math.nan,
+        scores=scores,
+        why=why,
+    )
+
+
+def _too_few(name: LawName, points: LawPoints) -> str:
+    """Why the points cannot carry the law; empty if they can."""
+    count = len(law_named(name).parameters)
+    if len(points) and name == "pruning":  # exponents of a shape that never changes do not move
+        count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))
+    least = count + SPARE
+    if len(points) >= least:
+        return ""
+    what = "ratios of all capacities" if name == "pruning" else "students with known teachers"
+    return f"{len(points)} {what} cannot carry a law of {count} parameters; run at least {least}"
+
+
+def _splits(name: LawName, points: LawPoints) -> list[tuple[str, BoolArray]]:
+    """What is hidden from each fit: thirds inside the range, and the hardest fifth."""
+    hard = -points.x[:, 0]  # the sparsest, and the smallest students, are the hardest to foretell
+    values = np.unique(points.x[:, 0])
+    inside = values[1:-1]
+    splits = [
+        ("interpolation", np.isin(points.x[:, 0], inside[start::3]))
+        for start in range(min(3, len(inside)))
+    ]
+    ends = np.unique(hard)
+    last = ends[-max(len(ends) // 5, 1) :]
+    if len(ends) >= 4:
+        splits.append(("extrapolation", np.isin(hard, last)))
+    return splits
+
+
+def _scores(name: LawName, points: LawPoints) -> tuple[LawScore, ...]:
+    """Scores of predictions for hidden points, each point hidden at most once for each kind."""
+    predicted: dict[str, FloatArray] = {}
+    for kind, hidden in _splits(name, points):
+        shown = points.where(~hidden)
+        if not hidden.any() or _too_few(name, shown):
+            continue
+        fit = fit_law(name, shown.x, shown.y)
+        held = predicted.setdefault(kind, np.full(len(points), np.nan))
+        held[hidden] = fit.predict(points.x[hidden])[0]
+    return tuple(
+        _score(kind, held[np.isfinite(held)], points.where(np.isfinite(held)))
+        for kind, held in predicted.items()
+        if np.isfinite(held).any()
+    )
+
+
+def _score(kind: str, predicted: FloatArray, seen: LawPoints) -> LawScore:
+    if not len(seen):
+        return LawScore(kind=kind, points=0, mean_relative_error=math.nan, worst=math.nan,
+                        noise=math.nan)  # fmt: skip
+    relative = np.abs(predicted - seen.y) / seen.y
+    known = seen.spread[np.isfinite(seen.spread)]
+    return LawScore(
+        kind=kind,
+        points=len(seen),
+        mean_relative_error=float(relative.mean()),
+        worst=float(relative.max()),
+        noise=float(NOISE_MEAN * known.mean()) if len(known) else math.nan,
+    )
+
+
+def law_rows(laws: Sequence[RouteLaw]) -> list[dict[str, Any]]:
+    """One row for each law: parameters, and its scores on hidden points."""
+    rows = []
+    for law in laws:
+        row: dict[str, Any] = {
+            "law": law.law,
+            "n_examples": None if law.n_examples == UNKNOWN else law.n_examples,
+            "method": law.method,
+            "points": len(law.points),
+            "fit_error": law.fit_error,
+        }
+        for kind in ("interpolation", "extrapolation"):
+            score = law.score(kind)
+            row[kind] = math.nan if score is None else score.mean_relative_error
+            row[f"{kind}_points"] = 0 if score is None else score.points
+            row[f"{kind}_noise"] = math.nan if score is None else score.noise
+        row["parameters"] = dict(law.parameters)
+        row["why"] = law.why
+        rows.append(row)
+    return rows

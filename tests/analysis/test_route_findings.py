@@ -1,0 +1,238 @@
+"""Pareto fronts, masks, teachers, regularisation and the route laws, on tables of known truth."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.laws import law_named
+from analysis.pareto import mask_costs, pareto_fronts
+from analysis.regularisation import study_regularisation
+from analysis.route_laws import held_out, study_laws
+from analysis.settings import AnalysisSettings
+from analysis.study import analyse
+from analysis.teachers import study_teachers
+from analysis.trials import TrialTable
+
+SETTINGS = AnalysisSettings(resamples=400)
+PRUNING = np.array([math.log(0.9), math.log(0.08), math.log(1.5), 0.0, 0.0])
+
+
+def a_row(width: int, draw: int, error: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "slot": "", "n_examples": 1000, "draw": draw, "width": width, "depth": 1,
+        "n_parameters": 100.0 * width, "n_nonzero": 100.0 * width, "test_error": error,
+        "val_error": error,
+    } | changes  # fmt: skip
+
+
+def pruned_rows(ratios: list[float], *, noise: float = 0.01, seed: int = 0) -> list[dict[str, Any]]:
+    rng, law = np.random.default_rng(seed), law_named("pruning")
+    rows = []
+    for width in (16, 32, 64, 128):
+        dense = 0.3 * width**-0.4
+        for draw in range(4):
+            luck = math.exp(0.02 * rng.standard_normal())
+            slot = f"w{width}-r{draw}"
+            rows.append(
+                a_row(width, draw, dense * luck, slot=slot, latency_seconds=1e-4, model_bytes=4e4)
+            )
+            for ratio in ratios:
+                x = np.array([[1.0 - ratio, 1.0, float(width), dense * luck]])
+                error = float(law.predict(PRUNING, x)[0]) * math.exp(noise * rng.standard_normal())
+                rows.append(
+                    a_row(
+                        width, draw, error,
+                        slot=f"{slot}-p{ratio}", route="pruned", method="one-shot-global",
+                        parent=slot, prune_ratio=ratio, n_nonzero=100.0 * width * (1 - ratio),
+                        latency_seconds=1e-4 * math.exp(0.02 * rng.standard_normal()),
+                    )
+                )  # fmt: skip
+    return rows
+
+
+def distilled_rows(change: float) -> list[dict[str, Any]]:
+    """Students 20% better than alone with a teacher of 6,400, and ``change`` away with 51,200."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for width in (4, 8, 16):
+        for draw in range(5):
+            luck = 0.1 * rng.standard_normal()
+            for teacher, factor in ((0, 1.0), (6400, 0.8), (51200, 0.8 * change)):
+                error = 0.3 * width**-0.3 * factor * math.exp(luck + 0.02 * rng.standard_normal())
+                rows.append(
+                    a_row(width, draw, error)
+                    if not teacher
+                    else a_row(width, draw, error, route="distilled", teacher_size=float(teacher))
+                )
+    return rows
+
+
+def test_the_front_is_what_nothing_cheaper_beats() -> None:
+    table = TrialTable.from_rows(
+        [
+            a_row(w, d, e * (1 + 0.001 * d))
+            for w, e in ((4, 0.3), (8, 0.35), (16, 0.2), (32, 0.1))
+            for d in range(3)
+        ]
+    )
+    fronts = pareto_fronts(table, SETTINGS)
+    front = next(f for f in fronts if f.cost == "n_parameters")
+    assert [p.on_front for p in front.points] == [True, False, True, True]
+    assert [round(p.probability) for p in front.points] == [1, 0, 1, 1]
+
+
+def test_a_close_race_is_said_to_be_close() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        a_row(w, d, e * math.exp(0.1 * rng.standard_normal()))
+        for w, e in ((4, 0.3), (8, 0.3), (16, 0.1))
+        for d in range(4)
+    ]
+    front = pareto_fronts(TrialTable.from_rows(rows), SETTINGS)[0]
+    assert 0.03 < front.points[1].probability < 0.97
+    assert front.points[0].probability == 1.0  # the cheapest always is
+
+
+def test_masks_alone_save_no_time() -> None:
+    masks = mask_costs(TrialTable.from_rows(pruned_rows([0.5, 0.9])), SETTINGS)
+    (latency,) = masks
+    assert (latency.cost, latency.verdict) == ("latency_seconds", "saves_nothing")
+    assert latency.low < 1.0 < latency.high and latency.pairs == 32
+
+
+def test_models_that_were_cut_smaller_are_not_masked() -> None:
+    rows = pruned_rows([0.5])
+    for row in rows:
+        if row.get("route") == "pruned":
+            row["n_parameters"] /= 2
+    assert mask_costs(TrialTable.from_rows(rows), SETTINGS) == ()
+
+
+@pytest.mark.parametrize(("change", "verdict"), [(1.2, "hurts"), (0.8, "helps"), (1.0, None)])
+def test_a_stronger_teacher_is_judged_pair_by_pair(change: float, verdict: str | None) -> None:
+    found = study_teachers(TrialTable.from_rows(distilled_rows(change)), SETTINGS)
+    assert found is not None
+    assert [ladder.size for ladder in found.teachers] == [400.0, 800.0, 1600.0]
+    for ladder in found.teachers:
+        if verdict is None:
+            assert abs(ladder.change) < 0.05
+        else:
+            assert ladder.verdict == verdict
+        assert ladder.change_low < change - 1.0 < ladder.change_high
+    for gain in found.gains:
+        assert gain.low > 0.0  # students beat models trained alone
+        assert gain.teacher_size == (51200.0 if change < 1.0 else 6400.0) or change == 1.0
+
+
+def test_the_pruning_law_predicts_hidden_ratios() -> None:
+    ratios = [0.2, 0.36, 0.5, 0.6, 0.7, 0.8, 0.88, 0.93, 0.96]
+    (law,) = study_laws(TrialTable.from_rows(pruned_rows(ratios)), SETTINGS)
+    assert not law.why
+    inside, beyond = law.score("interpolation"), law.score("extrapolation")
+    assert inside is not None and beyond is not None
+    assert inside.mean_relative_error < 0.02 and inside.points == 28
+    assert beyond.mean_relative_error < 0.1
+    assert 0.0 < inside.noise < 0.02
+
+
+def test_a_law_is_held_to_runs_made_afterwards() -> None:
+    ratios = [0.2, 0.4, 0.6, 0.8, 0.9, 0.96]
+    (law,) = study_laws(TrialTable.from_rows(pruned_rows(ratios)), SETTINGS)
+    score = held_out(law, TrialTable.from_rows(pruned_rows([0.7, 0.93], seed=9)), SETTINGS)
+    assert score.points == 8
+    assert score.mean_relative_error < 0.03
+    nothing = held_out(law, TrialTable.from_rows(pruned_rows([])), SETTINGS)
+    assert nothing.points == 0 and math.isnan(nothing.mean_relative_error)
+
+
+def test_too_few_points_for_a_law_is_a_reason() -> None:
+    few = [row for row in pruned_rows([0.5]) if row["width"] < 32]
+    (law,) = study_laws(TrialTable.from_rows(few), SETTINGS)
+    assert "run at least" in law.why and np.isnan(law.theta).all() and not law.scores
+
+
+def test_the_distillation_law_is_fitted_to_students_of_known_teachers() -> None:
+    rng, law = np.random.default_rng(4), law_named("distillation")
+    truth = np.array([2.0, 3.0, 0.4, 0.5, 0.0, 0.2, 1.0, 0.0, math.log(0.2)])
+    rows = []
+    for n in (500, 1000, 2000, 4000):
+        for width in (2, 4, 8, 16, 32, 1024):
+            size = 100.0 * width
+            alone = float(2.0 * size**-0.3 + 3.0 * n**-0.5)
+            for draw in range(3):
+                luck = math.exp(0.005 * rng.standard_normal())
+                own = a_row(width, draw, alone * luck, n_examples=n, slot=f"{n}-{width}-{draw}")
+                rows.append(own)
+                if width < 1024:
+                    taught = float(2.0 * 102400.0**-0.3 + 3.0 * n**-0.5)
+                    x = np.array([[size, float(n), taught, alone]])
+                    error = float(law.predict(truth, x)[0]) * luck
+                    rows.append(
+                        a_row(
+                            width, draw, error, n_examples=n, route="distilled",
+                            teacher=f"{n}-1024-0", teacher_size=102400.0,
+                        )
+                    )  # fmt: skip
+    (found,) = study_laws(TrialTable.from_rows(rows), SETTINGS)
+    assert found.law == "distillation" and len(found.points) == 20
+    score = found.score("interpolation")
+    assert score is not None and score.mean_relative_error < 0.05
+
+
+def regularised_table(effect: float) -> TrialTable:
+    """Dropout saves ``effect`` of the error, more as models grow; weight decay was searched."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for width in 4 * 2 ** np.arange(6):
+        floor = 0.05 + 1.2 / width
+        for draw in range(4):
+            luck = 0.03 * rng.standard_normal()
+            for dropout, share in ((0.0, 0.0), (0.2, 1.0), (0.5, 0.3)):
+                error = (
+                    floor * (1.0 - effect * share) * math.exp(luck + 0.01 * rng.standard_normal())
+                )
+                rows.append(
+                    a_row(
+                        int(width), draw, error,
+                        params={"dropout": dropout, "weight_decay": float(rng.uniform())},
+                    )
+                )  # fmt: skip
+    return TrialTable.from_rows(rows)
+
+
+def test_a_regulariser_on_the_grid_is_worth_what_it_saves() -> None:
+    (dropout,) = study_regularisation(regularised_table(0.15), SETTINGS)
+    assert dropout.regulariser == "dropout"  # weight decay was searched: no axis
+    assert len(dropout.steps) == 6
+    for step in dropout.steps:
+        assert step.weakest == 0.0 and step.chosen == 0.2
+        assert step.low > 0.0
+    assert sum(step.low < 0.15 < step.high for step in dropout.steps) >= 4  # six 90% intervals
+    ((n, gain),) = dropout.by_data
+    assert n == 1000 and gain.low < 0.15 < gain.high
+    (shift,) = dropout.payoff
+    assert not shift.why and shift.low < 1.0 < shift.high  # a constant factor moves no payoff point
+
+
+def test_a_regulariser_that_does_nothing_is_worth_nothing_clear() -> None:
+    (dropout,) = study_regularisation(regularised_table(0.0), SETTINGS)
+    ((_, gain),) = dropout.by_data
+    assert abs(gain.gain) < 0.03
+
+
+def test_everything_goes_into_the_analysis_and_its_words() -> None:
+    rows = [*pruned_rows([0.3, 0.5, 0.7, 0.9, 0.95]), *distilled_rows(1.3)]
+    analysis = analyse(TrialTable.from_rows(rows), SETTINGS)
+    whole = json.loads(json.dumps(analysis.to_json(), allow_nan=False))
+    for key in ("laws", "students", "teachers", "pareto", "masks"):
+        assert whole[key]
+    text = analysis.markdown()
+    assert "the strongest teacher hurts" in text
+    assert "Masks alone save no seconds per prediction" in text
+    assert "Pruning law (one-shot-global)" in text
+    assert "Distilled against trained alone" in text
