@@ -11,7 +11,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
-from analysis.prune import _student, prune_ladders
+from analysis.prune import prune_ladders, student
 
 
 def study_rows(*, pruned: bool = False) -> list[dict[str, object]]:
@@ -182,7 +182,7 @@ def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -
 def test_the_quantile_of_student_s_t_is_right_to_three_digits(p: float, degrees: int) -> None:
     from scipy.stats import t
 
-    assert _student(p, degrees) == pytest.approx(t.ppf(p, degrees), rel=5e-3)
+    assert student(p, degrees) == pytest.approx(t.ppf(p, degrees), rel=5e-3)
 
 
 def test_where_the_headline_cannot_tell_the_sentence_says_what_can_be_said(
