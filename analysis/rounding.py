@@ -75,6 +75,34 @@ class Measured:
         return written(self.value, place, self.spread if self.symmetric else None)
 
     @property
+    def arms(self) -> tuple[str, str, str, int]:
+        """Value, upper and lower standard arm, and a common exponent of ten.
+
+        Examples
+        --------
+        >>> Measured(value=0.034, low=0.025, high=0.055).arms
+        ('0.034', '0.013', '0.005', 0)
+        """
+        place = last_place(self.spread)
+        z = NormalDist().inv_cdf((1.0 + self.level) / 2.0)
+        size = abs(self.rounded)
+        plain = place <= 0 and PLAIN_ABOVE <= size < PLAIN_BELOW
+        exponent = 0 if plain or not size else math.floor(math.log10(size))
+        up, down = (self.high - self.value) / z, (self.value - self.low) / z
+        value, plus, minus = (
+            f"{_cut(number, place).scaleb(-exponent):f}" for number in (self.value, up, down)
+        )
+        return value, plus, minus, exponent
+
+    @property
+    def full(self) -> str:
+        """With its uncertainty, whether symmetric or not: ``5.2(8)e3``, ``0.034(+0.013-0.005)``."""
+        if self.symmetric or not math.isfinite(self.value):
+            return self.concise
+        value, plus, minus, exponent = self.arms
+        return f"{value}(+{plus}-{minus})" + (f"e{exponent}" if exponent else "")
+
+    @property
     def interval(self) -> str:
         """Both ends; ``>`` and ``<`` say that they are open."""
         low, high = self.ends

@@ -1,18 +1,19 @@
-"""LaTeX of a study: a booktabs table of payoff points, and macros for numbers in the text."""
+r"""LaTeX of a study: numbers for siunitx, and macros that look a number up by its dataset size.
+
+``\payoffPoint{n1280}`` is the payoff point of the headline rule at 1,280 examples,
+``\payoffPoint[plateau]{n1280}`` that of another rule. A key that does not exist stops LaTeX with an
+error that lists those that do: a paper cannot go on quoting what a study no longer says.
+"""
 
 from __future__ import annotations
 
-import math
-import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from analysis.verdict import format_size
-from analysis.wording import VERDICTS, plain_name, rule_name
+from analysis.export.entries import growth_entry, payoff_entries
+from analysis.rounding import Measured
+from analysis.study import StudyAnalysis
+from analysis.wording import VERDICTS, plain_name
 
-if TYPE_CHECKING:
-    from analysis.study import StudyAnalysis
-
-_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -24,7 +25,71 @@ _SPECIAL = {
     "}": r"\}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "★": r"$\star$",
+    "✖": r"$\times$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "–": "--",
+    "−": r"$-$",
 }
+
+UNITS = {
+    "model_bytes": r"\byte",
+    "sparse_bytes": r"\byte",
+    "peak_memory_bytes": r"\byte",
+    "latency_seconds": r"\second",
+    "latency_p95_seconds": r"\second",
+    "latency_128_seconds": r"\second",
+    "latency_128_p95_seconds": r"\second",
+    "train_seconds": r"\second",
+    "energy_joules": r"\joule",
+}
+"""Sizes that have a unit, as siunitx writes it."""
+
+_HEAD = r"""% Numbers of a study for the text of a paper; \input this before \begin{document}.
+% \payoffPoint{KEY}, \payoffInterval{KEY}, \payoffLow{KEY}, \payoffHigh{KEY}, \payoffVerdict{KEY},
+% \payoffError{KEY}, \payoffProbability{KEY}: of the headline rule, or \payoffPoint[RULE]{KEY}.
+% \payoffValue{NAME}: numbers of the whole study. \payoffSentence: the answer in one sentence.
+% \payoffFigure{NAME}, \payoffCaption{NAME}: pictures. Set \payoffFolder first if this folder is not
+% the document's.
+% KEYS: @KEYS@.
+% RULES: @RULES@.
+% NAMES: @NAMES@.
+\RequirePackage{siunitx}
+\RequirePackage{booktabs}
+\RequirePackage{graphicx}
+\RequirePackage{pgf}
+\providecommand{\payoffFolder}{.}
+\makeatletter
+\newcommand{\payoff@get}[3]{%
+  \@ifundefined{payoff@#1@#2@#3}{%
+    \PackageError{payoff}{No `#1' of `#2' under the key `#3'. Keys: @KEYS@}%
+      {Rules: @RULES@. Names: @NAMES@.}%
+    \textbf{??}%
+  }{\csname payoff@#1@#2@#3\endcsname}%
+}
+\newcommand{\payoff@set}[4]{\expandafter\def\csname payoff@#1@#2@#3\endcsname{#4}}
+"""
+
+_TAIL = r"""\DeclareRobustCommand{\payoffPoint}[2][@RULE@]{\payoff@get{point}{#1}{#2}}
+\DeclareRobustCommand{\payoffInterval}[2][@RULE@]{\payoff@get{interval}{#1}{#2}}
+\DeclareRobustCommand{\payoffLow}[2][@RULE@]{\payoff@get{low}{#1}{#2}}
+\DeclareRobustCommand{\payoffHigh}[2][@RULE@]{\payoff@get{high}{#1}{#2}}
+\DeclareRobustCommand{\payoffVerdict}[2][@RULE@]{\payoff@get{verdict}{#1}{#2}}
+\DeclareRobustCommand{\payoffError}[2][@RULE@]{\payoff@get{error}{#1}{#2}}
+\DeclareRobustCommand{\payoffProbability}[2][@RULE@]{\payoff@get{probability}{#1}{#2}}
+\DeclareRobustCommand{\payoffValue}[1]{\payoff@get{value}{study}{#1}}
+\DeclareRobustCommand{\payoffSentence}{\payoff@get{value}{study}{sentence}}
+\DeclareRobustCommand{\payoffCaption}[1]{\payoff@get{caption}{figure}{#1}}
+\newcommand{\payoffFigure}[1]{%
+  \IfFileExists{\payoffFolder/figures/#1.pgf}{\input{\payoffFolder/figures/#1.pgf}}%
+    {\includegraphics{\payoffFolder/figures/#1.pdf}}%
+}
+\makeatother
+"""
 
 
 def escape(text: str) -> str:
@@ -33,86 +98,130 @@ def escape(text: str) -> str:
     Examples
     --------
     >>> escape("n_parameters > 5%")
-    'n\\_parameters > 5\\%'
+    'n\\_parameters $>$ 5\\%'
     """
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
 
 
-def payoff_table(analysis: StudyAnalysis) -> str:
-    r"""A booktabs tabular of the payoff points; needs ``\usepackage{booktabs}``."""
-    s = analysis.settings
-    size = escape(plain_name(s.size_name).capitalize())
-    head = ["Examples", "Rule", "Verdict", size, rf"{100 * s.level:g}\% interval"]
-    lines = [r"\begin{tabular}{rllrl}", r"\toprule", " & ".join(head) + r" \\", r"\midrule"]
-    for index, fit in enumerate(analysis.fits):
-        if index:
-            lines.append(r"\addlinespace")
-        for point in fit.payoffs:
-            row = next(
-                row
-                for row in analysis.numbers()
-                if row["rule"] == point.rule
-                and row["n_examples"]
-                == (None if fit.curve.n_examples < 0 else fit.curve.n_examples)
-            )
-            lines.append(_line(row, rule_name(point, s)))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
-
-
-def _line(row: dict[str, Any], rule: str) -> str:
-    placed = row["verdict"] in ("pays_off_until", "hurts_beyond") and math.isfinite(row["size"])
-    interval = ""
-    if placed:
-        low = (r"$<$" if row["low_open"] else "") + format_size(row["low"])
-        high = (r"$>$" if row["high_open"] else "") + format_size(row["high"])
-        interval = f"{low}--{high}"
-    cells = [
-        "all" if row["n_examples"] is None else rf"{row['n_examples']:,}".replace(",", r"\,"),
-        escape(rule),
-        escape(VERDICTS[row["verdict"]]),
-        format_size(row["size"]) if placed else "",
-        interval,
-    ]
-    return " & ".join(cells) + r" \\"
-
-
-def macros(analysis: StudyAnalysis) -> str:
-    r"""One ``\newcommand`` for each number that a text may quote.
-
-    Names are like ``\payoffMarginalNOneTwoEightZeroSize``: LaTeX allows letters only, so the
-    digits of the dataset size are spelt out.
-    """
-    s = analysis.settings
-    lines = [
-        r"\newcommand{\payoffSentence}{" + escape(analysis.sentence) + "}",
-        r"\newcommand{\payoffTrials}{" + f"{analysis.n_trials:,}".replace(",", r"\,") + "}",
-        r"\newcommand{\payoffLevel}{" + f"{100 * s.level:g}" + r"\%}",
-    ]
-    for row in analysis.numbers():
-        name = "payoff" + row["rule"].capitalize()
-        if row["n_examples"] is not None:
-            name += "N" + spelt(row["n_examples"])
-        lines.append(rf"\newcommand{{\{name}Verdict}}{{{escape(VERDICTS[row['verdict']])}}}")
-        if row["verdict"] in ("pays_off_until", "hurts_beyond"):
-            for part in ("size", "low", "high"):
-                value = format_size(row[part])
-                lines.append(rf"\newcommand{{\{name}{part.capitalize()}}}{{{value}}}")
-            error = f"{row['error_at_size']:.3g}"
-            lines.append(rf"\newcommand{{\{name}Error}}{{{error}}}")
-    if analysis.growth is not None:
-        for part in ("exponent", "low", "high"):
-            value = f"{getattr(analysis.growth, part):.2f}"
-            lines.append(rf"\newcommand{{\payoffGrowth{part.capitalize()}}}{{{value}}}")
-    return "\n".join(lines) + "\n"
-
-
-def spelt(number: int) -> str:
-    """A whole number with its digits as words.
+def number_tex(number: Measured | float | int, unit: str = "") -> str:
+    r"""A number as siunitx sets it.
 
     Examples
     --------
-    >>> spelt(1280)
-    'OneTwoEightZero'
+    >>> number_tex(1280), number_tex(Measured(value=5234.0, low=3950.0, high=6600.0), r"\byte")
+    ('\\num{1280}', '\\SI{5.2(8)e3}{\\byte}')
     """
-    return re.sub(r"\d", lambda found: _DIGITS[int(found.group())], str(number))
+    if isinstance(number, Measured):
+        text = number.concise
+    else:
+        text = f"{number:.0f}" if float(number).is_integer() else f"{number:.6g}"
+    return _num(text, unit)
+
+
+def full_tex(number: Measured) -> str:
+    r"""A number with its uncertainty, the arms of an asymmetric one set above each other.
+
+    Examples
+    --------
+    >>> full_tex(Measured(value=0.034, low=0.025, high=0.055))
+    '\\ensuremath{0.034^{+0.013}_{-0.005}}'
+    """
+    if number.symmetric:
+        return number_tex(number)
+    value, plus, minus, exponent = number.arms
+    power = rf" \times 10^{{{exponent}}}" if exponent else ""
+    return rf"\ensuremath{{{value}^{{+{plus}}}_{{-{minus}}}{power}}}"
+
+
+def interval_tex(number: Measured, unit: str = "") -> str:
+    """Both ends of an interval as siunitx sets them; open ends say so."""
+    low, high = ends_tex(number, unit)
+    return f"{low} to {high}"
+
+
+def ends_tex(number: Measured, unit: str = "") -> tuple[str, str]:
+    """The ends of an interval, each with its sign if it is open."""
+    low, high = number.ends
+    return (
+        (r"$<$" if number.low_open else "") + _num(low, unit),
+        (r"$>$" if number.high_open else "") + _num(high, unit),
+    )
+
+
+def _num(text: str, unit: str) -> str:
+    return rf"\SI{{{text}}}{{{unit}}}" if unit else rf"\num{{{text}}}"
+
+
+def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -> str:
+    r"""Macros for every number that a text may quote.
+
+    Parameters
+    ----------
+    analysis : StudyAnalysis
+        What was found.
+    captions : mapping, optional
+        Name of a picture -> its caption.
+    """
+    s = analysis.settings
+    unit = UNITS.get(s.size, "")
+    entries = payoff_entries(analysis)
+    values = study_values(analysis)
+    lines = [rf"\payoff@set{{value}}{{study}}{{{name}}}{{{text}}}" for name, text in values.items()]
+    for e in entries:
+        verdict = escape(VERDICTS[e.verdict])
+        absent = rf"\emph{{{verdict}}}"
+        low, high = ends_tex(e.size, unit) if e.size else (absent, absent)
+        parts = {
+            "point": number_tex(e.size, unit) if e.size else absent,
+            "interval": interval_tex(e.size, unit) if e.size else absent,
+            "low": low,
+            "high": high,
+            "verdict": verdict,
+            "error": full_tex(e.error) if e.error else absent,
+            "probability": rf"\SI{{{100 * e.probability:.0f}}}{{\percent}}",
+        }
+        lines += [
+            rf"\payoff@set{{{name}}}{{{e.rule}}}{{{e.key}}}{{{text}}}"
+            for name, text in parts.items()
+        ]
+    for name, caption in (captions or {}).items():
+        lines.append(rf"\payoff@set{{caption}}{{figure}}{{{name}}}{{{escape(caption)}}}")
+    fills = {
+        "KEYS": ", ".join(dict.fromkeys(e.key for e in entries)),
+        "RULES": ", ".join(s.rules),
+        "NAMES": ", ".join(values),
+        "RULE": s.rule,
+    }
+    head, tail = _HEAD, _TAIL
+    for name, text in fills.items():
+        head, tail = head.replace(f"@{name}@", text), tail.replace(f"@{name}@", text)
+    return head + "\n".join(lines) + "\n" + tail
+
+
+def study_values(analysis: StudyAnalysis) -> dict[str, str]:
+    r"""Name -> LaTeX of the numbers of the whole study, for ``\payoffValue``."""
+    s = analysis.settings
+    replicates = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
+    values = {
+        "sentence": escape(analysis.sentence),
+        "trials": number_tex(analysis.n_trials),
+        "replicates": number_tex(replicates),
+        "undertrained": number_tex(analysis.undertrained),
+        "level": rf"\SI{{{100 * s.level:g}}}{{\percent}}",
+        "rule": s.rule,
+        "marginal": _share(s.marginal),
+        "plateau": _share(s.plateau),
+        "upturn": _share(s.upturn),
+        "resamples": number_tex(s.resamples),
+        "size": escape(plain_name(s.size_name)),
+        "error": escape(plain_name(s.error_name)),
+    }
+    growth = growth_entry(analysis)
+    if growth is not None:
+        values["growth"] = full_tex(growth)
+        values["growthInterval"] = interval_tex(growth)
+    return values
+
+
+def _share(value: float) -> str:
+    return rf"\SI{{{100 * value:.3g}}}{{\percent}}"

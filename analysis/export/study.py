@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import hashlib
 import json
 import math
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.export.latex import macros, payoff_table
+from analysis.export.checklist import checklist, checklist_latex, checklist_markdown
+from analysis.export.entries import key_of
+from analysis.export.example import example
+from analysis.export.facts import StudyFacts
+from analysis.export.latex import escape, macros
+from analysis.export.methods import methods
+from analysis.export.references import bibliography, cited
+from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
+from analysis.plots.print_figures import FORMATS, check_formats, write_printed
+from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
 from analysis.trials import UNKNOWN, TrialTable
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
 
 CURVE_COLUMNS = ("n_examples", "size", "error", "mean_low", "mean_high", "run_low", "run_high")
+FIGURES = "figures"
+"""Folder of the pictures."""
 
 
 def export_study(
-    analysis: StudyAnalysis, table: TrialTable, directory: Path | str
+    analysis: StudyAnalysis,
+    table: TrialTable,
+    directory: Path | str,
+    *,
+    facts: StudyFacts | None = None,
+    venue: str = DEFAULT_VENUE,
+    formats: Iterable[str] = FORMATS,
 ) -> tuple[Path, ...]:
-    """Write figures, tables, macros, curves and trials; return the files in the order written.
+    """Write all that a paper needs; return the files in the order written.
 
     Parameters
     ----------
@@ -33,35 +51,81 @@ def export_study(
         The trials that it was found in.
     directory : path
         Made if it does not exist; files of the same names are replaced.
-    """
-    from analysis.plots import write_figures
+    facts : StudyFacts, optional
+        The study's design. Without it the methods paragraph and the checklist say only what the
+        trials tell.
+    venue : str
+        One of :data:`analysis.plots.venues.VENUES`.
+    formats : iterable of str
+        Of the pictures.
 
+    Raises
+    ------
+    AnalysisError
+        If the venue or a format is not known.
+    """
+    look = _venue(venue)
+    check_formats(formats)
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    curves = curve_rows(analysis)
-    texts = {
-        "verdict.md": analysis.markdown(),
-        "payoff.tex": payoff_table(analysis),
-        "payoff.csv": _csv(analysis.numbers()),
-        "macros.tex": macros(analysis),
-        "curves.csv": _csv(curves),
-        "curves.json": json.dumps(curves, indent=1) + "\n",
-        "analysis.json": json.dumps(analysis.to_json(), indent=2, allow_nan=False) + "\n",
-    }
-    if analysis.tuning is not None:
-        texts["tuning.csv"] = _csv(analysis.tuning.rows())
-    if analysis.tuning is not None and analysis.tuning.effects:
-        texts["effects.csv"] = _csv(analysis.tuning.effect_rows())
-    if analysis.ladders:
-        texts["prune.csv"] = _csv(prune_rows(analysis))
+    (directory / FIGURES).mkdir(parents=True, exist_ok=True)
+    figures = write_printed(analysis, directory / FIGURES, look, formats)
+    captions = {figure.name: figure.caption for figure in figures}
     written = []
-    for name, text in texts.items():
+    for name, text in _texts(analysis, facts, look, captions).items():
         (directory / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(directory / name)
     table.write(directory / "trials.csv")
     written.append(directory / "trials.csv")
-    written += write_figures(analysis, directory)
-    return tuple(written)
+    written += [path for figure in figures for path in figure.files]
+    provenance = directory / "provenance.json"
+    provenance.write_text(_provenance(analysis, facts, look, directory, written), encoding="utf-8")
+    return (*written, provenance)
+
+
+def _venue(name: str) -> Venue:
+    from analysis.errors import AnalysisError, nearest
+
+    if name not in VENUES:
+        known = ", ".join(VENUES)
+        raise AnalysisError(f"venue: must be one of {known}, got {name!r}{nearest(name, VENUES)}")
+    return VENUES[name]
+
+
+def _texts(
+    analysis: StudyAnalysis, facts: StudyFacts | None, venue: Venue, captions: dict[str, str]
+) -> dict[str, str]:
+    """File name -> text of everything but the trials and the pictures."""
+    curves = curve_rows(analysis)
+    tables = paper_tables(analysis)
+    items = checklist(analysis, facts)
+    key = key_of(analysis.fits[-1].curve.n_examples)
+    texts = {
+        "verdict.md": analysis.markdown(),
+        "macros.tex": macros(analysis, captions),
+        "methods.tex": methods(analysis, facts, "latex"),
+        "methods.md": methods(analysis, facts, "markdown"),
+        "checklist.tex": checklist_latex(items),
+        "checklist.md": checklist_markdown(items),
+        "references.bib": bibliography(cited(facts, analysis.settings)),
+        "example.tex": example(
+            venue, key, captions, [(table.name, escape(table.caption)) for table in tables]
+        ),
+        "curves.csv": as_csv(curves),
+        "curves.json": json.dumps(curves, indent=1) + "\n",
+        "analysis.json": json.dumps(analysis.to_json(), indent=2, allow_nan=False) + "\n",
+        "payoff.csv": as_csv(payoff_rows(analysis)),
+        "cells.csv": as_csv(cell_rows(analysis)),
+    }
+    for table in tables:
+        texts[f"{table.name}.tex"] = table.to_latex()
+        texts[f"{table.name}.md"] = table.to_markdown()
+    if analysis.tuning is not None:
+        texts["tuning.csv"] = as_csv(analysis.tuning.rows())
+    if analysis.tuning is not None and analysis.tuning.effects:
+        texts["effects.csv"] = as_csv(analysis.tuning.effect_rows())
+    if analysis.ladders:
+        texts["prune.csv"] = as_csv(prune_rows(analysis))
+    return texts
 
 
 def curve_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
@@ -101,17 +165,28 @@ def prune_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
     ]
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    """Rows as CSV; what is unknown is empty."""
-    held = io.StringIO()
-    if rows:
-        writer = csv.writer(held, lineterminator="\n")
-        writer.writerow(rows[0])
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return held.getvalue()
+def _provenance(
+    analysis: StudyAnalysis,
+    facts: StudyFacts | None,
+    venue: Venue,
+    directory: Path,
+    written: list[Path],
+) -> str:
+    """Where everything comes from, and the digest of every file; no dates, no paths."""
+    from analysis.plots.style import font_of
 
-
-def _cell(value: object) -> object:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return f"{value:.8g}" if isinstance(value, float) else value
+    settings = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in analysis.settings.as_dict().items()
+    }
+    found = {
+        "study": None if facts is None else asdict(facts),
+        "analysis": settings,
+        "trials": analysis.n_trials,
+        "figures": {"venue": venue.name, "width_inches": venue.width, "font": font_of(venue)},
+        "sha256": {
+            path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(written)
+        },
+    }
+    return json.dumps(found, indent=2, sort_keys=True, default=dict) + "\n"

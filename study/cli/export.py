@@ -15,6 +15,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
     parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
+    parser.add_argument(
+        "--venue",
+        default="neurips",
+        metavar="NAME",
+        help="size and type of the figures: icml, neurips, iclr, jmlr, nature (one column), "
+        "nature-double (default: neurips)",
+    )
+    parser.add_argument(
+        "--formats",
+        default="pdf,pgf,svg,png",
+        metavar="LIST",
+        help="of the figures (default: pdf,pgf,svg,png)",
+    )
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
 
 
@@ -23,9 +36,11 @@ def run(args: argparse.Namespace) -> int:
     spec = load_spec(args.study)
     places = Places.at(args.root)
     from analysis.export import export_study
+    from analysis.plots.print_figures import check_formats, has_latex
     from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.importance import search_importance, write_importance
+    from study.paper import facts_of
     from study.results import analyse_study
 
     again = command("run", args.study, places)
@@ -34,8 +49,15 @@ def run(args: argparse.Namespace) -> int:
     analysis, table = analyse_study(spec, records, again=again)
     importance = search_importance(spec, records)
     folder = Path(args.to)
+    kinds = check_formats(word.strip() for word in args.formats.split(",") if word.strip())
+    told = ("--venue", args.venue, "--formats", ",".join(kinds))
+    facts = facts_of(
+        spec, records, (again, command("export", args.study, places, "--to", "DIR", *told))
+    )
     try:
-        written = export_study(analysis, table, folder)
+        written = export_study(
+            analysis, table, folder, facts=facts, venue=args.venue, formats=kinds
+        )
         if importance:
             write_importance(importance, folder / "importance.csv")
             written += (folder / "importance.csv",)
@@ -45,5 +67,7 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     for path in written:
         print(path)
+    if "pgf" in kinds and not has_latex():
+        print("payoff: no PGF: it is measured by pdflatex, which is not installed", file=sys.stderr)
     print(f"wrote {len(written)} files to {folder}", file=sys.stderr)
     return 0

@@ -1,51 +1,90 @@
-"""Exports: complete, legal LaTeX, and the same bytes twice."""
+"""Exports: complete, legal LaTeX, one source of numbers, and the same bytes twice."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis import AnalysisSettings, TrialTable, analyse, read_table
+from analysis.errors import AnalysisError
 from analysis.export import export_study
-from analysis.export.latex import escape, macros, payoff_table, spelt
+from analysis.export.checklist import UNANSWERED, checklist
+from analysis.export.entries import cell_entries, growth_entry, payoff_entries
+from analysis.export.facts import AxisFacts, StudyFacts
+from analysis.export.held_out import held_out
+from analysis.export.latex import escape, macros
+from analysis.export.methods import methods
+from analysis.export.references import DATA, ENTRIES, SAMPLERS, bibliography, cited
+from analysis.export.tables import payoff_table
+from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis
 from tests.analysis.test_study import study_rows
 
+needs_latex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="pdflatex is not installed (texlive-latex-recommended)"
+)
+
+FACTS = StudyFacts(
+    name="clean_study",
+    digest="0" * 64,
+    seed=3,
+    data="digits",
+    model="multilayer perceptrons",
+    sizes=(100, 400, 1600),
+    axes=(
+        AxisFacts(name="width", role="scientific", values=(2, 4, 8)),
+        AxisFacts(name="learning_rate", role="nuisance", low=1e-3, high=3e-2, log=True),
+        AxisFacts(name="l1", role="fixed", values=(0.0,)),
+    ),
+    search_trials=5,
+    sampler="halton",
+    draws=3,
+    seeds_per_draw=1,
+    training={
+        "optimizer": "adamw", "batch_size": 64, "epochs": 30, "min_steps": 400,
+        "warmup_fraction": 0.05, "schedule": "cosine", "select": "best",
+    },
+    pruning={"fine_tune_fraction": 0.3},
+    versions={"payoff": "0.1.0", "optuna": "5.0.0", "mlflow": "3.17.2", "torch": "2.14.1"},
+    commands=("payoff run study.toml",),
+)  # fmt: skip
+
+Exported = tuple[StudyAnalysis, TrialTable, Path]
+
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyAnalysis, TrialTable, Path]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     table = TrialTable.from_rows(study_rows(pruned=True))
     analysis = analyse(table, AnalysisSettings(rule="plateau", resamples=400))
     folder = tmp_path_factory.mktemp("paper")
-    export_study(analysis, table, folder)
+    export_study(analysis, table, folder, facts=FACTS)
     return analysis, table, folder
 
 
-def test_the_same_study_gives_the_same_bytes(
-    exported: tuple[StudyAnalysis, TrialTable, Path], tmp_path: Path
-) -> None:
+def test_the_same_study_gives_the_same_bytes(exported: Exported, tmp_path: Path) -> None:
     _, table, folder = exported
     again = analyse(table, AnalysisSettings(rule="plateau", resamples=400))
-    written = export_study(again, table, tmp_path)
-    assert len(written) == 15
-    assert sorted(p.name for p in written) == sorted(p.name for p in folder.iterdir())
+    written = export_study(again, table, tmp_path, facts=FACTS)
+    assert {"macros.tex", "methods.md", "checklist.tex", "references.bib", "provenance.json",
+            "cells.csv", "payoff.md"} <= {path.name for path in written}  # fmt: skip
     for path in written:
-        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+        name = path.relative_to(tmp_path)
+        assert path.read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_the_trials_read_back(exported: tuple[StudyAnalysis, TrialTable, Path]) -> None:
+def test_the_trials_read_back(exported: Exported) -> None:
     _, table, folder = exported
     assert repr(read_table(folder / "trials.csv").to_rows()) == repr(table.to_rows())
 
 
-def test_curves_have_both_bands_on_a_dense_grid(
-    exported: tuple[StudyAnalysis, TrialTable, Path],
-) -> None:
+def test_curves_have_both_bands_on_a_dense_grid(exported: Exported) -> None:
     analysis, _, folder = exported
     with (folder / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -58,31 +97,202 @@ def test_curves_have_both_bands_on_a_dense_grid(
     assert json.loads((folder / "curves.json").read_text())[0]["n_examples"] == 100
 
 
-def test_the_table_is_booktabs_with_balanced_columns(
-    exported: tuple[StudyAnalysis, TrialTable, Path],
-) -> None:
-    text = payoff_table(exported[0])
-    assert text.startswith(r"\begin{tabular}{rllrl}")
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+def test_the_table_is_booktabs_with_balanced_columns(exported: Exported) -> None:
+    text = payoff_table(exported[0]).to_latex()
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{rllrlr}"):
         assert text.count(rule) == 1
     lines = [line for line in text.splitlines() if "&" in line]
     assert len(lines) == 10
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {4}
-    assert not re.search(r"(?<!\\)[%_#]", text)
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {5}
 
 
-def test_macros_have_legal_unique_names_and_the_table_s_numbers(
-    exported: tuple[StudyAnalysis, TrialTable, Path],
-) -> None:
+def test_a_number_is_the_same_wherever_it_stands(exported: Exported) -> None:
+    analysis, _, folder = exported
+    numbers = json.loads((folder / "analysis.json").read_text())["payoff"]
+    assert numbers == analysis.to_json()["payoff"]
+    with (folder / "payoff.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    markdown = (folder / "payoff.md").read_text()
+    latex = (folder / "payoff.tex").read_text()
+    text = (folder / "macros.tex").read_text()
+    placed = 0
+    for number, row, entry in zip(numbers, rows, payoff_entries(analysis), strict=True):
+        assert float(row["probability"]) == number["probability"]
+        if number["size"] is None or entry.size is None:
+            continue
+        placed += 1
+        assert (float(row["size"]), float(row["low"])) == (number["size"], number["low"])
+        quoted = row["quoted_size"]
+        assert _read(quoted) == pytest.approx(number["size"], rel=0.2)
+        assert abs(_read(quoted) - number["size"]) <= 0.5001 * _last_digit(quoted)
+        assert f"| {quoted} | {row['quoted_interval']} |" in markdown
+        assert rf"\num{{{quoted}}}" in latex
+        assert (
+            rf"\payoff@set{{point}}{{{number['rule']}}}{{{entry.key}}}{{\num{{{quoted}}}}}" in text
+        )
+    assert placed >= 3
+
+
+def _read(quoted: str) -> float:
+    return float(re.sub(r"\(.*?\)", "", quoted))
+
+
+def _last_digit(quoted: str) -> float:
+    mantissa, _, power = re.sub(r"\(.*?\)", "", quoted).partition("e")
+    return float(10.0 ** (int(power or 0) - len(mantissa.partition(".")[2])))
+
+
+def test_cells_quote_the_curve_s_own_points(exported: Exported) -> None:
     analysis = exported[0]
-    found = re.findall(r"^\\newcommand\{\\([^}]*)\}\{(.*)\}$", macros(analysis), re.MULTILINE)
-    names = [name for name, _ in found]
-    assert len(names) == len(set(names))
-    assert all(re.fullmatch("[A-Za-z]+", name) for name in names)
-    assert dict(found)["payoffPlateauNOneSixZeroZeroVerdict"] == "pays off until"
-    assert dict(found)["payoffTrials"] == "288"
+    entries = cell_entries(analysis)
+    errors = np.concatenate([fit.curve.error for fit in analysis.fits])
+    np.testing.assert_array_equal([entry.error.value for entry in entries], errors)
+    assert all(entry.error.low < entry.error.value < entry.error.high for entry in entries)
+
+
+def test_the_methods_tell_the_study_s_own_figures(exported: Exported) -> None:
+    analysis = exported[0]
+    text = methods(analysis, FACTS, "markdown")
+    for words in (
+        "288 models", "100, 400 and 1,600 training examples", "5 trials", "width (2, 4, 8)",
+        "learning rate (log-uniform on 0.001–0.03)", "3 independent subset draws", "within 10%",
+        "216 pruned models", "@akiba2019optuna", "30% of the training steps",
+    ):  # fmt: skip
+        assert words in text, words
+    latex = methods(analysis, FACTS, "latex")
+    assert r"\num{288} models" in latex
+    assert not re.search(r"(?<!\\)[%#_]", re.sub(r"\\cite\{.*?\}", "", latex))
+
+
+def test_without_a_study_file_the_methods_say_what_the_trials_tell(exported: Exported) -> None:
+    analysis = exported[0]
+    assert methods(analysis, None, "markdown").startswith("For each dataset size")
+    assert any(item.answer == UNANSWERED for item in checklist(analysis, None))
+
+
+def test_the_checklist_is_filled_in(exported: Exported) -> None:
+    items = checklist(exported[0], FACTS)
+    assert {item.group for item in items} == {"The law", "Training", "Data points", "Fit"}
+    assert all(item.answer and item.answer != UNANSWERED for item in items)
+    answers = {item.question: item.answer for item in items}
+    assert "5 search trials" in answers["What was tuned, and how much for each size?"]
+    assert "216 pruned models" in answers["What was left out, and why?"]
+    assert "forecast" in answers["How well does it extrapolate?"]
+
+
+def test_the_extrapolation_score_hides_two_doublings(exported: Exported) -> None:
+    fit = exported[0].fits[0]
+    score = held_out(fit)
+    assert score is not None
+    assert score.known < fit.curve.size[-1] / 4
+    assert score.hidden == int((fit.curve.size >= fit.curve.size[-1] / 4).sum())
+    assert 0.0 < score.error < 0.5
+
+
+def test_every_citation_has_an_entry_and_every_entry_is_cited(exported: Exported) -> None:
+    folder = exported[2]
+    used = set()
+    for name in ("methods.tex", "checklist.tex"):
+        for keys in re.findall(r"\\cite\{(.*?)\}", (folder / name).read_text()):
+            used |= set(keys.split(","))
+    given = set(re.findall(r"@\w+\{(\w+),", (folder / "references.bib").read_text()))
+    assert used == given == set(cited(FACTS, exported[0].settings))
+    known = {key for keys in DATA.values() for key in keys} | set(SAMPLERS.values())
+    assert known <= set(ENTRIES)
+    everything = bibliography(ENTRIES)
+    assert everything.count("{") == everything.count("}")
+
+
+def test_provenance_names_every_file_and_no_date_or_place(exported: Exported) -> None:
+    folder = exported[2]
+    text = (folder / "provenance.json").read_text()
+    found = json.loads(text)
+    files = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    } - {"provenance.json"}
+    assert set(found["sha256"]) == files
+    assert found["study"]["seed"] == 3
+    assert str(folder) not in text
+    assert not re.search(r"20\d\d-\d\d-\d\d", text)
 
 
 def test_special_letters_are_made_plain() -> None:
     assert escape(r"a_b 5% \x {y}") == r"a\_b 5\% \textbackslash{}x \{y\}"
-    assert spelt(407) == "FourZeroSeven"
+
+
+def test_an_unknown_venue_is_refused_with_the_nearest_name(
+    exported: Exported, tmp_path: Path
+) -> None:
+    analysis, table, _ = exported
+    with pytest.raises(AnalysisError, match=r"venue: .*neurips"):
+        export_study(analysis, table, tmp_path, venue="neurip")
+
+
+def test_growth_is_quoted_with_its_uncertainty(exported: Exported) -> None:
+    growth = growth_entry(exported[0])
+    assert growth is not None
+    assert growth.full.count("(") == 1
+    assert r"\payoff@set{value}{study}{growth}" in macros(exported[0])
+
+
+def _latex(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", name],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+@needs_latex
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", VENUES)
+def test_everything_compiles_in_a_document_of_each_venue(
+    exported: Exported, venue: str, tmp_path: Path
+) -> None:
+    analysis, table, _ = exported
+    export_study(analysis, table, tmp_path, facts=FACTS, venue=venue, formats=("pdf", "pgf"))
+    assert _latex(tmp_path, "example").returncode == 0
+    bibtex = subprocess.run(
+        ["bibtex", "example"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert bibtex.returncode == 0, bibtex.stdout
+    assert "Warning" not in bibtex.stdout
+    _latex(tmp_path, "example")
+    said = _latex(tmp_path, "example")
+    assert said.returncode == 0, said.stdout[-3000:]
+    log = (tmp_path / "example.log").read_text(errors="replace")
+    assert "undefined" not in log
+    assert "figures/size_error.pgf" in log
+    over = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert all(points < 5.0 for points in over), over
+
+
+@needs_latex
+def test_figures_are_read_as_pdf_where_there_is_no_pgf(exported: Exported, tmp_path: Path) -> None:
+    analysis, table, _ = exported
+    export_study(analysis, table, tmp_path, facts=FACTS, formats=("pdf",))
+    said = _latex(tmp_path, "example")
+    assert said.returncode == 0, said.stdout[-3000:]
+    assert "figures/size_error.pdf" in (tmp_path / "example.log").read_text(errors="replace")
+
+
+@needs_latex
+def test_an_unknown_key_stops_latex_and_names_the_known_ones(
+    exported: Exported, tmp_path: Path
+) -> None:
+    shutil.copy(exported[2] / "macros.tex", tmp_path)
+    document = (
+        r"\documentclass{article}\input{macros}\begin{document}"
+        r"\section{\payoffPoint{n1600} and \payoffInterval[marginal]{n400}}%s\end{document}"
+    )
+    (tmp_path / "good.tex").write_text(document % "")
+    good = _latex(tmp_path, "good")
+    assert good.returncode == 0, good.stdout[-2000:]
+    (tmp_path / "bad.tex").write_text(document % r"\payoffPoint{n1601}")
+    bad = _latex(tmp_path, "bad")
+    assert bad.returncode != 0
+    assert "n1601" in bad.stdout
+    assert "n100,n400,n1600" in re.sub(r"\s|\(payoff\)", "", bad.stdout)

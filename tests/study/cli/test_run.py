@@ -195,11 +195,71 @@ def test_status_and_export_read_what_was_run(
     assert (status["total"], status["complete"], status["waiting_for_mlflow"]) == (36, 36, 0)
     assert main(["export", "study.toml", "--to", "paper"]) == 0
     written = capsys.readouterr().out.split()
-    assert "paper/size_error.pdf" in written
+    assert "paper/figures/size_error.pdf" in written
     assert all(Path(path).stat().st_size > 0 for path in written)
     (finished / "file").write_text("")
     assert main(["export", "study.toml", "--to", "file/paper"]) == 2
     assert "--to" in capsys.readouterr().err
+
+
+def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished)
+    # As commands of their own: arithmetic threads are set before NumPy is loaded, and with
+    # others the last digit may differ.
+    for folder in ("one", "two"):
+        _payoff("export", "study.toml", "--to", folder, "--venue", "icml")
+    files = sorted(path.relative_to("one") for path in Path("one").rglob("*") if path.is_file())
+    assert len(files) > 25
+    for file in files:
+        assert (Path("one") / file).read_bytes() == (Path("two") / file).read_bytes(), file
+    fit = ["fit", "one/trials.csv", "--examples", "n_examples", "--resamples", "100", "--json"]
+    fitted = json.loads(_payoff(*fit))
+    exported = json.loads(Path("one/analysis.json").read_text())
+    run = json.loads(Path("out.json").read_text())
+    for part in ("payoff", "curves", "growth", "prune", "tuning", "sentence"):
+        assert fitted[part] == exported[part] == run[part], part
+    provenance = json.loads(Path("one/provenance.json").read_text())
+    assert provenance["study"]["digest"]
+    assert provenance["study"]["commands"][0] == "payoff run study.toml"
+
+
+def _payoff(*words: str) -> str:
+    """What a command prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "study.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_export_imports_neither_torch_nor_mlflow(finished: Path) -> None:
+    code = (
+        "import sys; from study.cli import main; "
+        "status = main(['export', 'study.toml', '--to', 'light', '--formats', 'svg']); "
+        "loaded = {'torch', 'mlflow'} & set(sys.modules); "
+        "print(loaded, file=sys.stderr); sys.exit(status or len(loaded))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unknown_venue_or_format_is_one_line(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(finished)
+    for words in (["--venue", "neurip"], ["--formats", "pdf,jpg"]):
+        assert main(["export", "study.toml", "--to", "wrong", *words]) == 2
+        err = capsys.readouterr().err
+        assert words[0][2:] in err and err.count("\n") == 1
+    assert not Path("wrong").exists()
 
 
 def test_a_study_file_that_changed_is_refused_with_what_differs(

@@ -1,0 +1,130 @@
+"""The numbers that a paper quotes, gathered once: tables, macros and sentences read them here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.curve_fit import CurveFit
+from analysis.rounding import Measured
+from analysis.settings import AnalysisSettings
+from analysis.study import StudyAnalysis
+from analysis.trials import UNKNOWN
+from analysis.verdict import PayoffPoint
+from analysis.wording import rule_name
+
+PLACED = ("pays_off_until", "hurts_beyond")
+"""Verdicts that name a size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayoffEntry:
+    """One payoff point, with the digits its interval leaves."""
+
+    key: str
+    """``n1280``, or ``all`` where dataset sizes are not known."""
+    n_examples: int | None
+    rule: str
+    rule_words: str
+    verdict: str
+    probability: float
+    size: Measured | None
+    """None where the verdict names no size."""
+    error: Measured | None
+    """Error at that size, with the band of the mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellEntry:
+    """One point of a curve."""
+
+    n_examples: int | None
+    cell: str
+    size: float
+    replicates: int
+    error: Measured
+
+
+def payoff_entries(analysis: StudyAnalysis) -> list[PayoffEntry]:
+    """Every payoff point, by dataset size and rule."""
+    return [_entry(analysis.settings, fit, point) for fit in analysis.fits for point in fit.payoffs]
+
+
+def key_of(n_examples: int) -> str:
+    """How macros name a dataset size.
+
+    Examples
+    --------
+    >>> key_of(1280), key_of(-1)
+    ('n1280', 'all')
+    """
+    return "all" if n_examples == UNKNOWN else f"n{n_examples}"
+
+
+def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
+    """Every point of every curve, with the interval of its mean.
+
+    The interval holds what new seeds, subset draws and test examples would change.
+    """
+    from statistics import NormalDist
+
+    level = analysis.settings.level
+    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    found = []
+    for fit in analysis.fits:
+        curve = fit.curve
+        spread = np.sqrt(np.diag(fit.noise.mean_covariance(curve.replicates)))
+        for k in range(len(curve)):
+            error = float(curve.error[k])
+            half = z * error * float(spread[k])
+            found.append(
+                CellEntry(
+                    n_examples=None if curve.n_examples == UNKNOWN else curve.n_examples,
+                    cell=curve.cell[k],
+                    size=float(curve.size[k]),
+                    replicates=int(curve.replicates[k]),
+                    error=Measured(value=error, low=error - half, high=error + half, level=level),
+                )
+            )
+    return found
+
+
+def growth_entry(analysis: StudyAnalysis) -> Measured | None:
+    """The exponent with which the payoff point grows."""
+    g = analysis.growth
+    if g is None:
+        return None
+    return Measured(value=g.exponent, low=g.low, high=g.high, level=g.level)
+
+
+def _entry(s: AnalysisSettings, fit: CurveFit, point: PayoffPoint) -> PayoffEntry:
+    size = error = None
+    if point.kind in PLACED and math.isfinite(point.size):
+        size = Measured(
+            value=point.size,
+            low=point.low,
+            high=point.high,
+            level=point.level,
+            low_open=point.low_open,
+            high_open=point.high_open,
+        )
+        low, high = fit.band(point.size)
+        error = Measured(
+            value=float(fit.predict(point.size)),
+            low=float(low),
+            high=float(high),
+            level=s.level,
+        )
+    n = fit.curve.n_examples
+    return PayoffEntry(
+        key=key_of(n),
+        n_examples=None if n == UNKNOWN else n,
+        rule=point.rule,
+        rule_words=rule_name(point, s),
+        verdict=point.kind,
+        probability=point.probability,
+        size=size,
+        error=error,
+    )

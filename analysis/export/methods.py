@@ -1,0 +1,189 @@
+"""The methods paragraph, filled with the study's own figures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from analysis.export.facts import AxisFacts, StudyFacts
+from analysis.export.prose import Ink
+from analysis.export.references import DATA, SAMPLERS
+from analysis.study import StudyAnalysis
+from analysis.wording import plain_name
+
+_SAMPLERS = {
+    "halton": "quasi-random (scrambled Halton) points",
+    "random": "random points",
+    "tpe": "points of the tree-structured Parzen estimator",
+}
+_OPTIMIZERS = {"adamw": "AdamW", "sgd": "stochastic gradient descent with momentum"}
+
+
+def methods(
+    analysis: StudyAnalysis, facts: StudyFacts | None, form: Literal["latex", "markdown"]
+) -> str:
+    """The paragraph as LaTeX (needs siunitx and the bibliography) or Markdown."""
+    ink = Ink(form=form)
+    parts: list[str] = []
+    if facts is not None:
+        parts += [_design(analysis, facts, ink), _search(analysis, facts, ink)]
+        parts.append(_training(facts, ink))
+    parts += [_curve(analysis, ink), _verdict(analysis, ink), _left_out(analysis, ink)]
+    if facts is not None:
+        parts.append(_programs(facts, ink))
+    return " ".join(part for part in parts if part) + "\n"
+
+
+def axis_words(axis: AxisFacts, ink: Ink) -> str:
+    """An axis with its values or range."""
+    name = ink.words(axis.name.replace("_", " "))
+    if axis.low is not None and axis.high is not None:
+        how = "log-uniform" if axis.log else "uniform"
+        return f"{name} ({how} on {ink.span(axis.low, axis.high)})"
+    values = [
+        ink.number(v)
+        if isinstance(v, int | float) and not isinstance(v, bool)
+        else ink.words(str(v))
+        for v in axis.values
+    ]
+    if axis.role == "fixed":
+        return f"{name} {values[0]}"
+    return f"{name} ({', '.join(values)})"
+
+
+def _design(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
+    science = [axis_words(a, ink) for a in facts.axes if a.role == "scientific"]
+    sizes = [ink.number(n) for n in facts.sizes]
+    cite = ink.cite(*DATA[facts.data]) if facts.data in DATA else ""
+    varied = f", varying {ink.listed(science)}" if science else ""
+    return (
+        f"We trained {ink.number(analysis.n_trials)} models ({ink.words(facts.model)}) on "
+        f"{ink.words(facts.data)}{cite} with {ink.listed(sizes)} training examples{varied}."
+    )
+
+
+def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
+    nuisance = [axis_words(a, ink) for a in facts.axes if a.role == "nuisance"]
+    seeds = facts.seeds_per_draw
+    again = (
+        f"{ink.number(facts.draws)} independent subset draws with "
+        f"{ink.number(seeds)} fresh seed{'s' if seeds > 1 else ''} each"
+    )
+    if facts.search_trials and nuisance:
+        how = _SAMPLERS.get(facts.sampler, ink.words(facts.sampler))
+        cite = ink.cite(SAMPLERS[facts.sampler]) if facts.sampler in SAMPLERS else ""
+        start = (
+            f"In each cell (a dataset size and a capacity) we tuned {ink.listed(nuisance)} on "
+            f"validation error with {ink.number(facts.search_trials)} trials at {how}{cite}, and "
+            f"retrained the winner on {again}."
+        )
+    else:
+        start = f"Each cell (a dataset size and a capacity) was trained on {again}."
+    tests = sorted({fit.curve.n_test for fit in analysis.fits if fit.curve.n_test})
+    test = f" of {ink.number(tests[0])} examples" if len(tests) == 1 else ""
+    return (
+        f"{start} Only these replicates, scored on a test set{test} on which nothing was chosen, "
+        "draw the curves."
+    )
+
+
+def _training(facts: StudyFacts, ink: Ink) -> str:
+    t = facts.training
+    if facts.own_trainer or not t:
+        return "Models were trained by the authors' own code." if facts.own_trainer else ""
+    cite = ink.cite("loshchilov2019decoupled") if t["optimizer"] == "adamw" else ""
+    after = "cosine decay to zero" if t["schedule"] == "cosine" else "a constant rate"
+    kept = (
+        "the weights of lowest validation loss were scored"
+        if t["select"] == "best"
+        else "the last weights were scored"
+    )
+    fixed = [axis_words(a, ink) for a in facts.axes if a.role == "fixed" and a.values[0]]
+    held = f" Fixed: {ink.listed(fixed)}." if fixed else ""
+    text = (
+        f"Training used {_OPTIMIZERS[str(t['optimizer'])]}{cite}, batches of "
+        f"{ink.number(int(t['batch_size']))}, {ink.number(int(t['epochs']))} epochs but at least "
+        f"{ink.number(int(t['min_steps']))} steps, a linear warm-up over "
+        f"{ink.percent(float(t['warmup_fraction']))} of them and {after}; {kept}.{held}"
+    )
+    if facts.pruning:
+        text += (
+            f" Pruned models were made from the trained ones by magnitude"
+            f"{ink.cite('han2015learning')} and fine-tuned for "
+            f"{ink.percent(float(facts.pruning['fine_tune_fraction']))} of the training steps."
+        )
+    return text
+
+
+def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
+    s = analysis.settings
+    error, size = ink.words(plain_name(s.error_name)), ink.words(plain_name(s.size_name))
+    noise = (
+        "The noise of a point (seeds, shared subset draws, shared test examples) was estimated "
+        f"with moderated variances{ink.cite('smyth2004linear')}."
+    )
+    if s.law == "auto":
+        how = (
+            f"For each dataset size, {error} against {size} was modelled on the log scale as a "
+            "power law with a floor and a passage from chance"
+            f"{ink.cite('rosenfeld2020constructive')}, averaged by marginal likelihood with smooth "
+            f"departures from it{ink.cite('rasmussen2006gaussian')}; the likelihood is normal in "
+            "log error, all parameters are summed over a grid, so that no optimum depends on a "
+            f"start. Intervals come from {ink.number(s.resamples)} curves drawn with their "
+            "probability."
+        )
+    else:
+        how = (
+            f"For each dataset size the law {ink.words(s.law)} was fitted to {error} against "
+            f"{size} with a summed Huber loss on the log error"
+            f"{ink.cite('hoffmann2022training')} from many starts, and again to "
+            f"{ink.number(s.resamples)} hierarchical bootstrap resamples."
+        )
+    return f"{how} {noise}"
+
+
+def _verdict(analysis: StudyAnalysis, ink: Ink) -> str:
+    s = analysis.settings
+    amount = ink.number(s.marginal) if s.marginal_is_absolute else ink.percent(s.marginal)
+    rules = {
+        "marginal": f"the size from which doubling lowers the error by less than {amount}",
+        "plateau": (
+            f"the smallest size whose error is within {ink.percent(s.plateau)} of the best in range"
+        ),
+        "overfit": f"the size from which the error rises by at least {ink.percent(s.upturn)}",
+        "economic": (
+            f"the size from which one more unit saves less than {ink.number(s.price or 0.0)} of "
+            "error"
+        ),
+    }
+    others = [f"{rule} ({rules[rule]})" for rule in s.rules[1:]]
+    beside = f"; beside it we report {ink.listed(others)}" if others else ""
+    return (
+        f"The payoff point is {rules[s.rule]} ({s.rule} rule), with its {ink.percent(s.level)} "
+        f"interval{beside}. A verdict is given where its probability reaches "
+        f"{ink.percent(s.confidence)}."
+    )
+
+
+def _left_out(analysis: StudyAnalysis, ink: Ink) -> str:
+    counts = [
+        f"{ink.number(count)} {ink.words(reason)}" for reason, count in analysis.counts.items()
+    ]
+    text = f"Left out of the curves: {ink.listed(counts)}." if counts else "No run was left out."
+    total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
+    short = ink.number(analysis.undertrained)
+    return (
+        f"{text} Of {ink.number(total)} runs on the curves {short} were still improving at their "
+        "last step."
+    )
+
+
+def _programs(facts: StudyFacts, ink: Ink) -> str:
+    named = [f"payoff {facts.versions.get('payoff', '')}".strip()]
+    cites = {"torch": "PyTorch", "optuna": "Optuna", "mlflow": "MLflow"}
+    keys = {
+        "torch": "paszke2019pytorch", "optuna": "akiba2019optuna", "mlflow": "zaharia2018mlflow"
+    }  # fmt: skip
+    for name, words in cites.items():
+        if name in facts.versions and not (name == "torch" and facts.own_trainer):
+            named.append(f"{words} {facts.versions[name]}{ink.cite(keys[name])}")
+    return f"Programs: {ink.listed(named)}. The study's seed is {ink.number(facts.seed)}."

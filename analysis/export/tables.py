@@ -1,0 +1,230 @@
+"""Tables of a study: booktabs LaTeX, CSV and Markdown, from the same rounded numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff_entries
+from analysis.export.latex import UNITS, escape, full_tex, interval_tex, number_tex
+from analysis.rounding import significant
+from analysis.study import StudyAnalysis
+from analysis.verdict import format_size
+from analysis.wording import VERDICTS, plain_name
+
+SHARE_DIGITS = 2
+"""Digits of probabilities."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperTable:
+    """One table, cell by cell, in LaTeX and in Markdown."""
+
+    name: str
+    caption: str
+    head: tuple[str, ...]
+    """Words; escaped where needed."""
+    align: str
+    """LaTeX's column letters."""
+    latex: tuple[tuple[str, ...], ...]
+    plain: tuple[tuple[str, ...], ...]
+    breaks: frozenset[int] = frozenset()
+    """Rows that begin a group."""
+
+    def to_latex(self) -> str:
+        r"""A booktabs ``tabular``; needs ``booktabs`` and ``siunitx``."""
+        tall = any(r"\ensuremath" in cell for row in self.latex for cell in row)
+        lines = [rf"\begin{{tabular}}{{{self.align}}}", r"\toprule"]
+        if tall:  # room for arms above each other
+            lines.insert(0, r"\begingroup\renewcommand{\arraystretch}{1.25}%")
+        lines += [" & ".join(escape(word) for word in self.head) + r" \\", r"\midrule"]
+        for k, row in enumerate(self.latex):
+            if k in self.breaks:
+                lines.append(r"\addlinespace")
+            lines.append(" & ".join(row) + r" \\")
+        end = r"\end{tabular}\endgroup" if tall else r"\end{tabular}"
+        return "\n".join([*lines, r"\bottomrule", end]) + "\n"
+
+    def to_markdown(self) -> str:
+        """A pipe table."""
+        rule = ["---:" if letter == "r" else "---" for letter in self.align]
+        rows = [self.head, tuple(rule), *self.plain]
+        lines = ["| " + " | ".join(word.replace("|", r"\|") for word in row) + " |" for row in rows]
+        return "\n".join(lines) + "\n"
+
+
+def payoff_table(analysis: StudyAnalysis) -> PaperTable:
+    """Payoff points by dataset size and rule."""
+    s = analysis.settings
+    entries = payoff_entries(analysis)
+    size, error = plain_name(s.size_name), plain_name(s.error_name)
+    unit = UNITS.get(s.size, "")
+    level = f"{100 * s.level:g}%"
+    return PaperTable(
+        name="payoff",
+        caption=(
+            f"Payoff points: the size ({size}) past which more does not pay, by rule, with its "
+            f"{level} interval, and the {error} there. Digits in brackets are the standard "
+            "uncertainty of the last digits; < and > mark an interval that reaches out of the "
+            "range tried"
+        ),
+        head=("Examples", "Rule", "Verdict", _upper(size), f"{level} interval", _upper(error)),
+        align="rllrlr",
+        latex=tuple(
+            (
+                number_tex(e.n_examples) if e.n_examples else "all",
+                escape(e.rule_words),
+                escape(VERDICTS[e.verdict]),
+                number_tex(e.size, unit) if e.size else "",
+                interval_tex(e.size, unit) if e.size else "",
+                full_tex(e.error) if e.error else "",
+            )
+            for e in entries
+        ),
+        plain=tuple(_payoff_plain(e) for e in entries),
+        breaks=frozenset(k for k in range(1, len(entries)) if entries[k].key != entries[k - 1].key),
+    )
+
+
+def _payoff_plain(e: PayoffEntry) -> tuple[str, ...]:
+    return (
+        f"{e.n_examples:,}" if e.n_examples else "all",
+        e.rule_words,
+        VERDICTS[e.verdict],
+        e.size.concise if e.size else "",
+        e.size.interval if e.size else "",
+        e.error.full if e.error else "",
+    )
+
+
+def payoff_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
+    """Payoff points for programs: every number whole, and beside it as it is quoted."""
+    rows = []
+    for row, e in zip(analysis.numbers(), payoff_entries(analysis), strict=True):
+        quoted = {
+            "quoted_size": e.size.concise if e.size else "",
+            "quoted_interval": e.size.interval if e.size else "",
+            "quoted_error": e.error.full if e.error else "",
+        }
+        rows.append(row | quoted)
+    return rows
+
+
+def cells_table(analysis: StudyAnalysis) -> PaperTable:
+    """Errors of every capacity (rows) at every dataset size (columns)."""
+    s = analysis.settings
+    entries = cell_entries(analysis)
+    sizes = list(dict.fromkeys(e.n_examples for e in entries))
+    capacities: dict[tuple[str, str], dict[int | None, CellEntry]] = {}
+    for e in sorted(entries, key=lambda e: e.size):
+        name = e.cell.removeprefix(f"n{e.n_examples}-")
+        capacities.setdefault((name, format_size(e.size)), {})[e.n_examples] = e
+    heads = ["all" if n is None else f"{n:,}" for n in sizes]
+    error = plain_name(s.error_name)
+    return PaperTable(
+        name="cells",
+        caption=(
+            f"Mean {error} of the replicates of each capacity (rows) at each dataset size "
+            "(columns, training examples). Digits in brackets are the standard uncertainty of the "
+            "last digits: subset draws, seeds and test examples"
+        ),
+        head=("Capacity", _upper(plain_name(s.size_name)), *heads),
+        align="lr" + "r" * len(sizes),
+        latex=tuple(
+            (
+                escape(name),
+                number_tex(next(iter(by_n.values())).size, UNITS.get(s.size, "")),
+                *(number_tex(by_n[n].error) if n in by_n else "" for n in sizes),
+            )
+            for (name, _), by_n in capacities.items()
+        ),
+        plain=tuple(
+            (name, size, *(by_n[n].error.concise if n in by_n else "" for n in sizes))
+            for (name, size), by_n in capacities.items()
+        ),
+    )
+
+
+def cell_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
+    """Points of the curves for programs."""
+    return [
+        {
+            "n_examples": e.n_examples,
+            "cell": e.cell,
+            "size": e.size,
+            "replicates": e.replicates,
+            "error": e.error.value,
+            "low": e.error.low,
+            "high": e.error.high,
+            "level": e.error.level,
+            "quoted": e.error.concise,
+        }
+        for e in cell_entries(analysis)
+    ]
+
+
+def tuning_table(analysis: StudyAnalysis) -> PaperTable | None:
+    """Search trials, and what more of them would save, by dataset size."""
+    tuning = analysis.tuning
+    if tuning is None or not tuning.judged:
+        return None
+    rows = []
+    for n in dict.fromkeys(cell.n_examples for cell in tuning.cells):
+        cells = [c for c in tuning.cells if c.n_examples == n and math.isfinite(c.gain)]
+        if not cells:
+            continue
+        gains = [c.kept_gain if math.isfinite(c.kept_gain) else c.gain for c in cells]
+        rows.append(
+            (
+                f"{n:,}" if n > 0 else "all",
+                str(len(cells)),
+                str(sum(c.trials for c in cells)),
+                str(sum(c.failed for c in cells)),
+                significant(100.0 * sum(gains) / len(gains), SHARE_DIGITS) + "%",
+                f"{sum(c.more_pays for c in cells)} of {len(cells)}",
+            )
+        )
+    head = ("Examples", "Cells", "Search trials", "Failed", "Saved by the last doubling",
+            "More would pay")  # fmt: skip
+    return PaperTable(
+        name="tuning",
+        caption=(
+            "Adequacy of tuning: search trials, the share of the error that doubling them last "
+            "saved, and the cells in which another doubling would still pay"
+        ),
+        head=head,
+        align="rrrrrr",
+        latex=tuple((r[0].replace(",", r"\,"), *r[1:4], escape(r[4]), r[5]) for r in rows),
+        plain=tuple(rows),
+    )
+
+
+def paper_tables(analysis: StudyAnalysis) -> list[PaperTable]:
+    """Every table of a study that is set in a paper."""
+    tuning = tuning_table(analysis)
+    return [payoff_table(analysis), cells_table(analysis), *([tuning] if tuning else [])]
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; what is unknown is empty, numbers are whole."""
+    held = io.StringIO()
+    if rows:
+        writer = csv.writer(held, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows(_cells(row.values()) for row in rows)
+    return held.getvalue()
+
+
+def _cells(values: Iterable[object]) -> list[object]:
+    return [
+        "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
+        for value in values
+    ]
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,105 @@
+"""What the export says of a study's design, read off its study file and its trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from analysis.export.facts import AxisFacts, StudyFacts
+from search_spaces.domains import Categorical
+from search_spaces.space import Axis
+from study.design import n_search, prune_ratios
+from study.spec import StudySpec
+
+PROGRAMS = ("payoff", "torch", "optuna", "mlflow", "numpy", "scipy", "matplotlib")
+
+TRAINING = (
+    "optimizer", "batch_size", "epochs", "min_steps", "warmup_fraction", "schedule", "select"
+)  # fmt: skip
+"""Settings that the methods paragraph tells."""
+
+
+def facts_of(
+    spec: StudySpec, records: Iterable[Mapping[str, Any]], commands: tuple[str, ...]
+) -> StudyFacts:
+    """Gather the facts.
+
+    Parameters
+    ----------
+    spec
+        The study.
+    records
+        Records of its finished trials.
+    commands
+        What was typed to get here.
+    """
+    own = bool(spec.training.function)
+    rows = list(records)
+    pruned = any(ratio > 0.0 for ratio in prune_ratios(spec))
+    return StudyFacts(
+        name=spec.name,
+        digest=spec.digest(),
+        description=spec.study.description,
+        seed=spec.study.seed,
+        data="the authors' own data" if own else _data(spec),
+        model="the authors' own" if own else _model(spec),
+        own_trainer=own,
+        sizes=spec.sizes,
+        axes=tuple(_axis(axis) for axis in spec.space.axes),
+        search_trials=n_search(spec),
+        sampler=spec.search.sampler,
+        draws=spec.replicates.draws,
+        seeds_per_draw=spec.replicates.seeds_per_draw,
+        training={} if own else {name: getattr(spec.training, name) for name in TRAINING},
+        pruning=dataclasses.asdict(spec.pruning) if pruned and not own else {},
+        data_digests=_distinct(rows, "data_digest"),
+        code_versions=_distinct(rows, "code_version"),
+        versions={"python": platform.python_version()} | _versions(),
+        commands=commands,
+    )
+
+
+def _data(spec: StudySpec) -> str:
+    if spec.data.name == "table":
+        return spec.data.file.rsplit("/", 1)[-1]
+    return spec.data.function if spec.data.name == "function" else spec.data.name
+
+
+def _model(spec: StudySpec) -> str:
+    known = {
+        "mlp": "multilayer perceptrons",
+        "cnn": "convolutional networks",
+        "resnet": "residual networks",
+        "vit": "vision transformers",
+    }
+    return known.get(spec.model.family, spec.model.function)
+
+
+def _axis(axis: Axis) -> AxisFacts:
+    if axis.role == "fixed":
+        return AxisFacts(name=axis.name, role="fixed", values=(axis.value,))
+    if axis.role == "scientific":
+        return AxisFacts(name=axis.name, role="scientific", values=tuple(axis.values))
+    domain = axis.domain
+    if isinstance(domain, Categorical):
+        return AxisFacts(name=axis.name, role="nuisance", values=tuple(domain.choices))
+    return AxisFacts(
+        name=axis.name, role="nuisance", low=domain.low, high=domain.high, log=domain.log
+    )
+
+
+def _distinct(rows: list[Mapping[str, Any]], name: str) -> tuple[str, ...]:
+    return tuple(sorted({str(row[name]) for row in rows if row.get(name)}))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PROGRAMS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
