@@ -34,6 +34,8 @@ from analysis.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
 
 SPARE = 2
 """Points beyond the parameters that move which a fit needs."""
+LEAST_RATIOS = 3
+"""Plateau, place and steepness of the climb are three numbers."""
 NOISE_MEAN = math.sqrt(2.0 / math.pi)
 """Mean of the absolute value of a standard normal variable."""
 SAME_SIZE = 1.02
@@ -233,6 +235,10 @@ def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
 
 def _too_few(name: LawName, points: LawPoints) -> str:
     """Why the points cannot carry the law; empty if they can."""
+    if name == "pruning" and len(points):
+        ratios = len(np.unique(points.x[:, 0]))
+        if ratios < LEAST_RATIOS:
+            return f"{ratios} prune ratios show no law; prune to at least {LEAST_RATIOS}"
     count = len(law_named(name).parameters)
     if len(points) and name == "pruning":  # exponents of a shape that never changes do not move
         count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))
