@@ -28,7 +28,7 @@ class Picture:
     """Name of its files."""
     caption: str
     """What it shows, as a caption begins."""
-    draw: Callable[[StudyAnalysis, Axes], None]
+    draw: Callable[[StudyAnalysis, Axes], object]
     """Draws it on given axes."""
     shown: Callable[[StudyAnalysis], bool] = lambda analysis: True
     """Whether the study has what it shows."""

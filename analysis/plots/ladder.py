@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.plots.lines import capital, in_percent, label_ends, nothing_to_draw, own_axes
 from analysis.plots.style import (
-    INK,
     MARKERS,
     STYLE,
     error_axis,
     is_narrow,
-    label_weight,
     line_colours,
     new_figure,
     note,
     scale,
     set_log_ticks,
-    small_text,
-    spread_labels,
 )
 from analysis.prune import PruneLadder
 from analysis.trials import UNKNOWN, FloatArray
@@ -70,24 +67,35 @@ def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
     s = analysis.settings
     n = max((ladder.n_examples for ladder in analysis.ladders), default=UNKNOWN)
     ladders = [ladder for ladder in analysis.ladders if ladder.n_examples == n]
-    chosen = np.unique(np.linspace(0, len(ladders) - 1, min(MOST_LINES, len(ladders))).round())
+    methods = sorted({ladder.method for ladder in ladders})
+    if len(methods) > 1:  # one capacity, one line for each method
+        sizes = {m: {x.size for x in ladders if x.method == m} for m in methods}
+        shared = set.intersection(*sizes.values()) or {max(x.size for x in ladders)}
+        ladders = [ladder for ladder in ladders if ladder.size == max(shared)]
+        lines = [_line(ladder, ladder.method) for ladder in ladders[:MOST_LINES]]
+        size_label = f"{format_size(max(shared))} {plain_name(s.size_name)}"
+    else:
+        few = min(MOST_LINES, len(ladders))
+        chosen = np.unique(np.linspace(0, len(ladders) - 1, few).round())
+        lines = [_line(ladders[int(k)], format_size(ladders[int(k)].size)) for k in chosen]
+        size_label = plain_name(s.size_name)
     error = plain_name(s.error_name)
     return LadderInfo(
-        lines=tuple(_line(ladders[int(k)]) for k in chosen),
+        lines=tuple(lines),
         n_examples=n,
-        error_label=error[0].upper() + error[1:],
-        size_label=plain_name(s.size_name),
+        error_label=capital(error),
+        size_label=size_label,
         allowed=s.prune_cost,
         level=s.level,
-        percent=any(fit.curve.correct is not None for fit in analysis.fits),
+        percent=in_percent(analysis),
     )
 
 
-def _line(ladder: PruneLadder) -> LadderLine:
+def _line(ladder: PruneLadder, label: str) -> LadderLine:
     dense = max(ladder.dense_error, 1e-9)
     steps = ladder.steps
     return LadderLine(
-        label=format_size(ladder.size),
+        label=label,
         kept=np.array([1.0, *(1.0 - step.prune_ratio for step in steps)]),
         error=np.array([dense, *(dense * (1.0 + step.cost) for step in steps)]),
         low=np.array([dense, *(dense * (1.0 + step.low) for step in steps)]),
@@ -96,11 +104,11 @@ def _line(ladder: PruneLadder) -> LadderLine:
     )
 
 
-def draw_ladder(info: LadderInfo, axes: Axes) -> None:
-    """Draw the figure on given axes."""
+def draw_ladder(info: LadderInfo, axes: Axes | None = None) -> Axes:
+    """Draw the figure on given axes, or on new ones."""
+    axes = own_axes(axes)
     if not info.lines:
-        axes.text(0.5, 0.5, "no pruned model to draw", ha="center", transform=axes.transAxes)
-        return
+        return nothing_to_draw(axes, "no pruned model to draw")
     k = scale(axes)
     colours = line_colours(len(info.lines))
     errors = np.concatenate([line.error for line in info.lines])
@@ -124,6 +132,7 @@ def draw_ladder(info: LadderInfo, axes: Axes) -> None:
             markeredgecolor="white", markeredgewidth=0.9, zorder=5,
         )  # fmt: skip
     _label(info, colours, axes)
+    return axes
 
 
 def _spaced(kept: FloatArray, *, room: float) -> list[float]:
@@ -137,28 +146,9 @@ def _spaced(kept: FloatArray, *, room: float) -> list[float]:
 
 def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
     """Name the lines at their right ends and say what the star means, above the axes."""
-    low, high = np.log(axes.get_ylim())
-    gap = 0.055 * (high - low)
     # Lines that end together keep the order of their sizes: the larger, the lower.
-    ends = [float(np.log(line.error[-1])) - 1e-6 * k for k, line in enumerate(info.lines)]
-    places = spread_labels(ends, gap, low + gap / 2, high - gap / 2)
-    for line, colour, place in zip(info.lines, colours, places, strict=True):
-        axes.annotate(
-            line.label,
-            xy=(1.0, (place - low) / (high - low)),
-            xycoords="axes fraction",
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontsize=small_text(),
-            fontweight=label_weight(),
-            annotation_clip=False,
-        )
-    axes.annotate(
-        info.size_label, xy=(1.0, 1.0), xycoords="axes fraction", xytext=(5, 6),
-        textcoords="offset points", fontsize=small_text(), color=INK, annotation_clip=False,
-    )  # fmt: skip
+    ends = [float(line.error[-1]) * (1.0 - 1e-6 * k) for k, line in enumerate(info.lines)]
+    label_ends(axes, [line.label for line in info.lines], ends, colours, title=info.size_label)
     where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
     note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
 

@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.curve_fit import CurveFit
+from analysis.plots.lines import (
+    capital,
+    in_percent,
+    label_ends,
+    log_limits,
+    nothing_to_draw,
+    own_axes,
+)
 from analysis.plots.style import (
     INK,
     MARKERS,
     STYLE,
     error_axis,
     is_narrow,
-    label_weight,
     line_colours,
     new_figure,
     note,
     scale,
     size_axis,
-    small_text,
-    spread_labels,
 )
 from analysis.trials import UNKNOWN, FloatArray
 from analysis.wording import plain_name, rule_name
@@ -93,11 +98,11 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
     error = plain_name(s.error_name)
     return SizeErrorInfo(
         lines=lines,
-        size_label=size[0].upper() + size[1:] if s.size_name == s.size else size,
-        error_label=error[0].upper() + error[1:] if s.error_name == s.error else error,
+        size_label=capital(size) if s.size_name == s.size else size,
+        error_label=capital(error) if s.error_name == s.error else error,
         level=s.level,
         rule=rule,
-        percent=any(fit.curve.correct is not None for fit in analysis.fits),
+        percent=in_percent(analysis),
         chance_error=s.chance_error,
     )
 
@@ -144,14 +149,14 @@ def _marks(fit: CurveFit) -> list[PayoffMark]:
     ]
 
 
-def draw_size_error(info: SizeErrorInfo, axes: Axes) -> None:
-    """Draw the figure on given axes."""
+def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
+    """Draw the figure on given axes, or on new ones."""
+    axes = own_axes(axes, (6.6, 4.3))
     if not info.lines:
-        axes.text(0.5, 0.5, "no trial to draw yet", ha="center", transform=axes.transAxes)
-        return
+        return nothing_to_draw(axes, "no trial to draw yet")
     colours = line_colours(len(info.lines))
-    x_low, x_high = _limits([line.size for line in info.lines], 1.12)
-    y_low, y_high = _limits(
+    x_low, x_high = log_limits([line.size for line in info.lines], 1.12)
+    y_low, y_high = log_limits(
         [part for line in info.lines for part in (line.error, line.run_error, line.mean)], 1.12
     )
     bands = [part for line in info.lines for part in (line.low, line.high) if len(part)]
@@ -169,14 +174,7 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes) -> None:
             _draw_mark(mark, colour, (x_low, x_high), axes)
     _label_lines(info, colours, axes)
     _caption(info, axes)
-
-
-def _limits(parts: list[FloatArray], room: float) -> tuple[float, float]:
-    together = np.concatenate([part for part in parts if len(part)])
-    low, high = float(together.min()), float(together.max())
-    if high / low < 1.05:  # a flat curve should look flat
-        room = 1.25
-    return low / room, high * room
+    return axes
 
 
 def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
@@ -218,34 +216,14 @@ def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
     """Name each line at its right end, moved apart where they would touch."""
     if len(info.lines) == 1 and info.lines[0].label == "all runs":
         return
-    low, high = np.log(axes.get_ylim())
-    ends = [
-        math.log(float(line.mean[-1] if len(line.mean) else line.error[-1])) for line in info.lines
-    ]
-    height = axes.get_position().height * float(axes.figure.get_figheight())  # type: ignore[union-attr]
-    terse = is_narrow(axes) and all(line.label.endswith(EXAMPLES) for line in info.lines)
-    gap = (high - low) * (0.02 * small_text()) / max(height, 0.1)
-    places = spread_labels(ends, gap, low + gap / 2, high - gap * (1.5 if terse else 0.5))
-    if terse:
-        axes.annotate(
-            EXAMPLES.strip(), xy=(1.0, (max(places) + gap - low) / (high - low)),
-            xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", va="center",
-            fontsize=small_text(), color=INK, annotation_clip=False,
-        )  # fmt: skip
-    for line, colour, place in zip(info.lines, colours, places, strict=True):
-        axes.annotate(
-            line.label.removesuffix(EXAMPLES) if terse else line.label,
-            xy=(1.0, (place - low) / (high - low)),
-            xycoords="axes fraction",
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            color=colour,
-            fontsize=small_text(),
-            fontweight=label_weight(),
-            annotation_clip=False,
-        )
+    short = is_narrow(axes) and all(line.label.endswith(EXAMPLES) for line in info.lines)
+    label_ends(
+        axes,
+        [line.label.removesuffix(EXAMPLES) if short else line.label for line in info.lines],
+        [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines],
+        colours,
+        title=EXAMPLES.strip() if short else "",
+    )
 
 
 def _caption(info: SizeErrorInfo, axes: Axes) -> None:

@@ -1,0 +1,113 @@
+"""What pictures of lines share: limits, names at the lines' ends, axes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.style import (
+    INK,
+    STYLE,
+    is_narrow,
+    label_weight,
+    new_figure,
+    small_text,
+    spread_labels,
+)
+from analysis.trials import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.study import StudyAnalysis
+
+DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
+    "-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2)),  # type: ignore[assignment]
+)  # fmt: skip
+"""Line styles, so that lines are told apart without colour where order does not say which is which.
+"""
+
+
+def own_axes(axes: Axes | None, size: tuple[float, float] = (6.2, 4.0)) -> Axes:
+    """The axes given, or axes of a new figure (``axes.figure``) in the style for a screen."""
+    if axes is not None:
+        return axes
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        return new_figure(*size).add_subplot()
+
+
+def nothing_to_draw(axes: Axes, words: str) -> Axes:
+    """Say on empty axes why they are empty."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, words, ha="center", va="center", wrap=True, transform=axes.transAxes)
+    return axes
+
+
+def capital(words: str) -> str:
+    """The words with a capital first letter."""
+    return words[:1].upper() + words[1:]
+
+
+def in_percent(analysis: StudyAnalysis) -> bool:
+    """Whether errors are shares of test examples, and shown in per cent."""
+    return any(fit.curve.correct is not None for fit in analysis.fits)
+
+
+def log_limits(parts: Sequence[FloatArray], room: float = 1.12) -> tuple[float, float]:
+    """Ends of a log axis that holds all numbers with some room; a flat curve gets more."""
+    together = np.concatenate([np.ravel(part) for part in parts if len(part)])
+    together = together[np.isfinite(together) & (together > 0.0)]
+    if not len(together):
+        return 0.1, 1.0
+    low, high = float(together.min()), float(together.max())
+    if high / low < 1.05:
+        room = max(room, 1.25)
+    return low / room, high * room
+
+
+def label_ends(
+    axes: Axes,
+    names: Sequence[str],
+    ends: Sequence[float],
+    colours: Sequence[str],
+    *,
+    title: str = "",
+) -> None:
+    """Name lines at their right ends, moved apart where the names would touch.
+
+    Parameters
+    ----------
+    axes : Axes
+        With their limits set.
+    names, ends, colours : sequences of the same length
+        Each line's name, where it ends (in the units of the y axis) and its colour.
+    title : str
+        What the names are, above the topmost one.
+    """
+    log = axes.get_yscale() == "log"
+    low, high = np.log(axes.get_ylim()) if log else axes.get_ylim()
+    at = [float(np.log(max(end, 1e-300)) if log else end) for end in ends]
+    height = axes.get_position().height * float(axes.get_figure(root=True).get_figheight())  # type: ignore[union-attr]
+    gap = (high - low) * (0.02 * small_text()) / max(height, 0.1)
+    places = spread_labels(at, gap, low + gap / 2, high - gap * (1.5 if title else 0.5))
+    if title:
+        _beside(axes, title, (max(places) + gap - low) / (high - low), INK, "normal")
+    for name, colour, place in zip(names, colours, places, strict=True):
+        _beside(axes, name, (place - low) / (high - low), colour, label_weight())
+
+
+def _beside(axes: Axes, words: str, place: float, colour: str, weight: str) -> None:
+    axes.annotate(
+        words, xy=(1.0, place), xycoords="axes fraction", xytext=(5, 0),
+        textcoords="offset points", va="center", ha="left", color=colour, fontsize=small_text(),
+        fontweight=weight, annotation_clip=False,
+    )  # fmt: skip
+
+
+def terse(axes: Axes, words: str, unit: str) -> str:
+    """The words without their unit, in a narrow figure."""
+    return words.removesuffix(unit) if is_narrow(axes) else words
