@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from study.errors import StorageError, nearest
 from study.redaction import redact
@@ -13,6 +13,8 @@ from study.tracking_errors import StoreAway, explain
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+Answer = TypeVar("Answer")
 
 PAGE = 1000
 """Runs asked for at a time."""
@@ -63,7 +65,7 @@ def read_runs(address: str, experiment: str = "") -> tuple[LoggedRun, ...]:
     return _explained(ask, address)
 
 
-def _explained(ask: Callable[[], tuple[LoggedRun, ...]], address: str) -> tuple[LoggedRun, ...]:
+def _explained(ask: Callable[[], Answer], address: str) -> Answer:
     try:
         return ask()
     except StorageError:
@@ -130,3 +132,51 @@ def _runs(client: MlflowClient, experiment_id: str) -> Iterator[LoggedRun]:
         token = page.token
         if not token:
             return
+
+
+def read_curves(
+    address: str, experiment: str, slots: Iterable[str], names: Sequence[str]
+) -> dict[str, dict[str, tuple[tuple[int, float], ...]]]:
+    """Return a learning curve of each of some trials of a study.
+
+    Parameters
+    ----------
+    address
+        Tracking address, which must be there.
+    experiment
+        Name of the study.
+    slots
+        The trials' places in the design.
+    names
+        Curves wanted; of each trial the first that it has is read.
+
+    Returns
+    -------
+    dict
+        Slot -> curve name -> (step, value) points; trials without any are left out.
+
+    Raises
+    ------
+    StorageError
+        If the store does not answer, or holds no such experiment.
+    """
+    quieten()
+    from mlflow import MlflowClient
+
+    def ask() -> dict[str, dict[str, tuple[tuple[int, float], ...]]]:
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        number = _experiment_id(client, redact(address), experiment)
+        found = {}
+        for slot in slots:
+            if "'" in slot:
+                continue  # the store's conditions have no way to quote it
+            condition = f"tags.slot = '{slot}' and attributes.status = 'FINISHED'"
+            for run in client.search_runs([number], condition, max_results=1):
+                logged = [name for name in names if f"curve/{name}" in run.data.metrics]
+                for name in logged[:1]:
+                    history = client.get_metric_history(run.info.run_id, f"curve/{name}")
+                    points = tuple(sorted((point.step, point.value) for point in history))
+                    found[slot] = {name: points}
+        return found
+
+    return _explained(ask, address)

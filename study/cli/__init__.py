@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "status": "show what is done, what failed and what is left",
     "fit": "fit size-versus-error curves to any table of trials",
     "export": "write figures, tables and numbers for a paper",
+    "report": "write one HTML page that holds everything, for a mail or an archive",
     "ui": "browse every trial in the MLflow UI",
     "dashboard": "browse the search in the Optuna dashboard (extra)",
     "sync": "bring MLflow level with what has been trained",

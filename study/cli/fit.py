@@ -26,15 +26,25 @@ RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "
 
 FIGURES = (".png", ".pdf", ".svg")
 
+TABLE = (
+    "trials, one row a training: a CSV, JSON lines or Parquet file, or an address such as "
+    "optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, mlflow+http://HOST#EXPERIMENT"
+)
+"""What a table may be, for the help."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add = parser.add_argument
-    add(
-        "table",
-        help="trials, one row a training: a CSV, JSON lines or Parquet file, or an address such as "
-        "optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, mlflow+http://HOST#EXPERIMENT",
-    )
+    parser.add_argument("table", help=TABLE)
+    table_arguments(parser)
+    output = parser.add_argument_group("output")
+    add = output.add_argument
+    add("--figure", metavar="FILE", help="draw the curves: .png, .pdf or .svg")
+    add("--json", action="store_true", help="print everything as JSON")
+
+
+def table_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every command that reads a table of trials takes."""
     columns = parser.add_argument_group("columns of the table")
     add = columns.add_argument
     add("--size", default="n_parameters", metavar="COLUMN", help="size (default: n_parameters)")
@@ -73,36 +83,43 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--level", type=float, default=0.9, metavar="P", help="of intervals (default: 0.9)")
     add("--resamples", type=int, default=2000, metavar="N", help="curves drawn (default: 2000)")
     add("--random-seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
-    output = parser.add_argument_group("output")
-    add = output.add_argument
-    add("--figure", metavar="FILE", help="draw the curves: .png, .pdf or .svg")
-    add("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, fit, print; the verdict goes to stdout, remarks to stderr."""
+    if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
+        raise PayoffError(f"--figure: must end in one of {', '.join(FIGURES)}: {args.figure}")
+    analysis, _ = analyse_table(args)
+    if args.figure:
+        _draw(analysis, Path(args.figure))
+    if args.json:
+        print(json.dumps(analysis.to_json(), indent=2, allow_nan=False))
+    else:
+        print(analysis.markdown(), end="")
+    return 0
+
+
+def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
+    """Read the table that ``args.table`` names, and analyse it as the other arguments say.
+
+    Raises
+    ------
+    PayoffError
+        If an argument is wrong, or nothing can be analysed.
+    """
     from analysis.errors import AnalysisError
 
     try:
         _refuse_accuracy(args.error)
         mapped = _apply_map(args)
         settings = _settings(args)
-        if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
-            raise PayoffError(f"--figure: must end in one of {', '.join(FIGURES)}: {args.figure}")
         table = _read(args, mapped)
         _say_dropped(table, settings)
         from analysis.study import analyse
 
-        analysis = analyse(table, settings)
-        if args.figure:
-            _draw(analysis, Path(args.figure))
+        return analyse(table, settings), table
     except AnalysisError as error:
         raise PayoffError(str(error)) from None
-    if args.json:
-        print(json.dumps(analysis.to_json(), indent=2, allow_nan=False))
-    else:
-        print(analysis.markdown(), end="")
-    return 0
 
 
 def _refuse_accuracy(column: str) -> None:

@@ -16,6 +16,7 @@ FORBIDDEN = {
     "analysis.simulation": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.plots": ("torch", "optuna", "mlflow", "study", "pandas"),
     "analysis.export": ("torch", "optuna", "mlflow", "study", "pandas"),
+    "analysis.report": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "study.cli": ("torch", "optuna", "mlflow", "analysis", "numpy"),
     "study.cli.fit": ("torch", "optuna", "mlflow", "numpy"),
 }

@@ -1,0 +1,298 @@
+"""What the page draws, as plain values: one axis of sizes after the other, then every trial.
+
+The numbers of the verdict are not computed here: they are those of ``analysis.to_json()``, which
+the page holds whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from analysis.curve import build_curves
+from analysis.curve_fit import CurveFit, fit_points
+from analysis.errors import AnalysisError
+from analysis.export.study import curve_rows
+from analysis.report.checks import hold_out, law_fits, misses
+from analysis.report.source import LearningCurve
+from analysis.routes import RouteStudy
+from analysis.settings import AnalysisSettings
+from analysis.study import StudyAnalysis
+from analysis.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.wording import plain_name, rule_name
+
+OTHER_AXES = ("n_parameters", "flops_per_example", "train_flops", "latency_seconds")
+"""Sizes that a reader may switch to, where the trials have them and they say something else."""
+
+MOST_AXES = 3
+SAME_AXIS = 0.02
+"""Two sizes whose log ratio varies by no more than this over the runs would draw one picture."""
+
+
+def drawings(
+    analysis: StudyAnalysis, table: TrialTable, learning: Sequence[LearningCurve]
+) -> dict[str, Any]:
+    """Everything that the page's scripts draw, as values that JSON knows."""
+    s = analysis.settings
+    axes = [_axis(analysis, table, lead=True)]
+    for name in _other_axes(analysis, table):
+        other = _refit(table, s, name)
+        if other is not None:
+            axes.append(_axis(other, table, lead=False))
+    growth = analysis.growth
+    whole = {
+        "level": s.level,
+        "error": plain_name(s.error_name),
+        "percent": any(fit.curve.correct is not None for fit in analysis.fits),
+        "chance": s.chance_error,
+        "rules": [[p.rule, rule_name(p, s)] for p in analysis.fits[0].payoffs],
+        "axes": axes,
+        "residuals": [
+            {"n": _n(fit), "cells": [_flat(asdict(miss)) for miss in misses(fit)]}
+            for fit in analysis.fits
+        ],
+        "holdout": [
+            _flat(asdict(hold_out(fit, s.level)) | {"n": _n(fit)}) for fit in analysis.fits
+        ],
+        "growth": None if growth is None else growth.as_dict() | {"line": _growth_line(analysis)},
+        "routes": [_routes(study) for study in analysis.routes],
+        "learning": _learning(table, learning),
+        "trials": trial_columns(table, [axis["name"] for axis in axes]),
+    }
+    plain: dict[str, Any] = _plain(whole)
+    return plain
+
+
+def _n(fit: CurveFit) -> int | None:
+    return None if fit.curve.n_examples == UNKNOWN else fit.curve.n_examples
+
+
+def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
+    """Sizes beside the headline's that would draw another picture."""
+    kept = [analysis.settings.size]
+    rows = np.concatenate([fit.curve.run_row for fit in analysis.fits])
+    for name in OTHER_AXES:
+        values = table.column(name)[rows]
+        if len(kept) >= MOST_AXES or not (np.isfinite(values) & (values > 0.0)).all():
+            continue
+        ratios = [np.log(values) - np.log(table.column(other)[rows]) for other in kept]
+        if all(np.ptp(ratio) > SAME_AXIS for ratio in ratios if len(ratio)):
+            kept.append(name)
+    return kept[1:]
+
+
+def _refit(table: TrialTable, s: AnalysisSettings, size: str) -> StudyAnalysis | None:
+    """The curves over another size; rules that have a price for a unit of size are left out."""
+    rule = "marginal" if s.rule == "economic" else s.rule
+    settings = replace(s, size=size, size_label="", price=None, rule=rule, include_pruned=False)
+    try:
+        fits = tuple(fit_points(curve, settings) for curve in build_curves(table, settings))
+    except AnalysisError:
+        return None
+    return StudyAnalysis(
+        settings=settings,
+        fits=fits,
+        ladders=(),
+        growth=None,
+        tuning=None,
+        n_trials=len(table),
+        dropped=(),
+    )
+
+
+def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str, Any]:
+    """One axis of sizes: curves with bands, cells, runs, payoff points, laws, other routes."""
+    s = analysis.settings
+    bands: dict[int | None, list[list[float]]] = {}
+    for row in curve_rows(analysis):
+        bands.setdefault(row["n_examples"], []).append([row[name] for name in _BANDS])
+    label = plain_name(s.size_name)
+    marks = analysis.numbers()
+    return {
+        "name": s.size,
+        "label": label[0].upper() + label[1:] if s.size_name == s.size else label,
+        "sentence": analysis.sentence,
+        "curves": [
+            {
+                "n": _n(fit),
+                "columns": list(map(list, zip(*bands.get(_n(fit), []), strict=True))),
+                "cells": _cells(fit),
+                "runs": [fit.curve.run_row.tolist(), fit.curve.run_cell.tolist()],
+                "laws": _laws(fit, [row[0] for row in bands.get(_n(fit), [])]) if lead else [],
+                "marks": [mark for mark in marks if mark["n_examples"] == _n(fit)],
+            }
+            for fit in analysis.fits
+        ],
+        "routes": other_routes(table, s),
+    }
+
+
+_BANDS = ("size", "error", "mean_low", "mean_high", "run_low", "run_high")
+
+
+def _cells(fit: CurveFit) -> dict[str, list[Any]]:
+    curve = fit.curve
+    return {
+        "name": list(curve.cell),
+        "size": curve.size.tolist(),
+        "error": curve.error.tolist(),
+        "drawn": np.exp(fit.noise.log_error).tolist(),
+        "replicates": curve.replicates.tolist(),
+    }
+
+
+def _laws(fit: CurveFit, grid: list[float]) -> list[dict[str, Any]]:
+    """Each law alone on the grid of its curve."""
+    found = []
+    for one in law_fits(fit):
+        line: list[float | None] = []
+        if one.fit.ok.all() and grid:
+            with np.errstate(all="ignore"):
+                line = [float(f"{v:.6g}") for v in one.fit.predict(np.array(grid))[0]]
+        found.append(
+            {
+                "name": one.law.name,
+                "line": line,
+                "weight": one.weight,
+                "score": one.score,
+                "reason": one.reason,
+            }
+        )
+    return found
+
+
+def other_routes(table: TrialTable, s: AnalysisSettings) -> list[dict[str, Any]]:
+    """Mean error of the replicates of each model that was not trained at its size."""
+    size, error = table.column(s.size), table.column(s.error)
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for k in range(len(table)):
+        aside = table.route[k] not in ("trained", "custom") or table.prune_ratio[k] > 0.0
+        if table.phase[k] == "replicate" and table.status[k] == "complete" and aside:
+            route = table.route[k] if table.route[k] != "trained" else "pruned"
+            key = (
+                route,
+                int(table.n_examples[k]),
+                table.cell[k] or f"width={table.width[k]} depth={table.depth[k]}",
+                float(table.prune_ratio[k]),
+            )
+            groups.setdefault(key, []).append(k)
+    found = []
+    for (route, n, cell, ratio), rows in groups.items():
+        usable = [k for k in rows if size[k] > 0.0 and math.isfinite(size[k]) and error[k] > 0.0]
+        if usable:
+            found.append(
+                {
+                    "route": route,
+                    "n": None if n == UNKNOWN else n,
+                    "cell": cell,
+                    "ratio": ratio,
+                    "size": float(np.exp(np.log(size[usable]).mean())),
+                    "error": float(error[usable].mean()),
+                    "runs": len(usable),
+                }
+            )
+    return found
+
+
+def _routes(study: RouteStudy) -> dict[str, Any]:
+    """The curves of the routes of one dataset size."""
+    curves = []
+    for route in study.curves:
+        fit = route.fit
+        columns: list[list[float]] = []
+        if fit.draws is not None:
+            grid = np.exp(fit.draws.x[: fit.draws.n_inside])
+            lines = (grid, fit.predict(grid), *fit.band(grid))
+            columns = [[float(f"{value:.6g}") for value in line] for line in lines]
+        curves.append({"name": route.name, "columns": columns, "cells": _cells(fit)})
+    label = plain_name(study.size)
+    return {
+        "n": None if study.n_examples == UNKNOWN else study.n_examples,
+        "label": label[0].upper() + label[1:],
+        "curves": curves,
+    }
+
+
+def _growth_line(analysis: StudyAnalysis) -> list[list[float]]:
+    """The payoff point's power law from the smallest dataset to twice the largest."""
+    growth = analysis.growth
+    assert growth is not None
+    ends = math.log(min(growth.n_examples)), math.log(2 * max(growth.n_examples))
+    grid = sorted({round(math.exp(x)) for x in np.linspace(*ends, 24)} | set(growth.n_examples))
+    return [
+        [ahead.n_examples, ahead.size, ahead.low, ahead.high]
+        for ahead in (growth.forecast(n) for n in grid)
+    ]
+
+
+def _learning(table: TrialTable, learning: Sequence[LearningCurve]) -> list[dict[str, Any]]:
+    rows = {slot: k for k, slot in enumerate(table.slot) if slot}
+    return [
+        {"row": rows[one.slot], "series": {k: list(v) for k, v in one.series.items()}}
+        for one in learning
+        if one.slot in rows
+    ]
+
+
+def trial_columns(table: TrialTable, sizes: Sequence[str]) -> dict[str, Any]:
+    """Every trial, column by column; words as numbers into a list of the words that occur."""
+    columns: dict[str, Any] = {"trial": table.trial.tolist()}
+    coded: dict[str, Sequence[str]] = {
+        "cell": table.cell,
+        "phase": table.phase,
+        "status": table.status,
+        "route": table.route,
+        "reason": table.reason,
+    }
+    first = {"phase": PHASES, "status": STATUSES}
+    words: dict[str, list[str]] = {}
+    for name, column in coded.items():
+        known = list(dict.fromkeys([*first.get(name, ()), *column]))
+        place = {word: k for k, word in enumerate(known)}
+        words[name] = known
+        columns[name] = [place[word] for word in column]
+    for name in ("n_examples", "draw", "seed", "width", "depth"):
+        values = getattr(table, name)
+        if (values != UNKNOWN).any():
+            columns[name] = [None if v == UNKNOWN else int(v) for v in values]
+    for name in ("prune_ratio", *sizes, "val_error", "test_error", "wall_seconds"):
+        numbers: FloatArray = table.column(name)
+        if np.isfinite(numbers).any() and not (name == "prune_ratio" and not numbers.any()):
+            short = name in ("wall_seconds", "prune_ratio")
+            columns[name] = [_short(v) if short else _whole(v) for v in numbers.tolist()]
+    params: dict[str, list[Any]] = {
+        name: [_short(v) if isinstance(v, float) else v for v in values]
+        for name, values in table.params.items()
+        if name not in columns and len(set(values)) > 1
+    }
+    return {"columns": columns, "words": words, "params": params}
+
+
+def _short(value: float) -> float | int:
+    return _whole(float(f"{value:.6g}"))
+
+
+def _whole(value: float) -> float | int:
+    """A whole number without its point, which is most of what a file of them holds."""
+    return int(value) if math.isfinite(value) and value == int(value) else value
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(values)
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON knows: None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

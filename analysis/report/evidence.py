@@ -1,0 +1,282 @@
+"""What stands behind the verdict: checks of the curve, tuning, effects, routes, learning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.export.study import prune_rows
+from analysis.report.markup import (
+    figure,
+    folded,
+    notes,
+    paragraph,
+    section,
+    table,
+)
+from analysis.report.source import ReportSource
+from analysis.report.words import count, number
+from analysis.route_wording import route_lines
+from analysis.routes import routes_rows
+from analysis.study import StudyAnalysis
+from analysis.trials import UNKNOWN
+from analysis.verdict import format_size
+from analysis.wording import VERDICTS, plain_name
+
+Drawn = Mapping[str, Any]
+
+
+def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
+    """Residuals, and what the smaller sizes foretold of the larger ones."""
+    held = [one for one in drawn["holdout"] if one["cells"]]
+    cells = [cell for one in held for cell in one["cells"]]
+    inside = sum(cell["low"] <= cell["measured"] <= cell["high"] for cell in cells)
+    level = f"{analysis.settings.level:.0%}"
+    content = [
+        figure(
+            "residuals",
+            "What each cell's mean error misses of the fitted curve. Bars: what replicates, subset "
+            "draws and test examples explain (90%).",
+        )
+    ]
+    if held:
+        content += [
+            "<h3>Held-out sizes</h3>",
+            paragraph(
+                "The largest sizes were hidden and forecast from the smaller ones. "
+                f"{inside} of {len(cells)} measured errors lie inside the forecast's {level} band."
+            ),
+            figure("holdout", "One is a perfect forecast. Bars: the band of the forecast."),
+            table(
+                [
+                    {
+                        "examples": count(one["n"]),
+                        "sizes shown up to": format_size(one["shown_up_to"]),
+                        "cells held out": len(one["cells"]),
+                        "inside the band": sum(
+                            c["low"] <= c["measured"] <= c["high"] for c in one["cells"]
+                        ),
+                        "typical miss": f"{100 * math.expm1(one['error']):.3g}%",
+                    }
+                    for one in held
+                ],
+                caption="Forecasts of held-out sizes",
+            ),
+        ]
+    content += [
+        paragraph(f"{count(one['n'])} examples: {one['why']}.", "lede")
+        for one in drawn["holdout"]
+        if one["why"]
+    ]
+    laws = [
+        {
+            "examples": count(one["n"]),
+            "law": law["name"].replace("_", " "),
+            "miss of hidden sizes": ""
+            if law["score"] is None
+            else f"{100 * math.expm1(min(law['score'], 50)):.3g}%",
+            "weight among laws": "" if law["weight"] is None else f"{law['weight']:.2f}",
+            "why it is out": law["reason"],
+        }
+        for one in drawn["axes"][0]["curves"]
+        for law in one["laws"]
+    ]
+    content.append(
+        folded(
+            "Single laws, by how they predict hidden sizes",
+            table(
+                laws,
+                caption="The verdict rests on an average over laws and smooth departures from "
+                "them; these are the laws alone",
+                words=("law", "why it is out"),
+                wide=("why it is out",),
+                parts="examples",
+            ),
+        )
+    )
+    return section("checks", "Does the curve hold?", *content)
+
+
+def tuning(analysis: StudyAnalysis) -> str:
+    """Whether the search was long enough, cell by cell."""
+    found = analysis.tuning
+    if found is None or not found.judged:
+        return ""
+    short = len(found.short)
+    rows = [
+        {
+            "examples": count(row["n_examples"]),
+            "cell": row["cell"],
+            "search trials": row["trials"],
+            "failed": row["failed"],
+            "best validation error": number(row["best"], "{:.4g}"),
+            "saved by the last doubling": number(row["gain"], "{:.1%}"),
+            "kept on the test set": number(row["kept_gain"], "{:.1%}"),
+            "more would pay": "yes" if row["more_pays"] else "",
+        }
+        for row in found.rows()
+    ]
+    return section(
+        "tuning",
+        "Was it tuned enough?",
+        paragraph(
+            f"The last doubling of the search trials saved {found.mean_gain:.1%} of the error on "
+            f"average; another would still pay in {short} of {found.judged} cells."
+        ),
+        figure(
+            "tuning",
+            "What the last doubling of the search trials of each cell saved of the error of the "
+            "trial it chose. Filled: cells where more trials would still pay. Dashed: 5%.",
+        ),
+        folded("The same as a table", table(
+            rows, caption="Tuning of each cell", words=("cell",), parts="examples"
+        )),
+    )  # fmt: skip
+
+
+def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
+    """What each hyperparameter did within the cells."""
+    found = () if analysis.tuning is None else analysis.tuning.effects
+    rows = [
+        {
+            "examples": count(None if one.n_examples == UNKNOWN else one.n_examples),
+            "hyperparameter": one.hyperparameter,
+            "cells": one.capacity,
+            "seen": one.words,
+            "rank correlation": f"{one.correlation:+.2f}",
+            f"{one.level:.0%} interval": f"{one.low:+.2f} to {one.high:+.2f}",
+            "trials": one.trials,
+        }
+        for one in found
+    ]
+    shares = [
+        {
+            "examples": f"{one.n_examples:,}",
+            "hyperparameter": one.hyperparameter,
+            "share of all": f"{one.importance:.1%}",
+            "share within cells": "" if one.within_cells is None else f"{one.within_cells:.1%}",
+        }
+        for one in source.importance
+    ]
+    if not rows and not shares:
+        return ""
+    words = ("hyperparameter", "cells", "seen")
+    return section(
+        "effects",
+        "Which hyperparameters mattered",
+        figure(
+            "effects",
+            "Validation error of the low, middle and high third of each hyperparameter's values, "
+            "relative to the mean of its cell, so that capacity and data are the same. "
+            f"Bars: {analysis.settings.level:.0%} intervals over cells.",
+            kind="multiples",
+        )
+        if rows
+        else "",
+        folded("The same as a table", table(
+            rows, caption="Effects within cells", words=words, parts="examples"
+        )),
+        folded("Importance (PED-ANOVA)", table(
+            shares, caption="Share of what sets the best trials apart", words=words,
+            parts="examples",
+        )),
+    )  # fmt: skip
+
+
+def routes(analysis: StudyAnalysis) -> str:
+    """The routes to a small model, compared at each dataset size."""
+    if not analysis.routes:
+        return ""
+    size = plain_name(analysis.routes[0].size)
+    level = f"{analysis.settings.level:.0%}"
+    rows = [
+        {
+            "examples": count(row["n_examples"]),
+            "route": row["route"] + (f" ({row['method']})" if row["method"] else ""),
+            "cells": row["cells"],
+            "runs": row["runs"],
+            "verdict": VERDICTS[row["verdict"]],
+            size: format_size(row["payoff"])
+            if row["verdict"] in ("pays_off_until", "hurts_beyond")
+            else "",
+            "times smaller at equal error": number(row["times_smaller"], "{:.3g}"),
+            f"{level} interval": (
+                f"{row['times_smaller_low']:.3g} to {row['times_smaller_high']:.3g}"
+            )
+            if math.isfinite(row["times_smaller_low"]) and math.isfinite(row["times_smaller_high"])
+            else "",
+        }
+        for row in routes_rows(analysis.routes)
+    ]
+    return section(
+        "routes",
+        "Routes to a small model",
+        notes([line.removeprefix("- ") for line in route_lines(analysis.routes[-1])]),
+        '<div class="controls" data-controls="routes"></div>',
+        figure(
+            "routes",
+            f"Error against size of each route, with its {level} band; one panel for each dataset "
+            "size.",
+            kind="multiples",
+        ),
+        table(rows, caption="Payoff point and size saved, route by route",
+              words=("route", "verdict"), parts="examples"),
+    )  # fmt: skip
+
+
+def pruning(analysis: StudyAnalysis) -> str:
+    """How much of each model can go."""
+    if not analysis.ladders:
+        return ""
+    rows = [
+        {
+            "examples": count(row["n_examples"]),
+            "cell": row["cell"],
+            "weights removed": f"{row['prune_ratio']:.4g}",
+            "error": f"{row['error']:.4g}",
+            "rise": f"{row['cost']:+.1%}",
+            f"{analysis.settings.level:.0%} interval": f"{row['low']:+.1%} to {row['high']:+.1%}"
+            if math.isfinite(row["low"]) and math.isfinite(row["high"])
+            else "",
+            "pairs": row["pairs"],
+        }
+        for row in prune_rows(analysis)
+    ]
+    return section(
+        "pruning",
+        "Pruned models",
+        notes([
+            line.removeprefix("- Pruning: ")
+            for line in analysis.markdown().splitlines()
+            if line.startswith("- Pruning: ")
+        ]),
+        figure(
+            "prune",
+            "Each pruned run is compared with its own dense parent; the largest model of each "
+            "dataset size.",
+        ),
+        folded("The same as a table", table(
+            rows, caption="Every prune ratio", words=("cell",), parts="examples"
+        )),
+    )  # fmt: skip
+
+
+def learning(source: ReportSource, drawn: Drawn) -> str:
+    """Learning curves of some replicates, or why there are none."""
+    if not drawn["learning"]:
+        return (
+            section("learning", "Learning curves", paragraph(source.learning_missing, "lede"))
+            if source.learning_missing
+            else ""
+        )
+    return section(
+        "learning",
+        "Learning curves",
+        figure(
+            "learning",
+            "Validation error against training step of one replicate of each of some capacities, "
+            "smaller to larger in the order of the colours.",
+            kind="multiples",
+        ),
+    )

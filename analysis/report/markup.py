@@ -1,0 +1,119 @@
+"""Pieces of HTML: text made plain, tables, figures, lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+
+def embedded_json(name: str, value: Any) -> str:
+    """Data for the page's scripts; nothing in it can end the script or be read as markup.
+
+    Examples
+    --------
+    >>> embedded_json("x", ["</script>"])
+    '<script type="application/json" id="x">["\\u003c/script\\u003e"]</script>'
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def table(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    caption: str,
+    wide: Iterable[str] = (),
+    words: Iterable[str] = (),
+    parts: str = "",
+) -> str:
+    """A table of rows with the same keys, which scrolls by itself where it is too wide.
+
+    Parameters
+    ----------
+    rows
+        Heading -> cell.
+    caption
+        What the table shows.
+    wide
+        Columns whose text may wrap.
+    words
+        Columns of text; all others are set flush right, like numbers.
+    parts
+        A column at whose changes a thin rule is drawn.
+    """
+    if not rows:
+        return ""
+    left, free = set(words), set(wide)
+    heads = list(rows[0])
+
+    def kind(head: str) -> str:
+        name = "wide" if head in free else "" if head in left else "num"
+        return f' class="{name}"' if name else ""
+
+    lines = [
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>',
+        f"<caption>{escape(caption)}</caption><thead><tr>",
+        *(f'<th scope="col"{kind(head)}>{escape(head)}</th>' for head in heads),
+        "</tr></thead><tbody>",
+    ]
+    before: object = None
+    for k, row in enumerate(rows):
+        new = parts and k and row[parts] != before
+        before = row[parts] if parts else None
+        cells = "".join(f"<td{kind(head)}>{escape(str(row[head]))}</td>" for head in heads)
+        start = '<tr class="part">' if new else "<tr>"
+        lines.append(f"{start}{cells}</tr>")
+    lines.append("</tbody></table></div>")
+    return "\n".join(lines)
+
+
+def folded(summary: str, content: str) -> str:
+    """Content behind a line that opens it; nothing where there is none."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>" if content else ""
+
+
+def figure(name: str, caption: str, *, kind: str = "plot") -> str:
+    """A place that the scripts draw into, with its caption."""
+    return (
+        f'<figure><div class="{kind}" data-draw="{name}"></div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph of plain text."""
+    start = f'<p class="{kind}">' if kind else "<p>"
+    return f"{start}{escape(text)}</p>"
+
+
+def notes(lines: Sequence[str]) -> str:
+    """A list of remarks; nothing where there are none."""
+    if not lines:
+        return ""
+    return '<ul class="notes">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def definitions(items: Mapping[str, str], kind: str) -> str:
+    """Names with their values."""
+    inner = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        if kind == "facts"
+        else f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+        for name, value in items.items()
+    )
+    return f'<dl class="{kind}">{inner}</dl>'
+
+
+def section(name: str, title: str, *content: str) -> str:
+    """A part of the page with its heading; nothing where it has no content."""
+    inner = "\n".join(part for part in content if part)
+    if not inner:
+        return ""
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-title">'
+        f'<h2 id="{name}-title">{escape(title)}</h2>\n{inner}\n</section>'
+    )

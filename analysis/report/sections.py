@@ -1,0 +1,238 @@
+"""The parts of the page, in the order in which a reader asks: answer, picture, evidence, origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from analysis.report.markup import (
+    definitions,
+    figure,
+    folded,
+    notes,
+    paragraph,
+    section,
+    table,
+)
+from analysis.report.source import ReportSource
+from analysis.report.words import duration
+from analysis.study import StudyAnalysis
+from analysis.trials import UNKNOWN, TrialTable
+from analysis.verdict import format_size, interval
+from analysis.wording import plain_name, rule_name
+
+Drawn = Mapping[str, Any]
+
+
+def head(analysis: StudyAnalysis, trials: TrialTable, source: ReportSource) -> str:
+    """The verdict in one sentence, and the few numbers that everybody asks for."""
+    point = analysis.fits[-1].verdict
+    size = plain_name(analysis.settings.size_name)
+    facts = {}
+    if point.kind in ("pays_off_until", "hurts_beyond"):
+        ends = interval(point.low, point.high, point.low_open, point.high_open)
+        name = "Payoff point" if point.kind == "pays_off_until" else "Error turns up beyond"
+        facts[name] = (f"{format_size(point.size)} {size}", f"{point.level:.0%} interval {ends}")
+    else:
+        facts["Verdict"] = (point.kind.replace("_", " "), rule_name(point, analysis.settings))
+    sizes = [fit.curve.n_examples for fit in analysis.fits if fit.curve.n_examples != UNKNOWN]
+    replicates = sum(phase == "replicate" for phase in trials.phase)
+    searched = len(trials) - replicates
+    facts["Trials"] = (
+        f"{len(trials):,}",
+        f"{searched:,} search, {replicates:,} replicate" if searched else "replicates",
+    )
+    if sizes:
+        facts["Dataset sizes"] = (
+            f"{min(sizes):,} to {max(sizes):,}" if len(sizes) > 1 else f"{sizes[0]:,}",
+            f"{len(sizes)} of them" if len(sizes) > 1 else "training examples",
+        )
+    seconds = float(np.nansum(trials.wall_seconds))
+    if seconds > 0.0:
+        facts["Training time"] = (duration(seconds), "summed over all trials")
+    listed = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
+        for name, (value, more) in facts.items()
+    )
+    described = paragraph(source.description, "description") if source.description else ""
+    return (
+        '<header class="top"><p class="kicker">How big must the model be?</p>'
+        f"<h1>{escape(source.name)}</h1>{described}"
+        f'<p class="verdict">{escape(analysis.sentence)}</p>'
+        f'<dl class="facts">{listed}</dl></header>'
+    )
+
+
+def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
+    """The interactive figure, and its numbers as a table."""
+    s = analysis.settings
+    level = f"{s.level:.0%}"
+    size, error = plain_name(s.size_name), plain_name(s.error_name)
+    rows = [
+        {
+            "examples": "all" if fit.curve.n_examples == UNKNOWN else f"{fit.curve.n_examples:,}",
+            "cell": name,
+            size: f"{m:,.6g}",
+            f"mean {error}": f"{e:.4g}",
+            "replicates": int(r),
+            "curve": f"{float(fit.predict(m)):.4g}" if fit.draws is not None else "",
+        }
+        for fit in analysis.fits
+        for name, m, e, r in zip(
+            fit.curve.cell, fit.curve.size, fit.curve.error, fit.curve.replicates, strict=True
+        )
+    ]
+    caption = (
+        "Open marks: mean of a cell's replicates (one dataset size, one capacity); dots: single "
+        f"runs. Line and band: fitted curve and its {level} band. Star: payoff point under the "
+        f"rule chosen, its bar the {level} interval; an arrow reaches out of the range tried. "
+        "Point at a mark, or step with the arrow keys, to see what is behind it."
+    )
+    return section(
+        "curve",
+        "Error against size",
+        '<div class="controls"></div>',
+        figure("curve", caption),
+        '<p id="axis-verdict" class="lede" role="status"></p>',
+        folded("The same as a table", table(
+            rows, caption="Cells of the curves", words=("cell",), parts="examples"
+        )),
+    )  # fmt: skip
+
+
+def payoff(analysis: StudyAnalysis) -> str:
+    """Every rule at every dataset size, what cannot be told, and growth with the data."""
+    plain = [line.removeprefix("- ") for line in analysis.markdown().splitlines()]
+    marked = [
+        line
+        for line in plain
+        if (": cannot tell" in line and not line.startswith("Route "))
+        or line.startswith("The payoff point")
+    ]
+    content = [
+        table(
+            analysis.rows(),
+            caption="Payoff points under each rule",
+            words=("rule", "verdict", f"{analysis.settings.level:.0%} interval"),
+            parts="examples",
+        ),
+        notes(marked),
+    ]
+    if analysis.growth is not None:
+        content.append(
+            figure(
+                "growth",
+                "Payoff points that lie inside the range, and their power law in the number of "
+                "training examples; dashed where it looks ahead. That it goes on is an assumption.",
+            )
+        )
+    return section("payoff", "Where size stops paying", *content)
+
+
+def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
+    """Trials that failed, with their reasons, and what does not draw a curve."""
+    reasons: dict[tuple[str, str, str], int] = {}
+    for status, phase, reason in zip(trials.status, trials.phase, trials.reason, strict=True):
+        if status != "complete":
+            key = (status, phase, reason or "no reason recorded")
+            reasons[key] = reasons.get(key, 0) + 1
+    failed = [
+        {"outcome": status, "phase": phase, "trials": count, "reason": reason}
+        for (status, phase, reason), count in sorted(reasons.items(), key=lambda item: -item[1])
+    ]
+    left = [{"trials": f"{count:,}", "left out": r} for r, count in analysis.counts.items()]
+    total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
+    return section(
+        "failures",
+        "Failures and exclusions",
+        paragraph(
+            "Every trial finished." if not failed else f"{sum(reasons.values()):,} trials failed."
+        ),
+        table(
+            failed,
+            caption="Trials that did not finish well",
+            words=("outcome", "phase", "reason"),
+            wide=("reason",),
+        ),
+        table(left, caption="Trials that do not draw a curve", words=("left out",)),
+        paragraph(
+            f"{analysis.undertrained:,} of the {total:,} runs on the curves were still improving "
+            "at their last step."
+        ),
+    )
+
+
+def costs(trials: TrialTable) -> str:
+    """Training time, by dataset size and phase."""
+    if not np.isfinite(trials.wall_seconds).any():
+        return ""
+    rows = []
+    for n in np.unique(trials.n_examples):
+        for phase in dict.fromkeys(trials.phase):
+            rows_of = np.array([p == phase for p in trials.phase], dtype=bool) & (
+                trials.n_examples == n
+            )
+            seconds = trials.wall_seconds[rows_of]
+            if rows_of.any():
+                rows.append(
+                    {
+                        "examples": "all" if n == UNKNOWN else f"{n:,}",
+                        "phase": phase,
+                        "trials": f"{int(rows_of.sum()):,}",
+                        "training time": duration(float(np.nansum(seconds))),
+                        "median trial": duration(float(np.nanmedian(seconds)))
+                        if np.isfinite(seconds).any()
+                        else "",
+                    }
+                )
+    return section(
+        "costs",
+        "What it cost",
+        paragraph(
+            "Time in which a trial was being trained, its share where several trained together; "
+            "summed over workers.",
+            "lede",
+        ),
+        table(rows, caption="Training time", words=("phase",), parts="examples"),
+    )
+
+
+def made(analysis: StudyAnalysis, source: ReportSource) -> str:
+    """Versions, digests, seeds, settings, commands."""
+    settings = {
+        name: str(value) for name, value in analysis.settings.as_dict().items() if value != ""
+    }
+    commands = (
+        f"<pre><code>{escape(chr(10).join(source.commands))}</code></pre>"
+        if source.commands
+        else ""
+    )
+    file = f"<pre><code>{escape(source.study_file)}</code></pre>" if source.study_file else ""
+    return section(
+        "made",
+        "How this was made",
+        commands,
+        definitions(source.facts, "made"),
+        folded("Settings of the analysis", definitions(settings, "made")),
+        folded("The study file", file),
+    )
+
+
+SECTIONS: tuple[tuple[str, str], ...] = (
+    ("curve", "Curve"),
+    ("payoff", "Payoff"),
+    ("checks", "Checks"),
+    ("tuning", "Tuning"),
+    ("effects", "Hyperparameters"),
+    ("routes", "Routes"),
+    ("pruning", "Pruning"),
+    ("learning", "Learning"),
+    ("failures", "Failures"),
+    ("costs", "Costs"),
+    ("trials", "Trials"),
+    ("made", "Origin"),
+)
+"""Anchors with their names in the page's navigation."""

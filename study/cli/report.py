@@ -1,0 +1,131 @@
+"""``payoff report``: one HTML page that holds everything of a study and asks no network."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.cli.fit import TABLE, analyse_table, table_arguments
+from study.errors import PayoffError
+from study.places import Places
+from study.readers import is_address
+from study.redaction import redact
+
+if TYPE_CHECKING:
+    from analysis.report import ReportSource
+    from analysis.study import StudyAnalysis
+    from analysis.trials import TrialTable
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "table",
+        nargs="?",
+        metavar="STUDY",
+        help=f"study file (.toml; without one, the study of digits), or a table: {TABLE}",
+    )
+    parser.add_argument(
+        "--to", metavar="FILE", help="HTML file to write (default: NAME-report.html here)"
+    )
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument(
+        "--no-curves", action="store_true", help="leave out learning curves, read from MLflow"
+    )
+    table_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse what is finished and write the page; its path goes to stdout."""
+    table = args.table
+    if table is None or (not is_address(table) and Path(table).suffix.lower() == ".toml"):
+        analysis, trials, source = _of_study(args)
+    else:
+        analysis, trials = analyse_table(args)
+        source = _of_table(args)
+    path = Path(args.to or f"{source.name}-report.html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise PayoffError(f"--to: must end in .html, got {path}")
+    from analysis.report import write_report
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_report(analysis, trials, path, source)
+    except OSError as error:
+        raise PayoffError(
+            f"--to: {path} cannot be written ({error.strerror}); choose another place"
+        ) from None
+    print(path)
+    print(f"wrote {path.stat().st_size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
+    return 0
+
+
+def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, ReportSource]:
+    """Analyse the finished trials of a study file."""
+    from study.cli.hints import command
+    from study.cli.stored import stored_study
+    from study.report_source import study_source
+    from study.results import analyse_study
+    from study.spec import load_spec
+
+    _refuse_table_options(args)
+    spec = load_spec(args.table)
+    places = Places.at(args.root)
+    again = command("run", args.table, places)
+    store = stored_study(spec, places, again)
+    records = store.records()
+    analysis, table = analyse_study(spec, records, again=again)
+    text = Path(args.table).read_text(encoding="utf-8") if args.table else ""
+    source = study_source(
+        spec,
+        records,
+        table,
+        commands=(again, command("report", args.table, places)),
+        study_file=text,
+        address=None if args.no_curves else spec.storage.mlflow or places.mlflow_address,
+    )
+    return analysis, table, source
+
+
+def _of_table(args: argparse.Namespace) -> ReportSource:
+    """Say where the trials of a table come from."""
+    from analysis.report import ReportSource
+    from study.report_source import versions
+
+    shown = redact(args.table)
+    name = shown.rpartition("#")[2] if is_address(args.table) else Path(args.table).stem
+    options = _changed_options(args)
+    words = ["payoff", "report", shown]
+    for option, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            words += [option] if one is True else [option, str(one)]
+    return ReportSource(
+        name=name or "trials",
+        commands=(shlex.join(words),),
+        facts={"Trials read from": shown, **versions()},
+    )
+
+
+def _changed_options(args: argparse.Namespace) -> dict[str, object]:
+    """Options about a table that were given, by their names on the command line."""
+    parser = argparse.ArgumentParser(add_help=False)
+    table_arguments(parser)
+    usual = vars(parser.parse_args([]))
+    return {
+        "--" + name.replace("_", "-"): getattr(args, name)
+        for name, value in usual.items()
+        if getattr(args, name) != value
+    }
+
+
+def _refuse_table_options(args: argparse.Namespace) -> None:
+    """A study file says itself what its columns and rules are."""
+    given = _changed_options(args)
+    if given:
+        raise PayoffError(
+            f"{next(iter(given))}: is about a table of trials, and a study was named; "
+            "a study's size, rules and level stand in the [analysis] section of its file"
+        )

@@ -1,0 +1,150 @@
+"""What a report tells of a study beside its analysis: origin, importances, learning curves."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.errors import StorageError
+from study.tracking_database import sqlite_file
+
+if TYPE_CHECKING:
+    from analysis.report import LearningCurve, ReportSource
+    from analysis.trials import TrialTable
+    from study.spec import StudySpec
+
+CAPACITIES = 6
+"""Learning curves shown of one dataset size."""
+
+CURVES = ("val_error", "val_loss", "train_loss")
+"""Curves shown, the first that the trials have."""
+
+PACKAGES = ("payoff", "numpy", "scipy", "torch", "optuna", "mlflow")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what the numbers rest on, as installed now."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {"Written with": ", ".join(f"{name} {number}" for name, number in found.items())}
+
+
+def study_source(
+    spec: StudySpec,
+    records: Iterable[Mapping[str, Any]],
+    table: TrialTable,
+    *,
+    commands: Sequence[str] = (),
+    study_file: str = "",
+    address: str | None = None,
+) -> ReportSource:
+    """Gather what a report tells of a study.
+
+    Parameters
+    ----------
+    spec
+        The study.
+    records
+        Records of its finished trials.
+    table
+        The same as a trial table.
+    commands
+        What is typed to get there.
+    study_file
+        Text of the study file.
+    address
+        MLflow store to read learning curves from; None reads none.
+    """
+    from analysis.report import ReportSource, Share
+    from study.importance import search_importance
+
+    rows = list(records)
+    learning: tuple[LearningCurve, ...] = ()
+    missing = ""
+    if address is not None:
+        try:
+            learning = _learning(spec, table, address)
+            missing = "" if learning else "MLflow holds no learning curves of these trials."
+        except StorageError as error:
+            missing = f"Learning curves were not read: {error}."
+    return ReportSource(
+        name=spec.name,
+        description=spec.study.description,
+        commands=tuple(commands),
+        facts=_facts(spec, rows) | versions(),
+        study_file=study_file,
+        learning=learning,
+        learning_missing=missing,
+        importance=tuple(
+            Share(
+                n_examples=one.n_examples,
+                hyperparameter=one.hyperparameter,
+                importance=one.importance,
+                within_cells=one.within_cells,
+            )
+            for one in search_importance(spec, rows)
+        ),
+    )
+
+
+def _facts(spec: StudySpec, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Digests, seeds, code versions."""
+    code = sorted({str(row["code_version"]) for row in rows if row.get("code_version")})
+    digests: dict[int, set[str]] = {}
+    for row in rows:
+        if row.get("data_digest"):
+            digests.setdefault(int(row["n_examples"]), set()).add(str(row["data_digest"]))
+    data = {
+        f"Data, {n:,} examples": ", ".join(sorted(found)[:4])
+        + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+        for n, found in sorted(digests.items())
+    }
+    return {
+        "Study digest": spec.digest(),
+        "Seed": str(spec.study.seed),
+        "Data set": spec.data.name,
+        "Model family": spec.model.family,
+        **data,
+        **({"Trained with": ", ".join(code)} if code else {}),
+    }
+
+
+def _learning(spec: StudySpec, table: TrialTable, address: str) -> tuple[LearningCurve, ...]:
+    """Learning curves of one replicate of some capacities of each dataset size."""
+    from analysis.report import LearningCurve
+
+    file = sqlite_file(address)
+    if file is not None and not file.is_file():
+        return ()
+    from study.tracking_reading import read_curves
+
+    found = read_curves(address, spec.name, chosen_slots(table), CURVES)
+    return tuple(LearningCurve(slot=slot, series=series) for slot, series in found.items())
+
+
+def chosen_slots(table: TrialTable) -> list[str]:
+    """The first dense replicate of capacities spread evenly over the sizes, per dataset size."""
+    first: dict[int, dict[str, int]] = {}
+    for k in range(len(table)):
+        if (
+            table.phase[k] == "replicate"
+            and table.status[k] == "complete"
+            and table.route[k] in ("trained", "custom")
+            and table.slot[k]
+            and np.isfinite(table.n_parameters[k])
+        ):
+            first.setdefault(int(table.n_examples[k]), {}).setdefault(table.cell[k], k)
+    slots = []
+    for cells in first.values():
+        rows = sorted(cells.values(), key=lambda k: (float(table.n_parameters[k]), k))
+        places = np.linspace(0, len(rows) - 1, min(CAPACITIES, len(rows))).round().astype(int)
+        slots += [table.slot[rows[int(place)]] for place in places]
+    return slots
