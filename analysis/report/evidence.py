@@ -17,7 +17,7 @@ from analysis.report.markup import (
 )
 from analysis.report.source import ReportSource
 from analysis.report.words import count, number
-from analysis.route_wording import route_lines
+from analysis.route_wording import finding_lines, route_lines
 from analysis.routes import routes_rows
 from analysis.study import StudyAnalysis
 from analysis.trials import UNKNOWN
@@ -186,8 +186,9 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
 
 def routes(analysis: StudyAnalysis) -> str:
     """The routes to a small model, compared at each dataset size."""
+    found = [line.removeprefix("- ") for line in finding_lines(analysis)]
     if not analysis.routes:
-        return ""
+        return section("findings", "What else was found", notes(found))
     size = plain_name(analysis.routes[0].size)
     level = f"{analysis.settings.level:.0%}"
     rows = [
@@ -212,7 +213,7 @@ def routes(analysis: StudyAnalysis) -> str:
     return section(
         "routes",
         "Routes to a small model",
-        notes([line.removeprefix("- ") for line in route_lines(analysis.routes[-1])]),
+        notes([line.removeprefix("- ") for line in route_lines(analysis.routes[-1])] + found),
         '<div class="controls" data-controls="routes"></div>',
         figure(
             "routes",

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def embedded_json(name: str, value: Any) -> str:
-    """Data for the page's scripts; nothing in it can end the script or be read as markup.
+    r"""Data for the page's scripts; nothing in it can end the script or be read as markup.
 
     Examples
     --------

@@ -228,6 +228,7 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("tuning", "Tuning"),
     ("effects", "Hyperparameters"),
     ("routes", "Routes"),
+    ("findings", "Findings"),
     ("pruning", "Pruning"),
     ("learning", "Learning"),
     ("failures", "Failures"),
