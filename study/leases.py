@@ -78,12 +78,17 @@ def identity(folder: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def is_of(folder: Path, name: str) -> bool:
+    """Tell whether a lease was given in this folder, so that the kernel knows of its holder."""
+    return folder.is_dir() and name.startswith(f"{identity(folder)}-")
+
+
 def is_alive(folder: Path, name: str) -> bool:
     """Tell whether the worker that was given the lease ``name`` still lives.
 
     Workers of another folder can't be seen and count as alive. Leases of the dead are removed.
     """
-    if not folder.is_dir() or not name.startswith(f"{identity(folder)}-"):
+    if not is_of(folder, name):
         return True
     path = _path(folder, name)
     try:

@@ -53,6 +53,14 @@ class Places:
         """Folder of finished trials that MLflow has not heard of yet."""
         return self.root / "spool" / study
 
+    def untold(self, study: str) -> Path:
+        """Folder of finished trials that Optuna's storage has not heard of yet."""
+        return self.spool(study) / "untold"
+
+    def logs(self, study: str) -> Path:
+        """Folder of the workers' logs."""
+        return self.root / "logs" / study
+
     def results(self, study: str) -> Path:
         """Folder of a study's figures, tables and verdict."""
         return self.root / "results" / study

@@ -117,11 +117,16 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
         If there is no storage or no such study.
     """
     _require_table(address, "studies", "an Optuna storage")
+    from study.beats import PREFIX
     from study.storage_opening import open_to_read
 
     storage = open_to_read(address)
     try:
-        every = {study.study_name: study for study in storage.get_all_studies()}
+        every = {
+            study.study_name: study
+            for study in storage.get_all_studies()
+            if not study.study_name.startswith(PREFIX)
+        }
         chosen = _chosen(every, redact(address), names, prefix)
         groups = {name.partition(SIZE_MARK)[0] for name in chosen}
         rows: list[dict[str, Any]] = []

@@ -267,6 +267,10 @@ class RunSection:
     """GiB that training may take in each worker besides the data; 0 sets no bound."""
     max_attempts: int = 3
     """How often a trial whose worker died is run before it counts as failed."""
+    patience: float = 600.0
+    """Seconds that workers wait for a database that is away, or for room on a full disk."""
+    lease: float = 60.0
+    """Seconds without a sign after which a worker on another machine counts as dead."""
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
@@ -274,6 +278,8 @@ class RunSection:
         mistakes.between("run.threads", self.threads, 1, MOST_PROCESSES)
         mistakes.between("run.memory_gib", self.memory_gib, 0, MOST_GIB)
         mistakes.between("run.max_attempts", self.max_attempts, 1, MOST_REPEATS)
+        mistakes.between("run.patience", self.patience, 0, MOST)
+        mistakes.between("run.lease", self.lease, 2, MOST)
         if not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
             mistakes.add("run.device", "must be a torch device", self.device, 'such as "cuda:0"')
 

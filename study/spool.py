@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from study.errors import StorageError
+from study.errors import StorageAway, StorageError
 from study.record import TrialRecord
 from study.redaction import redact
 
@@ -57,7 +57,8 @@ class Spool:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._write(path, record.to_json())
         except OSError as error:
-            raise StorageError(
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise (StorageAway if full else StorageError)(
                 f"{self.directory}: the finished trial {record.slot} cannot be stored "
                 f"({_reason(error)}); {_remedy(error)}, then start the study again"
             ) from None
@@ -94,6 +95,25 @@ class Spool:
         except OSError as error:
             raise StorageError(
                 f"{path}: cannot be removed ({_reason(error)}); {_remedy(error)}"
+            ) from None
+
+    def adopt(self, record: TrialRecord, other: Spool) -> None:
+        """Take over a record that waits in another spool of the same disk; doing it again is safe.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be written.
+        """
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            os.replace(other._path(record), self._path(record))
+            _sync_folder(self.directory)
+        except FileNotFoundError:
+            return  # taken over before
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
             ) from None
 
     def reject(self, record: TrialRecord, reason: str) -> None:
@@ -177,11 +197,7 @@ class Spool:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        folder = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(self.directory)
 
     def _waiting_files(self) -> list[Path]:
         """List the files that should be records, oldest first."""
@@ -219,6 +235,14 @@ class Spool:
                     path.unlink()
             except FileNotFoundError:
                 continue
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _parse(text: str) -> TrialRecord | None:

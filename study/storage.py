@@ -93,8 +93,20 @@ class StudyStore(StudyReader):
         self._slot_of: dict[int, str] = {}
         self._searches: dict[str, list[str]] = defaultdict(list)
         self._teachers: dict[str, tuple[str, ...]] = {}
-        self._taken = 0
+        self._half: list[str] = []
+        """Slots that are ours in the storage, but not in any worker's hands yet."""
+        self._orphans: dict[int, tuple[object, float]] = {}
         self._looked, self._look_cost = float("-inf"), 0.0
+
+    @property
+    def storage(self) -> BaseStorage:
+        """Optuna's storage."""
+        return self._storage
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only processes of this machine can see the storage."""
+        return isinstance(self._storage, LocalStorage)
 
     # -- setting up -------------------------------------------------------------------------
 
@@ -200,16 +212,19 @@ class StudyStore(StudyReader):
                 self._look()
         elif age > IDLE_SHARE * self._look_cost:
             self._look()
-        taken: list[tuple[str, FrozenTrial]] = []
         with self.in_bulk():
-            for unit in self._line(most, seed=worker):
-                taken += [
-                    self._seen[name]
-                    for name in self._ready.members(unit)
-                    if self._take(name, worker)
-                ]
-            if taken:
-                return self._claims(taken)
+            if not self._half:
+                for unit in self._line(most, seed=worker):
+                    for name in self._ready.members(unit):
+                        self._take(name)
+            if self._half:
+                # Kept until the claims are complete: should the storage go away in between, the
+                # next call goes on with what is ours already.
+                for name in self._half:
+                    self._sign(name, worker)
+                claims = self._claims([self._seen[name] for name in self._half])
+                self._half.clear()
+                return claims
         return () if self._ready.unfinished else None
 
     def _line(self, most: int, *, seed: str) -> Iterator[str]:
@@ -227,9 +242,9 @@ class StudyStore(StudyReader):
             found = self._ready.next(group, skip)
             if found is None:
                 return
-            before = self._taken
+            before = len(self._half)
             yield found[1]
-            if self._taken > before:
+            if len(self._half) > before:
                 group, n_units, refusals = found[0], n_units + 1, 0
             else:
                 refusals += 1
@@ -249,19 +264,20 @@ class StudyStore(StudyReader):
         self._looked = time.monotonic()
         self._look_cost = self._looked - began
 
-    def _take(self, slot: str, worker: str) -> bool:
+    def _take(self, slot: str) -> None:
         trial_id = self._seen[slot][1]._trial_id
         try:
-            mine = self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+            if self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                self._half.append(slot)
         except optuna.exceptions.UpdateFinishedTrialError:
-            mine = False
             self._ready.update(slot, "finished")
         else:
             self._ready.update(slot, "running")
-        if mine:
+
+    def _sign(self, slot: str, worker: str) -> None:
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            trial_id = self._seen[slot][1]._trial_id
             self._storage.set_trial_user_attr(trial_id, "claim", {"worker": worker})
-            self._taken += 1
-        return mine
 
     def _claims(
         self,
@@ -383,22 +399,47 @@ class StudyStore(StudyReader):
     @explained
     def dead(self, is_alive: Callable[[str], bool]) -> list[tuple[str, FrozenTrial]]:
         """Return (Optuna study, trial) of each running trial whose worker is dead."""
-        found = []
-        now = datetime.datetime.now()
-        for name, trial in self._all_trials():
-            if trial.state != TrialState.RUNNING:
-                continue
-            worker = trial.user_attrs.get("claim", {}).get("worker", "")
-            if worker:
-                if is_alive(worker):
-                    continue
-            elif (
-                trial.datetime_start is not None
-                and (now - trial.datetime_start).total_seconds() < ORPHAN_SECONDS
-            ):
-                continue
-            found.append((name, trial))
-        return found
+        return [
+            (name, trial)
+            for name, trial in self._all_trials()
+            if trial.state == TrialState.RUNNING
+            and (
+                not is_alive(worker)
+                if (worker := trial.user_attrs.get("claim", {}).get("worker", ""))
+                else self._is_orphan(trial)
+            )
+        ]
+
+    def _is_orphan(self, trial: FrozenTrial) -> bool:
+        """Tell whether a running trial has been unsigned for too long, by this machine's clock."""
+        if self.is_local and trial.datetime_start is not None:
+            age = datetime.datetime.now() - trial.datetime_start
+            return age.total_seconds() > ORPHAN_SECONDS
+        now = time.monotonic()
+        start, since = self._orphans.get(trial._trial_id, (None, now))
+        if start != trial.datetime_start:
+            since = now
+        self._orphans[trial._trial_id] = (trial.datetime_start, since)
+        return now - since > ORPHAN_SECONDS
+
+    @explained
+    def holds(self, record: TrialRecord) -> bool:
+        """Tell whether this very result, and not another of its trial, is the one that counts."""
+        trial_id = self.id_of(record.slot)
+        if trial_id is None:
+            return False
+        trial = self._storage.get_trial(trial_id)
+        told = trial.user_attrs.get("record", {})
+        return trial.state.is_finished() and all(
+            told.get(name) == getattr(record, name) for name in ("worker", "finished_at", "status")
+        )
+
+    @explained
+    def id_of(self, slot: str) -> int | None:
+        """Return Optuna's internal id of a slot's trial; None if it was never queued."""
+        if slot not in self._seen and slot in self._slots:
+            self._look()
+        return self._seen[slot][1]._trial_id if slot in self._seen else None
 
     @explained
     def requeue(

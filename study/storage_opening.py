@@ -6,6 +6,7 @@ With :mod:`study.storage` and :mod:`study.storage_reading` the only importer of 
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ class LocalStorage(JournalStorage):
     def __init__(self, path: Path) -> None:
         self.journal = LocalJournal(path)
         super().__init__(self.journal)
+
+
+DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg"),
+    "mysql": ("pymysql", "MySQLdb"),
+    "mariadb": ("pymysql", "MySQLdb"),
+}
+"""Python's drivers of each database, the one of our own extra first."""
+
+EMPTY = ("no such table", "does not exist", "doesn't exist")
+"""Words of drivers whose database holds no tables yet."""
 
 
 def open_storage(address: str, places: Places, *, create: bool = True) -> BaseStorage:
@@ -118,6 +130,10 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
             raise StorageAway(
                 f"storage.optuna: {shown} does not answer ({text}); see that it runs"
             ) from None
+        if not create and any(word in text for word in EMPTY):
+            raise StorageAway(
+                f"storage.optuna: no study was started at {shown} yet; start it with: payoff launch"
+            ) from None
         raise StorageError(
             f"{shown}: Optuna {optuna.__version__} cannot open this storage ({text}); "
             "check the address, or upgrade the storage with: optuna storage upgrade"
@@ -145,6 +161,23 @@ def is_away(error: BaseException) -> bool:
     return False
 
 
+def with_driver(address: str) -> str:
+    """Name a driver that is installed where an address names none.
+
+    Releases of SQLAlchemy differ in the driver that they take for PostgreSQL by default.
+
+    Examples
+    --------
+    >>> with_driver("sqlite:///a.db"), with_driver("mysql+pymysql://host/db")
+    ('sqlite:///a.db', 'mysql+pymysql://host/db')
+    """
+    scheme, separator, rest = address.partition("://")
+    for driver in DRIVERS.get(scheme, ()):
+        if find_spec(driver) is not None:
+            return f"{scheme}+{driver}{separator}{rest}"
+    return address
+
+
 def _open_database(address: str, *, create: bool) -> RDBStorage:
     """Open a database so that a connection that died is noticed and made again."""
     options: dict[str, Any] = {"pool_pre_ping": True}
@@ -152,7 +185,7 @@ def _open_database(address: str, *, create: bool) -> RDBStorage:
         options["connect_args"] = {
             "connect_timeout": CONNECT_SECONDS,
         }
-    return RDBStorage(address, engine_kwargs=options, skip_table_creation=not create)
+    return RDBStorage(with_driver(address), engine_kwargs=options, skip_table_creation=not create)
 
 
 def _open_proxy(address: str) -> GrpcStorageProxy:
@@ -195,7 +228,7 @@ def open_to_read(address: str) -> BaseStorage:
             if not path.is_file():
                 raise StorageError(f"{shown}: there is no such file; correct the path")
             return LocalStorage(path)
-        return get_storage(RDBStorage(address, skip_table_creation=True))
+        return get_storage(RDBStorage(with_driver(address), skip_table_creation=True))
     except StorageError:
         raise
     except Exception as error:
@@ -224,6 +257,10 @@ def _open_sqlite(address: str, *, create: bool) -> RDBStorage:
 
     def connect(connection: Any, _: object) -> None:
         connection.isolation_level = None
+        # Readers don't wait for the writer, and a commit need not wait for the disk: a machine that
+        # loses its power may forget the last trials, which then run again to the same results.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
 
     def begin(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

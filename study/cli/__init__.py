@@ -12,6 +12,9 @@ from study.errors import PayoffError, StudyFileError
 
 COMMANDS: dict[str, str] = {
     "run": "run a study, or go on with it where it stopped",
+    "launch": "run a study with many workers: here, on Ray, SLURM or Kubernetes",
+    "worker": "join a study from anywhere, and work until no trial is left",
+    "proxy": "serve a study's database to workers that have no password of it",
     "init": "write a commented study file to edit",
     "status": "show what is done, what failed and what is left",
     "fit": "fit size-versus-error curves to any table of trials",

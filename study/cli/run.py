@@ -17,6 +17,7 @@ from study.spec import StudySpec, load_spec
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
     from study.forecast import Forecast, ModelForecast
+    from study.launch.crews import Crew
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,23 +37,43 @@ def run(args: argparse.Namespace) -> int:
         spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     if args.dry_run:
         return _dry_run(spec, as_json=args.json)
+    from study.launch.joining import from_environment
+
+    return run_and_show(
+        from_environment(spec),
+        args.study,
+        Places.at(args.root),
+        None,
+        quiet=args.quiet,
+        as_json=args.json,
+    )
+
+
+def run_and_show(
+    spec: StudySpec,
+    study_file: str | None,
+    places: Places,
+    crew: Crew | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Run a study with any crew of workers, and print its result; return the exit status."""
     from study.cli.hints import command
     from study.cli.progress import View, duration
     from study.launch.run import run_study
 
-    places = Places.at(args.root)
-
     def hint(name: str, *options: str) -> str:
-        return command(name, args.study, places, *options)
+        return command(name, study_file, places, *options)
 
     began = time.monotonic()
-    with View(Console(stderr=True), quiet=args.quiet) as view:
+    with View(Console(stderr=True), quiet=quiet) as view:
 
         def show(analysis: StudyAnalysis) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
-            _print(analysis, as_json=args.json)
+            _print(analysis, as_json=as_json)
 
-        outcome = run_study(spec, args.study, places, view, show)
+        outcome = run_study(spec, study_file, places, view, show, crew)
     if outcome.interrupted:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130

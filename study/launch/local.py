@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from study.errors import PayoffError
-from study.launch.worker import tidy
+from study.errors import PayoffError, StorageAway
+from study.launch.joining import environment
+from study.launch.keeping import Keeper, keep
 from study.places import Places
 from study.spec import StudySpec
-from study.spool import Spool
-from study.storage import StudyStore
 
 POLL_SECONDS = 0.3
 TIDY_SECONDS = 2.0
@@ -57,7 +56,7 @@ def run_workers(
     spec: StudySpec,
     study_file: str | None,
     places: Places,
-    store: StudyStore,
+    keeper: Keeper,
     *,
     on_poll: Callable[[], None],
     stop: threading.Event,
@@ -73,7 +72,7 @@ def run_workers(
     PayoffError
         If workers die one after the other with nothing done between.
     """
-    spool = Spool(places.spool(spec.name))
+    store = keeper.store
     count = min(n_workers(spec), max(1, store.counts().waiting))
     waiting = [] if ahead is None else ahead
     workers, spare = waiting[:count], waiting[count:]
@@ -82,17 +81,19 @@ def run_workers(
     workers += [start_worker(spec, study_file, places) for _ in range(count - len(workers))]
     for worker in workers:
         worker.begin()
-    crew = _Crew(spec, study_file, places, store, spool, workers)
+    crew = _Crew(spec, study_file, places, keeper, workers)
     try:
         pause = POLL_SECONDS
         while not crew.is_done(stopping=stop.is_set()):
             time.sleep(pause)
             began = time.monotonic()
-            on_poll()
             if stop.is_set():
                 terminate(workers)
-            else:
-                crew.look_after()
+            # The workers wait for a database that is away, or end by themselves: so do we.
+            with contextlib.suppress(StorageAway):
+                on_poll()
+                if not stop.is_set():
+                    crew.look_after()
             # A slow storage is asked less often: looking takes a tenth of the time at most.
             pause = max(POLL_SECONDS, 10 * (time.monotonic() - began))
     finally:
@@ -108,14 +109,13 @@ class _Crew:
         spec: StudySpec,
         study_file: str | None,
         places: Places,
-        store: StudyStore,
-        spool: Spool,
+        keeper: Keeper,
         workers: list[Worker],
     ) -> None:
         self._spec, self._study_file, self._places = spec, study_file, places
-        self._store, self._spool, self._workers = store, spool, workers
+        self._keeper, self._store, self._workers = keeper, keeper.store, workers
         self._deaths = 0
-        self._finished = store.counts().finished
+        self._finished = self._store.counts().finished
         self._tidied = time.monotonic()
 
     def is_done(self, *, stopping: bool) -> bool:
@@ -123,7 +123,11 @@ class _Crew:
         statuses = [worker.process.poll() for worker in self._workers]
         if None in statuses:
             return False
-        return stopping or not any(statuses) or self._nothing_left()
+        if stopping or not any(statuses):
+            return True
+        with contextlib.suppress(StorageAway):
+            return self._nothing_left()
+        return False
 
     def _nothing_left(self) -> bool:
         counts = self._store.counts()
@@ -135,7 +139,7 @@ class _Crew:
             if worker.process.poll() not in (None, 0) and not self._nothing_left():
                 self._workers[index] = self._replace(worker)
         if time.monotonic() - self._tidied > TIDY_SECONDS:
-            tidy(self._store, self._spool, self._places)
+            keep(self._keeper)
             self._tidied = time.monotonic()
 
     def _replace(self, worker: Worker) -> Worker:
@@ -147,7 +151,7 @@ class _Crew:
         # What it had in hand may have killed it. Tried often enough, such trials are given up,
         # which counts as finished: only workers that die with nothing in hand end the run.
         before = self._store.counts().finished
-        tidy(self._store, self._spool, self._places, blame=True)
+        self._keeper.tidy(blame=True)
         if self._deaths >= QUICK_DEATHS * self._spec.run.max_attempts and (
             self._store.counts().finished == before
         ):
@@ -174,12 +178,12 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
 
     It waits for :meth:`Worker.begin`.
     """
-    logs = places.root / "logs" / spec.name
+    logs = places.logs(spec.name)
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
     threads = str(spec.run.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    environment["OPENBLAS_NUM_THREADS"] = threads
+    variables = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    variables |= {"OPENBLAS_NUM_THREADS": threads, **environment(spec)}
     # -P: a file called study.py in the user's folder must not stand in for this package.
     words = [sys.executable, "-P", "-m", "study.launch.worker", str(places.root)]
     file = log.open("wb")
@@ -188,7 +192,7 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
         stdin=subprocess.PIPE,
         stdout=file,
         stderr=subprocess.STDOUT,
-        env=environment,
+        env=variables,
     )
     return Worker(process=process, log=log, file=file)
 

@@ -7,10 +7,12 @@ import json
 import signal
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,12 +21,13 @@ import numpy as np
 
 from study.check import check_study, fingerprints
 from study.cli.hints import command
-from study.cli.progress import Snapshot, View
+from study.cli.progress import Snapshot, View, duration
 from study.design import slots
-from study.errors import StorageError
+from study.errors import StorageAway, StorageError
+from study.launch.keeping import Keeper
 from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import concluding, exclusively, opening
-from study.launch.worker import tidy
+from study.patience import Patience
 from study.places import Places
 from study.redaction import redact
 from study.results import analyse_study, write_results
@@ -40,6 +43,7 @@ from study.tracking_thread import DeliveryReport, TrackerThread
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.launch.crews import Crew
 
 CHART_POINTS = 40
 """Points of a fitted curve in the MLflow UI."""
@@ -74,8 +78,7 @@ class _Job:
 
     spec: StudySpec
     places: Places
-    store: StudyStore
-    spool: Spool
+    keeper: Keeper
     tracker: Tracker
     thread: TrackerThread
     view: View
@@ -84,6 +87,26 @@ class _Job:
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C."""
 
+    @property
+    def patience(self) -> Patience:
+        """Waits for a database that is away."""
+
+        def say(text: str) -> None:
+            if text:
+                self.view.say(text)
+
+        return Patience(self.spec.run.patience, self.stop, say)
+
+    @property
+    def store(self) -> StudyStore:
+        """The study's queue."""
+        return self.keeper.store
+
+    @property
+    def spool(self) -> Spool:
+        """Finished trials that MLflow has not heard of."""
+        return self.keeper.spool
+
 
 def run_study(
     spec: StudySpec,
@@ -91,6 +114,7 @@ def run_study(
     places: Places,
     view: View,
     show: Callable[[StudyAnalysis], object] = lambda analysis: None,
+    crew: Crew | None = None,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
@@ -104,6 +128,8 @@ def run_study(
         Where to show how far it is.
     show
         Called with the analysis as soon as it is on disk, before MLflow is waited for.
+    crew
+        Who runs the workers; None: processes of this machine.
 
     Raises
     ------
@@ -115,7 +141,7 @@ def run_study(
     seen = fingerprints(spec, laboratory)
     ahead: list[Worker] = []
     # Workers import while the databases are made. A study that is done needs none.
-    is_new = not (places.results(spec.name) / "payoff.json").exists()
+    is_new = crew is None and not (places.results(spec.name) / "payoff.json").exists()
     try:
         store, before = _set_up(
             spec,
@@ -124,21 +150,20 @@ def run_study(
             seen,
             lambda: ahead.extend(start_ahead(spec, study_file, places) if is_new else ()),
         )
-        spool = Spool(places.spool(spec.name))
-        tidy(store, spool, places)
+        keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
+        keeper.tidy()
         _announce(store, before, view)
-        spool.remember(tracker.address)
+        keeper.spool.remember(tracker.address)
         job = _Job(
             spec=spec,
             places=places,
-            store=store,
-            spool=spool,
+            keeper=keeper,
             tracker=tracker,
-            thread=TrackerThread(tracker, spool),
+            thread=TrackerThread(tracker, keeper.spool),
             view=view,
             again=command("run", study_file, places),
         )
-        return _train_and_conclude(job, study_file, ahead, show)
+        return _train_and_conclude(job, study_file, crew or partial(run_workers, ahead=ahead), show)
     finally:
         end(ahead)
 
@@ -159,7 +184,7 @@ def _announce(store: StudyStore, before: int, view: View) -> None:
 def _train_and_conclude(
     job: _Job,
     study_file: str | None,
-    ahead: list[Worker],
+    crew: Crew,
     show: Callable[[StudyAnalysis], object],
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
@@ -169,21 +194,39 @@ def _train_and_conclude(
         with interrupts(stop):
             counts = store.counts()
             if counts.finished < counts.total:
-                run_workers(
+                crew(
                     job.spec,
                     study_file,
                     job.places,
-                    store,
-                    on_poll=lambda: job.view.show(
-                        snapshot(store, job.thread, stopping=stop.is_set())
-                    ),
+                    job.keeper,
+                    on_poll=_Poll(job),
                     stop=stop,
-                    ahead=ahead,
                 )
-            counts = store.counts()
+            counts = job.patience.insist(store.counts)
             return conclude(job, show) if counts.finished == counts.total else _break_off(job)
     finally:
         job.thread.stop(0.0)
+
+
+class _Poll:
+    """Shows how far the study is; says once that the database is away, and once that it is back."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job, self._away = job, False
+
+    def __call__(self) -> None:
+        job = self._job
+        try:
+            now = snapshot(job.store, job.thread, stopping=job.stop.is_set())
+        except StorageAway as error:
+            if not self._away:
+                job.view.say(f"{error}; workers wait for {duration(job.spec.run.patience)}")
+            self._away = True
+            raise
+        if self._away:
+            job.view.say("the database answers again")
+        self._away = False
+        job.view.show(now)
 
 
 def _set_up(
@@ -286,7 +329,9 @@ def conclude(job: _Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
     """
     with concluding(job.places, job.spec.name):
         try:
-            analysis, table = analyse_study(job.spec, job.store.records(), again=job.again)
+            analysis, table = analyse_study(
+                job.spec, job.patience.insist(job.store.records), again=job.again
+            )
             figures = write_results(analysis, table, job.places.results(job.spec.name))
         except Exception:
             _log(job)  # no analysis is no reason to leave runs that look alive

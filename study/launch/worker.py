@@ -1,28 +1,38 @@
-"""One worker process: takes packs until none is left.
+"""One worker: takes packs until none is left.
 
-``python -m study.launch.worker ROOT [STUDY_FILE]``. It imports what it needs, begins when a byte
-arrives on its standard input, and ends by itself when the study is done
+``python -m study.launch.worker ROOT [STUDY_FILE]`` is a worker of a run: it imports what it needs,
+begins when a byte arrives on its standard input, and ends by itself when the study is done
 (status 0), after the pack in hand on SIGTERM (status 0), and at once when the process that started
-it dies, which it learns from its standard input being closed.
+it dies, which it learns from its standard input being closed. ``payoff worker`` is one that stands
+alone: it also looks after the dead and delivers its own results to MLflow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from study.errors import PayoffError
-from study.launch.locking import exclusively
-from study.leases import Lease, is_alive
+from study.beats import BEATS, Heart
+from study.errors import PayoffError, StorageAway
+from study.launch.joining import from_environment
+from study.launch.keeping import Keeper, keep
+from study.launch.worker_log import WorkerLog
+from study.leases import Lease
+from study.patience import Patience
 from study.places import Places
 from study.record import TrialRecord
+from study.redaction import redact
 from study.spec import StudySpec, load_spec
-from study.spool import Spool
 from study.storage import Claim, StudyStore
 from study.storage_opening import open_storage
 from study.trial import Laboratory, Task
@@ -30,73 +40,199 @@ from study.trial import Laboratory, Task
 IDLE_SECONDS = 0.25
 """Pause before looking again when trials are left but none is ready."""
 
+RETRY_SECONDS = 5.0
+"""Pause between two attempts to tell a result while a pack is still being trained."""
+
 NICENESS = 5
 """Workers fill every core: the process that logs, and whoever sits at the machine, come first."""
 
 
-def work(spec: StudySpec, places: Places, stop: threading.Event) -> int:
-    """Take packs until none is left or ``stop`` is set; return the number of trials finished."""
-    _use_threads(spec)
-    done = 0
-    spool = Spool(places.spool(spec.name))
-    with Lease(places.leases) as lease:
-        store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+@dataclass
+class Tally:
+    """What a worker did with its time."""
+
+    trials: int = 0
+    training: float = 0.0
+    storage: float = 0.0
+    """Seconds in which it waited for Optuna's storage and the disk."""
+    idle: float = 0.0
+    """Seconds in which nothing was ready."""
+    longest: float = 0.0
+    """Seconds of the longest pack."""
+
+
+class Worker:
+    """Works on one study under one lease."""
+
+    def __init__(
+        self, spec: StudySpec, places: Places, lease: Lease, stop: threading.Event, *, alone: bool
+    ) -> None:
+        self.spec, self.places, self.stop, self.alone = spec, places, stop, alone
+        self.name = lease.name
+        self.log = WorkerLog(places.logs(spec.name) / f"{lease.name}.jsonl", lease.name)
+        self.patience = Patience(spec.run.patience, stop, self._say, seed=lease.name)
+        self.tally = Tally()
+        self.heart: Heart | None = None
+        self.store = self.patience.insist(self._join)
+        self.keeper = Keeper(self.store, places, lease.name)
+        self._laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
+        self._next_tidy = 0.0
+
+    def _join(self) -> StudyStore:
+        address = self.spec.storage.optuna
+        store = StudyStore(self.spec, open_storage(address, self.places, create=False))
+        if not store.is_started():
+            raise StorageAway(
+                f"{self.spec.name}: this study was not started there yet; "
+                "start it with: payoff launch, or payoff run"
+            )
         store.check_unchanged()
-        laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
-        while not stop.is_set():
-            claims = store.claim(lease.name, most=laboratory.most_units)
-            if claims is None:
-                break
-            if not claims:
-                time.sleep(IDLE_SECONDS)
-                continue
-            done += run_units(store, spool, laboratory, claims)
-    return done
+        return store
+
+    def _say(self, text: str) -> None:
+        """Note that a storage is away, or back."""
+        self.log.write("away" if text else "back", reason=text)
+        if self.alone:
+            print(f"payoff: {text or 'it answers again'}", file=sys.stderr, flush=True)
+        if self.heart is not None:
+            self.heart.report(doing="waiting for storage" if text else "working")
+
+    def run(self, until: float) -> None:
+        """Take packs until none is left, ``stop`` is set, or the next may not end in time."""
+        self.log.write("start", pid=os.getpid(), study=self.spec.name)
+        with self._beating():
+            while not self.stop.is_set() and time.monotonic() + self.tally.longest < until:
+                self._tidy()
+                began = time.monotonic()
+                claims = self.patience.insist(
+                    lambda: self.store.claim(self.name, most=self._laboratory.most_units)
+                )
+                self.tally.storage += time.monotonic() - began
+                if claims is None:
+                    break
+                if not claims:
+                    self.stop.wait(IDLE_SECONDS)
+                    self.tally.idle += IDLE_SECONDS
+                    continue
+                self._run_pack(claims)
+            self.log.write("end", **vars(self.tally))
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        if self.keeper.roll is None:
+            yield
+            return
+        with Heart(self.keeper.roll, self.name, self.spec.run.lease / BEATS) as self.heart:
+            self.heart.report(doing="working")
+            yield
+
+    def _tidy(self) -> None:
+        if not self.alone or time.monotonic() < self._next_tidy:
+            return
+        keep(self.keeper)
+        self._next_tidy = time.monotonic() + self.spec.run.lease / BEATS
+
+    def _run_pack(self, claims: tuple[Claim, ...]) -> None:
+        """Run what was claimed; each result is on disk before Optuna hears of it.
+
+        While the storage is away the training goes on, and the results wait on disk, in order.
+        """
+        ids = {claim.slot.name: claim.trial_id for claim in claims}
+        tasks = [
+            Task(
+                slot=c.slot,
+                params=c.params,
+                optuna_study=c.optuna_study,
+                number=c.number,
+                teacher=c.teacher,
+            )
+            for c in claims
+        ]
+        began, before = time.monotonic(), self.tally.storage
+        self.log.write("take", trials=sorted(ids))
+        owed: deque[tuple[int, TrialRecord]] = deque()
+        next_try = 0.0
+        with self.store.in_bulk():
+            for task, record in self._laboratory.run(tasks):
+                start = time.monotonic()
+                self._keep_on_disk(record, claims)
+                owed.append((ids.pop(task.slot.name), record))
+                if time.monotonic() >= next_try:
+                    try:
+                        self._tell(owed)
+                    except StorageAway:
+                        next_try = time.monotonic() + RETRY_SECONDS
+                self.tally.storage += time.monotonic() - start
+            start = time.monotonic()
+            self.patience.insist(lambda: self._tell(owed))
+            self.tally.storage += time.monotonic() - start
+        seconds = time.monotonic() - began
+        self.tally.longest = max(self.tally.longest, seconds)
+        self.tally.training += seconds - (self.tally.storage - before)
+
+    def _keep_on_disk(self, record: TrialRecord, claims: tuple[Claim, ...]) -> None:
+        """Write a result to disk; where there is no room for too long, hand back what is left."""
+        try:
+            self.patience.insist(lambda: self.keeper.untold.put(record))
+        except StorageAway:
+            with contextlib.suppress(PayoffError):
+                self.store.give_back(claims)
+            raise
+
+    def _tell(self, owed: deque[tuple[int, TrialRecord]]) -> None:
+        """Tell Optuna what it is owed, oldest first."""
+        while owed:
+            trial_id, record = owed[0]
+            self.keeper.settle(trial_id, record)
+            owed.popleft()
+            self.tally.trials += 1
+            self.log.write(
+                "trial",
+                trial=record.slot,
+                status=record.status,
+                reason=record.reason,
+                seconds=round(record.finished_at - record.started_at, 3),
+            )
+            if self.heart is not None:
+                self.heart.report(trials=self.tally.trials)
 
 
-def run_units(
-    store: StudyStore, spool: Spool, laboratory: Laboratory, claims: tuple[Claim, ...]
-) -> int:
-    """Run what was claimed; each result is on disk before Optuna hears of it."""
-    ids = {claim.slot.name: claim.trial_id for claim in claims}
-    tasks = [
-        Task(
-            slot=c.slot,
-            params=c.params,
-            optuna_study=c.optuna_study,
-            number=c.number,
-            teacher=c.teacher,
-        )
-        for c in claims
-    ]
-    with store.in_bulk():
-        for task, record in laboratory.run(tasks):
-            spool.put(record)
-            store.finish(ids[task.slot.name], record)
-    return len(claims)
+def work(
+    spec: StudySpec,
+    places: Places,
+    stop: threading.Event,
+    *,
+    alone: bool = False,
+    until: float = float("inf"),
+) -> Tally:
+    """Work on a study; return what was done.
 
-
-def tidy(store: StudyStore, spool: Spool, places: Places, *, blame: bool = False) -> int:
-    """Queue dead workers' trials again, but for those whose result is on disk; return how many.
-
-    ``blame`` tells whether the workers may have died of their trials.
+    Parameters
+    ----------
+    spec, places
+        The study, and where this machine keeps its part of it.
+    stop
+        Set it to end after the pack in hand.
+    alone
+        Nobody on this machine looks after the dead and MLflow: do it here.
+    until
+        On the monotonic clock: take nothing that may not end by then.
     """
+    _use_threads(spec)
+    with Lease(places.leases) as lease:
+        worker = Worker(spec, places, lease, stop, alone=alone)
+        if not alone:
+            worker.run(until)
+        else:
+            from study.launch.run import make_tracker
+            from study.tracking_thread import TrackerThread
 
-    def alive(worker: str) -> bool:
-        return is_alive(places.leases, worker)
-
-    def give_up(trial_id: int, record: TrialRecord) -> None:
-        spool.put(record)
-        store.finish(trial_id, record)
-
-    if not store.dead(alive):
-        return 0
-    with exclusively(places):
-        dead = {trial.user_attrs["slot"]: (name, trial) for name, trial in store.dead(alive)}
-        for record in spool.pending() if dead else ():
-            if record.slot in dead and record.study_digest == store.digest:
-                store.finish(dead.pop(record.slot)[1]._trial_id, record)
-        return store.requeue(tuple(dead.values()), blame=blame, give_up=give_up)
+            keep(worker.keeper)
+            tracker = make_tracker(spec, places)
+            worker.keeper.spool.remember(tracker.address)
+            with TrackerThread(tracker, worker.keeper.spool):
+                worker.run(until)
+    return worker.tally
 
 
 def _use_threads(spec: StudySpec) -> None:
@@ -105,7 +241,8 @@ def _use_threads(spec: StudySpec) -> None:
         import torch
 
         torch.set_num_threads(spec.run.threads)
-        torch.set_num_interop_threads(1)
+        with contextlib.suppress(RuntimeError):  # set before, by an earlier worker of this process
+            torch.set_num_interop_threads(1)
 
 
 def _die_with_parent() -> threading.Event:
@@ -128,7 +265,7 @@ def get_ready() -> None:
 
 
 def main(words: list[str]) -> int:
-    """Run one worker; return its exit status."""
+    """Run one worker of a run; return its exit status."""
     stop = threading.Event()
 
     def drain(number: int, frame: FrameType | None) -> None:
@@ -139,12 +276,14 @@ def main(words: list[str]) -> int:
     told = _die_with_parent()
     os.nice(NICENESS)
     places = Places(Path(words[0]))
-    get_ready()
-    told.wait()
     try:
-        work(load_spec(words[1] if len(words) > 1 else None), places, stop)
+        spec = from_environment(load_spec(words[1] if len(words) > 1 else None))
+        if not spec.training.function:
+            get_ready()
+        told.wait()
+        work(spec, places, stop)
     except PayoffError as error:
-        print(f"payoff: {error}", file=sys.stderr)
+        print(f"payoff: {redact(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"payoff: {places.root}: cannot be written ({error.strerror})", file=sys.stderr)

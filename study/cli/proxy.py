@@ -1,0 +1,65 @@
+"""``payoff proxy``: Optuna's gRPC proxy, so that workers need no password of the database."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
+from study.errors import PayoffError
+from study.places import Places
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file whose storage.optuna is served")
+    parser.add_argument(
+        "--storage", help="the database; better in $PAYOFF_STORAGE if it holds a password"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: here)")
+    parser.add_argument("--port", type=int, default=13000, help="port (default: 13000)")
+    parser.add_argument(
+        "--threads", type=int, default=10, help="requests, and connections, at a time"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    from study.launch.joining import at, from_environment
+    from study.redaction import redact
+    from study.spec import load_spec
+    from study.storage_opening import PROXY, open_storage
+
+    spec = at(from_environment(load_spec(args.study)), args.storage)
+    address = spec.storage.optuna
+    if not address or address.startswith(PROXY):
+        raise PayoffError(
+            "storage.optuna: the proxy serves a database, "
+            f"got {redact(address) if address else 'the journal of this machine'}; "
+            "give --storage postgresql://..."
+        )
+    storage = open_storage(address, Places.at("mlruns"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from optuna.storages._grpc.server import make_server
+
+        server = make_server(storage, args.host, args.port, ThreadPoolExecutor(args.threads))
+    server.start()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.stop(1.0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    print(f"grpc://{args.host}:{args.port}", flush=True)
+    print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
+    if args.host not in ("127.0.0.1", "localhost", "::1"):
+        print(
+            "payoff: the proxy asks nobody for a password: let only your workers reach it",
+            file=sys.stderr,
+        )
+    server.wait_for_termination()
+    return 0

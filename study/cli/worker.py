@@ -1,0 +1,54 @@
+"""``payoff worker``: join a study from anywhere, and work on it until no trial is left."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from study.places import Places
+from study.spec import load_spec
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    from study.cli.launch import where
+
+    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    where(parser)
+    parser.add_argument("--root", default="mlruns", help="folder of this machine's part of it")
+    parser.add_argument(
+        "--max-hours", type=float, help="take nothing that may not end within so many hours"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Work; 0 when no trial is left, or after SIGTERM, Ctrl-C or the hours given."""
+    from study.launch.joining import at, from_environment
+    from study.launch.worker import work
+
+    began = time.monotonic()
+    stop = threading.Event()
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        print("payoff: ending after the trials in hand", file=sys.stderr, flush=True)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, drain)
+    spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
+    if spec.storage.optuna and not spec.storage.mlflow:
+        print(
+            f"payoff: storage.mlflow is not set: trials are logged to {args.root} on this machine; "
+            "whoever concludes the study logs them again in its own store",
+            file=sys.stderr,
+        )
+    until = float("inf") if args.max_hours is None else began + 3600 * args.max_hours
+    tally = work(spec, Places.at(args.root), stop, alone=True, until=until)
+    print(f"payoff: {tally.trials} trials done by this worker", file=sys.stderr)
+    return 0

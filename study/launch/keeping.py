@@ -1,0 +1,157 @@
+"""Looking after a study's trials: results on disk are told, what the dead had runs again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from study import leases
+from study.beats import BEATS, Roll, Watch
+from study.errors import StorageAway
+from study.launch.locking import exclusively
+from study.places import Places
+from study.record import TrialRecord
+from study.spool import Spool
+from study.storage import StudyStore
+from study.storage_reading import explained
+from study.turns import Turn
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+class Keeper:
+    """What one process (a worker or a launcher) does for a study beside training.
+
+    Parameters
+    ----------
+    store
+        The study's queue.
+    places
+        Where this machine keeps what belongs to the study.
+    me
+        The name of this process: a lease's, or one of its own.
+    """
+
+    def __init__(self, store: StudyStore, places: Places, me: str) -> None:
+        self.store, self.places = store, places
+        name = store.spec.name
+        self.spool = Spool(places.spool(name))
+        self.untold = Spool(places.untold(name))
+        self.roll = None if store.is_local else Roll(store.storage, name)
+        self._me = me
+        self._watch = Watch(self._read, store.spec.run.lease)
+        self._next_look = 0.0
+
+    @explained
+    def _read(self) -> dict[str, dict[str, Any]]:
+        return {} if self.roll is None else self.roll.read()
+
+    def is_alive(self, worker: str) -> bool:
+        """Tell whether a worker may live: by the kernel's lock here, by its beats elsewhere."""
+        if self.roll is None or leases.is_of(self.places.leases, worker):
+            return leases.is_alive(self.places.leases, worker)
+        return self._watch.is_alive(worker)
+
+    def living(self) -> dict[str, Mapping[str, Any]]:
+        """Return what the living workers last said of themselves, by name."""
+        self.look()
+        if self.roll is None:
+            return {name: {} for name in leases.living(self.places.leases)}
+        return {name: said for name, said in self._watch.living().items() if self.is_alive(name)}
+
+    def look(self) -> None:
+        """See who moves, as often as the lease asks for."""
+        if self.roll is None or time.monotonic() < self._next_look:
+            return
+        self._watch.look()
+        self._next_look = time.monotonic() + self.store.spec.run.lease / BEATS / 2
+
+    # -- results ----------------------------------------------------------------------------
+
+    def settle(self, trial_id: int, record: TrialRecord) -> bool:
+        """Tell Optuna a result that is on disk, then pass it on to MLflow's spool.
+
+        Returns
+        -------
+        bool
+            False if the trial had finished with another result, which stands.
+        """
+        mine = self.store.finish(trial_id, record) or self.store.holds(record)
+        if mine:
+            self.spool.adopt(record, self.untold)
+        else:
+            self.untold.done(record)
+        return mine
+
+    def tell_left_behind(self) -> int:
+        """Tell Optuna the results that dead workers of this folder left on disk; return how many.
+
+        Callers take turns (:func:`study.launch.locking.exclusively`).
+        """
+        told = 0
+        for record in self.untold.pending():
+            if record.study_digest != self.store.digest:
+                continue
+            if record.worker and self.is_alive(record.worker):
+                continue
+            trial_id = self.store.id_of(record.slot)
+            if trial_id is not None:
+                told += self.settle(trial_id, record)
+        return told
+
+    # -- the dead ---------------------------------------------------------------------------
+
+    def tidy(self, *, blame: bool = False) -> int:
+        """Queue again what dead workers had in hand, unless its result is on disk; return how many.
+
+        One process of the study does so at a time, wherever it is.
+
+        Parameters
+        ----------
+        blame
+            Whether workers of this folder may have died of their trials: not if a whole run was
+            killed. Of workers elsewhere nobody knows, so their trials are blamed.
+        """
+        self.look()
+        if self.untold.waiting():
+            with exclusively(self.places):
+                self.tell_left_behind()
+        if not self.store.dead(self.is_alive):
+            return 0
+        with exclusively(self.places), self._turn() as mine:
+            if not mine:
+                return 0
+            ours: list[tuple[str, FrozenTrial]] = []
+            theirs: list[tuple[str, FrozenTrial]] = []
+            for one in self.store.dead(self.is_alive):
+                worker = one[1].user_attrs.get("claim", {}).get("worker", "")
+                here = not worker or leases.is_of(self.places.leases, worker)
+                (ours if here else theirs).append(one)
+            return self.store.requeue(ours, blame=blame, give_up=self._give_up) + (
+                self.store.requeue(theirs, blame=True, give_up=self._give_up)
+            )
+
+    def _give_up(self, trial_id: int, record: TrialRecord) -> None:
+        self.untold.put(record)
+        self.settle(trial_id, record)
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        if self.roll is None:
+            yield True
+            return
+        study_id = explained(lambda: self.roll.study_id)()  # type: ignore[union-attr]
+        turn = Turn(self.store.storage, study_id, self._me, self.is_alive)
+        with turn.taken() as mine:
+            yield mine
+
+
+def keep(keeper: Keeper, *, blame: bool = False) -> None:
+    """Tidy, and let a storage that is away be: there will be another time."""
+    try:
+        keeper.tidy(blame=blame)
+    except StorageAway:
+        return

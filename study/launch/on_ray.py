@@ -1,0 +1,173 @@
+"""Workers as actors of a Ray cluster: Ray places them, the study's storage does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from study.errors import PayoffError
+from study.launch.crews import watch_over
+from study.launch.joining import environment
+from study.launch.keeping import Keeper
+from study.places import Places
+from study.redaction import redact
+from study.spec import StudySpec
+
+QUICK_FAILURES = 10
+"""Actors that may fail one after the other, with no trial finished between, before giving up."""
+
+DRAIN_SECONDS = 60.0
+"""How long actors may take for what they have in hand when a run is interrupted."""
+
+
+class Member:
+    """One worker on a node of the cluster; the class of the actor."""
+
+    def __init__(self, threads: int, addresses: dict[str, str]) -> None:
+        os.environ |= addresses
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[name] = str(threads)
+        self._stop = threading.Event()
+
+    def work(self, text: str | None, base: str, root: str) -> int:
+        """Work until no trial is left; return how many trials were done.
+
+        The study comes as its text: the file need not be on this node.
+        """
+        import tomllib
+
+        from study.launch.joining import from_environment
+        from study.launch.worker import work
+        from study.spec import parse_spec
+
+        spec = parse_spec(tomllib.loads(text) if text else {}, base=Path(base))
+        return work(from_environment(spec), Places(Path(root)), self._stop, alone=True).trials
+
+    def stop(self) -> None:
+        """End after what is in hand."""
+        self._stop.set()
+
+
+def run_on_ray(
+    spec: StudySpec,
+    study_file: str | None,
+    places: Places,
+    keeper: Keeper,
+    *,
+    on_poll: Callable[[], None],
+    stop: threading.Event,
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+) -> None:
+    """Run a study's workers as Ray actors; replace those that die while trials are left.
+
+    Parameters
+    ----------
+    spec, study_file, places, keeper, on_poll, stop
+        As of every :class:`~study.launch.crews.Crew`.
+    address
+        A running cluster (``auto``, ``ray://host:port``); None starts one on this machine.
+    cpus, gpus
+        Share of a node that each worker takes; fractions are allowed.
+
+    Raises
+    ------
+    PayoffError
+        If Ray is not installed, the cluster does not answer, or workers keep failing.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise PayoffError("--on ray: Ray is not installed; pip install 'payoff[ray]'") from None
+    ours = not ray.is_initialized()
+    try:
+        if ours:
+            ray.init(address=address, log_to_driver=False, include_dashboard=False,
+                     configure_logging=False)  # fmt: skip
+    except Exception as error:
+        raise PayoffError(
+            f"--address: no Ray cluster answers at {address} ({redact(error).splitlines()[0]})"
+        ) from None
+    members = _Members(ray, spec, study_file, places, keeper, cpus=cpus, gpus=gpus)
+    try:
+        members.look_after()
+        watch_over(keeper, on_poll=on_poll, stop=stop, look_after=members.look_after)
+        members.end()
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+class _Members:
+    """The actors of one run."""
+
+    def __init__(
+        self,
+        ray: Any,
+        spec: StudySpec,
+        study_file: str | None,
+        places: Places,
+        keeper: Keeper,
+        *,
+        cpus: float,
+        gpus: float,
+    ) -> None:
+        self._ray, self._spec, self._keeper = ray, spec, keeper
+        text = Path(study_file).expanduser().read_text(encoding="utf-8") if study_file else None
+        self._task = (text, str(spec.base), str(places.root))
+        # Restarts are ours to make: Ray would restart an actor that has nothing left to do.
+        options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 2}
+        self._kind = ray.remote(**options)(Member)
+        self._at_work: dict[Any, Any] = {}
+        """Actor by the reference of its result."""
+        self._failures, self._finished = 0, -1
+
+    def look_after(self) -> None:
+        """Start what is missing: actors that end while trials are left are replaced."""
+        left = keeper_left(self._keeper)
+        ready, _ = self._ray.wait(list(self._at_work), num_returns=len(self._at_work), timeout=0) \
+            if self._at_work else ([], [])  # fmt: skip
+        for reference in ready:
+            actor = self._at_work.pop(reference)
+            try:
+                self._ray.get(reference)
+            except Exception as error:
+                self._count_failure(error)
+            self._ray.kill(actor)
+        for _ in range(min(self._spec.run.workers or 1, left) - len(self._at_work)):
+            actor = self._kind.remote(self._spec.run.threads, environment(self._spec))
+            self._at_work[actor.work.remote(*self._task)] = actor
+
+    def _count_failure(self, error: Exception) -> None:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, PayoffError):
+            raise PayoffError(redact(cause)) from None
+        finished = self._keeper.store.counts().finished
+        self._failures = self._failures + 1 if finished == self._finished else 1
+        self._finished = finished
+        if self._failures >= QUICK_FAILURES:
+            text = redact(str(error)).strip().splitlines()[-1]
+            raise PayoffError(f"workers on Ray keep failing: {text}") from None
+
+    def end(self) -> None:
+        """Let the actors end what they have in hand, for a while; then end them."""
+        for actor in self._at_work.values():
+            actor.stop.remote()
+        if self._at_work:
+            every = list(self._at_work)
+            with contextlib.suppress(Exception):
+                self._ray.wait(every, num_returns=len(every), timeout=DRAIN_SECONDS)
+        for actor in self._at_work.values():
+            with contextlib.suppress(Exception):
+                self._ray.kill(actor)
+
+
+def keeper_left(keeper: Keeper) -> int:
+    """Return how many trials have no result yet."""
+    counts = keeper.store.counts()
+    return counts.total - counts.finished

@@ -1,0 +1,175 @@
+"""Workers as an array of SLURM jobs, written and submitted by submitit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.errors import PayoffError
+from study.launch.crews import watch_over
+from study.launch.joining import environment
+from study.launch.keeping import Keeper
+from study.places import Places
+from study.redaction import redact
+from study.spec import StudySpec
+
+MARGIN_HOURS = 0.05
+"""Workers take nothing that may not end so long before their job does."""
+
+QUICK_ROUNDS = 3
+"""Arrays that may end one after the other, with no trial finished between, before giving up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmJobs:
+    """What each job asks of the cluster."""
+
+    hours: float = 24.0
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_gib: float | None = None
+    partition: str | None = None
+
+    def parameters(self, name: str) -> dict[str, Any]:
+        """Return them in submitit's words."""
+        asked: dict[str, Any] = {
+            "job_name": f"payoff-{name}",
+            "time": max(1, round(60 * self.hours)),
+            "cpus_per_task": max(1, round(self.cpus)),
+            "setup": [],
+        }
+        if self.gpus:
+            asked["gpus_per_node"] = max(1, round(self.gpus))
+        if self.memory_gib:
+            asked["mem"] = f"{self.memory_gib:g}GB"
+        if self.partition:
+            asked["partition"] = self.partition
+        return asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """What one job of the array does: be a worker. Holds no address, so no password."""
+
+    study_file: str | None
+    root: str
+    max_hours: float
+
+    def __call__(self) -> int:
+        """Run ``payoff worker``; return its exit status."""
+        import subprocess
+
+        words = [sys.executable, "-P", "-m", "study.cli", "worker", "--root", self.root]
+        words += [
+            "--max-hours",
+            str(self.max_hours),
+            *([self.study_file] if self.study_file else []),
+        ]
+        return subprocess.run(words, check=False).returncode
+
+
+def run_on_slurm(
+    spec: StudySpec,
+    study_file: str | None,
+    places: Places,
+    keeper: Keeper,
+    *,
+    on_poll: Callable[[], None],
+    stop: threading.Event,
+    jobs: SlurmJobs,
+) -> None:
+    """Submit one array of workers and watch the study; submit again if all ended too early.
+
+    The addresses travel in the environment, which ``sbatch`` hands to its jobs. Interrupting the
+    launcher leaves the jobs at work; starting it again goes on watching, and concludes.
+
+    Raises
+    ------
+    PayoffError
+        If submitit or SLURM is not there, or jobs keep ending with nothing done.
+    """
+    array = _Array(spec, study_file, places, keeper, jobs)
+    watch_over(keeper, on_poll=on_poll, stop=stop, look_after=array.look_after)
+
+
+class _Array:
+    """The jobs of one launch."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        study_file: str | None,
+        places: Places,
+        keeper: Keeper,
+        jobs: SlurmJobs,
+    ) -> None:
+        try:
+            import submitit
+        except ImportError:
+            raise PayoffError(
+                "--on slurm: submitit is not installed; pip install 'payoff[slurm]'"
+            ) from None
+        self._spec, self._keeper, self._asked = spec, keeper, jobs
+        try:
+            self._executor = submitit.SlurmExecutor(folder=places.logs(spec.name) / "slurm" / "%j")
+        except RuntimeError as error:
+            raise PayoffError(
+                f"--on slurm: {redact(error)}; launch where sbatch and srun are"
+            ) from None
+        self._executor.update_parameters(**jobs.parameters(spec.name))
+        self._join = Join(
+            study_file=str(Path(study_file).resolve()) if study_file else None,
+            root=str(places.root),
+            max_hours=max(jobs.hours - MARGIN_HOURS, jobs.hours / 2),
+        )
+        self._jobs: list[Any] = []
+        self._rounds, self._finished = 0, -1
+
+    def look_after(self) -> None:
+        """Submit the array; again once all its jobs have ended while trials are left."""
+        if any(not job.done() for job in self._jobs):
+            return
+        counts = self._keeper.store.counts()
+        if not self._jobs and self._others_at_work():
+            return
+        self._rounds = self._rounds + 1 if counts.finished == self._finished else 1
+        self._finished = counts.finished
+        if self._rounds > QUICK_ROUNDS:
+            raise PayoffError(
+                f"SLURM's jobs end with nothing done: {self._last_words()}; "
+                f"their logs are in {self._executor.folder.parent}"
+            )
+        number = min(self._spec.run.workers or 1, counts.total - counts.finished)
+        with _in_environment(environment(self._spec)):
+            self._jobs = self._executor.submit_array([self._join] * number)
+
+    def _others_at_work(self) -> bool:
+        """Tell whether workers of an earlier launch are still at it."""
+        return bool(self._keeper.living())
+
+    def _last_words(self) -> str:
+        for job in self._jobs:
+            lines = (job.stderr() or job.stdout() or "").strip().splitlines()
+            if lines:
+                return redact(lines[-1])
+        return "they said nothing"
+
+
+@contextlib.contextmanager
+def _in_environment(variables: dict[str, str]) -> Any:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,177 @@
+"""What every storage must do: one claimant, exact totals, one result, turns, beats."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import KINDS
+
+from study.beats import Heart, Roll, Watch
+from study.errors import StorageError
+from study.launch.keeping import Keeper
+from study.places import Places
+from study.record import TrialRecord
+from study.spec import StudySpec, parse_spec
+from study.storage import Claim, StudyStore
+from study.storage_opening import open_storage
+from study.trial import failed
+from study.turns import Turn
+
+RAW: dict[str, Any] = {
+    "study": {"name": "small"},
+    "data": {"sizes": [80, 160]},
+    "space": {"width": [2, 4], "depth": [1], "prune_ratio": [0.0, 0.5]},
+    "search": {"trials": 2},
+    "replicates": {"draws": 2},
+    "training": {"min_steps": 0},
+    "run": {"lease": 2, "max_attempts": 2},
+}
+TOTAL = 4 * 2 + 4 * 2 * 2
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
+
+class Site:
+    """One empty storage, opened by as many processes (here: threads) as a test wants."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address, self.places = address, Places.at(folder)
+        self.spec = parse_spec(RAW, base=Path.cwd())
+
+    def store(self) -> StudyStore:
+        return StudyStore(self.spec, open_storage(self.address, self.places))
+
+
+@pytest.fixture
+def site(kind: str, new_address: Callable[[str], str], tmp_path: Path) -> Site:
+    return Site(new_address(kind), tmp_path)
+
+
+def record_of(spec: StudySpec, claim: Claim, **changes: Any) -> TrialRecord:
+    base = failed(
+        spec, claim.slot, claim.params, "", optuna_study=claim.optuna_study, number=claim.number
+    )
+    error = (claim.slot.seed % 97) / 100
+    changes = {"status": "complete", "metrics": {"val_error": error, "val_loss": error}, **changes}
+    return dataclasses.replace(base, **changes)
+
+
+def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> None:
+    assert site.store().prepare() == TOTAL
+    assert site.store().prepare() == 0
+    taken: list[Claim] = []
+    lock = threading.Lock()
+
+    def work(name: str) -> None:
+        store = site.store()
+        while (claims := store.claim(name, most=3)) is not None:
+            for claim in claims:
+                assert store.finish(claim.trial_id, record_of(site.spec, claim))
+            with lock:
+                taken.extend(claims)
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(work, f"w{i}") for i in range(4)]:
+            future.result(timeout=120)
+    assert Counter(claim.slot.name for claim in taken).most_common(1)[0][1] == 1
+    counts = site.store().counts()
+    assert (counts.total, counts.complete, counts.waiting, counts.running) == (TOTAL, TOTAL, 0, 0)
+    records = site.store().records()
+    assert len(records) == TOTAL
+    # Replicates took the values of the best search trial of their cell, whoever ran it.
+    for cell in {claim.slot.cell.name for claim in taken}:
+        mine = [claim for claim in taken if claim.slot.cell.name == cell]
+        search = [claim for claim in mine if claim.slot.phase == "search"]
+        best = min(search, key=lambda claim: (claim.slot.seed % 97, claim.number))
+        for claim in mine:
+            if claim.slot.phase == "replicate":
+                assert claim.params["learning_rate"] == best.params["learning_rate"]
+
+
+def test_the_first_result_stands_and_is_known_again(site: Site) -> None:
+    store = site.store()
+    store.prepare()
+    claims = store.claim("w")
+    assert claims
+    record = record_of(site.spec, claims[0], worker="w")
+    other = dataclasses.replace(record, worker="x", finished_at=1.0)
+    assert store.finish(claims[0].trial_id, record)
+    again = site.store()
+    assert not again.finish(claims[0].trial_id, other)
+    assert again.holds(record)
+    assert not again.holds(other)
+
+
+def test_what_a_dead_worker_elsewhere_had_is_run_again_then_given_up(site: Site) -> None:
+    store = site.store()
+    store.prepare()
+    if store.is_local:
+        pytest.skip("a journal is for one machine: the kernel's locks tell the dead")
+    clock = [0.0]
+    keeper = Keeper(site.store(), site.places, "keeper")
+    keeper._watch = Watch(keeper._read, 2.0, lambda: clock[0])
+
+    def let_pass(seconds: float) -> None:
+        for _ in range(round(seconds / 0.5)):
+            clock[0] += 0.5
+            keeper._next_look = 0.0
+            keeper.look()
+
+    roll = Roll(store.storage, site.spec.name)
+    with Heart(roll, "elsewhere", 60.0):
+        first = store.claim("elsewhere")
+        assert first
+        let_pass(1.0)
+        keeper._next_look = 0.0
+        assert keeper.tidy() == 0  # not long enough
+        roll.say("elsewhere", {"n": 99})
+        let_pass(1.5)
+        assert keeper.tidy() == 0  # it moved
+        let_pass(2.0)
+        assert keeper.tidy() == 1
+        assert keeper.tidy() == 0
+    again = keeper.store.claim("too")
+    assert again
+    assert again[0].slot == first[0].slot
+    assert keeper.tidy() == 0  # never heard of before
+    let_pass(3.0)
+    assert keeper.tidy() == 0  # two workers died of it: given up, not queued
+    (record,) = keeper.store.records()
+    assert record["status"] == "failed"
+    assert record["reason"] == "its worker died 2 times, the last one was too"
+
+
+def test_a_turn_has_one_holder_and_outlives_a_dead_one(site: Site) -> None:
+    study_id = Roll(site.store().storage, "small").study_id
+    dead: set[str] = set()
+
+    def turn(name: str) -> Turn:
+        return Turn(site.store().storage, study_id, name, lambda holder: holder not in dead)
+
+    with turn("a").taken() as mine:
+        assert mine
+        with turn("b").taken() as theirs:
+            assert not theirs
+    with turn("b").taken() as mine:
+        assert mine
+        dead.add("b")
+        with turn("c").taken() as first:
+            assert not first  # this round breaks it ...
+        with turn("c").taken() as second:
+            assert second  # ... the next has it
+            with turn("d").taken() as theirs:
+                assert not theirs
+
+
+def test_a_changed_study_is_refused(site: Site) -> None:
+    site.store().prepare()
+    changed = parse_spec({**RAW, "training": {"epochs": 31}}, base=Path.cwd())
+    with pytest.raises(StorageError, match=r"training\.epochs: 30 -> 31"):
+        StudyStore(changed, open_storage(site.address, site.places)).check_unchanged()
