@@ -1,0 +1,235 @@
+"""Every command of the README and the tutorial works as it is written.
+
+The blocks are read from the pages. Those of the tutorial build on each other and run whole, in one
+folder. Those of the README speak of files of the reader's: here ``my-study.toml`` is the study that
+``payoff init`` writes, cut down to a few seconds, and the tables are made from it. A command that
+serves pages is started, asked for its page and ended with Ctrl-C. What is not run here is listed in
+``ELSEWHERE``, with the place that does; a command of no known kind fails.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import tomllib
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+ELSEWHERE = {
+    "pip install": ".ci/run, in a new environment",
+    "pytest": ".ci/run",
+    "python benchmarks/": "by hand: figures of a quiet machine",
+    "python -m analysis.simulation": "tests/analysis/test_simulation.py, with fewer studies",
+}
+"""Beginning of a command -> what runs it."""
+
+DEFAULT_STUDY = "payoff run"
+"""The whole default study: tests/acceptance/test_default_study.py."""
+
+SERVERS = ("ui", "dashboard")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block."""
+
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [Block(*parts) for parts in found]
+
+
+def commands(block: Block) -> list[str]:
+    """The commands of a block without a language: one a line, comments off."""
+    lines = [re.sub(r"\s+#.*$", "", line).strip() for line in block.text.splitlines()]
+    return [
+        part.strip()
+        for line in lines
+        if line and not line.startswith("#")
+        for part in line.split("&&")
+        if re.match(r"(payoff|python|pip|pytest)\b", part.strip())
+    ]
+
+
+def is_elsewhere(command: str) -> bool:
+    return command == DEFAULT_STUDY or command.startswith(tuple(ELSEWHERE))
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which ``payoff`` and ``python`` are those that run the tests."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, words in (("payoff", "-m study.cli"), ("python", "")):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        (folder / name).chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+        "BROWSER": "true",
+    }
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> None:
+    """Run one command to its end, or until its page is there."""
+    words = shlex.split(command)
+    if words[0] == "payoff" and words[1] in SERVERS:
+        _serve(words, folder, environment)
+        return
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr, done.stderr
+
+
+def _serve(words: list[str], folder: Path, environment: dict[str, str]) -> None:
+    log = folder / "server.err"
+    with (
+        log.open("w") as err,
+        subprocess.Popen(
+            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=err, text=True
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), log.read_text()
+            base = "/".join(address.split("/")[:3])
+            for _ in range(100):
+                try:
+                    with urllib.request.urlopen(base, timeout=30) as answer:
+                        assert answer.status == 200
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            else:
+                raise AssertionError(log.read_text())
+            server.send_signal(signal.SIGINT)
+            assert server.wait(60) == 0, log.read_text()
+        finally:
+            server.kill()
+
+
+@pytest.mark.slow
+def test_the_tutorial_works_from_top_to_bottom(tmp_path: Path, environment: dict[str, str]) -> None:
+    ran = 0
+    for block in blocks(ROOT / "docs" / "tutorial.md"):
+        if block.title:
+            (tmp_path / block.title).write_text(block.text)
+        elif not block.language:
+            for command in commands(block):
+                run(command, tmp_path, environment)
+                ran += 1
+    assert ran >= 9
+    assert (tmp_path / "paper" / "macros.tex").is_file()
+    assert (tmp_path / "curve.png").is_file()
+
+
+@pytest.fixture(scope="module")
+def reader_s_folder(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """What the README takes for granted: a study of the reader's, and tables from elsewhere."""
+    folder = tmp_path_factory.mktemp("reader")
+    run("payoff init my-study.toml", folder, environment)
+    run(f"python {ROOT / '.ci' / 'shrink.py'} my-study.toml", folder, environment)
+    rng = np.random.default_rng(0)
+    rows = [
+        (int(m), int(n), float((0.05 + (m / 50) ** -0.7) * np.exp(0.05 * rng.standard_normal())))
+        for n in (100, 400)
+        for m in np.geomspace(100, 1e5, 8).repeat(3)
+    ]
+    _csv(folder / "trials.csv", ["n_parameters", "n_examples", "test_error"], rows)
+    wandb = ["State", "config.n_train", "summary.params", "summary.test_err"]
+    _csv(folder / "wandb.csv", wandb, [("finished", n, m, e) for m, n, e in rows])
+    code = """
+        import optuna
+        study = optuna.create_study(storage="sqlite:///optuna.db", study_name="my-study")
+        for k in range(1, 9):
+            study.add_trial(optuna.trial.create_trial(
+                params={"n_params": 2**k}, value=0.1 + 1.0 / 2**k,
+                distributions={"n_params": optuna.distributions.IntDistribution(1, 1024)},
+            ))
+    """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=folder, env=environment, check=True
+    )
+    return folder
+
+
+def _csv(path: Path, head: list[str], rows: list[tuple[object, ...]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_works(
+    reader_s_folder: Path, environment: dict[str, str]
+) -> None:
+    found = [
+        command
+        for block in blocks(ROOT / "README.md")
+        if not block.language
+        for command in commands(block)
+    ]
+    assert len(found) >= 12
+    first = "payoff init my-study.toml"
+    assert first in found  # the fixture has run it
+    for command in found:
+        if command != first and not is_elsewhere(command):
+            run(command, reader_s_folder, environment)
+    assert (reader_s_folder / "paper" / "macros.tex").is_file()
+
+
+def test_the_study_files_of_the_readme_hold_no_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from study.spec import parse_spec
+
+    monkeypatch.chdir(tmp_path)
+    header = [*(f"f{k}" for k in range(3)), "churned"]
+    lines = [",".join(header), *(f"{k},{k % 7},{k % 5},{k % 2}" for k in range(6000))]
+    (tmp_path / "customers.csv").write_text("\n".join(lines))
+    import pandas
+
+    pandas.read_csv("customers.csv").to_parquet("customers.parquet")
+    (tmp_path / "models.py").write_text("def build(**words): ...\n")
+    (tmp_path / "mine.py").write_text("def train(config, n_examples, seed): ...\n")
+    studies = [b for b in blocks(ROOT / "README.md") if b.language == "toml"]
+    assert len(studies) >= 3
+    for block in studies:
+        raw = tomllib.loads(block.text)
+        assert parse_spec(raw, base=tmp_path).sizes, block.text
+
+
+def test_the_notebook_block_of_the_readme_runs() -> None:
+    size = np.geomspace(100, 1e5, 10).repeat(3)
+    rng = np.random.default_rng(0)
+    names = {
+        "size": size,
+        "error": (0.05 + (size / 50) ** -0.7) * np.exp(0.05 * rng.standard_normal(30)),
+        "seed": np.tile([0, 1, 2], 10),
+    }
+    ran = 0
+    for block in blocks(ROOT / "README.md"):
+        if block.language == "python" and "import analysis" in block.text:
+            exec(compile(block.text, "README.md", "exec"), names)
+            ran += 1
+    assert ran == 1

@@ -1,0 +1,37 @@
+"""The page of every study-file key is what the code says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_of_keys_is_up_to_date() -> None:
+    made = subprocess.run(
+        [sys.executable, str(DOCS / "study_file.py")],
+        cwd=DOCS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_environment(),
+    ).stdout
+    assert made == (DOCS / "study-file.md").read_text(), "run: python docs/study_file.py --write"
+
+
+def test_the_page_names_every_key_of_a_new_file() -> None:
+    from study.spec_writing import study_file
+
+    page = (DOCS / "study-file.md").read_text()
+    for line in study_file("digits", name="x").splitlines():
+        key, equals, _ = line.partition(" = ")
+        if equals and not line.startswith("#"):
+            assert f"| {key} |" in page, key
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
