@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from study.check_routes import check_routes
 from study.data.subsets import check_sizes
 from study.design import cells
 from study.errors import PayoffError, StudyFileError
@@ -74,7 +75,8 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
             n_draws = spec.replicates.draws + 1
             mistakes += check_sizes(laboratory.dataset, spec.sizes, n_draws, spec.study.seed)
             if not wrong_model:
-                mistakes += _models(laboratory, "cpu" if device else spec.run.device)
+                found = _models(laboratory, "cpu" if device else spec.run.device)
+                mistakes += found or check_routes(laboratory)
     if mistakes:
         raise StudyFileError(list(dict.fromkeys(mistakes)))
     return laboratory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.design import Cell, cells, n_search, prune_ratios
+from study.design import Cell, cells, n_search, prune_methods, prune_ratios
 from study.record import Value
 
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
     Nothing is timed with a trainer of the user's own.
     """
     every = cells(spec)
-    ratios = prune_ratios(spec)
-    n_replicates = len(every) * spec.replicates.total
+    pruned_from_each = (len(prune_ratios(spec)) - 1) * len(prune_methods(spec))
+    n_searches = sum(n_search(spec, cell) for cell in every)
+    n_replicates = spec.replicates.total * sum(
+        1 if cell.teacher else 1 + pruned_from_each for cell in every
+    )
     smallest = largest = None
     train_flops = seconds = None
     if laboratory.own_trainer is None:
@@ -90,29 +93,51 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
             steps = spec.training.steps(cell.n_examples)
             batch = min(spec.training.batch_size, cell.n_examples)
             model_flops = flops[_key(cell.capacity)]
-            dense = n_search(spec) + spec.replicates.total
-            pruned = spec.replicates.total * (len(ratios) - 1)
-            tuning = round(steps * spec.pruning.fine_tune_fraction)
-            train_flops += 3.0 * model_flops * batch * (steps * dense + tuning * pruned)
+            dense = n_search(spec, cell) + spec.replicates.total
+            levels = [] if cell.teacher else tunings(spec, steps)
+            taken = spec.replicates.total * sum(levels)
+            train_flops += 3.0 * model_flops * batch * (steps * dense + taken)
             pace = pace_at(model_flops)
             evaluations = min(spec.training.evaluations, steps)
             busy += dense * pace.seconds(steps, evaluations)
-            busy += pruned * pace.seconds(tuning, evaluations * tuning / steps)
-        n_trials = n_search(spec) * len(every) + n_replicates * len(ratios)
+            busy += spec.replicates.total * sum(
+                pace.seconds(tuning, evaluations * tuning / steps) for tuning in levels
+            )
+        n_trials = n_searches + n_replicates
         busy *= CROWDING if workers > 1 else 1.0
         seconds = START_SECONDS + _wall(busy + n_trials * STORING_SECONDS, n_trials, workers)
     return Forecast(
         n_sizes=len(spec.sizes),
-        n_capacities=len(every) // len(spec.sizes),
+        n_capacities=len({_key(cell.capacity) for cell in every}),
         n_cells=len(every),
-        n_search_trials=n_search(spec) * len(every),
-        n_replicate_trials=n_replicates * len(ratios),
+        n_search_trials=n_searches,
+        n_replicate_trials=n_replicates,
         smallest=smallest,
         largest=largest,
         train_flops=train_flops,
         seconds=seconds,
         workers=workers,
     )
+
+
+def tunings(spec: StudySpec, steps: int) -> list[int]:
+    """Return the steps of every training that follows a cut, of all that is pruned from one parent.
+
+    ``steps`` are those of the parent's training. Ratios on one path of levels share it.
+    """
+    from study.compression.pruning import level_steps, path_to
+
+    found: list[int] = []
+    for method in spec.pruning.methods:
+        paths = [
+            path_to(ratio, method, spec.pruning.level_ratio)
+            for ratio in prune_ratios(spec)
+            if ratio > 0
+        ]
+        levels = {path[:end] for path in paths for end in range(1, len(path) + 1)}
+        each = level_steps(method, steps, round(steps * spec.pruning.fine_tune_fraction))
+        found += [each] * (len(levels) * len(spec.pruning.scopes))
+    return [each for each in found if each]
 
 
 def _key(capacity: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:

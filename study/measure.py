@@ -54,6 +54,8 @@ class Latency:
     """First quartile."""
     upper_seconds: float
     """Third quartile."""
+    p95_seconds: float
+    """95th percentile."""
     batch_size: int
     repeats: int
     device: str
@@ -133,6 +135,7 @@ def measure_latency(
         median_seconds=median,
         lower_seconds=lower,
         upper_seconds=upper,
+        p95_seconds=statistics.quantiles(seconds, n=20)[-1] if repeats > 1 else seconds[0],
         batch_size=batch_size,
         repeats=repeats,
         device=str(batch.device),

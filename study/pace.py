@@ -105,7 +105,10 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
     mine = [
         Task(slot=slot, params={**middle, **slot.params}, optuna_study="", number=0)
         for slot in slots(spec)
-        if slot.phase == phase and slot.prune_ratio == 0 and slot.cell.capacity == capacity
+        if slot.phase == phase
+        and slot.prune_ratio == 0
+        and slot.cell.capacity == capacity
+        and not slot.cell.teacher
     ]
     return mine[::-1][: laboratory.most_units]
 

@@ -265,6 +265,9 @@ class RunSection:
     loop. Both give the same curves."""
     memory_gib: float = 0.0
     """GiB that training may take in each worker besides the data; 0 sets no bound."""
+    latency: bool = False
+    """Whether to time every architecture when all trials are done: median and 95th percentile at
+    batch 1 and 128, on one core that should have nothing else to do. Later: payoff measure."""
     max_attempts: int = 3
     """How often a trial whose worker died is run before it counts as failed."""
     patience: float = 600.0

@@ -26,6 +26,44 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
         "training": {"batch_size": 100, "epochs": 60, "min_steps": 1200},
         "search": {"trials": 6},
     },
+    "routes-digits": {
+        "study": {
+            "description": "Train small, prune big or distil big: which pays at which size, on "
+            "digits?",
+            "routes": ["train", "prune", "distill"],
+        },
+        "data": {"sizes": [320, 1280]},
+        "space": {
+            "width": [4, 6, 8, 12, 16, 32, 64, 128],
+            "depth": [1],
+            "prune_ratio": {"levels": [3, 6, 9, 12], "rate": 0.2},
+        },
+        "pruning": {"methods": ["one-shot", "iterative", "structured"]},
+        "search": {"trials": 6},
+    },
+    "routes-mnist1d": {
+        "study": {
+            "description": "Train small, prune big or distil big: which pays at which size, on "
+            "4,000 signals of MNIST-1D?",
+            "routes": ["train", "prune", "distill"],
+        },
+        "data": {
+            "name": "mnist1d",
+            "n_examples": 16_500,
+            "test": 12_000,
+            "validation": 500,
+            "sizes": [4000],
+        },
+        "space": {
+            "width": [8, 12, 16, 24, 32, 64, 128, 200],
+            "depth": [2],
+            "prune_ratio": {"levels": [3, 6, 9, 12], "rate": 0.2},
+        },
+        "training": {"batch_size": 100, "epochs": 30, "min_steps": 1200},
+        "pruning": {"methods": ["one-shot", "iterative", "structured"]},
+        "distillation": {"teachers": ["best", "width64-depth2", "width200-depth2"]},
+        "search": {"trials": 6},
+    },
     "double-descent": {
         "study": {
             "description": "Where does the test error of an MLP turn up when 15% of the labels "

@@ -22,7 +22,7 @@ import numpy as np
 from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
-from study.design import Slot, space_of
+from study.design import Cell, Slot, cells, space_of
 from study.record import RecordStatus, TrialRecord, Value, finite, pack_bits
 from study.spec_routes import capacity_name
 from study.user_code import load_function
@@ -90,11 +90,17 @@ class Laboratory:
         self.digest = spec.digest()
         self.worker = worker
         self._splits: dict[tuple[int, int], TensorSplit] = {}
+        self._peaks: dict[object, float] = {}
 
     @cached_property
     def dataset(self) -> Dataset:
         """The study's data set, loaded on first use."""
         return load_dataset(self.spec.data, base=self.spec.base, cache=self.cache)
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell of the study."""
+        return cells(self.spec)
 
     @cached_property
     def _answers(self) -> Answers:
@@ -235,7 +241,7 @@ class Laboratory:
     def _is_missing(self, axis: Axis, task: Task) -> bool:
         return task.slot.phase == "replicate" and axis.name not in task.params and axis.when is None
 
-    def build(self, capacity: Mapping[str, Value]) -> nn.Module:
+    def build(self, capacity: Mapping[str, Value], *, dropout: float = 0.0) -> nn.Module:
         """Return an untrained model of one capacity."""
         from study.models.registry import build_model
 
@@ -243,7 +249,7 @@ class Laboratory:
             self.spec.model.family,
             width=int(capacity["width"]),
             depth=int(capacity["depth"]),
-            dropout=0.0,
+            dropout=dropout,
             input_shape=self.dataset.input_shape,
             n_outputs=self.dataset.n_outputs,
             custom=self.own_model,
@@ -331,6 +337,12 @@ class Laboratory:
                 ),
             )
             sizes = sizes_of(counted)
+            sizes["peak_memory_bytes"] = self._peak_bytes(task)
+            if task.slot.method.startswith("structured"):
+                from study.compression.structured import groups
+
+                found = enumerate(groups(result.model), start=1)
+                sizes |= {f"units_{place}": float(group.n_units) for place, group in found}
         if task.teacher is not None and "n_parameters" in task.teacher.sizes:
             sizes["teacher_size"] = task.teacher.sizes["n_parameters"]
         scores = result.scores
@@ -375,6 +387,25 @@ class Laboratory:
             test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
             n_test=len(self.dataset.y_test),
         )
+
+    def _peak_bytes(self, task: Task | Teacher) -> float:
+        """Return the peak memory of the trainings that led to a network: the largest of them."""
+        from study.memory import training_peak_bytes
+
+        settings = self.settings(task)
+        capacity = task.slot.cell.capacity
+        batch = min(settings.batch_size, task.slot.cell.n_examples)
+        drops = settings.dropout > 0
+        key = (tuple(capacity.items()), batch, drops)
+        if key not in self._peaks:
+            shape = self.dataset.input_shape
+            model = self.build(capacity, dropout=settings.dropout)
+            self._peaks[key] = float(
+                training_peak_bytes(model, shape, batch, settings, self.dataset.task)
+            )
+        own = self._peaks[key]
+        teacher = task.teacher if isinstance(task, Task) else None
+        return own if teacher is None else max(own, self._peak_bytes(teacher))
 
     def _prune(
         self,

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "proxy": "serve a study's database to workers that have no password of it",
     "init": "write a commented study file to edit",
     "status": "show what is done, what failed and what is left",
+    "measure": "time the networks of a finished study on this machine",
     "fit": "fit size-versus-error curves to any table of trials",
     "export": "write figures, tables and numbers for a paper",
     "report": "write one HTML page that holds everything, for a mail or an archive",

@@ -40,12 +40,13 @@ def run(args: argparse.Namespace) -> int:
     from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.importance import search_importance, write_importance
+    from study.latency import latency_file, with_latency
     from study.paper import facts_of
     from study.results import analyse_study
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)
-    records = store.records()
+    records = with_latency(store.records(), latency_file(places, spec.name))
     analysis, table = analyse_study(spec, records, again=again)
     importance = search_importance(spec, records)
     folder = Path(args.to)

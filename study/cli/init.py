@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from study.errors import PayoffError
+from study.studies import EXAMPLES
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--example",
         default="digits",
-        help="which study to start from: digits (default), mnist1d, double-descent",
+        help=f"which study to start from: {', '.join(EXAMPLES)} (default: digits)",
     )
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
 

@@ -99,6 +99,7 @@ def _print(analysis: StudyAnalysis, *, as_json: bool) -> None:
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
     from study.check import check_study
+    from study.check_routes import route_notes
     from study.forecast import forecast
     from study.launch.local import n_workers
 
@@ -114,7 +115,7 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
     for name, value in _lines(spec, found):
         print(f"{name:<22} {value}")
     if not spec.training.function:
-        for note in laboratory.dataset.notes:
+        for note in (*laboratory.dataset.notes, *route_notes(laboratory)):
             print(f"note: {note}", file=sys.stderr)
     return 0
 
@@ -132,7 +133,8 @@ def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
         ("data", dataset),
         (
             "cells",
-            f"{found.n_cells:,} ({found.n_sizes} dataset sizes x {found.n_capacities} capacities)",
+            f"{found.n_cells:,} ({found.n_sizes} dataset sizes x {found.n_capacities} capacities"
+            f"{_students(spec)})",
         ),
         ("search trials", f"{found.n_search_trials:,}"),
         ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
@@ -147,6 +149,14 @@ def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
     if found.seconds is not None:
         lines.append(("predicted time", f"{duration(found.seconds)} with {found.workers} workers"))
     return lines
+
+
+def _students(spec: StudySpec) -> str:
+    """Say how often each capacity stands in the design, if it is distilled too."""
+    if "distill" not in spec.study.routes:
+        return ""
+    ways = ["trained", *(f"distilled from {name}" for name in spec.distillation.teachers)]
+    return f" x {len(ways)}: {', '.join(ways)}"
 
 
 def _model(model: ModelForecast) -> str:

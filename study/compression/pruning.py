@@ -52,6 +52,9 @@ LEVEL_RATIO = 0.2
 ONE_CUT = ("one-shot", "untuned", "structured")
 """Methods that need no levels."""
 
+REWINDING = ("rewind-weights", "rewind-rate")
+"""Methods whose levels are whole trainings."""
+
 SAME_RATIO = 1e-9
 """Ratios this close are one."""
 
@@ -70,8 +73,8 @@ def n_pruned(n_weights: int, ratio: float) -> int:
 def levels_to(ratio: float, level_ratio: float = LEVEL_RATIO) -> tuple[float, ...]:
     """Prune ratios after each level on the way to ``ratio``, which is the last of them.
 
-    Level k leaves (1 - level_ratio)^k of the weights; the last one is smaller where the ratio lies
-    between two levels.
+    Level k leaves (1 - level_ratio)^k of the weights, to the nearest whole one whatever the level:
+    roundings do not add up. The last level is smaller where the ratio lies between two.
 
     Examples
     --------
@@ -81,7 +84,7 @@ def levels_to(ratio: float, level_ratio: float = LEVEL_RATIO) -> tuple[float, ..
     levels: list[float] = []
     left = 1 - level_ratio
     while 1 - left < ratio - SAME_RATIO:
-        levels.append(1 - left)
+        levels.append(round(1 - left, 12))  # 0.2 and not 0.19999999999999996
         left *= 1 - level_ratio
     return (*levels, ratio)
 
@@ -236,10 +239,17 @@ def level_settings(
     settings: TrainSettings, method: Method, fine_tune_steps: int, learning_rate_factor: float
 ) -> TrainSettings:
     """Return the settings of the training after one cut."""
-    if method in ("rewind-weights", "rewind-rate"):
+    steps = level_steps(method, settings.steps, fine_tune_steps)
+    if method in REWINDING:
         return settings
-    steps = 0 if method == "untuned" else fine_tune_steps
     return tuning_settings(settings, steps, learning_rate_factor)
+
+
+def level_steps(method: Method, steps: int, fine_tune_steps: int) -> int:
+    """Return the steps of the training after one cut; ``steps`` are those of the first training."""
+    if method in REWINDING:
+        return steps
+    return 0 if method == "untuned" else fine_tune_steps
 
 
 def level_stage(method: Method, level: int) -> int:

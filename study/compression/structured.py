@@ -38,6 +38,10 @@ FAMILIES = ("mlp", "cnn", "resnet", "vit")
 """Families whose groups are known."""
 
 
+MIXING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Softmax, nn.LogSoftmax)
+"""Modules in which one unit changes what the others hand on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """Units that may go: who makes them, who reads them."""
@@ -67,12 +71,11 @@ def groups(model: nn.Module) -> tuple[Group, ...]:
             found.append(_group(model, f"{prefix}first", f"{prefix}second", f"{prefix}first_norm"))
         elif isinstance(module, vit.Block):
             found.append(_group(model, f"{prefix}expand", f"{prefix}contract"))
-    if not found and isinstance(model, nn.Sequential):
-        layers = [
-            name
-            for name, module in model.named_children()
-            if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
-        ]
+    children = dict(model.named_children()) if isinstance(model, nn.Sequential) else {}
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d)
+    plain = all(isinstance(m, kinds) or not list(m.parameters()) for m in children.values())
+    if not found and plain and not any(isinstance(m, MIXING) for m in children.values()):
+        layers = [name for name, module in children.items() if isinstance(module, kinds)]
         found = [_group(model, *pair) for pair in itertools.pairwise(layers)]
     if not found:
         raise PayoffError(
@@ -116,12 +119,17 @@ def _kept(norms: Tensor, n_gone: int) -> Tensor:
 @torch.no_grad()
 def unit_masks(model: nn.Module, ratio: float, scope: Scope) -> dict[str, Tensor]:
     """Masks that switch the pruned units off: weights in and out, biases and normalisation."""
+    return masks_of(model, kept_units(model, ratio, scope))
+
+
+@torch.no_grad()
+def masks_of(model: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Masks that leave the units given, per maker: bool, (units,)."""
     masks: dict[str, Tensor] = {}
 
     def mask(name: str) -> Tensor:
         return masks.setdefault(name, torch.ones_like(model.get_parameter(name)))
 
-    kept = kept_units(model, ratio, scope)
     for group in groups(model):
         stays = kept[group.maker]
         for layer in filter(None, (group.maker, group.norm)):

@@ -15,15 +15,24 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.check import check_study, fingerprints
+from study.check_routes import route_notes
 from study.cli.hints import command
 from study.cli.progress import Snapshot, View, duration
 from study.design import slots
 from study.errors import StorageAway, StorageError
+from study.latency import (
+    architecture,
+    latency_file,
+    measure_latencies,
+    measured,
+    with_latency,
+    write_latencies,
+)
 from study.launch.keeping import Keeper
 from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import concluding, exclusively, opening
@@ -40,6 +49,7 @@ from study.tracking_entries import StudyInfo
 from study.tracking_errors import StoreAway
 from study.tracking_restore import restore
 from study.tracking_thread import DeliveryReport, TrackerThread
+from study.trial import Laboratory
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -153,6 +163,9 @@ def run_study(
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
         keeper.tidy()
         _announce(store, before, view)
+        if not spec.training.function:
+            for note in route_notes(laboratory):
+                view.say(f"note: {note}")
         keeper.spool.remember(tracker.address)
         job = _Job(
             spec=spec,
@@ -329,9 +342,7 @@ def conclude(job: _Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
     """
     with concluding(job.places, job.spec.name):
         try:
-            analysis, table = analyse_study(
-                job.spec, job.patience.insist(job.store.records), again=job.again
-            )
+            analysis, table = analyse_study(job.spec, _measured(job), again=job.again)
             figures = write_results(analysis, table, job.places.results(job.spec.name))
         except Exception:
             _log(job)  # no analysis is no reason to leave runs that look alive
@@ -339,6 +350,22 @@ def conclude(job: _Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
         show(analysis)
         report = _log(job, analysis, figures)
     return _outcome(job.store, report, analysis, figures)
+
+
+def _measured(job: _Job) -> tuple[Mapping[str, Any], ...]:
+    """Return the records with what was measured apart from the training, now if so asked.
+
+    All workers have ended: the core is as idle as it will be.
+    """
+    records = job.patience.insist(job.store.records)
+    file = latency_file(job.places, job.spec.name)
+    if job.spec.run.latency and not job.spec.training.function:
+        names = {architecture(record) for record in records if record["status"] == "complete"}
+        if not names <= measured(file).keys():
+            job.view.say(f"timing {len(names)} architectures")
+            laboratory = Laboratory(job.spec, cache=job.places.cache)
+            write_latencies(file, measure_latencies(laboratory, records))
+    return with_latency(records, file)
 
 
 def _log(

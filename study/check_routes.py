@@ -1,0 +1,91 @@
+"""What of the routes can only be checked with data and models in hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from study.design import cells, prune_ratios
+from study.errors import PayoffError
+from study.spec_routes import BEST, capacity_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from study.trial import Laboratory
+
+
+def check_routes(laboratory: Laboratory) -> list[str]:
+    """Say what is wrong with pruning or distilling these models on these data."""
+    mistakes = _pruning(laboratory) if any(prune_ratios(laboratory.spec)) else []
+    spec = laboratory.spec
+    asked = "distill" in spec.study.routes
+    if asked and laboratory.dataset.task == "regression" and not spec.distillation.regression:
+        mistakes.append(
+            "distillation.regression: must say how a regression is distilled, got ''; set it to "
+            '"outputs" (squared distance to the teacher\'s outputs, mixed with that to the targets)'
+        )
+    return mistakes
+
+
+def _pruning(laboratory: Laboratory) -> list[str]:
+    """Try the largest ratio on every capacity, without training."""
+    spec = laboratory.spec
+    largest = prune_ratios(spec)[-1]
+    capacities = {capacity_name(cell.capacity): cell.capacity for cell in cells(spec)}
+    for name, capacity in capacities.items():
+        model = laboratory.build(capacity)
+        if "structured" in spec.pruning.methods:
+            from study.compression.structured import groups
+
+            try:
+                groups(model)
+            except PayoffError as error:
+                return [f"{error} (at {name})"]
+        if any(method != "structured" for method in spec.pruning.methods):
+            for scope in spec.pruning.scopes:
+                emptied = _emptied(model, largest, layerwise=scope == "layerwise")
+                if emptied:
+                    return [
+                        f"space.prune_ratio: must leave a weight of each layer, got {largest:g}, "
+                        f"which takes all {emptied} at {name}; lower it or start at a larger width"
+                    ]
+    return []
+
+
+def _emptied(model: nn.Module, ratio: float, *, layerwise: bool) -> str:
+    """Name what a ratio leaves nothing of, whatever the weights are."""
+    from study.compression.pruning import n_pruned
+    from study.models.weights import weights_of
+
+    sizes = {name: weight.numel() for name, weight in weights_of(model).items()}
+    if not layerwise:
+        sizes = {"the network": sum(sizes.values())}
+    for name, size in sizes.items():
+        if size and n_pruned(size, ratio) == size:
+            return f"{size:,} weights of {name}"
+    return ""
+
+
+def route_notes(laboratory: Laboratory) -> list[str]:
+    """Warn of teachers that have fewer parameters than some of their students."""
+    spec = laboratory.spec
+    if "distill" not in spec.study.routes:
+        return []
+    counts = {
+        capacity_name(cell.capacity): sum(
+            parameter.numel() for parameter in laboratory.build(cell.capacity).parameters()
+        )
+        for cell in cells(spec)
+        if not cell.teacher
+    }
+    notes = []
+    for teacher in spec.distillation.teachers:
+        if teacher == BEST:
+            continue
+        larger = [name for name, count in counts.items() if count > counts[teacher]]
+        if larger:
+            notes.append(
+                f"distillation.teachers: {teacher} ({counts[teacher]:,} parameters) is smaller "
+                f"than its students {', '.join(larger)}"
+            )
+    return notes

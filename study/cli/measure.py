@@ -1,0 +1,58 @@
+"""``payoff measure``: time the networks of a finished study on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from study.errors import PayoffError
+from study.places import Places
+from study.spec import load_spec
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Time every architecture, keep the times, print them."""
+    spec = load_spec(args.study)
+    places = Places.at(args.root)
+    from study.cli.hints import command
+    from study.cli.stored import stored_study
+    from study.latency import latency_file, measure_latencies, write_latencies
+    from study.trial import Laboratory
+
+    if spec.training.function:
+        raise PayoffError(
+            "training.function: networks of your own trainer cannot be built here; return "
+            "latency_seconds from it instead"
+        )
+    again = command("run", args.study, places)
+    records = stored_study(spec, places, again).records()
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            print(f"\rtimed {done} of {total} architectures", end=end, file=sys.stderr, flush=True)
+
+    laboratory = Laboratory(spec, cache=places.cache)
+    found = measure_latencies(laboratory, records, on_each=show)
+    if not found:
+        raise PayoffError(f"{spec.name}: no trial has finished well yet; go on with: {again}")
+    write_latencies(latency_file(places, spec.name), found)
+    if args.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(f"{'architecture':<32} {'batch 1, us':>18} {'batch 128, us':>18}")
+        print(f"{'':<32} {'median':>9} {'95th':>8} {'median':>9} {'95th':>8}")
+        for name, times in found.items():
+            numbers = [1e6 * seconds for seconds in times.values()]
+            print(f"{name:<32} {numbers[0]:>9.1f} {numbers[1]:>8.1f} "
+                  f"{numbers[2]:>9.1f} {numbers[3]:>8.1f}")  # fmt: skip
+    print(f"the trials have them from now on; look again with: {again}", file=sys.stderr)
+    return 0

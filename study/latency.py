@@ -1,0 +1,170 @@
+"""How long trained networks take to answer, measured apart from the training.
+
+Latency depends on an architecture, not on its weights: each architecture of a study is built once
+and timed, one after the other, in one process with one arithmetic thread, kept on one core where
+the system allows it. What was measured stands in one file below the root and joins the trials when
+they are analysed. Measure on a machine that does nothing else: no measuring can make up for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.spec_routes import capacity_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from study.places import Places
+    from study.trial import Laboratory
+
+BATCHES = (1, 128)
+"""Batch sizes that are timed: one example as on a device, and many as on a server."""
+
+REPEATS = {1: 400, 128: 200}
+"""Timed passes by batch size: enough for a 95th percentile."""
+
+
+def latency_file(places: Places, study: str) -> Path:
+    """Return the file of what was measured for a study."""
+    return places.root / "measured" / f"{study}.json"
+
+
+def architecture(record: Mapping[str, Any]) -> str:
+    """Name the architecture of a finished trial: its capacity, and the units that pruning left."""
+    cell = str(record["cell"]).partition("-")[2].partition("-distilled")[0]
+    units = units_of(record)
+    return f"{cell}-units{'x'.join(map(str, units))}" if units else cell
+
+
+def units_of(record: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the hidden units of each layer that structured pruning left; empty for others."""
+    sizes = record["sizes"]
+    found: list[int] = []
+    while f"units_{len(found) + 1}" in sizes:
+        found.append(int(sizes[f"units_{len(found) + 1}"]))
+    return tuple(found)
+
+
+def measure_latencies(
+    laboratory: Laboratory,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    on_each: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, dict[str, float]]:
+    """Time every architecture of the finished trials.
+
+    Parameters
+    ----------
+    laboratory
+        Builds the networks.
+    records
+        The trials.
+    on_each
+        Called with how many architectures are done, of how many.
+
+    Returns
+    -------
+    dict of str to dict
+        Per architecture: ``latency_seconds`` and ``latency_p95_seconds`` (batch 1),
+        ``latency_128_seconds`` and ``latency_128_p95_seconds``.
+    """
+    from study.measure import measure_latency
+
+    wanted = {
+        architecture(record): record
+        for record in records
+        if record["status"] == "complete" and record["route"] != "custom"
+    }
+    capacities = {
+        capacity_name(cell.capacity): cell.capacity for cell in laboratory.cells if not cell.teacher
+    }
+    found: dict[str, dict[str, float]] = {}
+    shape = laboratory.dataset.input_shape
+    with _one_core():
+        for done, (name, record) in enumerate(wanted.items()):
+            on_each(done, len(wanted))
+            units = units_of(record)
+            dense = name.partition("-units")[0]
+            if dense not in capacities:
+                continue  # the study file no longer asks for it
+            model = laboratory.build(capacities[dense]).to(laboratory.spec.run.device)
+            model = with_units(model, units) if units else model
+            times: dict[str, float] = {}
+            for batch in BATCHES:
+                taken = measure_latency(model, shape, batch_size=batch, repeats=REPEATS[batch])
+                prefix = "latency" if batch == 1 else f"latency_{batch}"
+                times[f"{prefix}_seconds"] = taken.median_seconds
+                times[f"{prefix}_p95_seconds"] = taken.p95_seconds
+            found[name] = times
+        on_each(len(wanted), len(wanted))
+    return found
+
+
+def with_units(model: nn.Module, units: tuple[int, ...]) -> nn.Module:
+    """Return a smaller network with so many units in each group, whichever they are."""
+    import torch
+
+    from study.compression.structured import groups, masks_of, smaller
+
+    kept = {
+        group.maker: torch.arange(group.n_units) < n
+        for group, n in zip(groups(model), units, strict=True)
+    }
+    return smaller(model.cpu(), masks_of(model.cpu(), kept))
+
+
+def write_latencies(path: Path, found: Mapping[str, Mapping[str, float]]) -> None:
+    """Write what was measured, and on what, to a file, whole or not at all."""
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = f"{platform.machine()} {platform.processor()}".strip()
+    content = {"machine": machine, "torch": torch.__version__, "architectures": found}
+    fresh = path.with_suffix(".writing")
+    fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    fresh.replace(path)
+
+
+def measured(path: Path) -> dict[str, dict[str, float]]:
+    """Return what a file says, per architecture; nothing if there is none that can be read."""
+    try:
+        found: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))[
+            "architectures"
+        ]
+        return dict(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def with_latency(records: Iterable[Mapping[str, Any]], path: Path) -> tuple[Mapping[str, Any], ...]:
+    """Return the records, each with the latency of its architecture where that was measured."""
+    known = measured(path)
+    return tuple(
+        {**record, "sizes": {**record["sizes"], **known.get(architecture(record), {})}}
+        for record in records
+    )
+
+
+@contextlib.contextmanager
+def _one_core() -> Iterator[None]:
+    """Stay on one core with one thread inside, as far as the system lets us."""
+    import torch
+
+    threads = torch.get_num_threads()
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    torch.set_num_threads(1)
+    try:
+        if cores:
+            os.sched_setaffinity(0, {max(cores)})
+        yield
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        torch.set_num_threads(threads)
