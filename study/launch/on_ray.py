@@ -80,6 +80,7 @@ def run_on_ray(
     PayoffError
         If Ray is not installed, the cluster does not answer, or workers keep failing.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     try:
         import ray
     except ImportError:
