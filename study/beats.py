@@ -50,8 +50,12 @@ class Roll:
         return self._id
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Return what each worker last said, by its name."""
-        attributes = self._storage.get_study_user_attrs(self.study_id)
+        """Return what each worker last said, by its name; creates nothing."""
+        try:
+            study_id = self._id or self._storage.get_study_id_from_name(self._name)
+        except KeyError:
+            return {}
+        attributes = self._storage.get_study_user_attrs(study_id)
         return {name: dict(said) for name, said in attributes.items() if isinstance(said, Mapping)}
 
     def say(self, worker: str, said: Mapping[str, Any]) -> None:

@@ -199,6 +199,16 @@ class StudyReader:
         return tuple(found[name] for name in self._slots if name in found)
 
     @explained
+    def failures(self) -> Counter[str]:
+        """Count the trials that gave no usable result by what became of them."""
+        return Counter(
+            f"{record['status']}: {record['reason']}"
+            for _, trial in self._all_trials()
+            if trial.state in (TrialState.FAIL, TrialState.PRUNED)
+            and (record := trial.user_attrs.get("record"))
+        )
+
+    @explained
     def n_unused(self) -> int:
         """Count finished trials that the study file no longer asks for: kept, but not read."""
         prefix = f"{self.spec.name}/n="

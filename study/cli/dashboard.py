@@ -14,6 +14,7 @@ from study.cli.hints import command
 from study.cli.stored import stored_storage
 from study.cli.ui import check_free, serving_arguments, shown_host
 from study.errors import PayoffError
+from study.launch.joining import from_environment
 from study.places import Places
 from study.spec import load_spec
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             "the Optuna dashboard is not installed; get it: pip install optuna-dashboard"
         )
     places = Places.at(args.root)
-    address = load_spec(args.study).storage.optuna if args.study else ""
+    address = from_environment(load_spec(args.study)).storage.optuna if args.study else ""
     check_free(args.host, args.port)
     storage = stored_storage(address, places, command("run", args.study, places))
     from optuna_dashboard import wsgi

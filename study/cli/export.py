@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from study.errors import PayoffError
+from study.launch.joining import from_environment
 from study.places import Places
 from study.spec import load_spec
 
@@ -33,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse what is finished and write it."""
-    spec = load_spec(args.study)
+    spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
     from analysis.export import export_study
     from analysis.plots.print_figures import check_formats, has_latex

@@ -14,22 +14,39 @@ from study.spec import load_spec
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    from study.cli.launch import where
+
     parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    where(parser)
+    parser.add_argument(
+        "--watch", action="store_true", help="go on showing workers, pace, failures and time left"
+    )
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the state of a study."""
-    spec = load_spec(args.study)
+    from study.launch.joining import at, from_environment
+
+    spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.leases import is_alive
+    from study.launch.keeping import Keeper
     from study.spool import Spool
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)
+    keeper = Keeper(store, places, "status")
+    if args.watch:
+        from rich.console import Console
+
+        from study.cli.watching import watch
+
+        watch(keeper, Console())
+        return 0
+    keeper.look()
     counts = store.counts()
     records = store.records()
     reasons = Counter(
@@ -38,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
         if record["status"] != "complete"
     )
     running = [
-        (slot, worker, is_alive(places.leases, worker))
-        for slot, worker, _ in store.running()
-        if worker
+        (slot, worker, keeper.is_alive(worker)) for slot, worker, _ in store.running() if worker
     ]
     waiting = Spool(places.spool(spec.name)).waiting()
     undertrained = sum(bool(record["flags"].get("still_improving")) for record in records)

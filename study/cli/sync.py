@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import PayoffError, StorageError, nearest
+from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import MASK, redact
 from study.spool import BROKEN, Spool
@@ -100,7 +101,7 @@ def _targets(study: str | None, places: Places) -> list[Target]:
         )
     from study.spec import load_spec
 
-    spec = load_spec(study)
+    spec = from_environment(load_spec(study))
     address = spec.storage.mlflow or places.mlflow_address
     return [Target(name=spec.name, address=address, study_file=study)]
 
@@ -151,16 +152,22 @@ def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
         return ()
     from study.spec import load_spec
 
-    spec = load_spec(target.study_file)
+    spec = from_environment(load_spec(target.study_file))
     file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
     if file is not None and not file.is_file():
         return ()
+    from study.launch.keeping import Keeper
+    from study.launch.locking import exclusively
     from study.storage import StudyStore
     from study.storage_opening import open_storage
 
     store = StudyStore(spec, open_storage(spec.storage.optuna, places))
     store.check_unchanged()
-    return store.records() if store.is_started() else ()
+    if not store.is_started():
+        return ()
+    with exclusively(places):  # what workers could not tell before they ended
+        Keeper(store, places, "sync").tell_left_behind()
+    return store.records()
 
 
 def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
@@ -169,7 +176,7 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
         from study.launch.run import make_tracker
         from study.spec import load_spec
 
-        return make_tracker(load_spec(target.study_file), places)
+        return make_tracker(from_environment(load_spec(target.study_file)), places)
     record = next(spool.pending(), None)
     if record is None:
         return None

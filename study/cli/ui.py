@@ -20,6 +20,7 @@ from types import FrameType
 
 from study.cli.hints import command
 from study.errors import PayoffError
+from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact
 from study.spec import load_spec
@@ -56,7 +57,7 @@ def serving_arguments(parser: argparse.ArgumentParser, *, study: str, port: int)
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     places = Places.at(args.root)
-    spec = load_spec(args.study) if args.study else None
+    spec = from_environment(load_spec(args.study)) if args.study else None
     address = (spec.storage.mlflow if spec else "") or places.mlflow_address
     if urllib.parse.urlsplit(address).scheme in ("http", "https"):
         print(redact(address))
