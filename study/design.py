@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -208,13 +208,25 @@ def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
     Quasi-random points cover a low-dimensional box more evenly than independent ones for the same
     budget (Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry").
     """
-    space = space_of(spec, cell)
-    n, n_axes = n_search(spec, cell), len(space.nuisance)
-    if n == 0:
-        return []
-    if spec.search.sampler == "tpe" or not n_axes:
+    n = n_search(spec, cell)
+    if spec.search.sampler == "tpe":
         return [{} for _ in range(n)]
-    rng = np.random.default_rng(seed_of(spec.study.seed, cell.name, spec.search.sampler))
+    if not cell.teacher:
+        return _points(spec, spec.space, n, cell.name)
+    # A student tries what the trained network of its size tries, and a way of teaching with each:
+    # what differs between the two is then the teaching, and not the luck of the other draws.
+    alone = replace(cell, teacher="").name
+    plain = _points(spec, spec.space, n, alone)
+    ways = _points(spec, SearchSpace(spec.distill_axes), n, cell.name)
+    return [{**point, **way} for point, way in zip(plain, ways, strict=True)]
+
+
+def _points(spec: StudySpec, space: SearchSpace, n: int, seed: str) -> list[dict[str, Value]]:
+    """Return ``n`` points of the nuisance axes of a space."""
+    n_axes = len(space.nuisance)
+    if not n or not n_axes:
+        return [{} for _ in range(n)]
+    rng = np.random.default_rng(seed_of(spec.study.seed, seed, spec.search.sampler))
     units = halton(n, n_axes, rng) if spec.search.sampler == "halton" else rng.random((n, n_axes))
     return [space.from_units([float(u) for u in row]) for row in units]
 

@@ -132,7 +132,7 @@ def write_answers(path: Path, found: np.ndarray) -> None:
 def read_answers(path: Path) -> np.ndarray | None:
     """Read answers from a file; None if there is none that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return np.asarray(file["answers"], dtype=np.float32)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
