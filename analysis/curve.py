@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,6 +72,24 @@ class Curve:
         """Sizes that differ by more than 2%: cells of other shapes may sit side by side."""
         steps = np.diff(np.log(self.size)) > 0.02
         return int(steps.sum()) + 1 if len(self.size) else 0
+
+    def only(self, keep: BoolArray) -> Curve:
+        """The cells for which ``keep`` (shape ``(K,)``) is true, with their replicates."""
+        runs = keep[self.run_cell]
+        index = np.cumsum(keep) - 1
+        return replace(
+            self,
+            size=read_only(self.size[keep]),
+            error=read_only(self.error[keep]),
+            replicates=read_only(self.replicates[keep]),
+            shape=read_only(self.shape[keep]),
+            cell=tuple(name for name, kept in zip(self.cell, keep, strict=True) if kept),
+            run_cell=read_only(index[self.run_cell[runs]].astype(np.int64)),
+            run_error=read_only(self.run_error[runs]),
+            run_draw=read_only(self.run_draw[runs]),
+            run_row=read_only(self.run_row[runs]),
+            correct=None if self.correct is None else read_only(self.correct[runs]),
+        )
 
 
 def build_curves(

@@ -169,27 +169,12 @@ def _only(curve: Curve, keep: BoolArray, route: str) -> Curve:
     if keep.all():
         return curve
     runs = keep[curve.run_cell]
-    index = np.cumsum(keep) - 1
     lost = Exclusion(
         reason=f"{route} models whose parent or teacher did worse on the validation set than "
         "another of about the same size",
         count=int((~runs).sum()),
     )
-    return replace(
-        curve,
-        size=read_only(curve.size[keep]),
-        error=read_only(curve.error[keep]),
-        replicates=read_only(curve.replicates[keep]),
-        shape=read_only(curve.shape[keep]),
-        cell=tuple(name for name, kept in zip(curve.cell, keep, strict=True) if kept),
-        run_cell=read_only(index[curve.run_cell[runs]]),
-        run_error=read_only(curve.run_error[runs]),
-        run_draw=read_only(curve.run_draw[runs]),
-        run_row=read_only(curve.run_row[runs]),
-        correct=None if curve.correct is None else read_only(curve.correct[runs]),
-        excluded=(*curve.excluded, lost),
-        undertrained=curve.undertrained,
-    )
+    return replace(curve.only(keep), excluded=(*curve.excluded, lost))
 
 
 def joint_fits(

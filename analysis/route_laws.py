@@ -94,6 +94,11 @@ class RouteLaw:
     why: str
     """Why there is no fit; empty otherwise."""
 
+    @property
+    def asked_little(self) -> bool:
+        """Whether the study has too few ratios to ask for a law at all."""
+        return len(np.unique(self.points.x[:, 0])) < LEAST_RATIOS
+
     def predict(self, x: FloatArray) -> FloatArray:
         """Errors at inputs of shape (n, D), in the order of the law's ``inputs``."""
         predicted: FloatArray = law_named(self.law).predict(self.theta, np.atleast_2d(x))
@@ -238,7 +243,8 @@ def _too_few(name: LawName, points: LawPoints) -> str:
     if name == "pruning" and len(points):
         ratios = len(np.unique(points.x[:, 0]))
         if ratios < LEAST_RATIOS:
-            return f"{ratios} prune ratios show no law; prune to at least {LEAST_RATIOS}"
+            what = "1 prune ratio shows" if ratios == 1 else f"{ratios} prune ratios show"
+            return f"{what} no law; prune to at least {LEAST_RATIOS}"
     count = len(law_named(name).parameters)
     if len(points) and name == "pruning":  # exponents of a shape that never changes do not move
         count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))

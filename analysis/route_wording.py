@@ -39,7 +39,12 @@ def finding_lines(analysis: StudyAnalysis) -> list[str]:
     if analysis.distilled is not None:
         lines += [f"- {student_words(analysis.distilled)}."] if analysis.distilled.gains else []
         lines += [f"- {teacher_words(ladder)}." for ladder in analysis.distilled.teachers]
-    lines += [f"- {law_words(law)}." for law in analysis.laws]
+    largest = max((law.n_examples for law in analysis.laws), default=UNKNOWN)
+    lines += [
+        f"- {law_words(law)}."
+        for law in analysis.laws
+        if law.n_examples in (UNKNOWN, largest) and (law.scores or not law.asked_little)
+    ]
     lines += [
         f"- {regulariser_words(found, n, gain)}."
         for found in analysis.regularisation

@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.plots.effects import draw_effects, effects_info
+from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
 from analysis.plots.gallery import PICTURES, Picture, pictures_of, screen_figure
+from analysis.plots.growth import draw_growth, growth_info
 from analysis.plots.ladder import draw_ladder, ladder_figure, ladder_info
+from analysis.plots.learning_curves import draw_learning_curves, learning_info
+from analysis.plots.marginal import draw_marginal, marginal_info
+from analysis.plots.pareto import draw_pareto, pareto_info
+from analysis.plots.residuals import draw_residuals, residuals_info
+from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_figure, size_error_info
 from analysis.plots.style import save_figure
+from analysis.plots.surface import draw_surface, surface_info
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -17,12 +26,16 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
-    """Write every figure of a study as PNG, SVG and PDF; return the files, PNGs first.
+    """Write the main figures of a study as PNG, SVG and PDF; return the files, PNGs first.
 
     The same analysis gives the same bytes.
     """
     directory = Path(directory)
-    figures = {picture.name: screen_figure(picture, analysis) for picture in pictures_of(analysis)}
+    figures = {
+        picture.name: screen_figure(picture, analysis)
+        for picture in pictures_of(analysis)
+        if picture.main
+    }
     paths = []
     for suffix in SUFFIXES:
         for name, figure in figures.items():
@@ -35,14 +48,32 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
 __all__ = [
     "PICTURES",
     "Picture",
+    "draw_effects",
+    "draw_extrapolation",
+    "draw_growth",
     "draw_ladder",
+    "draw_learning_curves",
+    "draw_marginal",
+    "draw_pareto",
+    "draw_residuals",
+    "draw_routes",
     "draw_size_error",
+    "draw_surface",
+    "effects_info",
+    "extrapolation_info",
+    "growth_info",
     "ladder_figure",
     "ladder_info",
+    "learning_info",
+    "marginal_info",
+    "pareto_info",
     "pictures_of",
+    "residuals_info",
+    "routes_info",
     "save_figure",
     "screen_figure",
     "size_error_figure",
     "size_error_info",
+    "surface_info",
     "write_figures",
 ]

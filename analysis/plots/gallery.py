@@ -1,7 +1,7 @@
 """Every picture that a study has, by name: what files and papers are drawn from.
 
-A new picture is one new file and one entry here: it is then written by ``payoff run`` and
-``payoff export``, at every venue's size.
+A new picture is one new file and one entry here: it is then written by ``payoff export`` at every
+venue's size and, if it is a main one, by ``payoff run``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.plots.effects import draw_effects, effects_info
+from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
+from analysis.plots.growth import draw_growth, growth_info
 from analysis.plots.ladder import draw_ladder, ladder_info
+from analysis.plots.marginal import draw_marginal, marginal_info
+from analysis.plots.pareto import draw_pareto, pareto_info
+from analysis.plots.residuals import draw_residuals, residuals_info
+from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_info
+from analysis.plots.surface import draw_surface, surface_info
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +42,8 @@ class Picture:
     """Whether the study has what it shows."""
     size: tuple[float, float] = (6.6, 4.3)
     """Inches on a screen."""
+    main: bool = False
+    """Whether every run ends with it; the others are drawn for papers and on request."""
     ratio: float = 1.0
     """Height in print, as a factor of the venue's usual height."""
 
@@ -43,13 +53,69 @@ PICTURES: tuple[Picture, ...] = (
         name="size_error",
         caption="Error against size, one curve for each dataset size",
         draw=lambda analysis, axes: draw_size_error(size_error_info(analysis), axes),
+        main=True,
     ),
     Picture(
         name="prune_ladder",
         caption="Error against the share of the weights kept, one line for each capacity",
         draw=lambda analysis, axes: draw_ladder(ladder_info(analysis), axes),
+        main=True,
         shown=lambda analysis: bool(analysis.ladders),
         size=(6.2, 4.0),
+    ),
+    Picture(
+        name="routes",
+        caption="Error against size by route to a small model",
+        draw=lambda analysis, axes: draw_routes(routes_info(analysis), axes),
+        main=True,
+        shown=lambda analysis: bool(analysis.routes),
+    ),
+    Picture(
+        name="pareto",
+        caption="Error against cost of every model",
+        draw=lambda analysis, axes: draw_pareto(pareto_info(analysis), axes),
+        shown=lambda analysis: bool(analysis.fronts) and bool(analysis.routes),
+    ),
+    Picture(
+        name="marginal_return",
+        caption="Share of the error that a doubling of the size saves",
+        draw=lambda analysis, axes: draw_marginal(marginal_info(analysis), axes),
+        shown=lambda analysis: bool(marginal_info(analysis).lines),
+    ),
+    Picture(
+        name="payoff_growth",
+        caption="Payoff point against dataset size",
+        draw=lambda analysis, axes: draw_growth(growth_info(analysis), axes),
+        shown=lambda analysis: len(growth_info(analysis).marks) > 1,
+        size=(6.6, 4.0),
+    ),
+    Picture(
+        name="surface",
+        caption="Error over size and data",
+        draw=lambda analysis, axes: draw_surface(surface_info(analysis), axes),
+        shown=lambda analysis: len(surface_info(analysis).size) > 0,
+        size=(6.4, 4.0),
+    ),
+    Picture(
+        name="residuals",
+        caption="Points about their fitted curves",
+        draw=lambda analysis, axes: draw_residuals(residuals_info(analysis), axes),
+        shown=lambda analysis: bool(residuals_info(analysis).groups),
+        size=(6.2, 3.4),
+        ratio=0.85,
+    ),
+    Picture(
+        name="extrapolation",
+        caption="The curve fitted without its largest sizes, and what these then gave",
+        draw=lambda analysis, axes: draw_extrapolation(extrapolation_info(analysis), axes),
+        shown=lambda analysis: any(fit.curve.n_sizes > 4 for fit in analysis.fits[-1:]),
+    ),
+    Picture(
+        name="hyperparameter_effects",
+        caption="Validation error by thirds of each hyperparameter's values",
+        draw=lambda analysis, axes: draw_effects(effects_info(analysis), axes),
+        shown=lambda analysis: bool(effects_info(analysis).rows),
+        size=(6.6, 3.6),
     ),
 )
 

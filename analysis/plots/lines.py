@@ -30,6 +30,9 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 """
 
 
+EXAMPLES = " examples"
+
+
 def own_axes(axes: Axes | None, size: tuple[float, float] = (6.2, 4.0)) -> Axes:
     """The axes given, or axes of a new figure (``axes.figure``) in the style for a screen."""
     if axes is not None:
@@ -50,6 +53,17 @@ def nothing_to_draw(axes: Axes, words: str) -> Axes:
 def capital(words: str) -> str:
     """The words with a capital first letter."""
     return words[:1].upper() + words[1:]
+
+
+def percent_off(value: float, _: object = None) -> str:
+    """A fraction as signed per cent.
+
+    Examples
+    --------
+    >>> percent_off(0.125), percent_off(0.0)
+    ('+12.5%', '0%')
+    """
+    return f"{100 * value:+.3g}%" if abs(value) > 1e-9 else "0%"
 
 
 def in_percent(analysis: StudyAnalysis) -> bool:
@@ -93,7 +107,7 @@ def label_ends(
     at = [float(np.log(max(end, 1e-300)) if log else end) for end in ends]
     height = axes.get_position().height * float(axes.get_figure(root=True).get_figheight())  # type: ignore[union-attr]
     gap = (high - low) * (0.02 * small_text()) / max(height, 0.1)
-    places = spread_labels(at, gap, low + gap / 2, high - gap * (1.5 if title else 0.5))
+    places = spread_labels(at, gap, low + gap / 2, high - gap / 2)
     if title:
         _beside(axes, title, (max(places) + gap - low) / (high - low), INK, "normal")
     for name, colour, place in zip(names, colours, places, strict=True):
@@ -108,6 +122,30 @@ def _beside(axes: Axes, words: str, place: float, colour: str, weight: str) -> N
     )  # fmt: skip
 
 
-def terse(axes: Axes, words: str, unit: str) -> str:
-    """The words without their unit, in a narrow figure."""
-    return words.removesuffix(unit) if is_narrow(axes) else words
+def label_data_ends(
+    axes: Axes, names: Sequence[str], ends: Sequence[float], colours: Sequence[str]
+) -> None:
+    """Name the lines of dataset sizes (``"1,280 examples"``), tersely in a narrow figure."""
+    short = is_narrow(axes) and all(name.endswith(EXAMPLES) for name in names)
+    label_ends(
+        axes,
+        [name.removesuffix(EXAMPLES) for name in names] if short else names,
+        ends,
+        colours,
+        title=EXAMPLES.strip() if short else "",
+    )
+
+
+def group_legend(axes: Axes, title: str = "") -> None:
+    """A legend beside the axes, or above them in a narrow figure: never over data."""
+    if is_narrow(axes):
+        entries = len(axes.get_legend_handles_labels()[1])
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.02, 0.99), frameon=False, fontsize=small_text(),
+            handletextpad=0.1, columnspacing=0.8, borderaxespad=0.1, ncols=min(entries, 3),
+        )  # fmt: skip
+        return
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=small_text(),
+        title=title or None, title_fontsize=small_text(), handletextpad=0.2, borderaxespad=0.2,
+    )  # fmt: skip

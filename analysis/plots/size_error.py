@@ -10,9 +10,10 @@ import numpy as np
 
 from analysis.curve_fit import CurveFit
 from analysis.plots.lines import (
+    EXAMPLES,
     capital,
     in_percent,
-    label_ends,
+    label_data_ends,
     log_limits,
     nothing_to_draw,
     own_axes,
@@ -22,7 +23,6 @@ from analysis.plots.style import (
     MARKERS,
     STYLE,
     error_axis,
-    is_narrow,
     line_colours,
     new_figure,
     note,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 4000
 """More runs than this are drawn as cell means only."""
-EXAMPLES = " examples"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,13 +215,11 @@ def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
     """Name each line at its right end, moved apart where they would touch."""
     if len(info.lines) == 1 and info.lines[0].label == "all runs":
         return
-    short = is_narrow(axes) and all(line.label.endswith(EXAMPLES) for line in info.lines)
-    label_ends(
+    label_data_ends(
         axes,
-        [line.label.removesuffix(EXAMPLES) if short else line.label for line in info.lines],
+        [line.label for line in info.lines],
         [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines],
         colours,
-        title=EXAMPLES.strip() if short else "",
     )
 
 

@@ -93,7 +93,7 @@ def test_every_figure_is_written_in_every_format(study: StudyAnalysis, tmp_path:
     names = [path.name for path in write_figures(study, tmp_path)]
     assert names[0] == "size_error.png"
     assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
-    assert len(names) == 6
+    assert len(names) == 9
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""What each hyperparameter did: error of the low, middle and high third of its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.lines import group_legend, nothing_to_draw, own_axes, percent_off
+from analysis.plots.style import INK, RULE, line_colours, note, scale
+from analysis.sensitivity import THIRDS, Effect
+from analysis.trials import UNKNOWN
+from analysis.wording import plain_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.study import StudyAnalysis
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRow:
+    """One hyperparameter."""
+
+    label: str
+    ranges: tuple[str, str, str]
+    """The thirds, in words."""
+    relative: tuple[float, float, float]
+    """Error of each third against the mean of its cell, as a fraction of it."""
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsInfo:
+    """All that the picture shows, at one dataset size."""
+
+    n_examples: int
+    rows: tuple[EffectRow, ...]
+    level: float
+
+
+def effects_info(analysis: StudyAnalysis, n_examples: int | None = None) -> EffectsInfo:
+    """Compute what the picture shows, at the largest dataset size or the one asked for."""
+    effects = () if analysis.tuning is None else analysis.tuning.effects
+    sizes = [effect.n_examples for effect in effects]
+    n = n_examples if n_examples is not None else max(sizes, default=UNKNOWN)
+    rows = [_row(e) for e in effects if e.n_examples == n and e.capacity == "all"]
+    return EffectsInfo(n_examples=n, rows=tuple(rows), level=analysis.settings.level)
+
+
+def _row(effect: Effect) -> EffectRow:
+    first, second = (f"{edge:.2g}" for edge in effect.edges)
+    return EffectRow(
+        label=plain_name(effect.hyperparameter).replace("_", " "),
+        ranges=(f"< {first}", f"{first} to {second}", f"> {second}"),
+        relative=effect.thirds,
+        low=effect.thirds_low,
+        high=effect.thirds_high,
+        words=effect.words,
+    )
+
+
+def draw_effects(info: EffectsInfo, axes: Axes | None = None) -> Axes:
+    """Draw the picture on given axes, or on new ones."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes = own_axes(axes)
+    if not info.rows:
+        return nothing_to_draw(axes, "there are no search trials to compare")
+    k = scale(axes)
+    colours = line_colours(3)
+    axes.axvline(0.0, color=INK, linewidth=0.9 * k)
+    for place, row in enumerate(info.rows):
+        for third, (marker, colour) in enumerate(zip("<o>", colours, strict=True)):
+            y = place + 0.25 * (third - 1)
+            axes.plot([row.low[third], row.high[third]], [y, y], color=colour, linewidth=1.4 * k)
+            axes.plot(
+                [row.relative[third]], [y], marker=marker, markersize=5.5 * k, color="white",
+                markeredgecolor=colour, markeredgewidth=1.3 * k, linestyle="none",
+                label=f"{THIRDS[third]} third" if place == 0 else None,
+            )  # fmt: skip
+    axes.set_ylim(len(info.rows) - 0.5, -0.5)
+    axes.set_yticks(np.arange(len(info.rows)), [f"{row.label}\n{row.words}" for row in info.rows])
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: percent_off(v)))
+    axes.grid(axis="x", color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("Validation error against the mean of its cell")
+    group_legend(axes, title="values")
+    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
+    note(axes, *where, f"bars: {info.level:.0%} intervals")
+    return axes

@@ -1,0 +1,149 @@
+"""Error against a cost: every model, and the front that nothing cheaper beats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.lines import (
+    capital,
+    group_legend,
+    in_percent,
+    log_limits,
+    nothing_to_draw,
+    own_axes,
+)
+from analysis.plots.style import (
+    INK,
+    MARKERS,
+    error_axis,
+    line_colours,
+    note,
+    scale,
+    size_axis,
+)
+from analysis.route_curves import ROUTE_ORDER
+from analysis.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.wording import plain_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.study import StudyAnalysis
+
+PREFERRED = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
+"""The first of these that the study knows is the cost axis, unless another is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParetoGroup:
+    """The models of one route."""
+
+    label: str
+    cost: FloatArray
+    error: FloatArray
+    probability: FloatArray
+    """Of being on the front."""
+    on_front: BoolArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParetoInfo:
+    """All that the picture shows, at one dataset size."""
+
+    n_examples: int
+    groups: tuple[ParetoGroup, ...]
+    front_cost: FloatArray
+    """(F,) the front, by the means, in order of cost."""
+    front_error: FloatArray
+    cost_label: str
+    error_label: str
+    percent: bool
+
+
+def pareto_info(
+    analysis: StudyAnalysis, cost: str | None = None, n_examples: int | None = None
+) -> ParetoInfo:
+    """Compute what the picture shows.
+
+    Parameters
+    ----------
+    analysis : StudyAnalysis
+    cost : str, optional
+        Column of the cost axis; the first known of :data:`PREFERRED` if not given.
+    n_examples : int, optional
+        Dataset size; the largest if not given.
+    """
+    fronts = [f for f in analysis.fronts if n_examples in (None, f.n_examples)]
+    largest = max((f.n_examples for f in fronts), default=UNKNOWN)
+    by_cost = {f.cost: f for f in fronts if f.n_examples == largest}
+    wanted = (cost,) if cost else (*PREFERRED, *by_cost)
+    front = next((by_cost[name] for name in wanted if name in by_cost), None)
+    points = () if front is None else front.points
+    ordered = sorted(points, key=lambda p: (ROUTE_ORDER.index(p.route), p.method))
+    methods = {p.method for p in points if p.method}
+    names = list(dict.fromkeys(_name(p.route, p.method, methods) for p in ordered))
+    groups = []
+    for name in names:
+        own = [p for p in points if _name(p.route, p.method, methods) == name]
+        groups.append(
+            ParetoGroup(
+                label=name,
+                cost=np.array([p.cost for p in own]),
+                error=np.array([p.error for p in own]),
+                probability=np.array([p.probability for p in own]),
+                on_front=np.array([p.on_front for p in own], dtype=bool),
+            )
+        )
+    best = [p for p in points if p.on_front]
+    return ParetoInfo(
+        n_examples=largest,
+        groups=tuple(groups),
+        front_cost=np.array([p.cost for p in best]),
+        front_error=np.array([p.error for p in best]),
+        cost_label=capital(plain_name(front.cost if front is not None else cost or "cost")),
+        error_label=capital(plain_name(analysis.settings.error_name)),
+        percent=in_percent(analysis),
+    )
+
+
+def _name(route: str, method: str, methods: set[str]) -> str:
+    """The route; the method where there are several."""
+    return method if method and len(methods) > 1 else route
+
+
+def draw_pareto(info: ParetoInfo, axes: Axes | None = None) -> Axes:
+    """Draw the picture on given axes, or on new ones."""
+    axes = own_axes(axes)
+    if not info.groups:
+        return nothing_to_draw(axes, "fewer than three models differ in this cost")
+    k = scale(axes)
+    colours = line_colours(len(info.groups))
+    least = 1e-9
+    errors = [np.maximum(group.error, least) for group in info.groups]
+    size_axis(axes, *log_limits([group.cost for group in info.groups]), info.cost_label)
+    y_low, y_high = log_limits(errors)
+    y_high = min(y_high, 1.06) if info.percent else y_high
+    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    axes.step(
+        np.append(info.front_cost, axes.get_xlim()[1]),
+        np.append(info.front_error, info.front_error[-1]),
+        where="post", color=INK, linewidth=1.0 * k, zorder=2,
+    )  # fmt: skip
+    for index, (group, colour, error) in enumerate(zip(info.groups, colours, errors, strict=True)):
+        marker = MARKERS[index % len(MARKERS)]
+        axes.scatter(
+            group.cost, error, s=(4.6 * k) ** 2, marker=marker, facecolors="white",
+            edgecolors=colour, linewidths=1.0 * k, zorder=3, label=group.label,
+        )  # fmt: skip
+        axes.scatter(
+            group.cost, error, s=(4.6 * k) ** 2, marker=marker, color=colour,
+            alpha=np.clip(group.probability, 0.0, 1.0).tolist(), linewidths=0, zorder=4,
+        )  # fmt: skip
+    if len(info.groups) > 1:
+        group_legend(axes)
+    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
+    note(axes, *where, "line: nothing cheaper is better", "fill: probability of being on it")
+    return axes

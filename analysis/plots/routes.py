@@ -1,0 +1,175 @@
+"""The routes to a small model on one size axis: error against size, one line for each route."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.plots.lines import (
+    DASHES,
+    capital,
+    in_percent,
+    label_ends,
+    log_limits,
+    nothing_to_draw,
+    own_axes,
+)
+from analysis.plots.style import (
+    INK,
+    MARKERS,
+    PALE,
+    error_axis,
+    line_colours,
+    note,
+    scale,
+    size_axis,
+)
+from analysis.route_curves import RouteCurve
+from analysis.trials import UNKNOWN, FloatArray
+from analysis.wording import plain_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.study import StudyAnalysis
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RouteLine:
+    """One route as it is drawn."""
+
+    label: str
+    grid: FloatArray
+    """(G,) sizes; empty where there is no fit."""
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    size: FloatArray
+    """(K,) cells."""
+    error: FloatArray
+    payoff: float
+    """Payoff point; NaN where there is none."""
+    payoff_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossingMark:
+    """Where two routes cross."""
+
+    size: float
+    low: float
+    high: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RoutesInfo:
+    """All that the picture shows, at one dataset size."""
+
+    n_examples: int
+    lines: tuple[RouteLine, ...]
+    crossings: tuple[CrossingMark, ...]
+    size_label: str
+    error_label: str
+    level: float
+    percent: bool
+
+
+def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> RoutesInfo:
+    """Compute what the picture shows, at the largest dataset size or the one asked for."""
+    s = analysis.settings
+    studies = [r for r in analysis.routes if n_examples in (None, r.n_examples)]
+    study = studies[-1] if studies else None
+    methods = {curve.method for curve in study.curves if curve.method} if study else set()
+    crossings = []
+    for crossing in () if study is None else study.crossings:
+        if study is not None and crossing.kind == "crosses" and math.isfinite(crossing.size):
+            error = float(study.curve(crossing.first).fit.predict(crossing.size))
+            crossings.append(
+                CrossingMark(size=crossing.size, low=crossing.low, high=crossing.high, error=error)
+            )
+    return RoutesInfo(
+        n_examples=UNKNOWN if study is None else study.n_examples,
+        lines=()
+        if study is None
+        else tuple(_line(c, several=len(methods) > 1) for c in study.curves),
+        crossings=tuple(crossings),
+        size_label=capital(plain_name(s.size if study is None else study.size)),
+        error_label=capital(plain_name(s.error_name)),
+        level=s.level,
+        percent=in_percent(analysis),
+    )
+
+
+def _line(route: RouteCurve, *, several: bool) -> RouteLine:
+    fit = route.fit
+    grid = mean = low = high = np.empty(0)
+    if fit.draws is not None:
+        grid = np.exp(fit.draws.x[: fit.draws.n_inside])
+        mean = fit.predict(grid)
+        low, high = fit.band(grid)
+    point = fit.verdict
+    placed = point.kind == "pays_off_until" and fit.draws is not None
+    return RouteLine(
+        label=route.method if several and route.method else route.route,
+        grid=grid,
+        mean=mean,
+        low=low,
+        high=high,
+        size=fit.curve.size,
+        error=np.exp(fit.noise.log_error),
+        payoff=point.size if placed else math.nan,
+        payoff_error=float(fit.predict(point.size)) if placed else math.nan,
+    )
+
+
+def draw_routes(info: RoutesInfo, axes: Axes | None = None) -> Axes:
+    """Draw the picture on given axes, or on new ones."""
+    axes = own_axes(axes, (6.6, 4.3))
+    if not info.lines:
+        return nothing_to_draw(axes, "models were made by one route only")
+    k = scale(axes)
+    colours = line_colours(len(info.lines))
+    size_axis(axes, *log_limits([line.size for line in info.lines]), info.size_label)
+    y_low, y_high = log_limits([part for x in info.lines for part in (x.error, x.low, x.high)])
+    y_high = min(y_high, 1.06) if info.percent else y_high
+    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
+        axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(
+            line.grid, line.mean, color=colour, linewidth=1.7 * k, zorder=3,
+            linestyle=DASHES[index % len(DASHES)],
+        )  # fmt: skip
+        axes.plot(
+            line.size, line.error, linestyle="none", marker=MARKERS[index % len(MARKERS)],
+            markersize=4.2 * k, color="white", markeredgecolor=colour, markeredgewidth=1.1 * k,
+            zorder=4,
+        )  # fmt: skip
+        if math.isfinite(line.payoff):
+            axes.plot(
+                [line.payoff], [line.payoff_error], marker="*", markersize=13 * k, color=colour,
+                markeredgecolor="white", markeredgewidth=0.9, zorder=6,
+            )  # fmt: skip
+    for mark in info.crossings:
+        axes.plot([mark.low, mark.high], [mark.error] * 2, color=PALE, linewidth=1.0 * k, zorder=5)
+        axes.plot(
+            [mark.size], [mark.error], marker="o", markersize=6.5 * k, markerfacecolor="none",
+            markeredgecolor=INK, markeredgewidth=1.3 * k, zorder=6,
+        )  # fmt: skip
+    ends = [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines]
+    label_ends(axes, [line.label for line in info.lines], ends, colours)
+    _explain(info, axes)
+    return axes
+
+
+def _explain(info: RoutesInfo, axes: Axes) -> None:
+    parts = [] if info.n_examples == UNKNOWN else [f"{info.n_examples:,} training examples"]
+    if any(math.isfinite(line.payoff) for line in info.lines):
+        parts.append("★ payoff point")
+    if info.crossings:
+        parts.append(f"circle: two routes cross, with the {info.level:.0%} interval")
+    parts.append(f"band: {info.level:.0%}")
+    note(axes, *parts)
