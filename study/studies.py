@@ -44,6 +44,7 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
         "training": {"min_steps": 800},
         "pruning": {"methods": ["one-shot", "iterative", "structured"]},
         "search": {"trials": 6},
+        "replicates": {"draws": 8},
     },
     "routes-mnist1d": {
         "study": {
