@@ -68,6 +68,10 @@ class Crossing:
     range_low: float
     range_high: float
     """Sizes that both routes span."""
+    clear_first: str
+    """Route that is better at small sizes with the intervals' level; empty if neither is."""
+    clear_until: float
+    """Size up to which it is; NaN if neither is."""
     why: str
     next_step: str
 
@@ -139,6 +143,7 @@ def find_crossing(
         first, second, n_examples, s,
         up=up,
         quantiles=(float(low), float(middle), float(high)),
+        clear=_clear(difference, s.level),
         shares=(rising + falling, float((starts & ends).mean()), float((~starts & ~ends).mean())),
         x=x,
     )  # fmt: skip
@@ -245,6 +250,7 @@ def _crossing(
     up: bool = True,
     quantiles: tuple[float, float, float] = (math.nan, math.nan, math.nan),
     shares: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    clear: tuple[int, int] = (0, 0),
     x: FloatArray | None = None,
     why: str = "",
     next_step: str = "",
@@ -287,9 +293,21 @@ def _crossing(
         second_better=shares[2],
         range_low=ends[0],
         range_high=ends[1],
+        clear_first="" if not clear[1] else (first.name if clear[0] < 0 else second.name),
+        clear_until=math.nan if x is None or not clear[1] else math.exp(x[clear[1] - 1]),
         why=why,
         next_step=next_step,
     )
+
+
+def _clear(difference: FloatArray, level: float) -> tuple[int, int]:
+    """Which sign the difference surely has at small sizes, and how many grid points keep it."""
+    share = (difference < 0.0).mean(axis=0)
+    for sign, chance in ((-1, share), (1, 1.0 - share)):
+        if chance[0] >= level:
+            lost = np.flatnonzero(chance < level)
+            return sign, int(lost[0]) if len(lost) else difference.shape[1]
+    return 0, 0
 
 
 def _falling(draws: CurveDraws) -> FloatArray:

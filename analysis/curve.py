@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import SIZES, BoolArray, FloatArray, IntArray, TrialTable, read_only
+from analysis.trials import SIZES, UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable, read_only
 
 UNCHANGED_BY_PRUNING = ("n_parameters", "peak_memory_bytes", "train_flops", "train_seconds")
 """Sizes that a model pruned by masks has no less of: ``n_parameters`` counts the zeros too."""
@@ -192,7 +192,8 @@ def _build(
         if reasons[row]:
             counts[reasons[row]] = counts.get(reasons[row], 0) + 1
     rows = np.array([row for row in of_curve if not reasons[row]], dtype=np.int64)
-    keys = [_cell_key(table, int(row), float(size[row])) for row in rows]
+    teachers = teacher_is_axis(table)
+    keys = [_cell_key(table, int(row), float(size[row]), teachers=teachers) for row in rows]
     members: dict[tuple[object, ...], list[int]] = {}
     for k, key in enumerate(keys):
         members.setdefault(key, []).append(k)
@@ -227,10 +228,28 @@ def _middle(sizes: FloatArray) -> float:
     return math.exp(float(np.log(sizes).mean()))
 
 
-def _cell_key(table: TrialTable, row: int, size: float) -> tuple[object, ...]:
+def teacher_is_axis(table: TrialTable) -> bool:
+    """Whether students of one cell and subset draw learnt from teachers of several sizes.
+
+    Otherwise each draw has its own best teacher, whose size is luck and no axis.
+    """
+    seen: dict[tuple[object, ...], float] = {}
+    for row in np.flatnonzero(np.isfinite(table.teacher_size)):
+        size = float(table.teacher_size[row])
+        if table.phase[row] == "replicate":
+            key = (int(table.n_examples[row]), float(table.n_parameters[row]),
+                   int(table.depth[row]), int(table.draw[row]))  # fmt: skip
+            if seen.setdefault(key, size) != size and key[-1] != UNKNOWN:
+                return True
+    return False
+
+
+def _cell_key(table: TrialTable, row: int, size: float, *, teachers: bool) -> tuple[object, ...]:
     """What replicates of one cell have in common."""
     made: tuple[object, ...] = (table.route[row],)
-    made += (float(table.prune_ratio[row]), table.method[row], _number(table.teacher_size[row]))
+    made += (float(table.prune_ratio[row]), table.method[row])
+    if teachers:
+        made += (_number(table.teacher_size[row]),)
     if table.cell[row]:
         return (table.cell[row], *made)
     return (size, int(table.width[row]), int(table.depth[row]), *made)

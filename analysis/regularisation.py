@@ -226,11 +226,11 @@ def _shift(
     known = np.isfinite(change)
     if known.mean() < 0.5:
         return _no_shift(n, "there is no payoff point in the range")
+    outside = max(float(np.isin(a.outcome, (FLAT, STILL)).mean()) for a in applied)
+    if outside > 0.5:
+        return _no_shift(n, "the payoff point lies outside the range of sizes tried")
     tail = (1.0 - s.level) / 2.0
     low, middle, high = np.exp(np.quantile(change[known], [tail, 0.5, 1.0 - tail]))
-    outside = max(
-        float(np.isin(a.outcome, (FLAT, STILL)).mean()) for a in applied
-    )  # the ratio is then only known to lie beyond
     return PayoffShift(
         n_examples=n,
         ratio=float(middle),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.names import plain_name
 from analysis.trials import UNKNOWN
-from analysis.verdict import describe, format_size, interval
+from analysis.verdict import LEAST_SIZES, describe, format_size, interval
 
 if TYPE_CHECKING:
     from analysis.crossings import Crossing, Saving
@@ -23,13 +23,26 @@ if TYPE_CHECKING:
 def route_lines(study: RouteStudy) -> list[str]:
     """Lines of Markdown: payoff point of each route, crossings, sizes saved."""
     size = plain_name(study.size)
-    n = "" if study.n_examples == UNKNOWN else f" at {study.n_examples:,} examples"
-    lines = []
-    for curve in study.curves:
-        point = curve.fit.verdict
-        lines.append(f"- Route {curve.name}{n}: {describe(point, size)}.")
-    lines += [f"- {saving_words(saving, size)}." for saving in study.savings]
-    lines += [f"- {crossing_words(crossing, size)}." for crossing in study.crossings]
+    at = _at(study.n_examples)
+    told = [curve for curve in study.curves if curve.fit.curve.n_sizes >= LEAST_SIZES]
+    names = {curve.name for curve in told}
+    lines = [f"- Route {c.name}{at}: {describe(c.fit.verdict, size)}." for c in told]
+    lines += [
+        f"- {saving_words(s, size)}." for s in study.savings if s.route in names and not s.why
+    ]
+    known = [c for c in study.crossings if c.kind != "cannot_tell"]
+    open_ones = [c for c in study.crossings if c.kind == "cannot_tell" and math.isfinite(c.crosses)]
+    shown = [*known, *(c for c in open_ones if "trained" in (c.first, c.second))]
+    lines += [f"- {crossing_words(crossing, size)}." for crossing in shown]
+    few = [curve.name for curve in study.curves if curve.name not in names]
+    if few:
+        lines.append(
+            f"- Routes with fewer than {LEAST_SIZES} sizes{at}, too few for a curve: "
+            f"{', '.join(few)}."
+        )
+    if len(open_ones) > len(shown) - len(known):
+        rest = len(open_ones) - (len(shown) - len(known))
+        lines.append(f"- Of {rest} more pairs of routes it cannot be told yet whether they cross.")
     return lines
 
 
@@ -38,7 +51,10 @@ def finding_lines(analysis: StudyAnalysis) -> list[str]:
     lines = []
     if analysis.distilled is not None:
         lines += [f"- {student_words(analysis.distilled)}."] if analysis.distilled.gains else []
-        lines += [f"- {teacher_words(ladder)}." for ladder in analysis.distilled.teachers]
+        most = max((ladder.n_examples for ladder in analysis.distilled.teachers), default=UNKNOWN)
+        ladders = [t for t in analysis.distilled.teachers if t.n_examples == most]
+        # The smallest and the largest student stand for those between them.
+        lines += [f"- {teacher_words(t)}." for t in dict.fromkeys((*ladders[:1], *ladders[-1:]))]
     largest = max((law.n_examples for law in analysis.laws), default=UNKNOWN)
     lines += [
         f"- {law_words(law)}."
@@ -50,8 +66,17 @@ def finding_lines(analysis: StudyAnalysis) -> list[str]:
         for found in analysis.regularisation
         for n, gain in found.by_data[-1:]
     ]
-    lines += [f"- {mask_words(mask)}." for mask in analysis.masks if mask.verdict != "cannot_tell"]
+    lines += [f"- {mask_words(mask)}." for mask in _first_of_each(analysis.masks)]
     return lines
+
+
+def _first_of_each(masks: tuple[MaskCost, ...]) -> list[MaskCost]:
+    """One cost for each verdict that was given: time if it was measured, else FLOPs."""
+    by_verdict: dict[str, MaskCost] = {}
+    for mask in masks:
+        if mask.verdict != "cannot_tell":
+            by_verdict.setdefault(mask.verdict, mask)
+    return list(by_verdict.values())
 
 
 def student_words(distilled: Distilled) -> str:
@@ -157,7 +182,12 @@ def crossing_words(crossing: Crossing, size: str) -> str:
             f"{_start(better)} is better than {worse} at both ends of {spans}: no crossing in that "
             f"range (probability {crossing.probability:.0%})"
         )
-    return f"Whether {pair} cross cannot be told: {crossing.why}; {crossing.next_step}"
+    clear = ""
+    if math.isfinite(crossing.clear_until):
+        clear = f"{_start(crossing.clear_first)} is clearly better up to about "
+        clear += f"{format_size(crossing.clear_until)} {size}; past that "
+    start = f"whether {pair} cross cannot be told: {crossing.why}; {crossing.next_step}"
+    return clear + start if clear else _start(start)
 
 
 def saving_words(saving: Saving, size: str) -> str:

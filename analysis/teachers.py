@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from analysis.curve import teacher_is_axis
 from analysis.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable
@@ -32,7 +33,8 @@ class StudentGain:
     size: float
     """Parameters of the student."""
     teacher_size: float
-    """Of the teacher that was best on the validation set; NaN if unknown."""
+    """Of the teacher that was best on the validation set (the geometric mean where each draw has
+    its own best teacher); NaN if unknown."""
     error: float
     alone_error: float
     gain: float
@@ -104,10 +106,11 @@ def study_teachers(table: TrialTable, s: AnalysisSettings) -> Distilled | None:
     alone &= np.array([route == "trained" for route in table.route], dtype=bool)
     if not students.any():
         return None
+    axis = teacher_is_axis(table)
     groups: dict[tuple[int, float], dict[float, list[int]]] = {}
     for row in np.flatnonzero(students):
         key = (int(table.n_examples[row]), float(table.n_parameters[row]))
-        teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0))
+        teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0)) if axis else -1.0
         groups.setdefault(key, {}).setdefault(teacher, []).append(int(row))
     ordered = sorted(groups.items())
     return Distilled(
@@ -136,7 +139,7 @@ def _student_gains(
         StudentGain(
             n_examples=n,
             size=size,
-            teacher_size=teacher if teacher > 0.0 else math.nan,
+            teacher_size=teacher if teacher > 0.0 else _middle(table.teacher_size[rows]),
             error=float(error[rows].mean()),
             alone_error=float(error[rivals].mean()),
             gain=gain.gain,
@@ -146,6 +149,11 @@ def _student_gains(
         )
         for (n, size, teacher, rows, rivals, _), gain in zip(gathered, found, strict=True)
     )
+
+
+def _middle(sizes: FloatArray) -> float:
+    known = sizes[np.isfinite(sizes)]
+    return math.exp(float(np.log(known).mean())) if len(known) else math.nan
 
 
 def _best(table: TrialTable, by_teacher: dict[float, list[int]]) -> float:

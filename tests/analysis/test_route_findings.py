@@ -151,7 +151,9 @@ def test_a_law_is_held_to_runs_made_afterwards() -> None:
 
 
 def test_too_few_points_for_a_law_is_a_reason() -> None:
-    few = [row for row in pruned_rows([0.5]) if row["width"] < 32]
+    (law,) = study_laws(TrialTable.from_rows(pruned_rows([0.5])), SETTINGS)
+    assert "prune to at least 3" in law.why
+    few = [row for row in pruned_rows([0.4, 0.5, 0.6]) if row["width"] < 32]
     (law,) = study_laws(TrialTable.from_rows(few), SETTINGS)
     assert "run at least" in law.why and np.isnan(law.theta).all() and not law.scores
 
@@ -189,7 +191,7 @@ def regularised_table(effect: float) -> TrialTable:
     rng = np.random.default_rng(7)
     rows = []
     for width in 4 * 2 ** np.arange(6):
-        floor = 0.05 + 1.2 / width
+        floor = 0.15 + 1.2 / width
         for draw in range(4):
             luck = 0.03 * rng.standard_normal()
             for dropout, share in ((0.0, 0.0), (0.2, 1.0), (0.5, 0.3)):
@@ -216,7 +218,16 @@ def test_a_regulariser_on_the_grid_is_worth_what_it_saves() -> None:
     ((n, gain),) = dropout.by_data
     assert n == 1000 and gain.low < 0.15 < gain.high
     (shift,) = dropout.payoff
-    assert not shift.why and shift.low < 1.0 < shift.high  # a constant factor moves no payoff point
+    assert not shift.why and not shift.open
+    assert shift.low < 1.0 < shift.high  # a constant factor moves no payoff point
+
+
+def test_a_payoff_point_outside_the_range_cannot_be_seen_to_move() -> None:
+    table = regularised_table(0.15)
+    small = table.where(table.width <= 32)
+    (dropout,) = study_regularisation(small, SETTINGS)
+    (shift,) = dropout.payoff
+    assert "outside the range" in shift.why and math.isnan(shift.ratio)
 
 
 def test_a_regulariser_that_does_nothing_is_worth_nothing_clear() -> None:
@@ -236,3 +247,16 @@ def test_everything_goes_into_the_analysis_and_its_words() -> None:
     assert "Masks alone save no seconds per prediction" in text
     assert "Pruning law (one-shot-global)" in text
     assert "Distilled against trained alone" in text
+
+
+def test_a_teacher_of_each_draw_is_no_axis() -> None:
+    """Where each draw has its own best teacher, all students of a size are replicates."""
+    rows = []
+    for row in distilled_rows(1.0):
+        own = 6400.0 if row["draw"] % 2 else 51200.0
+        if row.get("route") != "distilled" or row["teacher_size"] == own:
+            rows.append(row)
+    found = study_teachers(TrialTable.from_rows(rows), SETTINGS)
+    assert found is not None and found.teachers == ()
+    assert [gain.pairs for gain in found.gains] == [5, 5, 5]
+    assert all(6400.0 < gain.teacher_size < 51200.0 for gain in found.gains)

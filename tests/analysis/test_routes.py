@@ -72,6 +72,8 @@ def test_no_crossing_in_the_range_is_said_with_its_probability(table: TrialTable
     assert crossing.kind == "first_better"
     assert crossing.probability >= 0.8 and crossing.high_open
     assert math.isnan(crossing.size)
+    assert crossing.clear_first == "trained"
+    assert crossing.range_low < crossing.clear_until <= crossing.range_high * 1.001
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
