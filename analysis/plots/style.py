@@ -254,9 +254,9 @@ def spread_labels(at: Sequence[float], gap: float, low: float, high: float) -> F
                 placed[k] -= lack / 2.0
                 placed[k + 1] += lack / 2.0
                 moved = True
-        placed += max(low - placed[0], 0.0)
-        placed -= max(placed[-1] - high, 0.0)
-        if not moved:
+        outside = placed.min() < low - 1e-9 or placed.max() > high + 1e-9
+        placed = np.clip(placed, low, high)  # only those outside move; their neighbours make room
+        if not moved and not outside:
             break
     result = np.empty_like(placed)
     result[order] = placed
