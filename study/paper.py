@@ -54,12 +54,21 @@ def facts_of(
         draws=spec.replicates.draws,
         seeds_per_draw=spec.replicates.seeds_per_draw,
         training={} if own else {name: getattr(spec.training, name) for name in TRAINING},
-        pruning=dataclasses.asdict(spec.pruning) if pruned and not own else {},
+        pruning=_pruning(spec) if pruned and not own else {},
+        teachers=spec.distillation.teachers if "distill" in spec.study.routes and not own else (),
         data_digests=_distinct(rows, "data_digest"),
         code_versions=_distinct(rows, "code_version"),
         versions={"python": platform.python_version()} | _versions(),
         commands=commands,
     )
+
+
+def _pruning(spec: StudySpec) -> dict[str, str | int | float | bool]:
+    """Settings of the pruning; lists as words."""
+    return {
+        name: ", ".join(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(spec.pruning).items()
+    }
 
 
 def _data(spec: StudySpec) -> str:

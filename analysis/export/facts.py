@@ -49,6 +49,8 @@ class StudyFacts:
     training: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Settings of the training, by the names of the study file."""
     pruning: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
+    """Whom distilled models were taught by; empty if there are none."""
     data_digests: tuple[str, ...] = ()
     """SHA-256 of the data, as the trials recorded them."""
     code_versions: tuple[str, ...] = ()

@@ -106,10 +106,17 @@ def _training(facts: StudyFacts, ink: Ink) -> str:
         f"{ink.percent(float(t['warmup_fraction']))} of them and {after}; {kept}.{held}"
     )
     if facts.pruning:
+        named = str(facts.pruning.get("methods", "one-shot")).split(", ")
         text += (
             f" Pruned models were made from the trained ones by magnitude"
-            f"{ink.cite('han2015learning')} and fine-tuned for "
+            f"{ink.cite('han2015learning')} ({ink.words(', '.join(named))}) and fine-tuned for "
             f"{ink.percent(float(facts.pruning['fine_tune_fraction']))} of the training steps."
+        )
+    if facts.teachers:
+        text += (
+            f" Students were trained to answer like a trained model"
+            f"{ink.cite('hinton2015distilling')} (teacher: "
+            f"{ink.words(', '.join(facts.teachers))})."
         )
     return text
 

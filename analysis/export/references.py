@@ -108,6 +108,12 @@ ENTRIES: dict[str, str] = {
   volume = {28},
   year = {2015},
 }""",
+    "hinton2015distilling": """@misc{hinton2015distilling,
+  title = {Distilling the Knowledge in a Neural Network},
+  author = {Hinton, Geoffrey and Vinyals, Oriol and Dean, Jeff},
+  year = {2015},
+  note = {arXiv:1503.02531},
+}""",
     "alpaydin1998digits": """@misc{alpaydin1998digits,
   title = {Optical Recognition of Handwritten Digits},
   author = {Alpaydin, E. and Kaynak, C.},
@@ -204,6 +210,8 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
             keys.append("loshchilov2019decoupled")
         if facts.pruning:
             keys.append("han2015learning")
+        if facts.teachers:
+            keys.append("hinton2015distilling")
     return tuple(keys)
 
 

@@ -19,6 +19,7 @@ from analysis.export.facts import StudyFacts
 from analysis.export.latex import escape, macros
 from analysis.export.methods import methods
 from analysis.export.references import bibliography, cited
+from analysis.export.route_tables import route_rows, routes_table
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
@@ -97,6 +98,9 @@ def _texts(
     """File name -> text of everything but the trials and the pictures."""
     curves = curve_rows(analysis)
     tables = paper_tables(analysis)
+    routes = routes_table(analysis)
+    if routes is not None:
+        tables.append(routes)
     items = checklist(analysis, facts)
     key = key_of(analysis.fits[-1].curve.n_examples)
     texts = {
@@ -123,6 +127,8 @@ def _texts(
         texts["tuning.csv"] = as_csv(analysis.tuning.rows())
     if analysis.tuning is not None and analysis.tuning.effects:
         texts["effects.csv"] = as_csv(analysis.tuning.effect_rows())
+    for name, rows in route_rows(analysis).items():
+        texts[f"{name}.csv"] = as_csv(rows)
     if analysis.ladders:
         texts["prune.csv"] = as_csv(prune_rows(analysis))
     return texts

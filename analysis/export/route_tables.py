@@ -1,0 +1,104 @@
+"""The routes to a small model as a table for a paper, and all that is known of them as CSV."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from analysis.export.latex import UNITS, escape, interval_tex, number_tex
+from analysis.export.tables import PaperTable
+from analysis.pareto import pareto_rows
+from analysis.regularisation import regularisation_rows, shift_rows
+from analysis.rounding import Measured
+from analysis.route_laws import law_rows
+from analysis.routes import routes_json, routes_rows
+from analysis.study import StudyAnalysis
+from analysis.teachers import student_rows, teacher_rows
+from analysis.wording import VERDICTS, plain_name
+
+
+def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
+    """Payoff point of each route, and its saving at equal error; None without routes."""
+    rows = routes_rows(analysis.routes)
+    if not rows:
+        return None
+    size = rows[0]["size"]
+    level = f"{100 * analysis.settings.level:g}%"
+    latex, plain = [], []
+    for row in rows:
+        point, saving = _measured(row, "payoff"), _measured(row, "times_smaller")
+        named = "pays_off_until" if point else row["verdict"]
+        first = f"{row['n_examples']:,}" if row["n_examples"] else "all"
+        route = f"{row['route']} ({row['method']})" if row["method"] else row["route"]
+        words = VERDICTS[named]
+        unit = UNITS.get(size, "")
+        latex.append(
+            (
+                number_tex(row["n_examples"]) if row["n_examples"] else "all",
+                escape(route),
+                number_tex(point, unit) if point else rf"\emph{{{escape(words)}}}",
+                interval_tex(point, unit) if point else "",
+                number_tex(saving) if saving else "",
+                interval_tex(saving) if saving else "",
+            )
+        )
+        plain.append(
+            (
+                first,
+                route,
+                point.concise if point else words,
+                point.interval if point else "",
+                saving.concise if saving else "",
+                saving.interval if saving else "",
+            )
+        )
+    name = plain_name(size)
+    return PaperTable(
+        name="routes",
+        caption=(
+            f"Routes to a small model: the payoff point of each ({name}), and how many times "
+            f"smaller it is than a trained model of equal error, with {level} intervals"
+        ),
+        head=("Examples", "Route", name[:1].upper() + name[1:], f"{level} interval",
+              "Times smaller", f"{level} interval"),
+        align="rlrlrl",
+        latex=tuple(latex),
+        plain=tuple(plain),
+    )  # fmt: skip
+
+
+def _measured(row: dict[str, Any], name: str) -> Measured | None:
+    """A number of a row with its interval; None where the verdict names none."""
+    value = row[name]
+    if not math.isfinite(value) or (name == "payoff" and row["verdict"] != "pays_off_until"):
+        return None
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return Measured(
+        value=value,
+        low=low,
+        high=high,
+        level=row["level"],
+        low_open=name == "payoff" and low <= row["smallest"] * (1.0 + 1e-9),
+        high_open=name == "payoff" and high >= row["largest"] * (1.0 - 1e-9),
+    )
+
+
+def route_rows(analysis: StudyAnalysis) -> dict[str, list[dict[str, Any]]]:
+    """Name of a CSV file -> its rows; files without rows are left out."""
+    found = {
+        **routes_json(analysis.routes),
+        "laws": law_rows(analysis.laws),
+        "students": student_rows(analysis.distilled),
+        "teachers": teacher_rows(analysis.distilled),
+        "regularisation": regularisation_rows(analysis.regularisation),
+        "regularisation_by_data": shift_rows(analysis.regularisation),
+        "pareto": pareto_rows(analysis.fronts),
+    }
+    return {name: [_flat(row) for row in rows] for name, rows in found.items() if rows}
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what no cell of a CSV file can hold."""
+    return {
+        name: value for name, value in row.items() if not isinstance(value, dict | list | tuple)
+    }
