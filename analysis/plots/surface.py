@@ -112,7 +112,7 @@ def draw_surface(info: SurfaceInfo, axes: Axes | None = None) -> Axes:
         )  # fmt: skip
         lines.clabel(
             fmt={level: error_text(level, percent=info.percent) for level in levels},
-            fontsize=small_text() - 1.0,
+            fontsize=small_text(),
         )
     inside = (info.cell_size >= info.size[0] * 0.999) & (info.cell_size <= info.size[-1] * 1.001)
     axes.plot(
