@@ -27,6 +27,7 @@ from study import tracking_entries as entries
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
+from study.tracking_datasets import dataset_input
 from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
 from study.tracking_errors import RecordRefused, StoreAway, explain
 
@@ -354,6 +355,8 @@ class Tracker:
                 run_name=f"n={n_examples}",
             )
             self._parents[key] = run.info.run_id
+            data = dataset_input(self.study.tags.get("data", ""), record, n_examples)
+            self._connected().log_inputs(run.info.run_id, [data])
 
     def finish(self, summaries: Mapping[int, Mapping[str, float]] | None = None) -> None:
         """Close the parent runs and write their summary metrics; safe to call again.

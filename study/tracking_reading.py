@@ -1,4 +1,4 @@
-"""Reading the runs of an MLflow experiment, whoever logged them; nothing is written."""
+"""Reading the runs of an MLflow experiment, whoever logged them."""
 
 from __future__ import annotations
 
@@ -59,13 +59,14 @@ def read_runs(address: str, experiment: str = "") -> tuple[LoggedRun, ...]:
 
     def ask() -> tuple[LoggedRun, ...]:
         client = MlflowClient(tracking_uri=address, registry_uri=address)
-        number = _experiment_id(client, redact(address), experiment)
+        number = experiment_id(client, redact(address), experiment)
         return tuple(_runs(client, number))
 
-    return _explained(ask, address)
+    return explained(ask, address)
 
 
-def _explained(ask: Callable[[], Answer], address: str) -> Answer:
+def explained(ask: Callable[[], Answer], address: str) -> Answer:
+    """Ask the store; what it raises becomes one clear line, with no password in it."""
     try:
         return ask()
     except StorageError:
@@ -82,7 +83,8 @@ def _explained(ask: Callable[[], Answer], address: str) -> Answer:
         raise known from None
 
 
-def _experiment_id(client: MlflowClient, shown: str, name: str) -> str:
+def experiment_id(client: MlflowClient, shown: str, name: str) -> str:
+    """Return the number of an experiment; of the one that has runs where no name is given."""
     found = {experiment.name: experiment.experiment_id for experiment in _experiments(client)}
     if name in found:
         return str(found[name])
@@ -165,7 +167,7 @@ def read_curves(
 
     def ask() -> dict[str, dict[str, tuple[tuple[int, float], ...]]]:
         client = MlflowClient(tracking_uri=address, registry_uri=address)
-        number = _experiment_id(client, redact(address), experiment)
+        number = experiment_id(client, redact(address), experiment)
         found = {}
         for slot in slots:
             if "'" in slot:
@@ -179,4 +181,4 @@ def read_curves(
                     found[slot] = {name: points}
         return found
 
-    return _explained(ask, address)
+    return explained(ask, address)

@@ -279,6 +279,15 @@ class Laboratory:
             **params,  # type: ignore[arg-type]
         )
 
+    def retrain(self, task: Task) -> TrainResult:
+        """Train one dense trial again, by the trainer that the study was run with."""
+        train = _train_together if self.spec.run.trainer == "packs" else _train_each
+        how = {"memory_budget": self._memory} if self.spec.run.trainer == "packs" else {}
+        (result,) = train(
+            [self._job(task)], device=self.spec.run.device, custom_model=self.own_model, **how
+        )
+        return result
+
     def _job(self, task: Task | Teacher) -> TrainJob:
         from study.training.packing import TrainJob
 

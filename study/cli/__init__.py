@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "fit": "fit size-versus-error curves to any table of trials",
     "export": "write figures, tables and numbers for a paper",
     "report": "write one HTML page that holds everything, for a mail or an archive",
+    "register": "train the model of the payoff point again and register it in MLflow",
     "ui": "browse every trial in the MLflow UI",
     "dashboard": "browse the search in the Optuna dashboard (extra)",
     "sync": "bring MLflow level with what has been trained",

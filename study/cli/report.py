@@ -35,6 +35,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-curves", action="store_true", help="leave out learning curves, read from MLflow"
     )
+    parser.add_argument(
+        "--log",
+        action="store_true",
+        help="keep the page with the study's analysis run in MLflow too",
+    )
     table_arguments(parser)
 
 
@@ -44,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if table is None or (not is_address(table) and Path(table).suffix.lower() == ".toml"):
         analysis, trials, source = _of_study(args)
     else:
+        if args.log:
+            raise PayoffError("--log: a table has no analysis run in MLflow; name a study file")
         analysis, trials = analyse_table(args)
         source = _of_table(args)
     path = Path(args.to or f"{source.name}-report.html")
@@ -59,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
             f"--to: {path} cannot be written ({error.strerror}); choose another place"
         ) from None
     print(path)
+    if args.log:
+        _log(args, path)
     print(f"wrote {path.stat().st_size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
     return 0
 
@@ -88,6 +97,17 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
         address=None if args.no_curves else spec.storage.mlflow or places.mlflow_address,
     )
     return analysis, table, source
+
+
+def _log(args: argparse.Namespace, path: Path) -> None:
+    """Keep the page with the analysis run."""
+    from study.spec import load_spec
+    from study.tracking_reports import log_report
+
+    spec = load_spec(args.table)
+    address = spec.storage.mlflow or Places.at(args.root).mlflow_address
+    log_report(address, spec.name, spec.digest(), path)
+    print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
 
 
 def _of_table(args: argparse.Namespace) -> ReportSource:

@@ -105,6 +105,18 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     )
 
 
+def standardisation(
+    dataset: Dataset, n_examples: int, draw: int, seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return what :func:`draw_split` takes off the inputs, and what it then multiplies them by.
+
+    Both have the shape of one example behind an axis of length 1, with length 1 where the values
+    are shared; a model that is to read raw inputs needs them.
+    """
+    chosen = draw_indices(dataset, n_examples, draw, seed)
+    return _moments(dataset.x_development[chosen.train])
+
+
 def check_sizes(dataset: Dataset, sizes: Iterable[int], draws: int, seed: int) -> list[str]:
     """Return what is wrong with a study's dataset sizes, before anything is trained.
 

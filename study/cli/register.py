@@ -1,0 +1,54 @@
+"""``payoff register``: the model of the payoff point, trained again and kept in MLflow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from study.places import Places
+from study.spec import load_spec
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("study", nargs="?", help="study file; without one, the study of digits")
+    add("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    add("--name", help="name of the registered model (default: the study's)")
+    add(
+        "--examples",
+        type=int,
+        metavar="N",
+        help="dataset size whose payoff point counts (default: the largest)",
+    )
+    add("--cell", default="", help="register this cell instead, such as n80-width8-depth1")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Choose, train, check, log; the model's address goes to stdout."""
+    spec = load_spec(args.study)
+    places = Places.at(args.root)
+    from study.cli.hints import command
+    from study.cli.stored import stored_study
+    from study.registering import choose_trial, train_again
+    from study.results import analyse_study
+    from study.tracking_models import register_model
+
+    again = command("run", args.study, places)
+    store = stored_study(spec, places, again)
+    records = store.records()
+    analysis, _ = analyse_study(spec, records, again=again)
+    record = choose_trial(analysis, records, cell=args.cell, n_examples=args.examples)
+    print(f"training {record.slot} again", file=sys.stderr)
+    model = train_again(spec, record, cache=places.cache)
+    address = spec.storage.mlflow or places.mlflow_address
+    found = register_model(
+        address, spec, model, name=args.name or spec.name, sentence=analysis.sentence
+    )
+    print(found.uri)
+    print(
+        f"{record.cell}: test error {model.test_error:.4g}, on record "
+        f"{record.metrics['test_error']:.4g}; load it with mlflow.pytorch.load_model",
+        file=sys.stderr,
+    )
+    return 0

@@ -1,0 +1,188 @@
+"""The model of the payoff point: which trial it is, and that trial trained again with its weights.
+
+Studies keep no weights: a trial's settings, data and seed give them back. That they do is checked
+by the error on the test set, which must be the one on record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.data.subsets import standardisation
+from study.design import slots
+from study.errors import PayoffError, nearest
+from study.record import TrialRecord
+from study.trial import Laboratory, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from analysis.curve_fit import CurveFit
+    from analysis.study import StudyAnalysis
+    from study.spec import StudySpec
+
+MOST_DIFFERENCE = 2.0
+"""Test examples by which a training on another machine may differ and still be the same model."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedModel:
+    """A trial's network, which reads raw inputs."""
+
+    record: TrialRecord
+    network: nn.Module
+    """Standardises its inputs itself, as the trial's training subset asks."""
+    example: NDArray[np.float32]
+    """Two raw inputs of the test set."""
+    test_error: float
+    """Of this training."""
+
+
+def choose_trial(
+    analysis: StudyAnalysis,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    cell: str = "",
+    n_examples: int | None = None,
+) -> TrialRecord:
+    """Return the replicate to register.
+
+    Parameters
+    ----------
+    analysis
+        The study's analysis, whose headline payoff point counts.
+    records
+        Records of the study's finished trials.
+    cell
+        Cell asked for; empty takes the one whose size is nearest to the payoff point.
+    n_examples
+        Dataset size of the payoff point; the largest if None.
+
+    Returns
+    -------
+    TrialRecord
+        Of the cell's replicates that finished well and were not pruned, the one with the lowest
+        *validation* error; the test set chooses nothing.
+
+    Raises
+    ------
+    PayoffError
+        If there is no payoff point and no cell was named, or no such cell.
+    """
+    if not cell:
+        cell = _payoff_cell(_fit_of(analysis, n_examples))
+    known = {str(record["cell"]) for record in records}
+    if cell not in known:
+        raise PayoffError(f"--cell: the study has no cell {cell!r}{nearest(cell, known)}")
+    usable = [
+        TrialRecord(**record)
+        for record in records
+        if record["cell"] == cell
+        and record["phase"] == "replicate"
+        and record["status"] == "complete"
+        and record["route"] == "trained"
+        and "test_error" in record["metrics"]
+    ]
+    if not usable:
+        raise PayoffError(
+            f"--cell: no replicate of {cell} was trained to its end as it is; choose another"
+        )
+    return min(usable, key=lambda one: (one.metrics.get("val_error", math.inf), one.slot))
+
+
+def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = None) -> TrainedModel:
+    """Train a trial again from its record, and check that it is the same model.
+
+    Raises
+    ------
+    PayoffError
+        If the study has a trainer of the user's own, or the test error is another one.
+    """
+    if spec.training.function:
+        raise PayoffError(
+            f"{spec.name}: its trials were trained by {spec.training.function}, which returns no "
+            "network; save the network there"
+        )
+    slot = next(one for one in slots(spec) if one.name == record.slot)
+    laboratory = Laboratory(spec, cache=cache)
+    task = Task(
+        slot=slot, params=record.params, optuna_study=record.optuna_study, number=record.trial
+    )
+    result = laboratory.retrain(task)
+    if result.model is None:
+        raise PayoffError(f"{record.slot}: trained again it diverged ({result.reason})")
+    error, recorded = float(result.scores.test_error), record.metrics["test_error"]
+    allowed = MOST_DIFFERENCE / record.n_test if record.n_test else 0.01 * recorded
+    if not abs(error - recorded) <= allowed * (1 + 1e-9):
+        raise PayoffError(
+            f"{record.slot}: trained again its test error is {error:.4g}, on record stands "
+            f"{recorded:.4g}; train it where the study ran, with the same versions of torch and "
+            "of the data"
+        )
+    data = laboratory.dataset
+    center, factor = standardisation(data, record.n_examples, record.draw, spec.study.seed)
+    return TrainedModel(
+        record=record,
+        network=_reads_raw_inputs(result.model.cpu(), center, factor),
+        example=np.array(data.x_test[:2], dtype=np.float32),
+        test_error=error,
+    )
+
+
+def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> CurveFit:
+    sizes = [fit.curve.n_examples for fit in analysis.fits]
+    if n_examples is None:
+        return analysis.fits[-1]
+    if n_examples not in sizes:
+        raise PayoffError(
+            f"--examples: must be one of {', '.join(map(str, sizes))}, got {n_examples}"
+        )
+    return analysis.fits[sizes.index(n_examples)]
+
+
+def _payoff_cell(fit: CurveFit) -> str:
+    """Name of the cell whose size is nearest to the payoff point."""
+    point = fit.verdict
+    if point.kind == "flat" and len(fit.curve):
+        return fit.curve.cell[0]
+    if point.kind not in ("pays_off_until", "hurts_beyond"):
+        raise PayoffError(
+            f"there is no payoff point at {fit.curve.n_examples:,} examples under the rule "
+            f"{point.rule} ({point.kind.replace('_', ' ')}); name a cell with --cell, such as "
+            f"{fit.curve.cell[-1] if len(fit.curve) else 'n100-width8-depth1'}"
+        )
+    return fit.curve.cell[int(np.abs(np.log(fit.curve.size / point.size)).argmin())]
+
+
+def _reads_raw_inputs(
+    network: nn.Module, center: NDArray[np.float32], factor: NDArray[np.float32]
+) -> nn.Module:
+    """The network behind the standardisation of its training subset."""
+    import torch
+    from torch import Tensor, nn
+
+    class Standardised(nn.Module):
+        """Standardises raw inputs, then asks the network."""
+
+        center: Tensor
+        factor: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("center", torch.from_numpy(center.copy()))
+            self.register_buffer("factor", torch.from_numpy(factor.copy()))
+            self.network = network
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            outputs: Tensor = self.network((inputs - self.center) * self.factor)
+            return outputs
+
+    return Standardised().eval()
