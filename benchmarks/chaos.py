@@ -126,7 +126,7 @@ class Chaos:
 
     def fill_disk(self, spool: Path, seconds: float) -> None:
         """Leave no room in the spool for so many seconds."""
-        filler = spool / "filler"
+        filler = spool / ".filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(b"x" * 4096)
@@ -168,7 +168,11 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--no-mount", action="store_true")
     args = parser.parse_args(words)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="payoff-chaos-")))
+        folder = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="payoff-chaos-", ignore_cleanup_errors=True)
+            )
+        )
         server = stack.enter_context(postgresql())
         mlflow = Mlflow(folder)
         mlflow.start()

@@ -12,20 +12,19 @@ Likewise queueing: Optuna creates one trial at a time, counting all earlier ones
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
-from optuna.distributions import distribution_to_json
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 CHUNK = 500
 """Trials read whole, or written, in one statement: databases bound the number of variables."""
-
-LARGEST_ID = 2**31 - 1
-"""No trial of a database has a greater id: Optuna's column is a 32-bit integer."""
 
 
 class LeanStorage(_CachedStorage):
@@ -70,7 +69,8 @@ class LeanStorage(_CachedStorage):
         study = self._studies[study_id]
         for start in range(0, len(trial_ids), CHUNK):
             wanted = set(trial_ids[start : start + CHUNK])
-            trials = self._backend._get_trials(study_id, None, wanted, LARGEST_ID)
+            with self._backend.engine.connect() as connection:
+                trials = _whole(connection, wanted)
             self._add_trials_to_cache(study_id, trials)
             for trial in trials:
                 if trial.state.is_finished():
@@ -117,10 +117,84 @@ class LeanStorage(_CachedStorage):
                     connection.execute(insert(_table("TrialUserAttributeModel")), attrs)
 
 
-def _table(model: str) -> Any:
+def _whole(connection: Connection, trial_ids: set[int]) -> list[FrozenTrial]:
+    """Read trials as Optuna would, by one plain query a table: a fifth of the time of its ORM."""
+    models = _models()
+    params: dict[int, dict[str, Any]] = defaultdict(dict)
+    shapes: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
+    for row in _rows(connection, models.TrialParamModel, trial_ids, "param_id"):
+        shape = _distribution(row.distribution_json)
+        params[row.trial_id][row.param_name] = shape.to_external_repr(row.param_value)
+        shapes[row.trial_id][row.param_name] = shape
+    values: dict[int, list[float]] = defaultdict(list)
+    for row in _rows(connection, models.TrialValueModel, trial_ids, "objective"):
+        values[row.trial_id].append(
+            models.TrialValueModel.stored_repr_to_value(row.value, row.value_type)
+        )
+    steps: dict[int, dict[int, float]] = defaultdict(dict)
+    for row in _rows(connection, models.TrialIntermediateValueModel, trial_ids, "step"):
+        steps[row.trial_id][row.step] = (
+            models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(
+                row.intermediate_value, row.intermediate_value_type
+            )
+        )
+    user, system = (
+        _attributes(connection, model, trial_ids)
+        for model in (models.TrialUserAttributeModel, models.TrialSystemAttributeModel)
+    )
+    return [
+        FrozenTrial(
+            number=row.number,
+            state=row.state,
+            value=None,
+            values=values.get(row.trial_id),
+            datetime_start=_local(row.datetime_start),
+            datetime_complete=_local(row.datetime_complete),
+            params=params[row.trial_id],
+            distributions=shapes[row.trial_id],
+            user_attrs=user[row.trial_id],
+            system_attrs=system[row.trial_id],
+            intermediate_values=steps[row.trial_id],
+            trial_id=row.trial_id,
+        )
+        for row in _rows(connection, models.TrialModel, trial_ids, "trial_id")
+    ]
+
+
+def _rows(connection: Connection, model: Any, trial_ids: set[int], order: str) -> Iterable[Any]:
+    table = model.__table__
+    return connection.execute(
+        select(table).where(table.c.trial_id.in_(trial_ids)).order_by(table.c[order])
+    )
+
+
+def _attributes(
+    connection: Connection, model: Any, trial_ids: set[int]
+) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for row in _rows(connection, model, trial_ids, "key"):
+        found[row.trial_id][row.key] = json.loads(row.value_json)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _distribution(text: str) -> BaseDistribution:
+    return json_to_distribution(text)
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Turn the naive UTC of the database into Optuna's naive local time."""
+    return moment and moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def _models() -> Any:
     from optuna.storages._rdb import models
 
-    return getattr(models, model).__table__
+    return models
+
+
+def _table(model: str) -> Any:
+    return getattr(_models(), model).__table__
 
 
 def _param_rows(trial_id: int, template: FrozenTrial) -> list[dict[str, Any]]:

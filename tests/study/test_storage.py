@@ -384,3 +384,27 @@ def test_a_database_that_goes_away_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_bytes(b"spoiled" * 1000)
     with pytest.raises(StorageError, match=r"the database did not answer .*start the study again"):
         store.claim("w")
+
+
+def test_bulk_reading_and_queueing_give_what_optunas_own_give(tmp_path: Path) -> None:
+    spec = spec_of(search={"trials": 3, "sampler": "tpe"})
+    lean = open_storage(address("sqlite", tmp_path), Places.at(tmp_path))
+    store = StudyStore(spec, lean)
+    store.prepare()
+    drain(store, spec)
+    assert isinstance(lean, LeanStorage)
+    for n_examples in spec.sizes:
+        study_id = lean.get_study_id_from_name(f"small/n={n_examples}")
+        template = store._template(next(iter(store._slots.values())))
+        lean.create_new_trial(study_id, template)
+        lean.create_many(study_id, [template])
+        plain = lean._backend.get_all_trials(study_id)
+        assert lean.get_all_trials(study_id) == plain
+        ours, theirs = plain[-1], plain[-2]
+        assert ours.number == theirs.number + 1
+        assert (ours.params, ours.distributions, ours.user_attrs, ours.state) == (
+            theirs.params,
+            theirs.distributions,
+            theirs.user_attrs,
+            theirs.state,
+        )
