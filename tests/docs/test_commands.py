@@ -33,6 +33,9 @@ ELSEWHERE = {
     "pytest": ".ci/run",
     "python benchmarks/": "by hand: figures of a quiet machine",
     "python -m analysis.simulation": "tests/analysis/test_simulation.py, with fewer studies",
+    "payoff launch my-study.toml --workers 64 --on slurm": "tests/study/launch/test_engines.py",
+    "payoff worker my-study.toml --storage postgresql": "tests/study/launch/test_distributed.py",
+    "payoff run routes.toml": "by hand, whole; tests/study/cli/test_routes.py, with fewer trials",
 }
 """Beginning of a command -> what runs it."""
 
