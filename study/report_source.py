@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.errors import StorageError
+from study.redaction import redact
 from study.tracking_database import sqlite_file
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def study_source(
     commands
         What is typed to get there.
     study_file
-        Text of the study file.
+        Text of the study file; its passwords are masked, for pages are passed on.
     address
         MLflow store to read learning curves from; None reads none.
     """
@@ -80,7 +81,7 @@ def study_source(
         description=spec.study.description,
         commands=tuple(commands),
         facts=_facts(spec, rows) | versions(),
-        study_file=study_file,
+        study_file=redact(study_file, spec.storage.optuna, spec.storage.mlflow),
         learning=learning,
         learning_missing=missing,
         importance=tuple(

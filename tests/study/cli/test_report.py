@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis import TrialTable, read_table
+from analysis import AnalysisSettings, TrialTable, analyse, read_table
+from analysis.report import write_report
 from study.cli import main
-from study.report_source import chosen_slots
+from study.report_source import chosen_slots, study_source
+from study.spec import load_spec
 from tests.analysis.test_study import study_rows
 
 SMALL = """
@@ -92,6 +94,23 @@ def test_a_study_becomes_a_page_with_its_learning_curves_and_without_torch(folde
     stored = json.loads((folder / "mlruns/results/small/payoff.json").read_text())
     assert data(page, "analysis") == stored
     assert "payoff run small.toml" in page.read_text() and "Study digest" in page.read_text()
+
+
+def test_the_page_holds_no_password_of_the_study_file(folder: Path) -> None:
+    text = (
+        "# the password is hunter22\n"
+        '[study]\nname = "small"\n[data]\nsizes = [80, 160]\n[storage]\n'
+        'optuna = "postgresql://anna:hunter22@db/payoff"\n'
+        'mlflow = "https://tok-4711@tracking.example/"\n'
+    )
+    (folder / "small.toml").write_text(text)
+    spec = load_spec("small.toml")
+    table = TrialTable.from_rows(study_rows())
+    source = study_source(spec, [], table, study_file=text)
+    write_report(analyse(table, AnalysisSettings(resamples=100)), table, folder / "p.html", source)
+    page = (folder / "p.html").read_text(encoding="utf-8")
+    assert "hunter22" not in page and "tok-4711" not in page
+    assert "postgresql://anna:***@db/payoff" in page
 
 
 def test_chosen_replicates_are_dense_and_spread_over_the_sizes() -> None:
