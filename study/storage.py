@@ -381,9 +381,9 @@ class StudyStore(StudyReader):
             else:
                 self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
         except optuna.exceptions.UpdateFinishedTrialError:
-            return False
-        finally:
             self._note(trial_id, "finished")
+            return False
+        self._note(trial_id, "finished")
         return True
 
     def _note(self, trial_id: int, state: State, *, suspect: bool | None = None) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,6 +65,22 @@ def requeue(store: StudyStore, *alive: str, blame: bool = False) -> int:
         assert store.finish(trial_id, record)
 
     return store.requeue(store.dead(lambda name: name in alive), blame=blame, give_up=give_up)
+
+
+@contextlib.contextmanager
+def away(folder: Path) -> Iterator[None]:
+    """Let SQLite answer nothing about trials meanwhile."""
+    rename(folder, "trials", "elsewhere")
+    try:
+        yield
+    finally:
+        rename(folder, "elsewhere", "trials")
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "optuna.db")) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 def drain(store: StudyStore, spec: StudySpec, worker: str = "w") -> list[Claim]:
@@ -242,6 +261,21 @@ def test_a_result_told_twice_counts_once(storage: BaseStorage) -> None:
     assert not store.finish(claims[0].trial_id, dataclasses.replace(record, reason="other"))
     assert store.records()[0]["reason"] == ""
     assert store.counts().finished == 1
+
+
+def test_a_result_that_the_database_never_heard_leaves_its_trial_unfinished(tmp_path: Path) -> None:
+    spec = spec_of(search={"trials": 1})
+    store = StudyStore(spec, open_storage(address("sqlite", tmp_path), Places.at(tmp_path)))
+    store.prepare()
+    claims = store.claim("w")
+    assert claims
+    with away(tmp_path), pytest.raises(StorageError, match="did not answer"):
+        store.finish(claims[0].trial_id, record_of(spec, claims[0]))
+    # Somebody takes the worker for dead: the trial waits again, and this worker sees it.
+    other = StudyStore(spec, open_storage(address("sqlite", tmp_path), Places.at(tmp_path)))
+    assert requeue(other) == 1
+    assert claims[0].slot in [claim.slot for claim in drain(store, spec)]
+    assert store.counts().finished == store.counts().total
 
 
 def test_diverged_trials_fail_and_never_win(storage: BaseStorage) -> None:
