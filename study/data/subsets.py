@@ -64,6 +64,21 @@ def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Dra
     return Draw(train=pool[order], validation=validation)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Standardisation:
+    """From raw values to those that a network is trained on."""
+
+    center: npt.NDArray[np.float32]
+    """Taken off the inputs; the shape of one example behind an axis of length 1, with length 1
+    where the values are shared."""
+    factor: npt.NDArray[np.float32]
+    """The inputs are then multiplied by it."""
+    target_center: float
+    """Taken off the targets; 0 for classification."""
+    target_scale: float
+    """The targets are then divided by it; 1 for classification."""
+
+
 def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split:
     """Return the arrays of one (draw, dataset size), standardised on its training subset.
 
@@ -85,10 +100,8 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     x_train = x[chosen.train]
     center, factor = _moments(x_train)
     y_parts = [y[chosen.train], y[chosen.validation], dataset.y_test.copy()]
-    target_center, target_scale = 0.0, 1.0
+    target_center, target_scale = _target_moments(dataset, chosen)
     if dataset.task == "regression":
-        target_center = float(y_parts[0].mean(dtype=np.float64))
-        target_scale = float(y_parts[0].std(dtype=np.float64))
         y_parts = [((part - target_center) / target_scale).astype(np.float32) for part in y_parts]
     return Split(
         x_train=_standardise(x_train, center, factor),
@@ -105,16 +118,14 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     )
 
 
-def standardisation(
-    dataset: Dataset, n_examples: int, draw: int, seed: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return what :func:`draw_split` takes off the inputs, and what it then multiplies them by.
-
-    Both have the shape of one example behind an axis of length 1, with length 1 where the values
-    are shared; a model that is to read raw inputs needs them.
-    """
+def standardisation(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Standardisation:
+    """Return how :func:`draw_split` standardises, which a model of raw values must know."""
     chosen = draw_indices(dataset, n_examples, draw, seed)
-    return _moments(dataset.x_development[chosen.train])
+    center, factor = _moments(dataset.x_development[chosen.train])
+    target_center, target_scale = _target_moments(dataset, chosen)
+    return Standardisation(
+        center=center, factor=factor, target_center=target_center, target_scale=target_scale
+    )
 
 
 def check_sizes(dataset: Dataset, sizes: Iterable[int], draws: int, seed: int) -> list[str]:
@@ -171,6 +182,14 @@ def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
         else "add examples of it or drop the class"
     )
     return [f"{KEY}: each must hold every class, got {n}, which misses {listed}; {remedy}"]
+
+
+def _target_moments(dataset: Dataset, chosen: Draw) -> tuple[float, float]:
+    """Mean and standard deviation of a regression's training targets; else 0 and 1."""
+    if dataset.task != "regression":
+        return 0.0, 1.0
+    y = dataset.y_development[chosen.train]
+    return float(y.mean(dtype=np.float64)), float(y.std(dtype=np.float64))
 
 
 def _moments(
