@@ -118,7 +118,9 @@ class StudyStore(StudyReader):
         are stored with the study, and must be the same when it goes on.
 
         Safe to call again, also after a crash half-way. Callers on one machine take turns
-        (:func:`study.launch.locking.exclusively`).
+        (:func:`study.launch.locking.exclusively`); of callers on several machines a database queues
+        each trial for the first alone. Behind a proxy two may queue the same: then the trial with
+        the lower number is the slot's, and nobody takes the other.
         """
         self.check_unchanged(fingerprints)
         wanted: dict[int, list[Slot]] = defaultdict(list)
@@ -131,11 +133,11 @@ class StudyStore(StudyReader):
                 known = {trial.user_attrs.get("slot") for trial in self._trials(study_id)}
                 missing = [self._template(slot) for slot in expected if slot.name not in known]
                 if isinstance(self._storage, LeanStorage):
-                    self._storage.create_many(study_id, missing)
+                    queued += self._storage.create_many(study_id, missing, once="slot")
                 else:
                     for template in missing:
                         self._storage.create_new_trial(study_id, template)
-                queued += len(missing)
+                    queued += len(missing)
         return queued
 
     def _create(self, name: str, fingerprints: Mapping[str, str] | None) -> int:

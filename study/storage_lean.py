@@ -81,10 +81,25 @@ class LeanStorage(_CachedStorage):
                     if trial._trial_id in found:
                         self._looked[trial._trial_id] = found[trial._trial_id]
 
-    def create_many(self, study_id: int, templates: Sequence[FrozenTrial]) -> None:
+    def create_many(
+        self, study_id: int, templates: Sequence[FrozenTrial], *, once: str = ""
+    ) -> int:
         """Queue waiting trials, with the rows that Optuna's ``create_new_trial`` would write.
 
         The study's row is locked meanwhile, as Optuna does, so that trial numbers stay unique.
+
+        Parameters
+        ----------
+        study_id, templates
+            The Optuna study, and what to queue in it.
+        once
+            A user attribute: templates whose value a trial of the study has already are left out,
+            whoever queued it, up to the moment of the lock.
+
+        Returns
+        -------
+        int
+            How many were queued.
         """
         trials, studies = _table("TrialModel"), _table("StudyModel")
         with self._backend.engine.begin() as connection:
@@ -95,6 +110,9 @@ class LeanStorage(_CachedStorage):
                 select(trials.c.number).where(trials.c.study_id == study_id)
             ).scalars()
             first = max(numbers, default=-1) + 1
+            if once:
+                there = _values(connection, study_id, once)
+                templates = [one for one in templates if one.user_attrs[once] not in there]
             for start in range(0, len(templates), CHUNK):
                 part = templates[start : start + CHUNK]
                 rows = [
@@ -115,6 +133,7 @@ class LeanStorage(_CachedStorage):
                     connection.execute(insert(_table("TrialParamModel")), params)
                 if attrs := [row for one in fill for row in _attr_rows(*one)]:
                     connection.execute(insert(_table("TrialUserAttributeModel")), attrs)
+        return len(templates)
 
 
 def _whole(connection: Connection, trial_ids: set[int]) -> list[FrozenTrial]:
@@ -175,6 +194,17 @@ def _attributes(
     for row in _rows(connection, model, trial_ids, "key"):
         found[row.trial_id][row.key] = json.loads(row.value_json)
     return found
+
+
+def _values(connection: Connection, study_id: int, key: str) -> set[Any]:
+    """Return the values of one user attribute over all trials of a study."""
+    trials, attributes = _table("TrialModel"), _table("TrialUserAttributeModel")
+    found = connection.execute(
+        select(attributes.c.value_json)
+        .join(trials, trials.c.trial_id == attributes.c.trial_id)
+        .where(trials.c.study_id == study_id, attributes.c.key == key)
+    ).scalars()
+    return {json.loads(text) for text in found}
 
 
 @lru_cache(maxsize=1024)

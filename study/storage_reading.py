@@ -257,9 +257,13 @@ class StudyReader:
         ]
 
     def _trials(self, study_id: int) -> list[FrozenTrial]:
-        """Return the trials of one Optuna study that belong to the design."""
-        return [
-            trial
-            for trial in self._storage.get_all_trials(study_id, deepcopy=False)
-            if trial.user_attrs.get("slot") in self._slots
-        ]
+        """Return the trials of one Optuna study that belong to the design, one of each slot.
+
+        Should a slot have been queued twice, the lowest number is its trial, for everybody.
+        """
+        found: dict[str, FrozenTrial] = {}
+        for trial in self._storage.get_all_trials(study_id, deepcopy=False):
+            slot = trial.user_attrs.get("slot")
+            if slot in self._slots and (slot not in found or trial.number < found[slot].number):
+                found[slot] = trial
+        return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 from collections import Counter
@@ -16,6 +17,7 @@ from databases import KINDS
 from study.beats import Heart, Roll, Watch
 from study.errors import StorageError
 from study.launch.keeping import Keeper
+from study.launch.locking import exclusively
 from study.places import Places
 from study.record import TrialRecord
 from study.spec import StudySpec, parse_spec
@@ -93,6 +95,62 @@ def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> No
         for claim in mine:
             if claim.slot.phase == "replicate":
                 assert claim.params["learning_rate"] == best.params["learning_rate"]
+
+
+def test_launchers_that_prepare_at_once_make_one_queue(site: Site) -> None:
+    site.store().prepare()  # the tables, the studies and some trials are there
+    draws = 4 if site.address.startswith("grpc:") else 40
+    spec = parse_spec({**RAW, "replicates": {"draws": draws}}, base=Path.cwd())
+    total = 4 * 2 + 4 * draws * 2
+    stores = [StudyStore(spec, open_storage(site.address, site.places)) for _ in range(4)]
+    for store in stores:
+        store.counts()
+    start = threading.Barrier(len(stores))
+
+    def launch(store: StudyStore) -> int:
+        start.wait()
+        with exclusively(site.places) if store.is_local else contextlib.nullcontext():
+            return store.prepare()
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        queued = [future.result(timeout=120) for future in [pool.submit(launch, s) for s in stores]]
+    store = StudyStore(spec, open_storage(site.address, site.places))
+    counts = store.counts()
+    assert (counts.total, counts.waiting) == (total, total)
+    taken: Counter[str] = Counter()
+    while claims := store.claim("w", most=50):
+        taken.update(claim.slot.name for claim in claims)
+        for claim in claims:
+            assert store.finish(claim.trial_id, record_of(spec, claim))
+    assert len(taken) == total
+    assert set(taken.values()) == {1}
+    assert store.counts().finished == total
+    if not site.address.startswith("grpc:"):  # there the second of a slot waits, and is nobody's
+        assert sum(queued) == total - TOTAL
+        every = [
+            trial.user_attrs["slot"]
+            for study in store.storage.get_all_studies()
+            for trial in store.storage.get_all_trials(study._study_id)
+        ]
+        assert Counter(every) == taken
+
+
+def test_a_slot_that_was_queued_twice_runs_once(site: Site) -> None:
+    store = site.store()
+    store.prepare()
+    study_id = store.storage.get_study_id_from_name("small/n=80")
+    for trial in store.storage.get_all_trials(study_id)[:3]:
+        slot = store._slots[trial.user_attrs["slot"]]
+        store.storage.create_new_trial(study_id, store._template(slot))
+    assert store.prepare() == 0
+    assert store.counts().waiting == TOTAL
+    taken: list[str] = []
+    while claims := store.claim("w", most=9):
+        taken += [claim.slot.name for claim in claims]
+        for claim in claims:
+            assert store.finish(claim.trial_id, record_of(site.spec, claim))
+    assert len(taken) == len(set(taken)) == TOTAL
+    assert store.counts().finished == store.counts().total == TOTAL
 
 
 def test_the_first_result_stands_and_is_known_again(site: Site) -> None:
