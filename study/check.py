@@ -57,6 +57,7 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
             return True
         return False
 
+    attempt(lambda: laboratory.meter)
     if attempt(lambda: laboratory.own_trainer):
         mistakes += _signature(
             laboratory.own_trainer, "training.function", spec.training.function, TRAINER_ARGUMENTS

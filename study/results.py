@@ -64,6 +64,7 @@ def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> Analys
     section = spec.analysis
     return AnalysisSettings(
         size=section.size,
+        route_size=section.route_size,
         rule=section.rule,
         marginal=section.marginal,
         plateau=section.plateau,

@@ -46,6 +46,24 @@ EXTENT: dict[str, tuple[str, ...]] = {
 Route = Literal["train", "prune", "distill"]
 """How networks of a size are made."""
 
+Cost = Literal[
+    "n_parameters",
+    "n_nonzero",
+    "macs_per_example",
+    "flops_per_example",
+    "model_bytes",
+    "sparse_bytes",
+    "peak_memory_bytes",
+    "latency_seconds",
+    "latency_p95_seconds",
+    "latency_128_seconds",
+    "latency_128_p95_seconds",
+    "train_flops",
+    "train_seconds",
+    "energy_joules",
+]
+"""What a model may be counted by."""
+
 WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
 the examples are the same is seen from the examples: see :func:`study.check.fingerprints`."""
@@ -268,6 +286,9 @@ class RunSection:
     latency: bool = False
     """Whether to time every architecture when all trials are done: median and 95th percentile at
     batch 1 and 128, on one core that should have nothing else to do. Later: payoff measure."""
+    energy: bool = False
+    """Whether to estimate the energy of every training (CodeCarbon: pip install 'payoff[energy]'),
+    the parent's or the teacher's included; then energy_joules can be the size axis."""
     max_attempts: int = 3
     """How often a trial whose worker died is run before it counts as failed."""
     patience: float = 600.0
@@ -305,24 +326,12 @@ class StorageSection:
 class AnalysisSection:
     """How the trials are read. May change freely: it is applied to the trials afterwards."""
 
-    size: Literal[
-        "n_parameters",
-        "n_nonzero",
-        "macs_per_example",
-        "flops_per_example",
-        "model_bytes",
-        "sparse_bytes",
-        "peak_memory_bytes",
-        "latency_seconds",
-        "latency_p95_seconds",
-        "latency_128_seconds",
-        "latency_128_p95_seconds",
-        "train_flops",
-        "train_seconds",
-        "energy_joules",
-    ] = "n_parameters"
+    size: Cost = "n_parameters"
     """What the size axis counts: n_parameters, n_nonzero, flops_per_example, model_bytes or any
     other cost that was measured."""
+    route_size: Literal["", Cost] = ""
+    """What the comparison of the routes counts, likewise; empty: size, or n_nonzero where pruned
+    networks keep their zeros and size does not see them."""
     rule: Literal["marginal", "plateau", "overfit", "economic"] = "marginal"
     """The rule whose payoff point comes first: marginal, plateau, overfit or economic.
     The others are reported beside it."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from analysis.trials import SIZES
 from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
@@ -32,21 +33,16 @@ if TYPE_CHECKING:
 
     from search_spaces.space import Axis
     from study.data.dataset import Dataset
+    from study.energy import EnergyMeter
     from study.measure import Sizes
     from study.spec import StudySpec
     from study.training.packing import TrainJob
     from study.training.settings import TrainResult, TrainSettings
     from study.training.tensors import TensorSplit
 
-SIZE_NAMES = (
-    "n_parameters",
-    "n_nonzero",
-    "macs_per_example",
-    "flops_per_example",
-    "model_bytes",
-    "latency_seconds",
-)
-"""Metrics of a user's own trainer that count as sizes."""
+SIZE_NAMES = tuple(name for name in SIZES if not name.startswith("train_"))
+"""Metrics of a user's own trainer that count as sizes; its train_flops and train_seconds are costs
+of the training and stay metrics."""
 
 
 REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
@@ -125,6 +121,13 @@ class Laboratory:
         return max(1, min(MOST_UNITS, SPLIT_BYTES // max(1, largest)))
 
     @cached_property
+    def meter(self) -> EnergyMeter | None:
+        """What tells the energy of a training, if the study asks for it."""
+        from study.energy import EnergyMeter
+
+        return EnergyMeter() if self.spec.run.energy else None
+
+    @cached_property
     def own_trainer(self) -> Callable[..., Mapping[str, Any]] | None:
         """The user's own trainer, if the study file names one."""
         reference = self.spec.training.function
@@ -192,6 +195,7 @@ class Laboratory:
         self, units: Sequence[Sequence[Task]], train: Callable[..., list[TrainResult]]
     ) -> Iterator[tuple[Task, TrialRecord]]:
         started = time.time()
+        train = self._metered(train)
         left = [task for unit in units for task in unit]
 
         def attempt(action: Callable[[], Any]) -> Any:
@@ -225,6 +229,20 @@ class Laboratory:
             record = attempt(partial(self._record_of, task, result, started, parent))
             left.remove(task)
             yield task, record
+
+    def _metered(self, train: Callable[..., list[TrainResult]]) -> Callable[..., list[TrainResult]]:
+        """Return a trainer that says what its results took, if the study asks for that."""
+        meter = self.meter
+        if meter is None:
+            return train
+
+        def measured(*args: Any, **words: Any) -> list[TrainResult]:
+            from study.energy import shared
+
+            results, joules = meter.measure(lambda: train(*args, **words))
+            return shared(results, joules)
+
+        return measured
 
     def _run_alone(self, task: Task, started: float) -> TrialRecord:
         ((_, record),) = self._run_units([[task]], _train_each)
@@ -347,6 +365,7 @@ class Laboratory:
             )
             sizes = sizes_of(counted)
             sizes["peak_memory_bytes"] = self._peak_bytes(task)
+            sizes |= finite({"energy_joules": route_energy(task, result, parent)})
             if task.slot.method.startswith("structured"):
                 from study.compression.structured import groups
 
@@ -448,7 +467,15 @@ class Laboratory:
     def _run_own(self, task: Task, started: float) -> TrialRecord:
         assert self.own_trainer is not None
         config = {**task.params, "draw": task.slot.draw}
-        answer = self.own_trainer(config, task.slot.cell.n_examples, task.slot.seed)
+        own_trainer, n_examples, joules = self.own_trainer, task.slot.cell.n_examples, math.nan
+        began = time.monotonic()
+        if self.meter is None:
+            answer = own_trainer(config, n_examples, task.slot.seed)
+        else:
+            answer, joules = self.meter.measure(
+                lambda: own_trainer(config, n_examples, task.slot.seed)
+            )
+        seconds = time.monotonic() - began
         if not isinstance(answer, Mapping):
             raise TypeError(
                 f"the trainer must return a dict of metrics, not {type(answer).__name__}"
@@ -465,6 +492,8 @@ class Laboratory:
             for name, value in answer.items()
             if (number := as_number(value)) is not None
         }
+        numbers.setdefault("train_seconds", seconds)
+        numbers.setdefault("energy_joules", joules)
         no_numbers = [name for name in REQUIRED_METRICS if name not in numbers]
         if no_numbers:
             raise TypeError(f"the trainer's {', '.join(no_numbers)} must be numbers")
@@ -609,6 +638,16 @@ def price(task: Task, result: TrainResult, parent: TrainResult | None) -> dict[s
         flops += task.teacher.metrics.get("train_flops", math.nan)
         seconds += task.teacher.metrics.get("train_seconds", math.nan)
     return {"route_flops": flops, "route_seconds": seconds}
+
+
+def route_energy(task: Task, result: TrainResult, parent: TrainResult | None) -> float:
+    """Return the joules it took to get this network, by its whole route; NaN if unknown."""
+    joules = result.energy_joules
+    if parent is not None:
+        joules += parent.energy_joules
+    if task.teacher is not None:
+        joules += task.teacher.sizes.get("energy_joules", math.nan)
+    return joules
 
 
 def student_flags(task: Task, sizes: Mapping[str, float]) -> dict[str, bool]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from study.cli.size import size_argument, with_size
 from study.errors import PayoffError
 from study.launch.joining import from_environment
 from study.places import Places
@@ -29,12 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="of the figures (default: pdf,pgf,svg,png)",
     )
+    size_argument(parser)
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyse what is finished and write it."""
-    spec = from_environment(load_spec(args.study))
+    spec = with_size(from_environment(load_spec(args.study)), args.size)
     places = Places.at(args.root)
     from analysis.export import export_study
     from analysis.plots.print_figures import check_formats, has_latex
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     importance = search_importance(spec, records)
     folder = Path(args.to)
     kinds = check_formats(word.strip() for word in args.formats.split(",") if word.strip())
-    told = ("--venue", args.venue, "--formats", ",".join(kinds))
+    told = ["--venue", args.venue, "--formats", ",".join(kinds)]
+    told += ["--size", args.size] if args.size else []
     facts = facts_of(
         spec, records, (again, command("export", args.study, places, "--to", "DIR", *told))
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.cli.fit import TABLE, analyse_table, table_arguments
+from study.cli.size import with_size
 from study.errors import PayoffError
 from study.places import Places
 from study.readers import is_address
@@ -41,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the page with the study's analysis run in MLflow too",
     )
     table_arguments(parser)
+    parser.set_defaults(size=None)  # a study file has a default of its own
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if table is None or (not is_address(table) and Path(table).suffix.lower() == ".toml"):
         analysis, trials, source = _of_study(args)
     else:
+        args.size = args.size or "n_parameters"
         if args.log:
             raise PayoffError("--log: a table has no analysis run in MLflow; name a study file")
         analysis, trials = analyse_table(args)
@@ -81,9 +84,10 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     from study.spec import load_spec
 
     _refuse_table_options(args)
-    spec = load_spec(args.table)
+    spec = with_size(load_spec(args.table), args.size)
     places = Places.at(args.root)
     again = command("run", args.table, places)
+    told = ("--size", args.size) if args.size else ()
     store = stored_study(spec, places, again)
     records = store.records()
     analysis, table = analyse_study(spec, records, again=again)
@@ -92,7 +96,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
         spec,
         records,
         table,
-        commands=(again, command("report", args.table, places)),
+        commands=(again, command("report", args.table, places, *told)),
         study_file=text,
         address=None if args.no_curves else spec.storage.mlflow or places.mlflow_address,
     )
@@ -137,15 +141,15 @@ def _changed_options(args: argparse.Namespace) -> dict[str, object]:
     return {
         "--" + name.replace("_", "-"): getattr(args, name)
         for name, value in usual.items()
-        if getattr(args, name) != value
+        if getattr(args, name) not in (value, None)
     }
 
 
 def _refuse_table_options(args: argparse.Namespace) -> None:
     """A study file says itself what its columns and rules are."""
-    given = _changed_options(args)
+    given = {name: value for name, value in _changed_options(args).items() if name != "--size"}
     if given:
         raise PayoffError(
             f"{next(iter(given))}: is about a table of trials, and a study was named; "
-            "a study's size, rules and level stand in the [analysis] section of its file"
+            "a study's rules and level stand in the [analysis] section of its file"
         )

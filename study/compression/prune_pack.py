@@ -111,6 +111,7 @@ def _walk(
             result,
             train_flops=result.train_flops + counts * spent.train_flops,
             wall_seconds=result.wall_seconds + counts * spent.wall_seconds,
+            energy_joules=result.energy_joules + (spent.energy_joules if counts else 0.0),
         )
         found[key] = _Node(result, training.masks)
     return found

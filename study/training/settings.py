@@ -144,3 +144,5 @@ class TrainResult:
     """Weights before the first step (rewinding needs them); None unless asked for."""
     emptied_layers: tuple[str, ...] = ()
     """Names of the weights that pruning left nothing of."""
+    energy_joules: float = math.nan
+    """Estimated; NaN unless asked for."""

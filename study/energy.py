@@ -1,0 +1,79 @@
+"""How much energy trainings take, as CodeCarbon estimates it; only when a study asks for it.
+
+CodeCarbon (the extra ``energy``) reads the processor's own counters where the system shows them,
+and graphics cards'; elsewhere it estimates from the load and the power that the processor is sold
+with. Only this process is counted, but for graphics cards, which are counted whole. Nothing is
+looked up and nothing is sent: it is told a country, and asked for energy, which no country changes.
+
+References
+----------
+Courty et al. (2024), CodeCarbon, https://doi.org/10.5281/zenodo.11171501.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from study.errors import PayoffError
+
+if TYPE_CHECKING:
+    from study.training.settings import TrainResult
+
+JOULES_PER_KWH = 3.6e6
+
+Answer = TypeVar("Answer")
+
+
+class EnergyMeter:
+    """Tells the energy of one piece of work after the other.
+
+    Raises
+    ------
+    PayoffError
+        If CodeCarbon is not installed.
+    """
+
+    def __init__(self) -> None:
+        # Its remarks on the machine would stand between a worker's own words.
+        logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+        try:
+            from codecarbon import OfflineEmissionsTracker
+        except ImportError:
+            raise PayoffError(
+                "run.energy: needs CodeCarbon, which is not installed; "
+                "pip install 'payoff[energy]', or set it to false"
+            ) from None
+        self._tracker = OfflineEmissionsTracker(
+            country_iso_code="USA",
+            output_methods=[],
+            log_level="critical",
+            tracking_mode="process",
+            allow_multiple_runs=True,
+        )
+        self._tasks = 0
+
+    def measure(self, action: Callable[[], Answer]) -> tuple[Answer, float]:
+        """Do something; return its answer and the joules it took."""
+        self._tasks += 1
+        name = f"task {self._tasks}"
+        self._tracker.start_task(name)
+        try:
+            answer = action()
+        finally:
+            found = self._tracker.stop_task(name)
+        return answer, float(found.energy_consumed) * JOULES_PER_KWH
+
+
+def shared(results: Sequence[TrainResult], joules: float) -> list[TrainResult]:
+    """Give each of the trainings done together its share, by the seconds that each took."""
+    seconds = [result.wall_seconds for result in results]
+    total = math.fsum(seconds)
+    shares = [own / total if total > 0 else 1 / len(seconds) for own in seconds]
+    return [
+        dataclasses.replace(result, energy_joules=joules * share)
+        for result, share in zip(results, shares, strict=True)
+    ]
