@@ -104,16 +104,18 @@ class Keeper:
 
     # -- the dead ---------------------------------------------------------------------------
 
-    def tidy(self, *, blame: bool = False) -> int:
+    def tidy(self, *, blame: bool = True) -> int:
         """Queue again what dead workers had in hand, unless its result is on disk; return how many.
 
-        One process of the study does so at a time, wherever it is.
+        One process of the study does so at a time, wherever it is. A trial that nobody had signed
+        for is never blamed: its worker had not begun it.
 
         Parameters
         ----------
         blame
-            Whether workers of this folder may have died of their trials: not if a whole run was
-            killed. Of workers elsewhere nobody knows, so their trials are blamed.
+            Whether workers of this folder may have died of their trials. Only a run that goes on
+            where an earlier one was killed, workers and all, says no. Of workers elsewhere nobody
+            knows: their trials are blamed.
         """
         self.look()
         if self.untold.waiting():
@@ -124,14 +126,14 @@ class Keeper:
         with exclusively(self.places), self._turn() as mine:
             if not mine:
                 return 0
-            ours: list[tuple[str, FrozenTrial]] = []
-            theirs: list[tuple[str, FrozenTrial]] = []
+            innocent: list[tuple[str, FrozenTrial]] = []
+            suspect: list[tuple[str, FrozenTrial]] = []
             for one in self.store.dead(self.is_alive):
                 worker = one[1].user_attrs.get("claim", {}).get("worker", "")
-                here = not worker or leases.is_of(self.places.leases, worker)
-                (ours if here else theirs).append(one)
-            return self.store.requeue(ours, blame=blame, give_up=self._give_up) + (
-                self.store.requeue(theirs, blame=True, give_up=self._give_up)
+                spared = not blame and leases.is_of(self.places.leases, worker)
+                (innocent if spared or not worker else suspect).append(one)
+            return self.store.requeue(innocent, blame=False, give_up=self._give_up) + (
+                self.store.requeue(suspect, blame=True, give_up=self._give_up)
             )
 
     def _give_up(self, trial_id: int, record: TrialRecord) -> None:
@@ -149,9 +151,9 @@ class Keeper:
             yield mine
 
 
-def keep(keeper: Keeper, *, blame: bool = False) -> None:
+def keep(keeper: Keeper) -> None:
     """Tidy, and let a storage that is away be: there will be another time."""
     try:
-        keeper.tidy(blame=blame)
+        keeper.tidy()
     except StorageAway:
         return

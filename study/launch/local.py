@@ -151,7 +151,7 @@ class _Crew:
         # What it had in hand may have killed it. Tried often enough, such trials are given up,
         # which counts as finished: only workers that die with nothing in hand end the run.
         before = self._store.counts().finished
-        self._keeper.tidy(blame=True)
+        self._keeper.tidy()
         if self._deaths >= QUICK_DEATHS * self._spec.run.max_attempts and (
             self._store.counts().finished == before
         ):

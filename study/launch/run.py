@@ -161,7 +161,7 @@ def run_study(
             lambda: ahead.extend(start_ahead(spec, study_file, places) if is_new else ()),
         )
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
-        keeper.tidy()
+        keeper.tidy(blame=crew is not None)  # a local run that was killed, was killed whole
         _announce(store, before, view)
         if not spec.training.function:
             for note in route_notes(laboratory):

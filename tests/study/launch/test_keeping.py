@@ -1,0 +1,75 @@
+"""What the dead had in hand runs again, but no trial kills workers for ever."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from distributed_studies import start, store_of, write_study
+
+from study.launch.keeping import Keeper
+from study.leases import Lease
+from study.places import Places
+from study.storage import StudyStore
+
+
+def die_with_a_trial(store: StudyStore, places: Places) -> str:
+    """Take a trial under a lease of this folder, then be dead; return the trial's slot."""
+    with Lease(places.leases) as lease:
+        claims = store.claim(lease.name)
+    assert claims
+    return claims[0].slot.name
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_who_watches_blames_the_trial_that_a_worker_beside_it_died_of(
+    kind: str, tmp_path: Path
+) -> None:
+    address = "" if kind == "journal" else f"sqlite:///{tmp_path}/optuna.db"
+    write_study(tmp_path, seconds=0, widths=2, draws=2, optuna=address)
+    file = tmp_path / "study.toml"
+    file.write_text(file.read_text().replace("max_attempts = 20", "max_attempts = 2"))
+    places = Places.at(tmp_path / "mlruns")
+    store = store_of(tmp_path)
+    store.prepare()
+    keeper = Keeper(store_of(tmp_path), places, "watcher")
+    slot = die_with_a_trial(store, places)
+    assert keeper.tidy(blame=False) == 1  # the whole run was killed
+    assert die_with_a_trial(store_of(tmp_path), places) == slot
+    assert keeper.tidy() == 1
+    assert die_with_a_trial(store_of(tmp_path), places) == slot
+    assert keeper.tidy() == 0
+    (record,) = keeper.store.records()
+    assert record["slot"] == slot
+    assert record["reason"].startswith("its worker died 2 times")
+
+
+POISON = """
+import os, signal
+
+
+def train(config, n_examples, seed):
+    if config["width"] == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"val_error": 0.5, "test_error": 0.5, "n_parameters": config["width"]}
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_one_folder_give_up_what_kills_them(tmp_path: Path) -> None:
+    write_study(tmp_path, seconds=0, widths=2, draws=1, optuna=f"sqlite:///{tmp_path}/optuna.db")
+    (tmp_path / "mine.py").write_text(POISON)
+    file = tmp_path / "study.toml"
+    file.write_text(file.read_text().replace("max_attempts = 20", "max_attempts = 2"))
+    store_of(tmp_path).prepare()
+    codes = []
+    while not codes or codes[-1] != 0:  # as an engine would start them again
+        assert len(codes) <= 4
+        worker: subprocess.Popen[bytes] = start(tmp_path, "worker")
+        _, words = worker.communicate(timeout=120)
+        codes.append(worker.returncode)
+        assert codes[-1] in (0, -9), words.decode()
+    counts = store_of(tmp_path).counts()
+    assert (counts.complete, counts.failed, counts.waiting, counts.running) == (2, 2, 0, 0)
+    assert codes == [-9] * 4 + [0]
