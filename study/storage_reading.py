@@ -61,6 +61,12 @@ class StudyProgress:
     """That dataset size."""
 
 
+def is_of_database(error: Exception) -> bool:
+    """Tell whether an error came from a database or its driver, rather than from us."""
+    internal = isinstance(error, optuna.exceptions.StorageInternalError)
+    return internal or type(error).__module__.split(".")[0] in ("sqlalchemy", "grpc")
+
+
 def explained(method: Callable[P, T]) -> Callable[P, T]:
     """Turn a database's errors into one line without its password."""
 
@@ -69,9 +75,7 @@ def explained(method: Callable[P, T]) -> Callable[P, T]:
         try:
             return method(*args, **kwargs)
         except Exception as error:
-            module = type(error).__module__.split(".")[0]
-            internal = isinstance(error, optuna.exceptions.StorageInternalError)
-            if module not in ("sqlalchemy", "grpc") and not internal:
+            if not is_of_database(error):
                 raise
             text = redact(str(error.__cause__ or error).splitlines()[0])
             kind = StorageAway if is_away(error) else StorageError

@@ -17,6 +17,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from study.storage_reading import is_of_database
+
 UNSIGNED_SECONDS = 20.0
 """A turn that was taken and never signed for so long: its holder died in between."""
 
@@ -44,18 +46,30 @@ class Turn:
     def taken(self) -> Iterator[bool]:
         """Yield whether the turn is ours until the block ends; never waits for it."""
         trial = self._free()
-        if trial is None or not self._storage.set_trial_state_values(
-            trial._trial_id, TrialState.RUNNING
-        ):
+        if trial is None or not self._take(trial):
             yield False
             return
         try:
             self._storage.set_trial_user_attr(trial._trial_id, "holder", self._me)
             yield True
         finally:
-            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                self._storage.set_trial_user_attr(trial._trial_id, "holder", "")
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            self._give_back(trial)
+
+    def _take(self, trial: FrozenTrial) -> bool:
+        if trial.state == TrialState.RUNNING:  # ours: the storage was away when it was to go back
+            return True
+        return self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+
+    def _give_back(self, trial: FrozenTrial) -> None:
+        """Free the turn; should the storage be away, it stays ours until we have it again."""
+        try:
+            self._storage.set_trial_user_attr(trial._trial_id, "holder", "")
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return
+        except Exception as error:
+            if not is_of_database(error):
+                raise
 
     def _free(self) -> FrozenTrial | None:
         """Return the turn if it may be had; break it if its holder is dead."""
@@ -64,6 +78,8 @@ class Turn:
             self._queue()
             trial = self._current()
         if trial is None or trial.state == TrialState.WAITING:
+            return trial
+        if trial.user_attrs.get("holder") == self._me:
             return trial
         if self._holder_lives(trial):
             return None

@@ -44,6 +44,7 @@ class Keeper:
         self._me = me
         self._watch = Watch(self._read, store.spec.run.lease)
         self._next_look = 0.0
+        self._turn: Turn | None = None
 
     @explained
     def _read(self) -> dict[str, dict[str, Any]]:
@@ -104,6 +105,7 @@ class Keeper:
 
     # -- the dead ---------------------------------------------------------------------------
 
+    @explained
     def tidy(self, *, blame: bool = True) -> int:
         """Queue again what dead workers had in hand, unless its result is on disk; return how many.
 
@@ -123,7 +125,7 @@ class Keeper:
                 self.tell_left_behind()
         if not self.store.dead(self.is_alive):
             return 0
-        with exclusively(self.places), self._turn() as mine:
+        with exclusively(self.places), self._turn_taken() as mine:
             if not mine:
                 return 0
             innocent: list[tuple[str, FrozenTrial]] = []
@@ -141,13 +143,13 @@ class Keeper:
         self.settle(trial_id, record)
 
     @contextmanager
-    def _turn(self) -> Iterator[bool]:
+    def _turn_taken(self) -> Iterator[bool]:
         if self.roll is None:
             yield True
             return
-        study_id = explained(lambda: self.roll.study_id)()  # type: ignore[union-attr]
-        turn = Turn(self.store.storage, study_id, self._me, self.is_alive)
-        with turn.taken() as mine:
+        if self._turn is None:  # one for good: it remembers how long a turn has been unsigned
+            self._turn = Turn(self.store.storage, self.roll.study_id, self._me, self.is_alive)
+        with self._turn.taken() as mine:
             yield mine
 
 

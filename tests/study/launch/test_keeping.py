@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from databases import postgres_binaries, postgresql
 from distributed_studies import start, store_of, write_study
 
+from study.errors import StorageAway
 from study.launch.keeping import Keeper
 from study.leases import Lease
+from study.patience import Patience
 from study.places import Places
 from study.storage import StudyStore
 
@@ -43,6 +49,40 @@ def test_who_watches_blames_the_trial_that_a_worker_beside_it_died_of(
     (record,) = keeper.store.records()
     assert record["slot"] == slot
     assert record["reason"].startswith("its worker died 2 times")
+
+
+def test_a_database_that_goes_away_while_tidying_is_waited_for(tmp_path: Path) -> None:
+    if postgres_binaries() is None:
+        pytest.skip("no PostgreSQL on this machine, and no package pgserver")
+    with postgresql() as server:
+        address = server.addresses["postgresql"]
+        total = write_study(tmp_path, seconds=0, widths=2, draws=2, optuna=address)
+        places = Places.at(tmp_path / "mlruns")
+        store = store_of(tmp_path)
+        store.prepare()
+        slot = die_with_a_trial(store, places)
+        keeper = Keeper(store_of(tmp_path), places, "keeper")
+        requeue = keeper.store.requeue
+
+        def away(*words: Any, **more: Any) -> int:
+            server.stop(signal.SIGQUIT)
+            return requeue(*words, **more)
+
+        keeper.store.requeue = away  # type: ignore[method-assign]
+        with pytest.raises(StorageAway, match="the database did not answer"):
+            keeper.tidy()
+        with pytest.raises(StorageAway):
+            keeper.tidy()  # away from the beginning
+        server.start()
+        keeper.store.requeue = requeue  # type: ignore[method-assign]
+        # The turn could not be given back: it is still this keeper's, and only once.
+        patience = Patience(30, threading.Event())
+        other = Keeper(patience.insist(lambda: store_of(tmp_path)), places, "other")
+        assert patience.insist(other.tidy) == 0
+        assert patience.insist(keeper.tidy) == 1
+        assert die_with_a_trial(store_of(tmp_path), places) == slot
+        assert other.tidy() == 1
+        assert other.store.counts().waiting == total
 
 
 POISON = """
