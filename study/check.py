@@ -35,8 +35,9 @@ FINGERPRINT_CHARACTERS = 16
 def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
     """Load the data, draw every subset, find the user's functions, use the device, build models.
 
-    Nothing is trained. Torch is imported only where the models are ours to build, which is not so
-    with a trainer of the user's own.
+    Nothing is trained. Torch, which takes two seconds to import, is imported only where something
+    is to be tried with it: not for perceptrons on the processor, which no width or depth makes
+    impossible, nor with a trainer of the user's own.
 
     Raises
     ------
@@ -70,13 +71,15 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
         mistakes += found
         wrong_model = bool(found)
     if not spec.training.function:
-        device = _device(spec.run.device)
+        device = [] if spec.run.device == "cpu" else _device(spec.run.device)
         mistakes += device
         if attempt(lambda: laboratory.dataset):
             n_draws = spec.replicates.draws + 1
             mistakes += check_sizes(laboratory.dataset, spec.sizes, n_draws, spec.study.seed)
             if not wrong_model:
-                found = _models(laboratory, "cpu" if device else spec.run.device)
+                found = []
+                if not (_is_perceptron(spec) and spec.run.device == "cpu"):
+                    found = _models(laboratory, "cpu" if device else spec.run.device)
                 mistakes += found or check_routes(laboratory)
     if mistakes:
         raise StudyFileError(list(dict.fromkeys(mistakes)))
@@ -103,6 +106,10 @@ def _signature(
             "correct its parameters"
         ]
     return []
+
+
+def _is_perceptron(spec: StudySpec) -> bool:
+    return spec.model.family == "mlp" and not spec.model.function
 
 
 def _device(name: str) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from study.compression.counts import n_pruned
 from study.design import cells, prune_ratios
 from study.errors import PayoffError
 from study.spec_routes import BEST, capacity_name
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from study.record import Value
     from study.trial import Laboratory
 
 
@@ -33,8 +36,8 @@ def _pruning(laboratory: Laboratory) -> list[str]:
     largest = prune_ratios(spec)[-1]
     capacities = {capacity_name(cell.capacity): cell.capacity for cell in cells(spec)}
     for name, capacity in capacities.items():
-        model = laboratory.build(capacity)
         if "structured" in spec.pruning.methods:
+            model = laboratory.build(capacity)
             from study.compression.structured import groups
 
             try:
@@ -43,7 +46,8 @@ def _pruning(laboratory: Laboratory) -> list[str]:
                 return [f"{error} (at {name})"]
         if any(method != "structured" for method in spec.pruning.methods):
             for scope in spec.pruning.scopes:
-                emptied = _emptied(model, largest, layerwise=scope == "layerwise")
+                sizes = weight_counts(laboratory, capacity)
+                emptied = _emptied(sizes, largest, layerwise=scope == "layerwise")
                 if emptied:
                     return [
                         f"space.prune_ratio: must leave a weight of each layer, got {largest:g}, "
@@ -52,12 +56,27 @@ def _pruning(laboratory: Laboratory) -> list[str]:
     return []
 
 
-def _emptied(model: nn.Module, ratio: float, *, layerwise: bool) -> str:
-    """Name what a ratio leaves nothing of, whatever the weights are."""
-    from study.compression.pruning import n_pruned
+def weight_counts(laboratory: Laboratory, capacity: Mapping[str, Value]) -> dict[str, int]:
+    """Count the prunable weights of each tensor of a network.
+
+    Those of a perceptron follow from its widths; nothing is built, and torch not imported.
+    """
+    spec, dataset = laboratory.spec, laboratory.dataset
+    if spec.model.family == "mlp" and not spec.model.function:
+        hidden = [int(capacity["width"])] * int(capacity["depth"])
+        widths = [math.prod(dataset.input_shape), *hidden, dataset.n_outputs]
+        # A hidden layer is three modules: linear, ReLU and dropout, after the flattening.
+        return {
+            f"{1 + 3 * layer}.weight": inputs * outputs
+            for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths))
+        }
     from study.models.weights import weights_of
 
-    sizes = {name: weight.numel() for name, weight in weights_of(model).items()}
+    return {name: w.numel() for name, w in weights_of(laboratory.build(capacity)).items()}
+
+
+def _emptied(sizes: Mapping[str, int], ratio: float, *, layerwise: bool) -> str:
+    """Name what a ratio leaves nothing of, whatever the weights are."""
     if not layerwise:
         sizes = {"the network": sum(sizes.values())}
     for name, size in sizes.items():

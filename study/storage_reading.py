@@ -96,9 +96,16 @@ class StudyReader:
         self._storage = storage
         self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
         self._studies: dict[str, int] = {}
+        self._cells = {slot.cell.name for slot in self._slots.values()}
+        # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
+        sizes = Counter(slot.unit for slot in self._slots.values())
         self._costs: dict[str, float] = {
             slot.unit: relative_cost(spec, slot.cell) for slot in self._slots.values()
         }
+        self._shares = {
+            name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
+        }
+        self._total_cost = sum(self._shares.values())
 
     def study_name(self, n_examples: int) -> str:
         """Return the name of the Optuna study of one dataset size."""
@@ -169,12 +176,6 @@ class StudyReader:
         trials = [trial for _, trial in self._all_trials()]
         states = Counter(trial.state for trial in trials)
         open_cells = {t.user_attrs["cell"] for t in trials if not t.state.is_finished()}
-        every = {slot.cell.name for slot in self._slots.values()}
-        # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
-        sizes = Counter(slot.unit for slot in self._slots.values())
-        each = {
-            name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
-        }
         done = [trial for trial in trials if trial.state.is_finished()]
         best: dict[int, float] = {}
         for trial in done:
@@ -184,10 +185,10 @@ class StudyReader:
         largest = max(best, default=None)
         return StudyProgress(
             counts=self._count(states),
-            cells_done=len(every - open_cells) if trials else 0,
-            cells_total=len(every),
-            cost_done=sum(each[trial.user_attrs["slot"]] for trial in done),
-            cost_total=sum(each.values()),
+            cells_done=len(self._cells - open_cells) if trials else 0,
+            cells_total=len(self._cells),
+            cost_done=sum(self._shares[trial.user_attrs["slot"]] for trial in done),
+            cost_total=self._total_cost,
             best_error=None if largest is None else best[largest],
             best_size=largest,
         )

@@ -34,6 +34,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from study.compression.counts import n_pruned
 from study.errors import PayoffError
 from study.models.weights import weights_of
 from study.spec_routes import Method, Scope
@@ -57,17 +58,6 @@ REWINDING = ("rewind-weights", "rewind-rate")
 
 SAME_RATIO = 1e-9
 """Ratios this close are one."""
-
-
-def n_pruned(n_weights: int, ratio: float) -> int:
-    """How many of ``n_weights`` weights a prune ratio in [0, 1] removes.
-
-    Examples
-    --------
-    >>> n_pruned(266_200, 0.9), n_pruned(5, 0.5), n_pruned(7, 0.5)
-    (239580, 2, 4)
-    """
-    return round(ratio * n_weights)
 
 
 def levels_to(ratio: float, level_ratio: float = LEVEL_RATIO) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from study.compression.pruning import n_pruned
+from study.compression.counts import n_pruned
 from study.errors import PayoffError
 from study.measure import forward_flops
 from study.models import resnet, vit

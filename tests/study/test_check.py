@@ -11,8 +11,13 @@ import pytest
 import torch
 
 from study.check import check_study, fingerprints
+from study.check_routes import weight_counts
+from study.design import cells
 from study.errors import StudyFileError
+from study.models.registry import FAMILIES
+from study.models.weights import weights_of
 from study.spec import StudySpec, parse_spec
+from study.trial import Laboratory
 
 MODEL = """
 from torch import nn
@@ -117,6 +122,31 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "['training.function mine.py'] False"
+
+
+def test_perceptrons_on_the_processor_are_checked_without_torch() -> None:
+    code = (
+        "import sys; from study.spec import load_spec; from study.check import check_study; "
+        "check_study(load_spec(None)); print('torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_are_counted_as_the_built_network_has_them(family: str) -> None:
+    spec = parse_spec(
+        {
+            "model": {"family": family},
+            "space": {"width": [4, 8], "depth": [1, 3], "prune_ratio": [0.0, 0.5]},
+        },
+        base=Path(),
+    )
+    laboratory = Laboratory(spec)
+    for cell in cells(spec):
+        built = weights_of(laboratory.build(cell.capacity))
+        counted = weight_counts(laboratory, cell.capacity)
+        assert counted == {name: weight.numel() for name, weight in built.items()}
 
 
 def marks(spec: StudySpec) -> dict[str, str]:

@@ -65,6 +65,38 @@ def test_flops_agree_with_torchs_counter_at_any_batch(family: str, shape: tuple[
     assert sizes.flops_per_example == forward_flops(model, shape)
 
 
+def _shared() -> nn.Module:
+    layer = nn.Linear(6, 6)
+    return nn.Sequential(nn.Flatten(), layer, nn.ReLU(), layer)
+
+
+class _Gate(nn.Linear):
+    """A linear layer that multiplies once more."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input) @ self.weight
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (perceptron([5, 3], 0.1, 12, 4), (3, 4)),
+        (nn.Sequential(nn.Linear(4, 7), nn.Flatten(), nn.Linear(21, 2)), (3, 4)),
+        (nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 2)), (4,)),
+        (nn.Sequential(_Gate(4, 4), nn.Linear(4, 2)), (4,)),
+        (nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Linear(4, 2)), (4,)),
+        (_shared(), (2, 3)),
+    ],
+)
+def test_chains_of_layers_are_counted_as_torchs_counter_does(
+    model: nn.Module, shape: tuple[int, ...]
+) -> None:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(torch.randn(1, *shape))
+
+    assert forward_flops(model, shape) == counter.get_total_flops() > 0
+
+
 def test_a_convolutional_network_agrees_with_the_closed_form() -> None:
     sizes = measure(build("cnn", 6, 2, (3, 32, 32)), (3, 32, 32))
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from study.compression.counts import n_pruned
 from study.compression.pruning import (
     apply_masks,
     emptied_layers,
     magnitude_masks,
-    n_pruned,
     prune_and_tune,
 )
 from study.data.dataset import Split
