@@ -33,8 +33,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
+from study.beats import BEATS
 from study.compression.teachers import Teacher
 from study.design import Slot, fixed_params, n_search, pack_group, space_of, teachers
+from study.orphans import ORPHAN_SECONDS, Orphans
 from study.readiness import Readiness, State, needs
 from study.record import TrialRecord, Value
 from study.storage_lean import LeanStorage
@@ -43,9 +45,6 @@ from study.storage_reading import DIGEST, FINGERPRINTS, SEMANTICS, VERSION, Stud
 
 if TYPE_CHECKING:
     from study.spec import StudySpec
-
-ORPHAN_SECONDS = 15.0
-"""A running trial that nobody signed for after so long: its worker died while claiming it."""
 
 FAIR_SHARES = 6
 """One claim takes at most this fraction of what is ready: small packs at the end of a study cost
@@ -95,7 +94,9 @@ class StudyStore(StudyReader):
         self._teachers: dict[str, tuple[str, ...]] = {}
         self._half: list[str] = []
         """Slots that are ours in the storage, but not in any worker's hands yet."""
-        self._orphans: dict[int, tuple[object, float]] = {}
+        self._orphans: Orphans[tuple[int, datetime.datetime | None]] = Orphans(
+            max(ORPHAN_SECONDS, 2 * spec.run.lease / BEATS)
+        )
         self._looked, self._look_cost = float("-inf"), 0.0
 
     @property
@@ -215,15 +216,15 @@ class StudyStore(StudyReader):
         elif age > IDLE_SHARE * self._look_cost:
             self._look()
         with self.in_bulk():
-            if not self._half:
+            if self._half:
+                self._half[:] = [name for name in self._half if self._is_still(name, worker)]
+            else:
                 for unit in self._line(most, seed=worker):
                     for name in self._ready.members(unit):
-                        self._take(name)
+                        self._take(name, worker)
             if self._half:
                 # Kept until the claims are complete: should the storage go away in between, the
                 # next call goes on with what is ours already.
-                for name in self._half:
-                    self._sign(name, worker)
                 claims = self._claims([self._seen[name] for name in self._half])
                 self._half.clear()
                 return claims
@@ -266,15 +267,31 @@ class StudyStore(StudyReader):
         self._looked = time.monotonic()
         self._look_cost = self._looked - began
 
-    def _take(self, slot: str) -> None:
+    def _take(self, slot: str, worker: str) -> None:
+        """Take a trial, and sign it at once: see :mod:`study.orphans`."""
         trial_id = self._seen[slot][1]._trial_id
         try:
-            if self._storage.set_trial_state_values(trial_id, TrialState.RUNNING):
-                self._half.append(slot)
+            mine = self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
             self._ready.update(slot, "finished")
-        else:
-            self._ready.update(slot, "running")
+            return
+        self._ready.update(slot, "running")
+        if mine:
+            self._half.append(slot)
+            self._sign(slot, worker)
+
+    def _is_still(self, slot: str, worker: str) -> bool:
+        """Tell whether what was taken before the storage went away is ours, and sign it if so.
+
+        Meanwhile somebody may have held us for dead, and somebody else have it.
+        """
+        trial = self._storage.get_trial(self._seen[slot][1]._trial_id)
+        mine = trial.state == TrialState.RUNNING and _signed(trial) in ("", worker)
+        if mine and not _signed(trial):
+            self._sign(slot, worker)
+        elif not mine:
+            self._ready.update(slot, _state(trial))
+        return mine
 
     def _sign(self, slot: str, worker: str) -> None:
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
@@ -401,28 +418,30 @@ class StudyStore(StudyReader):
     @explained
     def dead(self, is_alive: Callable[[str], bool]) -> list[tuple[str, FrozenTrial]]:
         """Return (Optuna study, trial) of each running trial whose worker is dead."""
+        running = [one for one in self._all_trials() if one[1].state == TrialState.RUNNING]
+        orphans = self._orphans_of(trial for _, trial in running if not _signed(trial))
         return [
             (name, trial)
-            for name, trial in self._all_trials()
-            if trial.state == TrialState.RUNNING
-            and (
-                not is_alive(worker)
-                if (worker := trial.user_attrs.get("claim", {}).get("worker", ""))
-                else self._is_orphan(trial)
-            )
+            for name, trial in running
+            if (not is_alive(worker) if (worker := _signed(trial)) else trial._trial_id in orphans)
         ]
 
-    def _is_orphan(self, trial: FrozenTrial) -> bool:
-        """Tell whether a running trial has been unsigned for too long, by this machine's clock."""
-        if self.is_local and trial.datetime_start is not None:
-            age = datetime.datetime.now() - trial.datetime_start
-            return age.total_seconds() > ORPHAN_SECONDS
-        now = time.monotonic()
-        start, since = self._orphans.get(trial._trial_id, (None, now))
-        if start != trial.datetime_start:
-            since = now
-        self._orphans[trial._trial_id] = (trial.datetime_start, since)
-        return now - since > ORPHAN_SECONDS
+    def _orphans_of(self, unsigned: Iterable[FrozenTrial]) -> set[int]:
+        """Return the ids of trials that have been unsigned for too long."""
+        if self.is_local:  # written by this machine's clock
+            now = datetime.datetime.now()
+            return {
+                trial._trial_id
+                for trial in unsigned
+                if trial.datetime_start is not None
+                and (now - trial.datetime_start).total_seconds() > ORPHAN_SECONDS
+            }
+        named = {(trial._trial_id, trial.datetime_start): trial._trial_id for trial in unsigned}
+        return {named[one] for one in self._orphans.look(named)}
+
+    def lose_sight(self) -> None:
+        """Forget how long trials have been unsigned: the storage was away from us."""
+        self._orphans.lose_sight()
 
     @explained
     def holds(self, record: TrialRecord) -> bool:
@@ -497,6 +516,11 @@ class StudyStore(StudyReader):
 def deaths_of(trial: FrozenTrial) -> int:
     """How many workers may have died of a trial."""
     return int(trial.user_attrs.get("deaths", 0))
+
+
+def _signed(trial: FrozenTrial) -> str:
+    """Return the worker that signed for a trial; empty if nobody did."""
+    return str(trial.user_attrs.get("claim", {}).get("worker", ""))
 
 
 def _state(trial: FrozenTrial) -> State:

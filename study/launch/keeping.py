@@ -119,6 +119,13 @@ class Keeper:
             where an earlier one was killed, workers and all, says no. Of workers elsewhere nobody
             knows: their trials are blamed.
         """
+        try:
+            return self._tidy(blame)
+        except Exception:
+            self.store.lose_sight()  # whoever took a trial meanwhile could not sign it either
+            raise
+
+    def _tidy(self, blame: bool) -> int:
         self.look()
         if self.untold.waiting():
             with exclusively(self.places):

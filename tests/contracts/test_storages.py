@@ -18,6 +18,7 @@ from study.beats import Heart, Roll, Watch
 from study.errors import StorageError
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively
+from study.orphans import ORPHAN_SECONDS, Orphans
 from study.places import Places
 from study.record import TrialRecord
 from study.spec import StudySpec, parse_spec
@@ -204,6 +205,33 @@ def test_what_a_dead_worker_elsewhere_had_is_run_again_then_given_up(site: Site)
     (record,) = keeper.store.records()
     assert record["status"] == "failed"
     assert record["reason"] == "its worker died 2 times, the last one was too"
+
+
+def test_what_was_taken_and_never_signed_runs_again_and_is_not_blamed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.store().prepare()
+    clock = [0.0]
+    keeper = Keeper(site.store(), site.places, "keeper")
+    keeper.store._orphans = Orphans(2 * ORPHAN_SECONDS, lambda: clock[0])
+
+    def dies(slot: str, worker: str) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(3):  # more often than a trial may kill a worker
+        doomed = site.store()
+        doomed._sign = dies  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            doomed.claim("doomed", most=3)
+        assert keeper.tidy() == 0
+        clock[0] += ORPHAN_SECONDS + 1
+        with monkeypatch.context() as patch:
+            if doomed.is_local:
+                patch.setattr("study.storage.ORPHAN_SECONDS", -1.0)
+            assert keeper.tidy() == 1
+        assert keeper.tidy() == 0
+    counts = keeper.store.counts()
+    assert (counts.waiting, counts.failed) == (TOTAL, 0)
 
 
 def test_a_turn_has_one_holder_and_outlives_a_dead_one(site: Site) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import optuna
 import pytest
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
-from study.errors import StorageError
+from study.errors import StorageAway, StorageError
 from study.places import Places
 from study.record import TrialRecord
 from study.spec import StudySpec, parse_spec
@@ -248,6 +249,76 @@ def test_a_trial_handed_back_is_as_if_it_had_never_been_taken(storage: BaseStora
     again = store.claim("w")
     assert again is not None
     assert [claim.slot for claim in again] == [claim.slot for claim in claims]
+
+
+def unsigned(storage: BaseStorage) -> list[str]:
+    """Slots of the trials that run and that nobody signed for."""
+    return [
+        trial.user_attrs["slot"]
+        for study in storage.get_all_studies()
+        for trial in storage.get_all_trials(study._study_id)
+        if trial.state == TrialState.RUNNING
+        and not trial.user_attrs.get("claim", {}).get("worker", "")
+    ]
+
+
+def test_each_trial_is_signed_before_the_next_is_taken(storage: BaseStorage) -> None:
+    spec = spec_of(search={"trials": 12})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    take, seen = storage.set_trial_state_values, []
+
+    def watched(*words: Any) -> bool:
+        seen.append(unsigned(storage))
+        return take(*words)
+
+    storage.set_trial_state_values = watched  # type: ignore[method-assign]
+    claims = store.claim("w", most=4)
+    assert claims
+    assert seen == [[]] * len(claims)
+    assert len(claims) == 4
+
+
+def test_who_could_not_sign_what_it_took_goes_on_with_what_is_still_its_own(
+    storage: BaseStorage,
+) -> None:
+    spec = spec_of(search={"trials": 12})
+    store = StudyStore(spec, storage)
+    store.prepare()
+    sign, left = store._sign, [2]
+
+    def breaks(slot: str, worker: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise StorageAway("away")
+        sign(slot, worker)
+
+    store._sign = breaks  # type: ignore[method-assign]
+    with pytest.raises(StorageAway):
+        store.claim("w", most=4)
+    (orphan,) = unsigned(storage)
+    store._sign = sign  # type: ignore[method-assign]
+    claims = store.claim("w", most=4)
+    assert claims
+    assert orphan in [claim.slot.name for claim in claims]
+    assert len(claims) == 3
+    assert unsigned(storage) == []
+    # Another time it is taken for dead meanwhile, and somebody else has what it took.
+    left[0], store._sign = 1, breaks  # type: ignore[method-assign]
+    with pytest.raises(StorageAway):
+        store.claim("w", most=4)
+    store._sign = sign  # type: ignore[method-assign]
+    (orphan,) = unsigned(storage)
+    other = StudyStore(spec, storage)
+    trial_id = other.id_of(orphan)
+    assert trial_id is not None
+    other._requeue(trial_id)
+    theirs = other.claim("other")
+    assert theirs
+    assert orphan in [claim.slot.name for claim in theirs]
+    mine = store.claim("w", most=4)
+    assert mine
+    assert orphan not in [claim.slot.name for claim in mine]
 
 
 def test_a_result_told_twice_counts_once(storage: BaseStorage) -> None:

@@ -71,8 +71,10 @@ def test_a_database_that_goes_away_while_tidying_is_waited_for(tmp_path: Path) -
         keeper.store.requeue = away  # type: ignore[method-assign]
         with pytest.raises(StorageAway, match="the database did not answer"):
             keeper.tidy()
+        keeper.store._orphans.look([(1, None)])
         with pytest.raises(StorageAway):
             keeper.tidy()  # away from the beginning
+        assert not keeper.store._orphans._since  # who took a trial could not sign it either
         server.start()
         keeper.store.requeue = requeue  # type: ignore[method-assign]
         # The turn could not be given back: it is still this keeper's, and only once.
