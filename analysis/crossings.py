@@ -324,15 +324,15 @@ def _first_size(draws: CurveDraws, least: FloatArray, levels: FloatArray) -> Flo
     """
     x = draws.x[: draws.n_inside]
     found = np.full((len(least), len(levels)), np.inf)
-    for row, curve in enumerate(least):
-        # A falling curve, turned over, is a rising one.
-        at = np.searchsorted(-curve, -levels)
-        hit = at < len(x)
+    for column, level in enumerate(levels):
+        at = np.count_nonzero(least > level, axis=1)
+        hit = np.flatnonzero(at < len(x))
         k = np.maximum(at[hit], 1)
-        drop = curve[k - 1] - curve[k]
-        share = np.where(drop > 0.0, (curve[k - 1] - levels[hit]) / np.maximum(drop, 1e-300), 0.0)
+        above, below = least[hit, k - 1], least[hit, k]
+        drop = above - below
+        share = np.where(drop > 0.0, (above - level) / np.maximum(drop, 1e-300), 0.0)
         place = x[k - 1] + np.clip(share, 0.0, 1.0) * (x[k] - x[k - 1])
-        found[row, hit] = np.where(at[hit] == 0, x[0], place)
+        found[hit, column] = np.where(at[hit] == 0, x[0], place)
     return found
 
 

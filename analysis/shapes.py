@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from analysis.trials import FloatArray
+from analysis.trials import FloatArray, IntArray
 
 EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
 """Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld
@@ -55,6 +55,10 @@ class Shapes:
     """(T,) r."""
     log_prior: FloatArray
     """(T,) log prior weight."""
+
+    def only(self, keep: IntArray) -> Shapes:
+        """The shapes at these places."""
+        return Shapes(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
     def evaluate(self, at: FloatArray) -> FloatArray:
         """Log shapes at log sizes, (T, len(at)), each zero at the first of them."""

@@ -1,0 +1,152 @@
+"""Every choice of what enters the covariance of a curve's points: departure, scatter, spread.
+
+======== ============================================================= ===========
+symbol   meaning                                                       shape
+======== ============================================================= ===========
+B        combinations                                                  scalar
+K        points of the curve                                           scalar
+W        ways to depart from the law                                   scalar
+tau      scatter of cells beyond what replicates show (tuning luck)    scalar
+kappa    true over estimated spread of replicates                      scalar
+======== ============================================================= ===========
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.departures import Departure
+from analysis.points import Points
+from analysis.trials import BoolArray, FloatArray, IntArray
+from analysis.uncertainty import Noise
+
+SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))
+"""Scatter tau of cells beyond replicates at the smallest and at the largest size (log-linear in
+between), with its prior weight: the luck of tuning each cell."""
+SHAPE_SCATTERS = (
+    (0.0, 0.0, 0.35), (0.02, 0.02, 0.2), (0.05, 0.05, 0.15), (0.1, 0.1, 0.08), (0.25, 0.25, 0.02),
+    (0.25, 0.03, 0.12), (0.6, 0.03, 0.08),
+)  # fmt: skip
+"""The same where cells of several depths sit side by side: shapes differ more than luck does, and
+most where networks are small (two hidden layers of two units hardly train)."""
+OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
+"""Spread of a depth's constant offset from the common curve, with its prior weight."""
+UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
+"""Relative spreads tried where no cell has replicates."""
+SPREAD_KNOWN = 24.0
+"""Degrees of freedom beyond which the spread of replicates is taken as known: it is, to 14%."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Combinations:
+    """B choices of everything that enters the covariance, as columns."""
+
+    points: Points
+    ways: tuple[Departure, ...]
+    way: IntArray
+    """(B,) index of the departure."""
+    scatter_index: IntArray
+    """(B,) which of the scatters."""
+    scatter: FloatArray
+    """(B, K) variance of the points beyond what replicates show."""
+    offset: FloatArray
+    """(B,) spread of a depth's offset."""
+    kappa: FloatArray
+    """(B,)"""
+    log_prior: FloatArray
+    """(B,) log prior weight."""
+
+    def __len__(self) -> int:
+        return len(self.way)
+
+    def only(self, keep: BoolArray | IntArray) -> Combinations:
+        """The combinations at these places."""
+        columns = ("way", "scatter_index", "scatter", "offset", "kappa", "log_prior")
+        return replace(self, **{name: getattr(self, name)[keep] for name in columns})
+
+    def rough(self) -> Combinations:
+        """A few that tell where fine grids are needed."""
+        if not self.scatter.any():  # nothing is known of the noise
+            return self
+        kappas, offsets = np.unique(self.kappa), np.unique(self.offset)
+        middle = self.kappa == kappas[len(kappas) // 2]
+        return self.only(middle & (self.offset == offsets[len(offsets) // 2]))
+
+    def simple(self) -> Combinations:
+        """Those whose departure helps to tell roughly which laws may hold."""
+        return self.only(np.array([way.simple for way in self.ways], dtype=bool)[self.way])
+
+    def noise_covariances(self) -> FloatArray:
+        """(B, K, K) covariance of the points about the curve."""
+        points = self.points
+        diagonal = points.variance * (self.kappa**2 - 1.0)[:, None] + self.scatter
+        covariances: FloatArray = np.repeat(points.covariance[None], len(self), axis=0)
+        k = np.arange(len(points.x))
+        covariances[:, k, k] += diagonal
+        if self.offset.any():
+            same = points.shape[:, None] == points.shape[None, :]
+            covariances += (self.offset**2)[:, None, None] * same
+        return covariances
+
+    def covariances(self) -> FloatArray:
+        """(B, K, K) C: covariance of the points given level and shape."""
+        departing = np.array([way.at_points @ way.at_points.T for way in self.ways])
+        covariances: FloatArray = self.noise_covariances()
+        covariances += departing[self.way]
+        return covariances
+
+
+def combine(points: Points, noise: Noise, ways: Sequence[Departure]) -> Combinations:
+    """Every choice of departure, scatter, depth offset and spread, with its prior."""
+    depths, per_depth = np.unique(points.shape, return_counts=True)
+    offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
+    scatters: tuple[tuple[float, float, float], ...]
+    scatters = SHAPE_SCATTERS if len(depths) > 1 else SCATTERS
+    if noise.degrees <= 0:  # then kappa alone stands for all scatter
+        scatters = ((0.0, 0.0, 1.0),)
+    place = (points.x - points.x[0]) / max(float(points.x[-1] - points.x[0]), 1e-9)
+    beyond = np.array([_scatter(first, last, place) for first, last, _ in scatters])
+    kappas = _kappas(points, noise)
+    lists = (
+        [way.prior for way in ways],
+        [weight for _, _, weight in scatters],
+        [weight for _, weight in offsets],
+        [weight for _, weight in kappas],
+    )
+    prior = np.array([a * b * c * d for a, b, c, d in itertools.product(*lists)])
+    index = np.indices([len(one) for one in lists]).reshape(len(lists), -1)
+    return Combinations(
+        points=points,
+        ways=tuple(ways),
+        way=index[0],
+        scatter_index=index[1],
+        scatter=(beyond / points.cells)[index[1]],
+        offset=np.array([offset for offset, _ in offsets])[index[2]],
+        kappa=np.array([kappa for kappa, _ in kappas])[index[3]],
+        log_prior=np.log(prior),
+    )
+
+
+def _scatter(first: float, last: float, place: FloatArray) -> FloatArray:
+    """(K,) variance of cells beyond replicates; ``place`` runs from 0 to 1 over the range."""
+    if first == 0.0:
+        return np.zeros_like(place)
+    variance: FloatArray = (first * (last / first) ** place) ** 2
+    return variance
+
+
+def _kappas(points: Points, noise: Noise) -> list[tuple[float, float]]:
+    """Nodes for the true over the estimated spread: the log of a chi with ``degrees`` freedom."""
+    if noise.degrees <= 0:
+        now = math.sqrt(float(np.mean(points.variance)))
+        return [(spread / now, 1.0 / len(UNKNOWN_SPREADS)) for spread in UNKNOWN_SPREADS]
+    if noise.degrees > SPREAD_KNOWN:
+        return [(1.0, 1.0)]
+    spread = 1.0 / math.sqrt(2.0 * max(noise.degrees, 1.0))
+    nodes = ((-math.sqrt(3.0), 1.0 / 6.0), (0.0, 2.0 / 3.0), (math.sqrt(3.0), 1.0 / 6.0))
+    return [(math.exp(spread * node), weight) for node, weight in nodes]
