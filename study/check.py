@@ -188,7 +188,7 @@ def fingerprints(spec: StudySpec, laboratory: Laboratory) -> dict[str, str]:
         assert not spec.model.function or laboratory.own_model is not None  # its module is loaded
     base = spec.base.resolve()
     for key, reference in functions.items():
-        for path in _with_imports(_source(reference, base), base):
+        for path in with_imports(_source(reference, base), base):
             text = path.read_bytes().replace(b"\r\n", b"\n")
             name = path.relative_to(base) if path.is_relative_to(base) else Path(*path.parts[-2:])
             digest = hashlib.sha256(text).hexdigest()[:FINGERPRINT_CHARACTERS]
@@ -205,7 +205,7 @@ def _source(reference: str, base: Path) -> Path | None:
     return Path(file).resolve() if file else None
 
 
-def _with_imports(file: Path | None, base: Path) -> list[Path]:
+def with_imports(file: Path | None, base: Path) -> list[Path]:
     """Return a file and the user's files that it imports, they in turn, and so on."""
     found = [] if file is None else [file]
     for path in found:  # grows while it is walked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -105,6 +107,22 @@ def _entry(key: str, value: object, doc: str) -> list[str]:
     return [*(f"# {line}" for line in comment), f"{key} = {toml_value(value)}"]
 
 
+def toml_key(key: str) -> str:
+    """Return a key as TOML writes it.
+
+    Examples
+    --------
+    >>> toml_key("width"), toml_key("my axis")
+    ('width', '"my axis"')
+    """
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _quoted(key)
+
+
+def _quoted(text: str) -> str:
+    # TOML's escapes are JSON's, and one more character must be escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def toml_value(value: Any) -> str:
     """Return a value as TOML writes it.
 
@@ -117,11 +135,12 @@ def toml_value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Mapping):
         return (
-            "{ " + ", ".join(f"{name} = {toml_value(item)}" for name, item in value.items()) + " }"
+            "{ "
+            + ", ".join(f"{toml_key(name)} = {toml_value(item)}" for name, item in value.items())
+            + " }"
         )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, (int, float)):
         return repr(value)
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return _quoted(str(value))

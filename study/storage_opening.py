@@ -5,6 +5,7 @@ With :mod:`study.storage` and :mod:`study.storage_reading` the only importer of 
 
 from __future__ import annotations
 
+import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,6 +71,12 @@ DRIVERS = {
 }
 """Python's drivers of each database, the one of our own extra first."""
 
+RACE_PAUSES = (0.2, 0.5, 1.0, 2.0)
+"""Seconds before each new attempt to open a database whose tables others make meanwhile."""
+
+MADE = ("already exists", "duplicate")
+"""Words of drivers whose database holds a table, type or row already."""
+
 EMPTY = ("no such table", "does not exist", "doesn't exist")
 """Words of drivers whose database holds no tables yet."""
 
@@ -99,10 +106,8 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
     try:
         if address.startswith(PROXY):
             return _open_proxy(address)
-        if address.startswith("sqlite:"):
-            return LeanStorage(_open_sqlite(address, create=create))
         if address:
-            return LeanStorage(_open_database(address, create=create))
+            return _open_beside_others(address, create=create)
         places.optuna_journal.parent.mkdir(parents=True, exist_ok=True)
         return LocalStorage(places.optuna_journal)
     except StorageError:
@@ -125,7 +130,7 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
             "for the proxy: pip install grpcio"
         ) from None
     except Exception as error:
-        text = redact(str(error).splitlines()[0], address)
+        text = redact(str(error.__cause__ or error).splitlines()[0], address)
         if is_away(error):
             raise StorageAway(
                 f"storage.optuna: {shown} does not answer ({text}); see that it runs"
@@ -138,6 +143,33 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
             f"{shown}: Optuna {optuna.__version__} cannot open this storage ({text}); "
             "check the address, or upgrade the storage with: optuna storage upgrade"
         ) from None
+
+
+def _open_beside_others(address: str, *, create: bool) -> LeanStorage:
+    """Open a database; where another process makes its tables at this moment, try again."""
+    opened = _open_sqlite if address.startswith("sqlite:") else _open_database
+    for pause in RACE_PAUSES:
+        try:
+            return LeanStorage(opened(address, create=create))
+        except Exception as error:
+            if not _was_overtaken(error):
+                raise
+        time.sleep(pause)
+    return LeanStorage(opened(address, create=create))
+
+
+def _was_overtaken(error: BaseException) -> bool:
+    """Tell whether what an error was to make had been made by another process just before."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, IntegrityError):
+            return True
+        if isinstance(cause, DBAPIError) and any(word in str(cause).casefold() for word in MADE):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def is_away(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from databases import KINDS
 
 from study.beats import Heart, Roll, Watch
-from study.errors import StorageError
+from study.errors import StorageAway, StorageError
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively
 from study.orphans import ORPHAN_SECONDS, Orphans
@@ -96,6 +96,28 @@ def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> No
         for claim in mine:
             if claim.slot.phase == "replicate":
                 assert claim.params["learning_rate"] == best.params["learning_rate"]
+
+
+def test_a_worker_that_comes_before_the_study_may_wait_for_it(site: Site) -> None:
+    if site.address.startswith("grpc:") or not site.address:
+        pytest.skip("the proxy's tables are there; a journal's workers are started by its run")
+    with pytest.raises(StorageAway, match=r"no study was started at .* yet; start it with"):
+        open_storage(site.address, site.places, create=False)
+    site.store().prepare()
+    open_storage(site.address, site.places, create=False)
+
+
+def test_launchers_that_open_a_fresh_database_at_once_all_get_in(site: Site) -> None:
+    start = threading.Barrier(6)
+
+    def launch() -> StudyStore:
+        start.wait()
+        return site.store()
+
+    with ThreadPoolExecutor(6) as pool:
+        stores = [future.result(timeout=120) for future in [pool.submit(launch) for _ in range(6)]]
+    assert stores[0].prepare() == TOTAL
+    assert {store.counts().waiting for store in stores} == {TOTAL}
 
 
 def test_launchers_that_prepare_at_once_make_one_queue(site: Site) -> None:

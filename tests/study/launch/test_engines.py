@@ -13,9 +13,6 @@ import pytest
 from databases import Server, new_database, postgres_binaries, postgresql
 from distributed_studies import check_whole, start, store_of, write_study
 
-from study.launch.kubernetes import manifest
-from study.spec import load_spec
-
 SBATCH = """\
 #!{python}
 # What SLURM does with an array, on one machine: each task is the script with its own numbers.
@@ -125,20 +122,3 @@ def test_slurm_gets_one_array_of_workers_and_no_password(server: Server, tmp_pat
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert b"sesame" not in file.read_bytes(), file
-
-
-def test_the_kubernetes_manifest_is_an_indexed_job_without_addresses(tmp_path: Path) -> None:
-    yaml = pytest.importorskip("yaml")
-    write_study(tmp_path, seconds=1, widths=2, draws=2, optuna="postgresql://me:sesame@db/payoff")
-    file = tmp_path / "study.toml"
-    text = manifest(
-        load_spec(file), str(file), workers=7, image="registry/payoff:1", gpus=1, memory_gib=4
-    )
-    assert "sesame" not in text
-    config, job = yaml.safe_load_all(text)
-    assert job["spec"]["completionMode"] == "Indexed"
-    assert job["spec"]["completions"] == job["spec"]["parallelism"] == 7
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert container["resources"]["limits"] == {"cpu": 1, "memory": "4Gi", "nvidia.com/gpu": 1}
-    (tmp_path / "again.toml").write_text(config["data"]["study.toml"])
-    assert load_spec(tmp_path / "again.toml").digest() == load_spec(file).digest()
