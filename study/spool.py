@@ -100,6 +100,8 @@ class Spool:
     def adopt(self, record: TrialRecord, other: Spool) -> None:
         """Take over a record that waits in another spool of the same disk; doing it again is safe.
 
+        A machine that fails may leave it in either: from both it is delivered.
+
         Raises
         ------
         StorageError
@@ -108,7 +110,6 @@ class Spool:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             os.replace(other._path(record), self._path(record))
-            _sync_folder(self.directory)
         except FileNotFoundError:
             return  # taken over before
         except OSError as error:

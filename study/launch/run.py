@@ -33,6 +33,7 @@ from study.latency import (
     with_latency,
     write_latencies,
 )
+from study.launch.analyst import Analyst
 from study.launch.keeping import Keeper
 from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import concluding, exclusively, opening
@@ -63,6 +64,9 @@ SHORT_FLUSH_SECONDS = 20.0
 
 PATIENCE_SECONDS = 10.0
 """How long the end of a run waits for MLflow while nothing goes through."""
+
+NEAR_END = 0.7
+"""Part of the trials after which the analysis is got ready."""
 
 QUIET_SECONDS = 2.0
 """A wait that is longer is announced."""
@@ -96,6 +100,8 @@ class _Job:
     """The command that goes on with the study."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C."""
+    analyst: Analyst = field(default_factory=Analyst)
+    """Begins when the end is near."""
 
     @property
     def patience(self) -> Patience:
@@ -219,6 +225,7 @@ def _train_and_conclude(
             return conclude(job, show) if counts.finished == counts.total else _break_off(job)
     finally:
         job.thread.stop(0.0)
+        job.analyst.close()
 
 
 class _Poll:
@@ -240,6 +247,8 @@ class _Poll:
             job.view.say("the database answers again")
         self._away = False
         job.view.show(now)
+        if now.trials_done >= NEAR_END * now.trials_total:
+            job.analyst.begin()
 
 
 def _set_up(
@@ -342,14 +351,23 @@ def conclude(job: _Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
     """
     with concluding(job.places, job.spec.name):
         try:
-            analysis, table = analyse_study(job.spec, _measured(job), again=job.again)
-            figures = write_results(analysis, table, job.places.results(job.spec.name))
+            analysis, figures = _analyse(job)
         except Exception:
             _log(job)  # no analysis is no reason to leave runs that look alive
             raise
         show(analysis)
         report = _log(job, analysis, figures)
     return _outcome(job.store, report, analysis, figures)
+
+
+def _analyse(job: _Job) -> tuple[StudyAnalysis, list[Path]]:
+    """Analyse the study and write its results; in a process beside, if one is ready."""
+    records, directory = _measured(job), job.places.results(job.spec.name)
+    found = job.analyst.analyse(job.spec, records, directory)
+    if found is None:
+        analysis, table = analyse_study(job.spec, records, again=job.again)
+        found = analysis, write_results(analysis, table, directory)
+    return found
 
 
 def _measured(job: _Job) -> tuple[Mapping[str, Any], ...]:

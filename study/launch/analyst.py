@@ -1,0 +1,100 @@
+"""A process that analyses the finished study while the one that ran it still logs.
+
+It imports while the last trials train, and then has a core to itself: within one process, Python
+lets the analysis and the logging run only in turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from analysis.study import StudyAnalysis
+    from study.spec import StudySpec
+
+
+class Analyst:
+    """The process, once it has begun."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Let it import, if it has not begun; :meth:`close` ends it, whatever it does."""
+        if self._process is not None:
+            return
+        with contextlib.suppress(OSError):  # no process to be had: then there is none
+            # -P: a file called study.py in the user's folder must not stand in for this package.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "study.launch.analyst"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+
+    def analyse(
+        self, spec: StudySpec, records: Iterable[Mapping[str, Any]], directory: Path
+    ) -> tuple[StudyAnalysis, list[Path]] | None:
+        """Analyse a study and write its results, as :mod:`study.results` does.
+
+        Returns
+        -------
+        tuple or None
+            The analysis and its figures; None if the process never began or came to grief, for
+            whatever reason: doing the same here will tell.
+        """
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            return None
+        try:
+            with process.stdin as stdin:
+                pickle.dump((spec, tuple(records), directory), stdin)
+            found: tuple[StudyAnalysis, list[Path]] = pickle.load(process.stdout)
+        except (OSError, EOFError, pickle.PickleError):
+            return None
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._process.wait()
+
+
+def serve(questions: BinaryIO, answers: BinaryIO) -> int:
+    """Import, wait for one study, and analyse it; return the exit status."""
+    import scipy.optimize
+    import scipy.stats  # noqa: F401
+
+    import analysis.plots  # noqa: F401
+    from study.results import analyse_study, write_results
+
+    try:
+        spec, records, directory = pickle.load(questions)
+    except EOFError:
+        return 0  # nobody asks
+    try:
+        found, table = analyse_study(spec, records)
+        figures = write_results(found, table, directory)
+    except Exception:
+        return 1  # whoever asked does it again, and hears why
+    pickle.dump((found, figures), answers)
+    answers.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    with open(0, "rb", closefd=False) as asked, open(1, "wb", closefd=False) as told:
+        sys.exit(serve(asked, told))

@@ -1,0 +1,93 @@
+"""The process beside that analyses, against the analysis within."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.design import slots
+from study.launch.analyst import Analyst
+from study.results import analyse_study, write_results
+from study.spec import StudySpec, parse_spec
+from study.trial import Laboratory, Task
+
+
+@pytest.fixture
+def analyst() -> Iterator[Analyst]:
+    one = Analyst()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def finished() -> tuple[StudySpec, tuple[dict[str, Any], ...]]:
+    """A study of five sizes, and the records of its replicates."""
+    spec = parse_spec(
+        {
+            "study": {"name": "beside"},
+            "data": {"sizes": [80]},
+            "space": {
+                "width": [2, 4, 8, 16, 32], "depth": [1], "prune_ratio": 0.0, "dropout": 0.0,
+                "learning_rate": 0.02, "weight_decay": 0.0,
+            },
+            "training": {"epochs": 10, "min_steps": 60},
+            "search": {"trials": 0},
+            "replicates": {"draws": 3},
+            "analysis": {"resamples": 100},
+        },
+        base=Path(),
+    )  # fmt: skip
+    tasks = [
+        Task(slot=slot, params=slot.params, optuna_study="s", number=number)
+        for number, slot in enumerate(slots(spec))
+        if slot.phase == "replicate"
+    ]
+    records = [dataclasses.asdict(record) for _, record in Laboratory(spec).run(tasks)]
+    return spec, tuple(records)
+
+
+def test_the_process_writes_and_answers_what_the_analysis_within_does(
+    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+) -> None:
+    spec, records = finished
+    analysis, table = analyse_study(spec, records)
+    here = [path.name for path in write_results(analysis, table, tmp_path / "here")]
+
+    analyst.begin()
+    found = analyst.analyse(spec, records, tmp_path / "there")
+
+    assert found is not None
+    assert found[0].markdown() == analysis.markdown()
+    assert found[0].to_json() == analysis.to_json()
+    assert [path.name for path in found[1]] == here
+    names = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "there").iterdir())
+    assert {"verdict.md", "payoff.json", "size_error.pdf"} <= set(names)
+    for name in names:
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+def test_a_process_that_cannot_do_it_leaves_it_to_the_asker(
+    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+) -> None:
+    spec, records = finished
+    assert analyst.analyse(spec, records, tmp_path) is None  # it has not begun
+    (tmp_path / "file").write_text("in the way")
+    analyst.begin()
+    assert analyst.analyse(spec, records, tmp_path / "file") is None
+
+
+def test_a_process_that_was_killed_leaves_it_to_the_asker(
+    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+) -> None:
+    spec, records = finished
+    analyst.begin()
+    assert analyst._process is not None
+    analyst._process.kill()
+    analyst._process.wait()
+    assert analyst.analyse(spec, records, tmp_path) is None
+    assert not list(tmp_path.iterdir())
