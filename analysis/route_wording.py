@@ -66,11 +66,11 @@ def finding_lines(analysis: StudyAnalysis) -> list[str]:
         for found in analysis.regularisation
         for n, gain in found.by_data[-1:]
     ]
-    lines += [f"- {mask_words(mask)}." for mask in _first_of_each(analysis.masks)]
+    lines += [f"- {mask_words(mask)}." for mask in first_of_each(analysis.masks)]
     return lines
 
 
-def _first_of_each(masks: tuple[MaskCost, ...]) -> list[MaskCost]:
+def first_of_each(masks: tuple[MaskCost, ...]) -> list[MaskCost]:
     """One cost for each verdict that was given: time if it was measured, else FLOPs."""
     by_verdict: dict[str, MaskCost] = {}
     for mask in masks:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from analysis.export.latex import UNITS, escape, interval_tex, number_tex
 from analysis.export.tables import PaperTable
 from analysis.pareto import pareto_rows
 from analysis.regularisation import regularisation_rows, shift_rows
-from analysis.rounding import Measured
+from analysis.rounding import Measured, significant
 from analysis.route_laws import law_rows
 from analysis.routes import routes_json, routes_rows
 from analysis.study import StudyAnalysis
 from analysis.teachers import student_rows, teacher_rows
+from analysis.trials import UNKNOWN
 from analysis.wording import VERDICTS, plain_name
 
 
@@ -65,6 +67,66 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
         latex=tuple(latex),
         plain=tuple(plain),
     )  # fmt: skip
+
+
+def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
+    """What each regulariser is worth by dataset size, and where it moves the payoff point."""
+    level = f"{100 * analysis.settings.level:g}%"
+    latex: list[tuple[str, ...]] = []
+    plain: list[tuple[str, ...]] = []
+    breaks: set[int] = set()
+    for found in analysis.regularisation:
+        if plain:
+            breaks.add(len(plain))
+        shifts = {shift.n_examples: shift for shift in found.payoff}
+        for n, gain in found.by_data:
+            shift = shifts.get(n)
+            known = shift is not None and not shift.why
+            moved, ends = "", ""
+            if shift is not None and known:
+                moved = significant(shift.ratio, 2)
+                ends = f"{significant(shift.low, 2)} to {significant(shift.high, 2)}"
+                ends += " or beyond" if shift.open else ""
+            name = plain_name(found.regulariser).replace("_", " ")
+            cells = (
+                _share(gain.gain),
+                f"{_share(gain.low)} to {_share(gain.high)}",
+                str(gain.pairs),
+                moved,
+                ends,
+            )
+            first = "all" if n == UNKNOWN else f"{n:,}"
+            plain.append((name, first, *cells))
+            number = first if n == UNKNOWN else number_tex(n)
+            latex.append((escape(name), number, *(_minus(escape(cell)) for cell in cells)))
+    if not plain:
+        return None
+    return PaperTable(
+        name="regularisation",
+        caption=(
+            "What regularisation is worth: the mean share of the test error that the value chosen "
+            "on validation saves over the weakest value tried, and the factor by which it moves "
+            f"the payoff point (empty: not told), with {level} intervals"
+        ),
+        head=("Regulariser", "Examples", "Saved", f"{level} interval", "Pairs",
+              "Payoff point times", f"{level} interval"),
+        align="lrrlrrl",
+        latex=tuple(latex),
+        plain=tuple(plain),
+        breaks=frozenset(breaks),
+    )  # fmt: skip
+
+
+def _share(value: float) -> str:
+    """A share as per cent, to a tenth where it is small."""
+    if not math.isfinite(value):
+        return "unknown"
+    return f"{100 * value:.1f}%" if abs(value) < 0.0995 else f"{100 * value:.0f}%"
+
+
+def _minus(text: str) -> str:
+    """A hyphen before a digit is a minus."""
+    return re.sub(r"(?<!\S)-(?=\d)", "$-$", text)
 
 
 def _measured(row: dict[str, Any], name: str) -> Measured | None:

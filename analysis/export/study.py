@@ -19,7 +19,7 @@ from analysis.export.facts import StudyFacts
 from analysis.export.latex import escape, macros
 from analysis.export.methods import methods
 from analysis.export.references import bibliography, cited
-from analysis.export.route_tables import route_rows, routes_table
+from analysis.export.route_tables import regularisation_table, route_rows, routes_table
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
@@ -98,9 +98,9 @@ def _texts(
     """File name -> text of everything but the trials and the pictures."""
     curves = curve_rows(analysis)
     tables = paper_tables(analysis)
-    routes = routes_table(analysis)
-    if routes is not None:
-        tables.append(routes)
+    for table in (routes_table(analysis), regularisation_table(analysis)):
+        if table is not None:
+            tables.append(table)
     items = checklist(analysis, facts)
     key = key_of(analysis.fits[-1].curve.n_examples)
     texts = {

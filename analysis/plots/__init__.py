@@ -13,6 +13,7 @@ from analysis.plots.ladder import draw_ladder, ladder_figure, ladder_info
 from analysis.plots.learning_curves import draw_learning_curves, learning_info
 from analysis.plots.marginal import draw_marginal, marginal_info
 from analysis.plots.pareto import draw_pareto, pareto_info
+from analysis.plots.regularisation import draw_regularisation, regularisation_info
 from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_figure, size_error_info
@@ -55,6 +56,7 @@ __all__ = [
     "draw_learning_curves",
     "draw_marginal",
     "draw_pareto",
+    "draw_regularisation",
     "draw_residuals",
     "draw_routes",
     "draw_size_error",
@@ -68,6 +70,7 @@ __all__ = [
     "marginal_info",
     "pareto_info",
     "pictures_of",
+    "regularisation_info",
     "residuals_info",
     "routes_info",
     "save_figure",

@@ -16,10 +16,12 @@ from analysis.plots.growth import draw_growth, growth_info
 from analysis.plots.ladder import draw_ladder, ladder_info
 from analysis.plots.marginal import draw_marginal, marginal_info
 from analysis.plots.pareto import draw_pareto, pareto_info
+from analysis.plots.regularisation import draw_regularisation, regularisation_info
 from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_info
 from analysis.plots.surface import draw_surface, surface_info
+from analysis.wording import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,8 +123,22 @@ PICTURES: tuple[Picture, ...] = (
 
 
 def pictures_of(analysis: StudyAnalysis) -> list[Picture]:
-    """The pictures that a study has."""
-    return [picture for picture in PICTURES if picture.shown(analysis)]
+    """The pictures that a study has; one for each regulariser that it made an axis."""
+    worth = [_worth(one.regulariser) for one in analysis.regularisation if one.steps]
+    return [picture for picture in PICTURES if picture.shown(analysis)] + worth
+
+
+def _worth(regulariser: str) -> Picture:
+    """What one regulariser is worth."""
+    name = plain_name(regulariser).replace("_", " ")
+    return Picture(
+        name=f"regularisation_{regulariser}",
+        caption=f"What {name} is worth by size",
+        draw=lambda analysis, axes: draw_regularisation(
+            regularisation_info(analysis, regulariser), axes
+        ),
+        ratio=0.85,
+    )
 
 
 def screen_figure(picture: Picture, analysis: StudyAnalysis) -> Figure:

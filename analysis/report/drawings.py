@@ -18,6 +18,7 @@ from analysis.curve_fit import CurveFit, fit_points
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
 from analysis.report.checks import hold_out, law_fits, misses
+from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
 from analysis.routes import RouteStudy
 from analysis.settings import AnalysisSettings
@@ -59,6 +60,7 @@ def drawings(
             _flat(asdict(hold_out(fit, s.level)) | {"n": _n(fit)}) for fit in analysis.fits
         ],
         "growth": None if growth is None else growth.as_dict() | {"line": _growth_line(analysis)},
+        "costs": cost_labels(analysis),
         "routes": [_routes(study) for study in analysis.routes],
         "learning": _learning(table, learning),
         "trials": trial_columns(table, [axis["name"] for axis in axes]),

@@ -7,13 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from analysis.report import evidence, sections
+from analysis.report.costs import costs
 from analysis.report.drawings import drawings
 from analysis.report.markup import embedded_json, section
+from analysis.report.regularisation import regularisation
 from analysis.report.source import ReportSource
 from analysis.study import StudyAnalysis
 from analysis.trials import TrialTable
 
-SCRIPTS = ("1-draw.js", "2-curve.js", "3-evidence.js", "4-trials.js")
+SCRIPTS = ("1-draw.js", "2-curve.js", "3-evidence.js", "4-costs.js", "5-trials.js")
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """A browser is told to refuse whatever would leave the page."""
@@ -43,9 +45,10 @@ def report_html(
         evidence.effects(analysis, source),
         evidence.routes(analysis),
         evidence.pruning(analysis),
+        regularisation(analysis),
         evidence.learning(source, drawn),
         sections.failures(analysis, table),
-        sections.costs(table),
+        costs(analysis, table),
         section("trials", "All trials", '<div id="trial-table"></div>'),
         sections.made(analysis, source),
     ]

@@ -165,41 +165,6 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
     )
 
 
-def costs(trials: TrialTable) -> str:
-    """Training time, by dataset size and phase."""
-    if not np.isfinite(trials.wall_seconds).any():
-        return ""
-    rows = []
-    for n in np.unique(trials.n_examples):
-        for phase in dict.fromkeys(trials.phase):
-            rows_of = np.array([p == phase for p in trials.phase], dtype=bool) & (
-                trials.n_examples == n
-            )
-            seconds = trials.wall_seconds[rows_of]
-            if rows_of.any():
-                rows.append(
-                    {
-                        "examples": "all" if n == UNKNOWN else f"{n:,}",
-                        "phase": phase,
-                        "trials": f"{int(rows_of.sum()):,}",
-                        "training time": duration(float(np.nansum(seconds))),
-                        "median trial": duration(float(np.nanmedian(seconds)))
-                        if np.isfinite(seconds).any()
-                        else "",
-                    }
-                )
-    return section(
-        "costs",
-        "What it cost",
-        paragraph(
-            "Time in which a trial was being trained, its share where several trained together; "
-            "summed over workers.",
-            "lede",
-        ),
-        table(rows, caption="Training time", words=("phase",), parts="examples"),
-    )
-
-
 def made(analysis: StudyAnalysis, source: ReportSource) -> str:
     """Versions, digests, seeds, settings, commands."""
     settings = {
@@ -230,6 +195,7 @@ SECTIONS: tuple[tuple[str, str], ...] = (
     ("routes", "Routes"),
     ("findings", "Findings"),
     ("pruning", "Pruning"),
+    ("regularisation", "Regularisation"),
     ("learning", "Learning"),
     ("failures", "Failures"),
     ("costs", "Costs"),

@@ -25,6 +25,7 @@ from analysis.export.references import DATA, ENTRIES, SAMPLERS, bibliography, ci
 from analysis.export.tables import payoff_table
 from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis
+from tests.analysis.test_route_findings import regularised_table
 from tests.analysis.test_study import study_rows
 
 needs_latex = pytest.mark.skipif(
@@ -296,3 +297,21 @@ def test_an_unknown_key_stops_latex_and_names_the_known_ones(
     assert bad.returncode != 0
     assert "n1601" in bad.stdout
     assert "n100,n400,n1600" in re.sub(r"\s|\(payoff\)", "", bad.stdout)
+
+
+def test_what_regularisation_is_worth_is_a_table(tmp_path: Path) -> None:
+    table = regularised_table(0.15)
+    analysis = analyse(table, AnalysisSettings(resamples=200))
+    export_study(analysis, table, tmp_path, formats=("pdf",))
+    ((n, gain),) = analysis.regularisation[0].by_data
+    text = (tmp_path / "regularisation.md").read_text()
+    assert f"| dropout | {n:,} | {100 * gain.gain:.0f}% |" in text
+    latex = (tmp_path / "regularisation.tex").read_text()
+    assert rf"dropout & \num{{{n}}} &" in latex and not re.search(r"(?<!\\)%", latex)
+    with (tmp_path / "regularisation_by_data.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["gain"]) == gain.gain
+    assert "regularisation" in (tmp_path / "example.tex").read_text()
+    if shutil.which("pdflatex"):
+        said = _latex(tmp_path, "example")
+        assert said.returncode == 0, said.stdout[-3000:]

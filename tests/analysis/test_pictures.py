@@ -15,7 +15,7 @@ from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
 from analysis.simulation.routes import simulate_routes
-from tests.analysis.test_route_findings import pruned_rows
+from tests.analysis.test_route_findings import pruned_rows, regularised_table
 from tests.analysis.test_routes import TRUTH
 from tests.analysis.test_study import study_rows
 
@@ -151,3 +151,35 @@ def test_every_label_lies_inside_the_printed_page(
         for text in [t for axes in figure.axes for t in axes.texts if t.get_text()]:
             box = text.get_window_extent()
             assert box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1, (picture.name, text.get_text())
+
+
+def test_a_regulariser_has_a_picture_of_what_it_is_worth(tmp_path: Path) -> None:
+    analysis = analyse(regularised_table(0.15), AnalysisSettings(resamples=200))
+    info = plots.regularisation_info(analysis)
+    (found,) = analysis.regularisation
+    (group,) = info.groups
+    assert info.regulariser == "dropout" and info.weakest == 0.0
+    np.testing.assert_array_equal(group.gain, [step.gain for step in found.steps])
+    np.testing.assert_array_equal(group.low, [step.low for step in found.steps])
+    assert group.used.all()
+    axes = Figure().add_subplot()
+    assert plots.draw_regularisation(info, axes) is axes
+    written = write_printed(analysis, tmp_path, VENUES["icml"], ("svg",))
+    assert "regularisation_dropout" in {figure.name for figure in written}
+    with pytest.raises(AnalysisError, match="did you mean 'dropout'"):
+        plots.regularisation_info(analysis, "droput")
+
+
+def test_every_picture_of_a_study_draws_on_axes_given_by_the_reader(
+    routes: StudyAnalysis, sizes: StudyAnalysis
+) -> None:
+    names = ("size_error", "surface", "marginal", "growth", "routes", "pareto", "ladder",
+             "effects", "residuals", "extrapolation", "regularisation")  # fmt: skip
+    for analysis in (routes, sizes):
+        for name in names:
+            axes = Figure().add_subplot()
+            info = getattr(plots, f"{name}_info")(analysis)
+            assert getattr(plots, f"draw_{name}")(info, axes) is axes
+    axes = Figure().add_subplot()
+    lines = plots.learning_info({"small": [(10, 0.5), (20, 0.4)]})
+    assert plots.draw_learning_curves(lines, axes) is axes

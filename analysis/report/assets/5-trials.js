@@ -62,6 +62,7 @@
 })();
 controls();
 routeControls();
+costControls();
 redraw();
 // Paper is white, and as wide as it is.
 window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); redraw(); });

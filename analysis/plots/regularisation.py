@@ -1,0 +1,148 @@
+"""What a regulariser is worth: the share of the error that it saves, by size and dataset size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.errors import AnalysisError, nearest
+from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_draw, own_axes
+from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
+from analysis.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.wording import plain_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.regularisation import RegularisationStep
+    from analysis.study import StudyAnalysis
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorthGroup:
+    """One dataset size."""
+
+    label: str
+    size: FloatArray
+    gain: FloatArray
+    """Fraction of the test error that the chosen value saves."""
+    low: FloatArray
+    high: FloatArray
+    chosen: FloatArray
+    """Value with the lowest validation error."""
+    used: BoolArray
+    """Whether that is another value than the weakest."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorthInfo:
+    """All that the picture shows, of one regulariser."""
+
+    regulariser: str
+    groups: tuple[WorthGroup, ...]
+    weakest: float
+    size_label: str
+    error_label: str
+    level: float
+
+
+def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None) -> WorthInfo:
+    """Compute what the picture shows.
+
+    Parameters
+    ----------
+    analysis : StudyAnalysis
+    regulariser : str, optional
+        One that the study made an axis; the first of them if not given.
+
+    Raises
+    ------
+    AnalysisError
+        If the study has regularisers, and this is none of them.
+    """
+    known = {one.regulariser: one for one in analysis.regularisation}
+    if known and regulariser is not None and regulariser not in known:
+        raise AnalysisError(
+            f"regulariser: must be one of {', '.join(known)}, got {regulariser!r}"
+            f"{nearest(regulariser, known)}"
+        )
+    found = known.get(regulariser or next(iter(known), ""))
+    steps = () if found is None else found.steps
+    s = analysis.settings
+    return WorthInfo(
+        regulariser="" if found is None else found.regulariser,
+        groups=tuple(
+            _group(n, [step for step in steps if step.n_examples == n])
+            for n in sorted({step.n_examples for step in steps})
+        ),
+        weakest=steps[0].weakest if steps else math.nan,
+        size_label=capital(plain_name(s.size_name)),
+        error_label=plain_name(s.error_name),
+        level=s.level,
+    )
+
+
+def _group(n: int, steps: list[RegularisationStep]) -> WorthGroup:
+    used = np.array([step.chosen != step.weakest for step in steps], dtype=bool)
+    low, high = (np.array([getattr(step, end) for step in steps]) for end in ("low", "high"))
+    return WorthGroup(
+        label="all runs" if n == UNKNOWN else f"{n:,}",
+        size=np.array([step.size for step in steps]),
+        gain=np.array([step.gain for step in steps]),
+        low=np.where(used, low, np.nan),  # nothing is compared with itself
+        high=np.where(used, high, np.nan),
+        chosen=np.array([step.chosen for step in steps]),
+        used=used,
+    )
+
+
+def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
+    """Draw the picture on given axes, or on new ones."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes = own_axes(axes)
+    if not info.groups:
+        return nothing_to_draw(axes, "no regularisation was made an axis of the study")
+    k = scale(axes)
+    colours = line_colours(len(info.groups))
+    low, high = log_limits([group.size for group in info.groups], 1.15)
+    # Dataset sizes that share their sizes are set side by side.
+    step = (high / low) ** (0.014 * k)
+    middle = (len(info.groups) - 1) / 2.0
+    size_axis(axes, low / step**middle, high * step**middle, info.size_label)
+    axes.axhline(0.0, color=INK, linewidth=0.9 * k)
+    for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
+        at = group.size * step ** (index - middle)
+        axes.plot(at, group.gain, color=colour, linewidth=0.9 * k, alpha=0.6)
+        ends = np.abs(np.array([group.gain - group.low, group.high - group.gain]))
+        axes.errorbar(
+            at[group.used], group.gain[group.used], yerr=ends[:, group.used], linestyle="none",
+            color=colour, elinewidth=0.9 * k,
+        )  # fmt: skip
+        marker = MARKERS[index % len(MARKERS)]
+        for shown, face in ((group.used, colour), (~group.used, "white")):
+            axes.scatter(
+                at[shown], group.gain[shown], s=(4.6 * k) ** 2, marker=marker, facecolors=face,
+                edgecolors=colour, linewidths=1.1 * k, zorder=3,
+                label=group.label if shown is group.used else None,
+            )  # fmt: skip
+    ends = np.concatenate([np.r_[g.gain, g.low, g.high] for g in info.groups])
+    bottom, top = float(np.nanmin(ends)), float(np.nanmax(ends))
+    room = 0.08 * max(top - bottom, 0.02)
+    axes.set_ylim(min(bottom, 0.0) - room, max(top, 0.0) + room)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_ylabel(f"Saved of the {info.error_label}")
+    if len(info.groups) > 1:
+        group_legend(axes, title="examples")
+    name = plain_name(info.regulariser).replace("_", " ")
+    note(
+        axes, f"best {name} on validation against {info.weakest:g}",
+        f"bars: {info.level:.0%} intervals", f"open: {info.weakest:g} was best",
+    )  # fmt: skip
+    return axes

@@ -1,0 +1,103 @@
+"""What models cost: error against each cost with its front, every cost, and the time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.pareto import ParetoFront
+from analysis.report.markup import figure, folded, notes, paragraph, section, table
+from analysis.report.words import duration
+from analysis.route_wording import first_of_each, mask_words
+from analysis.study import StudyAnalysis
+from analysis.trials import SIZES, UNKNOWN, TrialTable
+from analysis.verdict import format_size
+from analysis.wording import plain_name
+
+FIRST = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
+"""Costs that a reader is offered first, where they are known."""
+
+
+def cost_labels(analysis: StudyAnalysis) -> dict[str, str]:
+    """Costs that have a front, in the order in which they are offered, in plain words."""
+    known = {front.cost for front in analysis.fronts}
+    return {name: plain_name(name) for name in dict.fromkeys((*FIRST, *SIZES)) if name in known}
+
+
+def costs(analysis: StudyAnalysis, trials: TrialTable) -> str:
+    """The section; nothing where one cost, one route and no time is known."""
+    content = []
+    ways = {point.route for front in analysis.fronts for point in front.points}
+    if len(cost_labels(analysis)) > 1 or len(ways) > 1:  # else the curve says all of it
+        content = [
+            notes([f"{mask_words(mask)}." for mask in first_of_each(analysis.masks)]),
+            '<div class="controls" data-controls="pareto"></div>',
+            figure(
+                "pareto",
+                "Every model: the mean of its replicates. Line: the front, on which nothing "
+                "cheaper is better. The fuller a mark, the likelier that the model is on the "
+                "front of all, given the luck of draws, seeds and test examples.",
+                kind="multiples",
+            ),
+            folded("Every model with every cost", _models(analysis)),
+        ]
+    return section("costs", "What it costs", *content, _times(trials))
+
+
+def _models(analysis: StudyAnalysis) -> str:
+    """Every model of the largest dataset size with all that is known of its costs."""
+    largest = max(front.n_examples for front in analysis.fronts)
+    fronts = {front.cost: front for front in analysis.fronts if front.n_examples == largest}
+    names = [name for name in cost_labels(analysis) if name in fronts]
+    values = {name: _by_model(fronts[name]) for name in names}
+    models = {
+        (point.cell, point.route, point.method): point
+        for name in names
+        for point in fronts[name].points
+    }
+    rows = []
+    for (cell, route, method), point in sorted(models.items(), key=lambda m: m[1].error):
+        row: dict[str, object] = {
+            "model": cell,
+            "made by": f"{route} ({method})" if method else route,
+            plain_name(analysis.settings.error_name): f"{point.error:.4g}",
+        }
+        for name in names:
+            cost = values[name].get((cell, route, method))
+            row[plain_name(name)] = "" if cost is None else format_size(cost)
+        rows.append(row)
+    where = "" if largest == UNKNOWN else f" at {largest:,} training examples"
+    return table(rows, caption=f"Models{where}, least error first", words=("model", "made by"))
+
+
+def _by_model(front: ParetoFront) -> dict[tuple[str, str, str], float]:
+    return {(point.cell, point.route, point.method): point.cost for point in front.points}
+
+
+def _times(trials: TrialTable) -> str:
+    """Training time, by dataset size and phase."""
+    if not np.isfinite(trials.wall_seconds).any():
+        return ""
+    rows = []
+    for n in np.unique(trials.n_examples):
+        for phase in dict.fromkeys(trials.phase):
+            rows_of = np.array([p == phase for p in trials.phase], dtype=bool) & (
+                trials.n_examples == n
+            )
+            seconds = trials.wall_seconds[rows_of]
+            if rows_of.any():
+                rows.append(
+                    {
+                        "examples": "all" if n == UNKNOWN else f"{n:,}",
+                        "phase": phase,
+                        "trials": f"{int(rows_of.sum()):,}",
+                        "training time": duration(float(np.nansum(seconds))),
+                        "median trial": duration(float(np.nanmedian(seconds)))
+                        if np.isfinite(seconds).any()
+                        else "",
+                    }
+                )
+    return paragraph(
+        "Time in which a trial was being trained, its share where several trained together; "
+        "summed over workers.",
+        "lede",
+    ) + table(rows, caption="Training time", words=("phase",), parts="examples")

@@ -1,0 +1,111 @@
+"""Costs with their fronts, and what regularisation is worth: on the page, and in a browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
+from analysis.report import report_html, write_report
+from tests.analysis.test_route_findings import distilled_rows, pruned_rows, regularised_table
+from tests.conftest import Watched, Watcher
+
+SETTINGS = AnalysisSettings(resamples=200)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report with its analysis."""
+
+    analysis: StudyAnalysis
+    path: Path
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    rows = [*pruned_rows([0.5, 0.9]), *distilled_rows(1.3)]
+    table = TrialTable.from_rows(rows)
+    analysis = analyse(table, SETTINGS)
+    path = tmp_path_factory.mktemp("costs") / "routes.html"
+    write_report(analysis, table, path)
+    return Page(analysis, path)
+
+
+@pytest.fixture(scope="module")
+def regularised(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    table = regularised_table(0.15)
+    analysis = analyse(table, SETTINGS)
+    path = tmp_path_factory.mktemp("worth") / "worth.html"
+    write_report(analysis, table, path)
+    return Page(analysis, path)
+
+
+def test_every_cost_has_a_column_and_masks_a_verdict(routes: Page) -> None:
+    text = routes.path.read_text(encoding="utf-8")
+    costs = {front.cost for front in routes.analysis.fronts}
+    assert {"latency_seconds", "n_nonzero"} <= costs
+    for words in ("seconds per prediction", "non-zero weights"):
+        assert f'<th scope="col" class="num">{words}</th>' in text
+    assert "Masks alone save no seconds per prediction" in text
+    models = {p.cell for front in routes.analysis.fronts for p in front.points}
+    assert all(f"<td>{cell}</td>" in text for cell in models)
+
+
+def test_a_study_without_fronts_and_times_has_no_costs() -> None:
+    rows = [{"n_parameters": 10.0 * 2**k, "test_error": 0.5} for k in range(2)]
+    table = TrialTable.from_rows(rows)
+    text = report_html(analyse(table, SETTINGS), table)
+    assert 'id="costs"' not in text and 'id="regularisation"' not in text
+
+
+def opened(browser: Watcher, page: Page) -> Watched:
+    return browser.open(page.path.as_uri(), viewport={"width": 1200, "height": 900})
+
+
+def test_the_cost_and_the_routes_of_the_front_are_chosen(browser: Watcher, routes: Page) -> None:
+    seen = opened(browser, routes)
+    page, front = seen.page, routes.analysis.fronts
+    drawn = '[data-draw="pareto"]'
+    assert "seconds per prediction" in (
+        page.locator(f"{drawn} svg").first.get_attribute("aria-label") or ""
+    )
+    (timed,) = [f for f in front if f.cost == "latency_seconds"]
+    assert page.locator(f"{drawn} path.full").count() == len(timed.points)
+    page.locator('input[name="cost"][value="n_nonzero"]').check()
+    assert "non-zero weights" in (
+        page.locator(f"{drawn} svg").first.get_attribute("aria-label") or ""
+    )
+    before = page.locator(f"{drawn} path.full").count()
+    page.locator('input[name="ways"][value="trained"]').uncheck()
+    trained = sum(p.route == "trained" for f in front if f.cost == "n_nonzero" for p in f.points)
+    assert trained > 0 and page.locator(f"{drawn} path.full").count() == before - trained
+    assert page.locator(f"{drawn} path.front").count() == 1
+    page.locator(f"{drawn} svg").first.focus()
+    page.keyboard.press("Home")
+    assert (
+        "on the front of all models with probability" in page.locator(f"{drawn} .said").inner_text()
+    )
+    assert seen.complaints == [] and seen.requests == [routes.path.as_uri()]
+
+
+def test_the_worth_of_a_regulariser_is_shown_with_its_interval(
+    browser: Watcher, regularised: Page
+) -> None:
+    seen = opened(browser, regularised)
+    page, drawn = seen.page, '[data-draw="regularisation"]'
+    (found,) = regularised.analysis.regularisation
+    assert page.locator(f"{drawn} h4").all_inner_texts() == ["dropout"]
+    assert page.locator(f"{drawn} path.cell").count() == len(found.steps) == 6
+    page.locator(f"{drawn} svg").focus()
+    page.keyboard.press("Home")
+    step = found.steps[0]
+    said = page.locator(f"{drawn} .said").inner_text()
+    assert "dropout 0.2 chosen on validation" in said
+    assert f"saves {float(f'{100 * step.gain:.2g}'):g}%" in said
+    row = page.locator("#regularisation tbody tr").inner_text()
+    ((_, gain),) = found.by_data
+    assert f"{100 * gain.gain:.0f}%" in row and np.isfinite(gain.low)
+    assert seen.complaints == []
