@@ -34,14 +34,15 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
     directory = Path(directory)
     figures = {
         picture.name: screen_figure(picture, analysis)
-        for picture in pictures_of(analysis)
-        if picture.main
+        for picture in PICTURES
+        if picture.main and picture.shown(analysis)
     }
     paths = []
     for suffix in SUFFIXES:
         for name, figure in figures.items():
             path = directory / f"{name}{suffix}"
             save_figure(figure, path)
+            figure.set_layout_engine("none")  # laid out once: all formats show one picture
             paths.append(path)
     return paths
 

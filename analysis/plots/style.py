@@ -6,13 +6,14 @@ import io
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.plots.embedding import outlines_only
 from analysis.plots.venues import Venue
 from analysis.trials import FloatArray
 from analysis.verdict import format_size
@@ -84,7 +85,8 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     # fontTools remarks on the dates in Computer Modern's files, which nobody here wrote.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     held = io.BytesIO()
-    with rc_context(None if _NOTES.get() is not None else STYLE):
+    lean = outlines_only() if suffix == ".pdf" else nullcontext()
+    with lean, rc_context(None if _NOTES.get() is not None else STYLE):
         figure.savefig(held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200)
     path.write_bytes(held.getvalue())
 

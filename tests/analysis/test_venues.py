@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import zlib
 from pathlib import Path
 
 import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -16,6 +19,7 @@ from tueplots import figsizes
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
+from analysis.plots.embedding import LAYOUT_TABLES
 from analysis.plots.gallery import PICTURES, pictures_of
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.style import new_figure, printed
@@ -101,6 +105,22 @@ def _streams(raw: bytes) -> bytes:
         except zlib.error:
             continue
     return b"\n".join(found)
+
+
+def test_embedded_fonts_are_outlines_without_tables_for_setting_text(
+    study: StudyAnalysis, tmp_path: Path
+) -> None:
+    usual = subset.Options
+    figure = write_printed(study, tmp_path, VENUES["icml"], ["pdf"])[0]
+    raw = figure.files[0].read_bytes()
+    parts = re.findall(rb"stream\r?\n(\x78.*?)endstream", raw, re.DOTALL)
+    streams = [zlib.decompress(part) for part in parts]
+    fonts = [TTFont(io.BytesIO(one)) for one in streams if one.startswith(b"\0\1\0\0")]
+    assert fonts
+    for font in fonts:
+        assert {"glyf", "hmtx", "loca"} <= set(font.keys())
+        assert set(font.keys()).isdisjoint(LAYOUT_TABLES)
+    assert subset.Options is usual
 
 
 @pytest.mark.skipif(shutil.which("pdffonts") is None, reason="pdffonts is not installed (poppler)")
