@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +48,7 @@ draws = 2
 workers = 1
 [analysis]
 resamples = 100
+plateau = 0.9
 """
 CELL = "n160-width8-depth1"
 
@@ -174,6 +178,37 @@ def test_the_report_lives_inside_the_analysis_run(browser: Watcher, workplace: W
     assert "With 160 training examples" in inner.locator(".verdict").inner_text()
     assert seen.strangers(workplace.address) == []
     assert faults(seen) == []
+
+
+def test_a_number_is_the_same_in_export_fit_report_and_mlflow(workplace: Workplace) -> None:
+    folder = workplace.folder
+    payoff(folder, "export", "small.toml", "--to", "paper", "--formats", "svg")
+    exported = json.loads((folder / "paper" / "analysis.json").read_text())
+    page = (folder / "small.html").read_text(encoding="utf-8")
+    (inside,) = re.findall(r'<script type="application/json" id="analysis">(.*?)</script>', page)
+    stored = folder / "mlruns" / "results" / "small" / "payoff.json"
+    assert exported == json.loads(inside) == json.loads(stored.read_text())
+    options = ["--examples", "n_examples", "--resamples", "100", "--rule", "plateau"]
+    fitted = json.loads(
+        payoff(folder, "fit", "paper/trials.csv", *options, "--threshold", "0.9", "--json")
+    )
+    assert fitted["curves"] == exported["curves"]
+
+    def by_rule(found: dict[str, Any]) -> dict[tuple[int, str], dict[str, Any]]:
+        return {(row["n_examples"], row["rule"]): row for row in found["payoff"]}
+
+    assert by_rule(fitted) == by_rule(exported)
+    placed = [row for row in exported["payoff"] if row["verdict"] == "pays_off_until"]
+    assert placed
+    metrics = workplace.run("analysis").metrics
+    macros = (folder / "paper" / "macros.tex").read_text()
+    for row in placed:
+        for part in ("size", "low", "high", "error_at_size"):
+            assert metrics[f"{row['rule']}_n{row['n_examples']}_{part}"] == row[part]
+        point = rf"point}}{{{row['rule']}}}{{n{row['n_examples']}}}{{\num{{"
+        quoted = re.search(re.escape(point) + r"([\d.]+)(?:\(\d+\))?(?:e(\d+))?", macros)
+        assert quoted is not None, point
+        assert float(quoted[1]) * 10.0 ** int(quoted[2] or 0) == pytest.approx(row["size"], rel=0.1)
 
 
 def test_data_sets_stand_on_parents_and_on_the_model(workplace: Workplace) -> None:
