@@ -7,6 +7,7 @@ import json
 import sys
 
 from study.errors import PayoffError
+from study.launch.joining import from_environment
 from study.places import Places
 from study.spec import load_spec
 
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Time every architecture, keep the times, print them."""
-    spec = load_spec(args.study)
+    spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study

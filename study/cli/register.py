@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from study.launch.joining import from_environment
 from study.places import Places
 from study.spec import load_spec
 
@@ -26,17 +27,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Choose, train, check, log; the model's address goes to stdout."""
-    spec = load_spec(args.study)
+    spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.latency import latency_file, with_latency
     from study.registering import choose_trial, train_again
     from study.results import analyse_study
     from study.tracking_models import register_model
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)
-    records = store.records()
+    records = with_latency(store.records(), latency_file(places, spec.name))
     analysis, _ = analyse_study(spec, records, again=again)
     record = choose_trial(analysis, records, cell=args.cell, n_examples=args.examples)
     print(f"training {record.slot} again", file=sys.stderr)

@@ -79,17 +79,19 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     """Analyse the finished trials of a study file."""
     from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.latency import latency_file, with_latency
+    from study.launch.joining import from_environment
     from study.report_source import study_source
     from study.results import analyse_study
     from study.spec import load_spec
 
     _refuse_table_options(args)
-    spec = with_size(load_spec(args.table), args.size)
+    spec = with_size(from_environment(load_spec(args.table)), args.size)
     places = Places.at(args.root)
     again = command("run", args.table, places)
     told = ("--size", args.size) if args.size else ()
     store = stored_study(spec, places, again)
-    records = store.records()
+    records = with_latency(store.records(), latency_file(places, spec.name))
     analysis, table = analyse_study(spec, records, again=again)
     text = Path(args.table).read_text(encoding="utf-8") if args.table else ""
     source = study_source(
@@ -105,10 +107,11 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
 
 def _log(args: argparse.Namespace, path: Path) -> None:
     """Keep the page with the analysis run."""
+    from study.launch.joining import from_environment
     from study.spec import load_spec
     from study.tracking_reports import log_report
 
-    spec = load_spec(args.table)
+    spec = from_environment(load_spec(args.table))
     address = spec.storage.mlflow or Places.at(args.root).mlflow_address
     log_report(address, spec.name, spec.digest(), path)
     print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
