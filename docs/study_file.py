@@ -32,7 +32,8 @@ once, before anything runs.
 
 Sections marked **fixed** decide what a trial returns: once a study has begun they can't change
 under its name. Dataset sizes, values of scientific axes, routes and the number of draws may grow or
-shrink. All others may change at any time.
+shrink; capacities only until there are students of the best of them, for another might then teach.
+All others may change at any time.
 """
 
 

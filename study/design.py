@@ -202,6 +202,17 @@ def teachers(every: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def best_of(spec: StudySpec) -> tuple[str, ...]:
+    """Return the capacities of whose networks the best teaches; empty where nobody learns from it.
+
+    They are no part of the study's digest, since a study may grow; once there are students they
+    must stay, since another capacity may be the better teacher.
+    """
+    if "distill" not in spec.study.routes or BEST not in spec.distillation.teachers:
+        return ()
+    return tuple(sorted(map(capacity_name, capacities(spec.space))))
+
+
 def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
     """Return the search points of a cell; empty dicts where Optuna's sampler will choose.
 

@@ -35,13 +35,21 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search_spaces.domains import Categorical, Domain, Int
 from study.beats import BEATS
 from study.compression.teachers import Teacher
-from study.design import Slot, fixed_params, n_search, pack_group, space_of, teachers
+from study.design import Slot, best_of, fixed_params, n_search, pack_group, space_of, teachers
 from study.orphans import ORPHAN_SECONDS, Orphans
 from study.readiness import Readiness, State, needs
 from study.record import TrialRecord, Value
 from study.storage_lean import LeanStorage
 from study.storage_opening import LocalStorage
-from study.storage_reading import DIGEST, FINGERPRINTS, SEMANTICS, VERSION, StudyReader, explained
+from study.storage_reading import (
+    DIGEST,
+    FINGERPRINTS,
+    SEMANTICS,
+    TEACHERS,
+    VERSION,
+    StudyReader,
+    explained,
+)
 
 if TYPE_CHECKING:
     from study.spec import StudySpec
@@ -152,6 +160,8 @@ class StudyStore(StudyReader):
             self._storage.set_study_user_attr(study_id, VERSION, optuna.__version__)
             self._storage.set_study_user_attr(study_id, FINGERPRINTS, dict(fingerprints or {}))
             self._storage.set_study_user_attr(study_id, DIGEST, self.digest)
+        if best := best_of(self.spec):
+            self._storage.set_study_user_attr(study_id, TEACHERS, list(best))
         return study_id
 
     def _template(self, slot: Slot) -> FrozenTrial:

@@ -6,7 +6,7 @@ import datetime
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -14,7 +14,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from study.design import Slot, relative_cost, slots
+from study.design import Slot, best_of, relative_cost, slots
 from study.errors import StorageAway, StorageError
 from study.redaction import redact
 from study.storage_opening import is_away
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
 FINGERPRINTS = "payoff.fingerprints"
+TEACHERS = "payoff.best_of"
+"""Attribute of an Optuna study with the capacities of whose networks the best teaches, from the
+moment that there are students of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +144,21 @@ class StudyReader:
                     f"study.name: {self.spec.name!r} was started with other settings "
                     f"({'; '.join(changed)}); undo the change, or give the study a new name"
                 )
+            self._check_teachers(study.user_attrs.get(TEACHERS, ()))
             if fingerprints is not None:
                 self._check_fingerprints(study.user_attrs.get(FINGERPRINTS, {}), fingerprints)
+
+    def _check_teachers(self, stored: Sequence[str]) -> None:
+        """Raise StorageError if the best of other networks would teach than have taught."""
+        found = best_of(self.spec)
+        if stored and found and set(stored) != set(found):
+            changed = [f"+{name}" for name in found if name not in stored]
+            changed += [f"-{name}" for name in stored if name not in found]
+            raise StorageError(
+                f"study.name: {self.spec.name!r} has students of the best of its networks, and "
+                f"the best of others would teach from now on ({', '.join(changed)}); undo the "
+                "change, name capacities as distillation.teachers, or give the study a new name"
+            )
 
     def _check_fingerprints(self, stored: Mapping[str, str], found: Mapping[str, str]) -> None:
         changed = [

@@ -414,6 +414,40 @@ def test_a_study_may_grow_and_shrink_and_keeps_its_trials(storage: BaseStorage) 
     assert grown.n_unused() == 0
 
 
+def test_a_study_grows_unless_others_would_teach_its_students(storage: BaseStorage) -> None:
+    trained: dict[str, Any] = {"routes": ["train", "prune"], "name": "small"}
+    taught: dict[str, Any] = {"routes": ["train", "prune", "distill"], "name": "small"}
+    wider: dict[str, Any] = {"width": [2, 4, 8], "depth": [1]}
+    narrower: dict[str, Any] = {"width": [2], "depth": [1]}
+    StudyStore(spec_of(study=trained), storage).prepare()
+    before = spec_of(study=trained, space=wider)
+    StudyStore(before, storage).prepare()  # nobody is taught yet
+    spec = spec_of(study=taught, space=wider)
+    assert spec.digest() == before.digest()
+    assert StudyStore(spec, storage).prepare() > 0
+    assert StudyStore(spec, storage).prepare() == 0
+    more = spec_of(study=taught, space=wider, data={"sizes": [80, 160, 320]},
+                   replicates={"draws": 3})  # fmt: skip
+    assert StudyStore(more, storage).prepare() > 0
+    for space, change in (
+        ({"width": [2, 4, 8, 16], "depth": [1]}, r"\(\+width16-depth1\)"),
+        (narrower, r"\(-width4-depth1, -width8-depth1\)"),
+    ):
+        other = spec_of(study=taught, space=space)
+        assert other.digest() == spec.digest()
+        with pytest.raises(StorageError, match=f"has students of the best .* {change}; undo"):
+            StudyStore(other, storage).prepare()
+        with pytest.raises(StorageError, match="has students of the best"):
+            StudyStore(other, storage).check_unchanged()
+    # Whom a named network teaches, it teaches on.
+    named = spec_of(
+        study=taught,
+        space={"width": [2, 4, 8, 16], "depth": [1]},
+        distillation={"teachers": ["width8-depth1"]},
+    )
+    assert StudyStore(named, storage).prepare() > 0
+
+
 def test_changed_data_or_code_is_refused_and_named(storage: BaseStorage) -> None:
     store = StudyStore(spec_of(), storage)
     seen = {"data": "aa", "training.function mine.py": "bb"}
