@@ -1,6 +1,7 @@
 """The front of error against each cost, with the probability that a model lies on it.
 
-A model is on the front when none that costs no more has a lower error. Errors are known up to the
+A model is on the front when none is better in one of the two and no worse in the other; models of
+equal cost and error share their place. Errors are known up to the
 luck of seeds, subset draws and test examples; the front is drawn anew on every resample of them
 (paired: all models share draws and test examples), and of costs that were measured with scatter.
 """
@@ -22,6 +23,8 @@ from analysis.uncertainty import measure_noise, resample
 
 SAVED = 0.05
 """A cost that masks lower by less than this fraction is not lowered."""
+DIGITS = 12
+"""Decimals to which errors and logs of costs are told apart."""
 TIMED = ("latency_seconds", "latency_128_seconds", "flops_per_example", "macs_per_example")
 """Costs that say whether a pruned model is quicker."""
 
@@ -129,15 +132,22 @@ def _cell_costs(curve: Curve, table: TrialTable, cost: str) -> tuple[FloatArray,
 
 
 def _on_front(costs: FloatArray, errors: FloatArray) -> BoolArray:
-    """(R, K) whether each model is on the front of each row; equal costs and errors share it."""
-    costs = np.broadcast_to(costs, errors.shape)
+    """(R, K) whether each model is on the front of each row; equal costs and errors share it.
+
+    ``costs`` are logs. Means of equal numbers differ by their rounding: that decides nothing.
+    """
+    costs = np.broadcast_to(np.round(costs, DIGITS), errors.shape)
+    errors = np.round(errors, DIGITS)
     order = np.lexsort((errors, costs), axis=-1)
-    sorted_errors = np.take_along_axis(errors, order, axis=1)
-    best = np.minimum.accumulate(sorted_errors, axis=1)
-    first = np.ones_like(best, dtype=bool)
-    first[:, 1:] = sorted_errors[:, 1:] < best[:, :-1]
-    placed = np.zeros_like(first)
-    np.put_along_axis(placed, order, first, axis=1)
+    cost = np.take_along_axis(costs, order, axis=1)
+    error = np.take_along_axis(errors, order, axis=1)
+    ahead = np.ones_like(error, dtype=bool)
+    ahead[:, 1:] = error[:, 1:] < np.minimum.accumulate(error, axis=1)[:, :-1]
+    same = np.zeros_like(ahead)
+    same[:, 1:] = (error[:, 1:] == error[:, :-1]) & (cost[:, 1:] == cost[:, :-1])
+    twin = np.maximum.accumulate(np.where(same, 0, np.arange(same.shape[1])), axis=1)
+    placed = np.zeros_like(ahead)
+    np.put_along_axis(placed, order, np.take_along_axis(ahead, twin, axis=1), axis=1)
     return placed
 
 

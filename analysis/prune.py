@@ -32,6 +32,8 @@ class PruneStep:
     low: float
     high: float
     """Interval of the cost."""
+    standard_error: float
+    """Of the log of the pruned over the dense error; infinite where no pair is repeated."""
     pairs: int
     """Pairs of runs behind it."""
 
@@ -147,9 +149,10 @@ def _ladder(
     dense = [row for row in rows if _is_dense(table, row)]
     steps = []
     for ratio, cost in costs.items():
-        half = math.inf
+        deviation = half = math.inf
         if degrees > 0:
-            half = spread / math.sqrt(len(cost)) * student((1 + s.level) / 2, degrees)
+            deviation = spread / math.sqrt(len(cost))
+            half = deviation * student((1 + s.level) / 2, degrees)
         pruned = [row for row in rows if table.prune_ratio[row] == ratio]
         steps.append(
             PruneStep(
@@ -158,6 +161,7 @@ def _ladder(
                 cost=math.expm1(float(cost.mean())),
                 low=math.expm1(float(cost.mean()) - half),
                 high=math.expm1(min(float(cost.mean()) + half, 700.0)),
+                standard_error=deviation,
                 pairs=len(cost),
             )
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from analysis.curve import Curve, build_curves
-from analysis.paired import Gain, gains, pair_up, pool
+from analysis.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.payoff import FLAT, STILL, apply_rule
 from analysis.route_curves import joint_fits
 from analysis.settings import AnalysisSettings
@@ -30,6 +30,8 @@ REGULARISERS = (
 """Hyperparameters that are looked at, where a study made them axes."""
 MOST_VALUES = 12
 """A hyperparameter of more values was searched, not set to a grid."""
+NO_GAIN = Gain(gain=0.0, low=0.0, high=0.0, pairs=0)
+"""Of the weakest value over itself: nothing to compare, and nothing saved."""
 CROSSED = 0.5
 """Share of the capacities at which a value must have been trained."""
 
@@ -76,7 +78,8 @@ class Regularisation:
     steps: tuple[RegularisationStep, ...]
     """By dataset size, then size."""
     by_data: tuple[tuple[int, Gain], ...]
-    """Mean gain over the capacities of each dataset size."""
+    """Mean gain at each dataset size over the capacities where another value than the weakest was
+    chosen; :data:`NO_GAIN` where there is none."""
     payoff: tuple[PayoffShift, ...]
     """For each dataset size of at least four capacities."""
     level: float
@@ -158,33 +161,30 @@ def _one(
         chosen = _chosen(table, rows, values)
         if len(base) and math.isfinite(chosen):
             held.append((n, m, chosen, base, rows[values[rows] == chosen]))
-    pairs = [pair_up(table, base, other, error) for *_, base, other in held]
-    found = gains(pairs, s.level)
+    # Runs compared with themselves have no spread, and would narrow all other intervals.
+    compared = {
+        at: pair_up(table, base, other, error)
+        for at, (_, _, chosen, base, other) in enumerate(held)
+        if chosen != weakest
+    }
+    found = dict(zip(compared, gains(list(compared.values()), s.level), strict=True))
     steps = tuple(
         RegularisationStep(
-            n_examples=n,
-            size=m,
-            weakest=weakest,
-            chosen=chosen,
-            gain=0.0 if chosen == weakest else gain.gain,
-            low=gain.low,
-            high=gain.high,
-            pairs=gain.pairs,
+            n_examples=n, size=m, weakest=weakest, chosen=chosen, **asdict(found.get(at, NO_GAIN))
         )
-        for (n, m, chosen, _, _), gain in zip(held, found, strict=True)
+        for at, (n, m, chosen, _, _) in enumerate(held)
     )
     sizes = sorted({step.n_examples for step in steps})
+    by_size: dict[int, list[Pairs]] = {n: [] for n in sizes}
+    for at, pairs in compared.items():
+        by_size[held[at][0]].append(pairs)
     return Regularisation(
         regulariser=name,
         steps=steps,
-        by_data=tuple(
-            (n, pool([p for p, step in zip(pairs, steps, strict=True) if step.n_examples == n],
-                     s.level))
-            for n in sizes
-        ),
+        by_data=tuple((n, pool(p, s.level) if p else NO_GAIN) for n, p in by_size.items()),
         payoff=tuple(_shift(table, [h for h in held if h[0] == n], n, s) for n in sizes),
         level=s.level,
-    )  # fmt: skip
+    )
 
 
 def _chosen(table: TrialTable, rows: IntArray, values: FloatArray) -> float:

@@ -156,8 +156,8 @@ def pruning_points(ladders: Sequence[PruneLadder]) -> LawPoints:
         for step in ladder.steps:
             rows.append([1.0 - step.prune_ratio, *shape, max(ladder.dense_error, 1e-9)])
             errors.append(max(ladder.dense_error, 1e-9) * (1.0 + step.cost))
-            width = math.log1p(step.high) - math.log1p(step.low) if step.low > -1.0 else math.inf
-            spreads.append(width / 3.3 if math.isfinite(width) else math.nan)  # 90% of a normal
+            known = math.isfinite(step.standard_error)
+            spreads.append(step.standard_error if known else math.nan)
     return LawPoints(
         x=np.array(rows, dtype=np.float64).reshape(len(rows), 4),
         y=np.array(errors, dtype=np.float64),

@@ -136,10 +136,14 @@ def law_words(law: RouteLaw) -> str:
 
 def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
     """What a regulariser is worth at one dataset size, and what it does to the payoff point."""
-    text = (
-        f"{plain_name(found.regulariser)}{_at(n)} saves {gain.gain:.0%} of the error "
-        f"({found.level:.0%} interval {gain.low:.0%} to {gain.high:.0%})"
-    )
+    text = f"{plain_name(found.regulariser)}{_at(n)} saves "
+    if gain.pairs:
+        text += (
+            f"{gain.gain:.0%} of the error "
+            f"({found.level:.0%} interval {gain.low:.0%} to {gain.high:.0%})"
+        )
+    else:
+        text += "nothing: at every capacity the weakest value did best on the validation set"
     shift = next((shift for shift in found.payoff if shift.n_examples == n), None)
     if shift is not None and not shift.why:
         moved = (

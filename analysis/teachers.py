@@ -168,19 +168,24 @@ def _teacher_ladders(
     table: TrialTable, groups: _Groups, error: FloatArray, level: float
 ) -> tuple[TeacherLadder, ...]:
     several = [(key, dict(sorted(by.items()))) for key, by in groups if len(by) > 1]
-    pairs: list[Pairs] = []
-    for _, by in several:
+    compared: dict[tuple[int, float, float], Pairs] = {}
+    rivals = []
+    for index, (_, by) in enumerate(several):
         rows = {t: np.array(r, dtype=np.int64) for t, r in by.items()}
-        sizes = list(rows)
-        pairs += [pair_up(table, rows[sizes[0]], rows[t], error) for t in sizes[1:]]
-        rival = _best(table, {t: by[t] for t in sizes[:-1]})
-        pairs.append(pair_up(table, rows[rival], rows[sizes[-1]], error))
-    found = gains(pairs, level)
-    ladders, at = [], 0
-    for (n, size), by in several:
-        own = found[at : at + len(by) - 1]
-        last = found[at + len(by) - 1]
-        at += len(by)
+        least, *larger = rows
+        rival = _best(table, {t: by[t] for t in [least, *larger[:-1]]})
+        rivals.append(rival)
+        # Where the weakest teacher is the rival too, both questions are one comparison.
+        for first, second in [*((least, t) for t in larger), (rival, larger[-1])]:
+            if (index, first, second) not in compared:
+                pairs = pair_up(table, rows[first], rows[second], error)
+                compared[index, first, second] = pairs
+    found = dict(zip(compared, gains(list(compared.values()), level), strict=True))
+    ladders = []
+    for index, ((n, size), by) in enumerate(several):
+        least, *larger = by
+        own = [found[index, least, t] for t in larger]
+        last = found[index, rivals[index], larger[-1]]
         same = Gain(gain=0.0, low=0.0, high=0.0, pairs=len(next(iter(by.values()))))
         ladders.append(_ladder(table, n, size, by, [same, *own], last, error, level))
     return tuple(ladders)

@@ -105,8 +105,8 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
         name="regularisation",
         caption=(
             "What regularisation is worth: the mean share of the test error that the value chosen "
-            "on validation saves over the weakest value tried, and the factor by which it moves "
-            f"the payoff point (empty: not told), with {level} intervals"
+            "on validation saves over the weakest value tried, where that is another one, and the "
+            f"factor by which it moves the payoff point (empty: not told), with {level} intervals"
         ),
         head=("Regulariser", "Examples", "Saved", f"{level} interval", "Pairs",
               "Payoff point times", f"{level} interval"),

@@ -36,7 +36,8 @@ def regularisation(analysis: StudyAnalysis) -> str:
         ),
         table(
             [dict(zip(heads, row, strict=True)) for row in found.plain],
-            caption="Mean over the capacities, and the factor by which the payoff point moves",
+            caption="Mean over the capacities where another value than the weakest was chosen, and "
+            "the factor by which the payoff point moves",
             words=(heads[0],),
             parts=heads[0],
         ),

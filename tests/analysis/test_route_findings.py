@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 
 from analysis.laws import law_named
 from analysis.pareto import mask_costs, pareto_fronts
+from analysis.prune import pooled_spread, prune_ladders, student
 from analysis.regularisation import study_regularisation
 from analysis.route_laws import held_out, study_laws
+from analysis.route_wording import regulariser_words
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.teachers import study_teachers
@@ -86,6 +89,24 @@ def test_the_front_is_what_nothing_cheaper_beats() -> None:
     assert [round(p.probability) for p in front.points] == [1, 0, 1, 1]
 
 
+def test_ties_on_the_front_share_it_or_lose_to_the_cheaper_and_to_the_better() -> None:
+    # Cost, error: twins; as good as they are but dearer; as cheap but worse; a better one.
+    models = [(100.0, 0.2), (100.0, 0.2), (150.0, 0.2), (100.0, 0.25), (400.0, 0.1)]
+    rows = []
+    for width, (cost, error) in enumerate(models, start=1):
+        # The same mean by other replicates, whose sum is rounded another way.
+        spread = 0.0 if width == 2 else 0.03
+        for draw, step in enumerate((-spread, 0.0, spread)):
+            rows.append(a_row(width, draw, error + step, flops_per_example=cost * 1.1))
+    fronts = pareto_fronts(TrialTable.from_rows(rows), SETTINGS)
+    front = next(one for one in fronts if one.cost == "flops_per_example")
+    on_front = {round(point.error, 6): [] for point in front.points}
+    for point in front.points:
+        on_front[round(point.error, 6)].append((round(point.cost / 1.1), point.on_front))
+    assert sorted(on_front[0.2]) == [(100, True), (100, True), (150, False)]
+    assert on_front[0.25] == [(100, False)] and on_front[0.1] == [(400, True)]
+
+
 def test_a_close_race_is_said_to_be_close() -> None:
     rng = np.random.default_rng(0)
     rows = [
@@ -127,6 +148,40 @@ def test_a_stronger_teacher_is_judged_pair_by_pair(change: float, verdict: str |
     for gain in found.gains:
         assert gain.low > 0.0  # students beat models trained alone
         assert gain.teacher_size == (51200.0 if change < 1.0 else 6400.0) or change == 1.0
+
+
+def test_two_teachers_are_one_comparison() -> None:
+    """The spread of a pair has as many degrees of freedom as there are pairs to tell it."""
+    table = TrialTable.from_rows(distilled_rows(1.05))
+    found = study_teachers(table, SETTINGS)
+    assert found is not None
+    for ladder in found.teachers:
+        step = ladder.steps[-1]
+        assert (ladder.change, ladder.change_high) == (-step.gain, -step.low)
+    ratios = []
+    for width in (4, 8, 16):
+        of_teacher = [
+            np.log(table.test_error[(table.width == width) & (table.teacher_size == teacher)])
+            for teacher in (6400.0, 51200.0)
+        ]
+        ratios.append(of_teacher[1] - of_teacher[0])
+    spread, degrees = pooled_spread(ratios)
+    assert degrees == 12.0
+    half = spread / math.sqrt(5.0) * student(0.95, degrees)
+    for ladder, ratio in zip(found.teachers, ratios, strict=True):
+        assert ladder.change_high == pytest.approx(math.expm1(ratio.mean() + half))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_the_noise_of_a_rung_does_not_depend_on_the_level_of_the_intervals(level: float) -> None:
+    table = TrialTable.from_rows(pruned_rows([0.5, 0.7, 0.9], noise=0.05))
+    (usual,) = study_laws(table, SETTINGS)
+    (other,) = study_laws(table, replace(SETTINGS, level=level))
+    np.testing.assert_array_equal(usual.points.spread, other.points.spread)
+    costs = [step for ladder in prune_ladders(table, SETTINGS) for step in ladder.steps]
+    assert [step.standard_error for step in costs] == usual.points.spread.tolist()
+    # Noise of 0.05 on each pruned run, and luck that is shared: four pairs a rung.
+    assert usual.points.spread == pytest.approx(0.025, rel=0.35)
 
 
 def test_the_pruning_law_predicts_hidden_ratios() -> None:
@@ -228,6 +283,34 @@ def test_a_payoff_point_outside_the_range_cannot_be_seen_to_move() -> None:
     (dropout,) = study_regularisation(small, SETTINGS)
     (shift,) = dropout.payoff
     assert "outside the range" in shift.why and math.isnan(shift.ratio)
+
+
+def test_the_weakest_value_compared_with_itself_narrows_no_interval() -> None:
+    table = regularised_table(0.15)
+    larger = table.width >= 16
+    best = table.where(larger)
+    # In the two smallest capacities the weakest value wins on validation, by a made-up margin.
+    helped = np.array([value != 0.0 for value in table.params["dropout"]])
+    validation = np.where(~larger & helped, 1.0, table.val_error)
+    (all_of_them,) = study_regularisation(replace(table, val_error=validation), SETTINGS)
+    (without_them,) = study_regularisation(best, SETTINGS)
+    itself, others = all_of_them.steps[:2], all_of_them.steps[2:]
+    assert [(one.chosen, one.gain, one.low, one.high, one.pairs) for one in itself] == [
+        (0.0, 0.0, 0.0, 0.0, 0)
+    ] * 2
+    assert others == without_them.steps
+    assert all_of_them.by_data == without_them.by_data
+
+
+def test_a_regulariser_that_no_capacity_chose_saves_nothing() -> None:
+    table = regularised_table(0.15)
+    helped = np.array([value != 0.0 for value in table.params["dropout"]])
+    (dropout,) = study_regularisation(
+        replace(table, val_error=np.where(helped, 1.0, table.val_error)), SETTINGS
+    )
+    ((n, gain),) = dropout.by_data
+    assert (gain.gain, gain.pairs) == (0.0, 0)
+    assert "saves nothing: at every capacity" in regulariser_words(dropout, n, gain)
 
 
 def test_a_regulariser_that_does_nothing_is_worth_nothing_clear() -> None:
