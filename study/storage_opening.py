@@ -234,7 +234,7 @@ def _open_proxy(address: str) -> GrpcStorageProxy:
         storage.wait_server_ready(timeout=CONNECT_SECONDS)
     except ConnectionError:
         raise StorageAway(
-            f"storage.optuna: no proxy answers at {address}; start one with: payoff proxy"
+            f"storage.optuna: no proxy answers at {redact(address)}; start one with: payoff proxy"
         ) from None
     return storage
 

@@ -482,6 +482,15 @@ def test_an_address_that_leads_nowhere_is_shown_without_its_password() -> None:
     assert "cannot open this storage" in str(caught.value)
 
 
+def test_a_proxy_that_does_not_answer_is_shown_without_a_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("study.storage_opening.CONNECT_SECONDS", 0.3)
+    with pytest.raises(StorageAway, match="no proxy answers at grpc://me") as caught:
+        open_storage("grpc://me:sesame@127.0.0.1:1", Places.at("/nowhere"))
+    assert "sesame" not in str(caught.value)
+
+
 def test_preparing_goes_on_where_a_crash_stopped_it(storage: BaseStorage) -> None:
     spec = spec_of()
     store = StudyStore(spec, storage)
