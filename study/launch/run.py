@@ -274,8 +274,11 @@ def _set_up(
     if store is not None:
         store.check_unchanged(seen)
     on_checked()
-    with contextlib.suppress(StoreAway):  # away now is no reason not to train
-        tracker.initialise()
+    # A database that is yet to be made holds nothing that a person must mend: the thread that logs
+    # makes it, while the workers train.
+    if spec.storage.mlflow or places.mlflow_database.exists():
+        with contextlib.suppress(StoreAway):  # away now is no reason not to train
+            tracker.initialise()
     with exclusively(places):
         store = store or StudyStore(spec, open_storage("", places))
         before = store.counts().finished if store.is_started() else 0
