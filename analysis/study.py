@@ -21,6 +21,7 @@ from analysis.regularisation import (
     shift_rows,
     study_regularisation,
 )
+from analysis.remarks import remarks
 from analysis.route_laws import RouteLaw, law_rows, study_laws
 from analysis.routes import RouteStudy, routes_json, study_routes
 from analysis.sensitivity import Tuning, study_tuning
@@ -58,6 +59,8 @@ class StudyAnalysis:
     """Error against each cost, where models differ in more than their number of weights."""
     masks: tuple[MaskCost, ...] = ()
     """What masks alone do to time and FLOPs."""
+    remarks: tuple[str, ...] = ()
+    """What to know of how networks were made, in words."""
 
     @property
     def sentence(self) -> str:
@@ -116,6 +119,7 @@ class StudyAnalysis:
             "n_trials": self.n_trials,
             "excluded": self.counts,
             "undertrained": self.undertrained,
+            "remarks": self.remarks,
             "curves": [_curve(fit) for fit in self.fits],
             "payoff": self.numbers(),
             "growth": None if self.growth is None else self.growth.as_dict(),
@@ -170,6 +174,7 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         regularisation=study_regularisation(table, settings),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
+        remarks=remarks(table),
     )
 
 

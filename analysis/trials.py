@@ -69,7 +69,7 @@ _FLOATS: Mapping[str, float] = {
     "teacher_size": math.nan,
     "wall_seconds": math.nan,
 }
-_FLAGS = ("still_improving", "stopped_early")
+_FLAGS = ("still_improving", "stopped_early", "layer_emptied")
 _WORDS: Mapping[str, str] = {
     "slot": "",
     "cell": "",
@@ -156,6 +156,8 @@ class TrialTable:
     train_error: FloatArray
     still_improving: BoolArray
     stopped_early: BoolArray
+    layer_emptied: BoolArray
+    """Pruning left nothing of a layer: the network answers the same whatever it is asked."""
     wall_seconds: FloatArray
     n_test: IntArray
     """Test examples behind ``test_error``; 0 if unknown."""

@@ -166,6 +166,7 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
     if analysis.routes:
         lines += route_lines(analysis.routes[-1])
     lines += finding_lines(analysis)
+    lines += [f"- {remark}." for remark in analysis.remarks]
     for reason, count in analysis.counts.items():
         lines.append(f"- Left out of the curves: {count:,} {reason}.")
     if analysis.undertrained:

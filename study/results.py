@@ -54,7 +54,7 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
             row[column] = metrics.get(whole, metrics.get(own))
     for name in ("method", "parent", "teacher"):
         row[name] = record.get(name, "")  # records of before the routes have none
-    for name in ("still_improving", "stopped_early"):
+    for name in ("still_improving", "stopped_early", "layer_emptied"):
         row[name] = bool(record["flags"].get(name, False))
     return row
 

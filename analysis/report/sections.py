@@ -157,6 +157,7 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
             words=("outcome", "phase", "reason"),
             wide=("reason",),
         ),
+        notes([f"{remark}." for remark in analysis.remarks]),
         table(left, caption="Trials that do not draw a curve", words=("left out",)),
         paragraph(
             f"{analysis.undertrained:,} of the {total:,} runs on the curves were still improving "

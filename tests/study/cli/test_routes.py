@@ -128,6 +128,16 @@ def test_the_table_has_every_route_and_cost(folder: Path) -> None:
     assert all((row["method"] != "") == (row["route"] == "pruned") for row in rows)
 
 
+def test_students_larger_than_their_teachers_are_counted_in_the_verdict(
+    folder: Path, records: dict[str, dict[str, Any]]
+) -> None:
+    small = sum(record["flags"].get("teacher_smaller", False) for record in records.values())
+    said = json.loads((folder / "runs/results/routes/payoff.json").read_text())["remarks"]
+    students = sum(record["route"] == "distilled" for record in records.values())
+    expected = [f"{small} of {students} students had a teacher"] if small else []
+    assert [line.partition(" with fewer")[0] for line in said] == expected
+
+
 def test_latency_joins_the_trials_when_it_is_measured(
     folder: Path, capsys: pytest.CaptureFixture[str], records: dict[str, dict[str, Any]]
 ) -> None:
