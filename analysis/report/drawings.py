@@ -23,13 +23,20 @@ from analysis.report.source import LearningCurve
 from analysis.routes import RouteStudy
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
-from analysis.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.wording import plain_name, rule_name
 
-OTHER_AXES = ("n_parameters", "flops_per_example", "train_flops", "latency_seconds")
+OTHER_AXES = tuple(
+    dict.fromkeys(
+        (
+            "n_parameters", "flops_per_example", "latency_seconds", "train_flops", "energy_joules",
+            "peak_memory_bytes", "train_seconds", *SIZES,
+        )
+    )
+)  # fmt: skip
 """Sizes that a reader may switch to, where the trials have them and they say something else."""
 
-MOST_AXES = 3
+MOST_AXES = 6
 SAME_AXIS = 0.02
 """Two sizes whose log ratio varies by no more than this over the runs would draw one picture."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import report_html, write_report
+from analysis.report.drawings import drawings
 from tests.analysis.test_route_findings import distilled_rows, pruned_rows, regularised_table
 from tests.conftest import Watched, Watcher
 
@@ -109,3 +110,21 @@ def test_the_worth_of_a_regulariser_is_shown_with_its_interval(
     ((_, gain),) = found.by_data
     assert f"{100 * gain.gain:.0f}%" in row and np.isfinite(gain.low)
     assert seen.complaints == []
+
+
+def test_every_cost_that_says_something_else_is_an_axis_of_the_figure() -> None:
+    powers = {"flops_per_example": 1.3, "latency_seconds": 0.4, "energy_joules": 1.1,
+              "model_bytes": 1.0, "peak_memory_bytes": 0.8}  # fmt: skip
+    rows = []
+    for k in range(6):
+        size = 100.0 * 2**k
+        costs = {name: 4.0 * size**power for name, power in powers.items()}
+        rows += [{"n_parameters": size, "test_error": 0.05 + size**-0.5, **costs, "seed": s}
+                 for s in range(2)]  # fmt: skip
+    table = TrialTable.from_rows(rows)
+    axes = drawings(analyse(table, SETTINGS), table, ())["axes"]
+    assert [axis["name"] for axis in axes] == [
+        "n_parameters", "flops_per_example", "latency_seconds", "energy_joules",
+        "peak_memory_bytes",
+    ]  # fmt: skip  # bytes are four times the parameters: the same picture
+    assert all(len(axis["curves"][0]["cells"]["size"]) == 6 for axis in axes)
