@@ -28,6 +28,7 @@ import numpy as np
 
 from analysis.fitting import fit_law
 from analysis.laws import law_named
+from analysis.laws.pruning import LEAST_DENSITIES
 from analysis.prune import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
@@ -248,6 +249,7 @@ def _too_few(name: LawName, points: LawPoints) -> str:
     count = len(law_named(name).parameters)
     if len(points) and name == "pruning":  # exponents of a shape that never changes do not move
         count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))
+        count -= len(np.unique(points.x[:, 0])) < LEAST_DENSITIES
     least = count + SPARE
     if len(points) >= least:
         return ""

@@ -28,7 +28,7 @@ TRUTHS: dict[str, list[float]] = {
     "broken2": [np.log(1.2), 0.15, 0.02, -0.6, np.log(3e3), -1.2, 1.0, np.log(6e4), -1.0],
     "chinchilla": [np.log(480.0), np.log(2000.0), 1.8, 0.35, 0.37],
     "size_data": [np.log(60.0), np.log(30.0), 0.05, 0.5, 0.4, np.log(0.9)],
-    "pruning": [np.log(0.9), np.log(0.4), np.log(0.8), 0.9, 1.4],
+    "pruning": [np.log(0.9), np.log(0.4), np.log(0.8), 0.9, 1.4, np.log(0.92)],
     "distillation": [5.0, 6.0, 0.35, 0.4, 0.2, 1.2, 3.0, np.log(1.1), np.log(0.3)],
 }
 
