@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -59,9 +60,7 @@ class CurveFit:
             If a size lies below the range tried or over two doublings beyond it: that is
             extrapolation, which ``analysis.extrapolate`` judges by held-out sizes.
         """
-        draws = self._draws()
-        middle = np.median(draws.log_error, axis=0)
-        return np.exp(np.interp(self._inside(size), draws.x, middle))
+        return np.exp(np.interp(self._inside(size), self._draws().x, self._middle))
 
     def band(
         self,
@@ -141,6 +140,12 @@ class CurveFit:
         for exclusion in curve.excluded:
             lines.append(f"left out: {exclusion.count} {exclusion.reason}")
         return "\n".join(lines)
+
+    @cached_property
+    def _middle(self) -> FloatArray:
+        """(G,) median of the drawn curves."""
+        middle: FloatArray = np.median(self._draws().log_error, axis=0)
+        return middle
 
     def _draws(self) -> CurveDraws:
         if self.draws is None:

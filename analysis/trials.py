@@ -320,6 +320,9 @@ def _check(row: Mapping[str, object], names: Mapping[str, str], position: int) -
     def take(name: str, default: object, convert: Callable[[str, object], object]) -> None:
         key = names.get(name)
         value = None if key is None else row.get(key)
+        if type(value) is float and convert is _number:  # most are
+            clean[name] = value
+            return
         clean[name] = default if _absent(value) else convert(key or name, value)
 
     for name, word in _WORDS.items():

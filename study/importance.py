@@ -14,7 +14,9 @@ Subspaces", IJCAI.
 from __future__ import annotations
 
 import csv
+import importlib
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -43,6 +45,21 @@ class Importance:
     """Share among all hyperparameters that vary; shares sum to 1."""
     within_cells: float | None
     """Share among the nuisance hyperparameters, capacity being equal; None for the others."""
+
+
+def load_without_forests() -> None:
+    """Load Optuna's importances without scikit-learn, whose forests PED-ANOVA does not grow.
+
+    It would bring pandas and SciPy's statistics along and take 1.4 s, a fifth of a report. Only for
+    commands that end after it: Optuna's other importances, which need forests, then have none.
+    """
+    if "sklearn" in sys.modules or "optuna.importance" in sys.modules:
+        return
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # which Optuna is prepared for
+    try:
+        importlib.import_module("optuna.importance")
+    finally:
+        del sys.modules["sklearn"]
 
 
 def search_importance(

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from analysis.plots.print_figures import check_formats, has_latex
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.importance import search_importance, write_importance
+    from study.importance import load_without_forests, search_importance, write_importance
     from study.latency import latency_file, with_latency
     from study.paper import facts_of
     from study.results import analyse_study
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     store = stored_study(spec, places, again)
     records = with_latency(store.records(), latency_file(places, spec.name))
     analysis, table = analyse_study(spec, records, again=again)
+    load_without_forests()
     importance = search_importance(spec, records)
     folder = Path(args.to)
     kinds = check_formats(word.strip() for word in args.formats.split(",") if word.strip())

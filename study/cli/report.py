@@ -79,6 +79,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     """Analyse the finished trials of a study file."""
     from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.importance import load_without_forests
     from study.latency import latency_file, with_latency
     from study.launch.joining import from_environment
     from study.report_source import study_source
@@ -86,6 +87,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     from study.spec import load_spec
 
     _refuse_table_options(args)
+    load_without_forests()
     spec = with_size(from_environment(load_spec(args.table)), args.size)
     places = Places.at(args.root)
     again = command("run", args.table, places)

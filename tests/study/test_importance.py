@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 from study.importance import search_importance, write_importance
 from study.spec import parse_spec
 from tests.study.trial_records import make_record
+
+ROOT = Path(__file__).parents[2]
 
 SPEC = parse_spec(
     {
@@ -92,3 +96,28 @@ def test_the_csv_holds_what_was_found(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["hyperparameter"] for row in rows] == [one.hyperparameter for one in found]
     assert rows[0]["hyperparameter"] == "width" and rows[0]["within_cells"] == ""
+
+
+WITHOUT = """
+import json, sys
+from study.importance import load_without_forests, search_importance
+if sys.argv[1] == "quick":
+    load_without_forests()
+from tests.study.test_importance import SPEC, records
+print(json.dumps([one.importance for one in search_importance(SPEC, records())]))
+print("pandas" in sys.modules, "sklearn" in sys.modules)
+import sklearn
+"""
+
+
+def test_importances_without_forests_are_the_same_and_load_no_pandas() -> None:
+    usual, quick = (
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT, how], capture_output=True, text=True, check=True,
+            cwd=ROOT,
+        ).stdout.splitlines()
+        for how in ("usual", "quick")
+    )  # fmt: skip
+    assert quick[0] == usual[0]
+    assert quick[1] == "False False"
+    assert usual[1] == "True True"  # else there is nothing left to avoid
