@@ -68,7 +68,6 @@ def test_the_routes_are_compared_on_one_axis(finished: tuple[Path, dict[str, Any
         for row in result["routes"]
     }
     assert names == ROUTES
-    # Sixteen thousandths of the weights less and no training: the lottery of a few weights.
     smaller = {
         row["method"]: row["times_smaller_low"]
         for row in result["routes"]

@@ -35,7 +35,7 @@ ELSEWHERE = {
     "python -m analysis.simulation": "tests/analysis/test_simulation.py, with fewer studies",
     "payoff launch my-study.toml --workers 64 --on slurm": "tests/study/launch/test_engines.py",
     "payoff worker my-study.toml --storage postgresql": "tests/study/launch/test_distributed.py",
-    "payoff run routes.toml": "by hand, whole; tests/study/cli/test_routes.py, with fewer trials",
+    "payoff run routes.toml": "tests/acceptance/test_routes.py",
 }
 """Beginning of a command -> what runs it."""
 
