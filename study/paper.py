@@ -56,6 +56,7 @@ def facts_of(
         training={} if own else {name: getattr(spec.training, name) for name in TRAINING},
         pruning=_pruning(spec) if pruned and not own else {},
         teachers=spec.distillation.teachers if "distill" in spec.study.routes and not own else (),
+        student_axes=tuple(_axis(axis) for axis in spec.distill_axes) if not own else (),
         data_digests=_distinct(rows, "data_digest"),
         code_versions=_distinct(rows, "code_version"),
         versions={"python": platform.python_version()} | _versions(),

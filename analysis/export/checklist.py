@@ -84,6 +84,8 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> list[Item]:
             f"{ink.listed(roles['nuisance'])}; {facts.search_trials} search trials in every cell "
             f"({facts.sampler}), on validation error"
         )
+        students = [axis_words(a, ink) for a in facts.student_axes if a.role == "nuisance"]
+        tuned += f"; of students also {ink.listed(students)}" if students else ""
     training = ", ".join(f"{name} {value}" for name, value in facts.training.items())
     return [
         Item(group=group, question="What was varied?", answer=(
@@ -176,10 +178,34 @@ def _fit(analysis: StudyAnalysis) -> list[Item]:
             f"{s.seed}"
         )),
         Item(group=group, question="How well does it extrapolate?", answer=_score(analysis)),
+        *_routes(analysis, group),
         Item(group=group, question="Can it be repeated?", answer=(
             "versions, digests, seeds and commands are in provenance.json"
         )),
     ]  # fmt: skip
+
+
+def _routes(analysis: StudyAnalysis, group: str) -> list[Item]:
+    """How routes to a small model were compared, and how well their laws predict."""
+    items = []
+    if analysis.routes:
+        items.append(Item(group=group, question="How were the routes compared?", answer=(
+            f"on {plain_name(analysis.routes[0].size)}, at equal error, by curves of the same "
+            "subset draws and test examples"
+        )))  # fmt: skip
+    scores = [
+        f"{law.law} law{f' ({law.method})' if law.method else ''}"
+        f"{f' at {law.n_examples:,} examples' if law.n_examples > 0 else ''}: "
+        f"{score.points} hidden points with a mean relative error of "
+        f"{100 * score.mean_relative_error:.1f}%"
+        + ("" if math.isnan(score.noise) else f", noise alone {100 * score.noise:.1f}%")
+        for law in analysis.laws
+        if (score := law.score("interpolation")) is not None
+    ]
+    if scores:
+        question = "How well do the routes' laws predict?"
+        items.append(Item(group=group, question=question, answer="; ".join(scores)))
+    return items
 
 
 def _score(analysis: StudyAnalysis) -> str:

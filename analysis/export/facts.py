@@ -51,6 +51,8 @@ class StudyFacts:
     pruning: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     teachers: tuple[str, ...] = ()
     """Whom distilled models were taught by; empty if there are none."""
+    student_axes: tuple[AxisFacts, ...] = ()
+    """Axes that only distilled models have."""
     data_digests: tuple[str, ...] = ()
     """SHA-256 of the data, as the trials recorded them."""
     code_versions: tuple[str, ...] = ()

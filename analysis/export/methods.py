@@ -7,6 +7,7 @@ from typing import Literal
 from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.prose import Ink
 from analysis.export.references import DATA, SAMPLERS
+from analysis.export.route_methods import pruning_words, student_words
 from analysis.study import StudyAnalysis
 from analysis.wording import plain_name
 
@@ -105,20 +106,9 @@ def _training(facts: StudyFacts, ink: Ink) -> str:
         f"{ink.number(int(t['min_steps']))} steps, a linear warm-up over "
         f"{ink.percent(float(t['warmup_fraction']))} of them and {after}; {kept}.{held}"
     )
-    if facts.pruning:
-        named = str(facts.pruning.get("methods", "one-shot")).split(", ")
-        text += (
-            f" Pruned models were made from the trained ones by magnitude"
-            f"{ink.cite('han2015learning')} ({ink.words(', '.join(named))}) and fine-tuned for "
-            f"{ink.percent(float(facts.pruning['fine_tune_fraction']))} of the training steps."
-        )
-    if facts.teachers:
-        text += (
-            f" Students were trained to answer like a trained model"
-            f"{ink.cite('hinton2015distilling')} (teacher: "
-            f"{ink.words(', '.join(facts.teachers))})."
-        )
-    return text
+    tuned = [axis_words(a, ink) for a in facts.student_axes if a.role == "nuisance"]
+    parts = (text, pruning_words(facts, ink), student_words(facts, tuned, ink))
+    return " ".join(part for part in parts if part)
 
 
 def _curve(analysis: StudyAnalysis, ink: Ink) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from analysis.export.facts import StudyFacts
+from analysis.export.route_methods import route_keys
 from analysis.settings import AnalysisSettings
 
 ENTRIES: dict[str, str] = {
@@ -108,6 +109,24 @@ ENTRIES: dict[str, str] = {
   volume = {28},
   year = {2015},
 }""",
+    "frankle2019lottery": """@inproceedings{frankle2019lottery,
+  title = {The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks},
+  author = {Frankle, Jonathan and Carbin, Michael},
+  booktitle = {International Conference on Learning Representations},
+  year = {2019},
+}""",
+    "renda2020comparing": """@inproceedings{renda2020comparing,
+  title = {Comparing Rewinding and Fine-tuning in Neural Network Pruning},
+  author = {Renda, Alex and Frankle, Jonathan and Carbin, Michael},
+  booktitle = {International Conference on Learning Representations},
+  year = {2020},
+}""",
+    "li2017pruning": """@inproceedings{li2017pruning,
+  title = {Pruning Filters for Efficient {ConvNets}},
+  author = {Li, Hao and Kadav, Asim and Durdanovic, Igor and Samet, Hanan and Graf, Hans Peter},
+  booktitle = {International Conference on Learning Representations},
+  year = {2017},
+}""",
     "hinton2015distilling": """@misc{hinton2015distilling,
   title = {Distilling the Knowledge in a Neural Network},
   author = {Hinton, Geoffrey and Vinyals, Oriol and Dean, Jeff},
@@ -208,10 +227,7 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
         keys.append("paszke2019pytorch")
         if facts.training.get("optimizer") == "adamw":
             keys.append("loshchilov2019decoupled")
-        if facts.pruning:
-            keys.append("han2015learning")
-        if facts.teachers:
-            keys.append("hinton2015distilling")
+        keys += route_keys(facts)
     return tuple(keys)
 
 
