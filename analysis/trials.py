@@ -69,7 +69,7 @@ _FLOATS: Mapping[str, float] = {
     "teacher_size": math.nan,
     "wall_seconds": math.nan,
 }
-_FLAGS = ("still_improving", "stopped_early", "layer_emptied")
+_FLAGS = dict.fromkeys(("still_improving", "stopped_early", "layer_emptied"), False)
 _WORDS: Mapping[str, str] = {
     "slot": "",
     "cell": "",
@@ -315,33 +315,41 @@ def _names(columns: Mapping[str, str] | None) -> dict[str, str]:
 
 def _check(row: Mapping[str, object], names: Mapping[str, str], position: int) -> dict[str, Any]:
     """One row with every field present and of its type, or :class:`_RowError`."""
-    clean: dict[str, Any] = {}
-
-    def take(name: str, default: object, convert: Callable[[str, object], object]) -> None:
-        key = names.get(name)
-        value = None if key is None else row.get(key)
-        if type(value) is float and convert is _number:  # most are
-            clean[name] = value
-            return
-        clean[name] = default if _absent(value) else convert(key or name, value)
-
-    for name, word in _WORDS.items():
-        take(name, word, _word)
+    clean = _taken(row, names, _WORDS, _word)
     for name, choices in _CHOICES.items():
         if clean[name] not in choices:
             raise _RowError(f"{names[name]}: must be one of {', '.join(choices)}")
-    for name, whole in _INTEGERS.items():
-        take(name, whole, _integer)
-    for name, number in _FLOATS.items():
-        take(name, number, _number)
-    for name in _FLAGS:
-        take(name, False, _flag)
-    take("test_correct", None, _bits)
-    take("params", {}, _params)
+    clean |= _taken(row, names, _INTEGERS, _integer)
+    clean |= _taken(row, names, _FLOATS, _number, kind=float)
+    clean |= _taken(row, names, _FLAGS, _flag, kind=bool)
+    clean |= _taken(row, names, {"test_correct": None}, _bits)
+    clean |= _taken(row, names, {"params": {}}, _params)
     if clean["trial"] == UNKNOWN:
         clean["trial"] = position
     _check_ranges(clean, names)
     return clean
+
+
+def _taken(
+    row: Mapping[str, object],
+    names: Mapping[str, str],
+    usual: Mapping[str, object],
+    convert: Callable[[str, object], object],
+    *,
+    kind: type | None = None,
+) -> dict[str, Any]:
+    """Some fields of a row: as they are if of the kind wanted, the usual value if absent."""
+    found: dict[str, Any] = {}
+    for name, default in usual.items():
+        key = names.get(name)
+        value = None if key is None else row.get(key)
+        if value is None:
+            found[name] = default
+        elif type(value) is kind:
+            found[name] = value
+        else:
+            found[name] = default if _absent(value) else convert(key or name, value)
+    return found
 
 
 def _check_ranges(clean: dict[str, Any], names: Mapping[str, str]) -> None:
