@@ -15,10 +15,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
-from analysis.trials import FloatArray, IntArray
+from analysis.trials import FloatArray, IntArray, read_only
 
 EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
 """Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld
@@ -79,8 +80,22 @@ class Shapes:
 def coarse_shapes(x: FloatArray) -> Shapes:
     """The coarse grid for points at log sizes ``x``, in order."""
     low, span = float(x[0]), max(float(x[-1] - x[0]), 1e-9)
-    passages = [-math.inf, *(low + span * PASSAGES)]
-    floors = [*(low + span * FLOORS), math.inf]
+    exponent, passage, floor, passing, bending, prior = _unit_grid()
+    return Shapes(
+        exponent=exponent,
+        passage=low + span * passage,
+        floor=low + span * floor,
+        passage_sharpness=passing,
+        floor_sharpness=bending,
+        log_prior=np.log(prior),
+    )
+
+
+@lru_cache(maxsize=1)
+def _unit_grid() -> FloatArray:
+    """(6, T) alpha, u, c, q, r and prior of the coarse grid, for points from 0 to 1."""
+    passages = [-math.inf, *PASSAGES]
+    floors = [*FLOORS, math.inf]
     rows = [(0.0, -math.inf, math.inf, 2.0, 1.0, FLAT_PRIOR)]
     for alpha, u, c in itertools.product(EXPONENTS, passages, floors):
         if c <= u:
@@ -89,17 +104,10 @@ def coarse_shapes(x: FloatArray) -> Shapes:
         bending = FLOOR_SHARPNESS if math.isfinite(c) else ((1.0, 1.0),)
         for (q, w_q), (r, w_r) in itertools.product(passing, bending):
             rows.append((float(alpha), u, c, q, r, w_q * w_r))
-    columns = np.array(rows).T
+    columns = np.array(rows).T.copy()
     prior = columns[5]
     prior[1:] *= (1.0 - FLAT_PRIOR) / prior[1:].sum()
-    return Shapes(
-        exponent=columns[0],
-        passage=columns[1],
-        floor=columns[2],
-        passage_sharpness=columns[3],
-        floor_sharpness=columns[4],
-        log_prior=np.log(prior),
-    )
+    return read_only(columns)
 
 
 def refine_shapes(
