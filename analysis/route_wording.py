@@ -97,8 +97,8 @@ def student_words(distilled: Distilled) -> str:
         least = min(gains, key=lambda gain: gain.size)
         text = (
             f"at none of {len(gains)} sizes better by more than the interval (at "
-            f"{format_size(least.size)} parameters it saves {least.gain:.0%} of the error, "
-            f"{least.low:.0%} to {least.high:.0%})"
+            f"{format_size(least.size)} parameters the error is {-least.gain:+.0%}, "
+            f"{-least.high:+.0%} to {-least.low:+.0%})"
         )
     return f"{start}: {text}" + (f"; worse at {len(worse)}" if worse else "")
 
@@ -136,14 +136,16 @@ def law_words(law: RouteLaw) -> str:
 
 def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
     """What a regulariser is worth at one dataset size, and what it does to the payoff point."""
-    text = f"{plain_name(found.regulariser)}{_at(n)} saves "
-    if gain.pairs:
-        text += (
-            f"{gain.gain:.0%} of the error "
-            f"({found.level:.0%} interval {gain.low:.0%} to {gain.high:.0%})"
-        )
+    steps = [step for step in found.steps if step.n_examples == n]
+    used = sum(step.chosen != step.weakest for step in steps)
+    text = f"{plain_name(found.regulariser)}{_at(n)} "
+    if not gain.pairs:
+        text += "saves nothing: at every capacity the weakest value did best on the validation set"
     else:
-        text += "nothing: at every capacity the weakest value did best on the validation set"
+        if used < len(steps):
+            text = f"{text.rstrip()}, chosen on validation at {used} of {len(steps)} capacities, "
+        there = "there " if used < len(steps) else ""
+        text += f"{_saved(gain, there, found.level)}"
     shift = next((shift for shift in found.payoff if shift.n_examples == n), None)
     if shift is not None and not shift.why:
         moved = (
@@ -152,6 +154,15 @@ def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
         )
         text += f"; {moved}" + (", open-ended" if shift.open else "")
     return text[0].upper() + text[1:]
+
+
+def _saved(gain: Gain, there: str, level: float) -> str:
+    """A gain in words: what it saves, or by how much it raises the error."""
+    if gain.gain >= 0.0:
+        ends = f"{gain.low:.0%} to {gain.high:.0%}"
+        return f"saves {there}{gain.gain:.0%} of the error ({level:.0%} interval {ends})"
+    ends = f"{-gain.high:.0%} to {-gain.low:.0%}"
+    return f"raises the error {there}by {-gain.gain:.0%} ({level:.0%} interval {ends})"
 
 
 def mask_words(mask: MaskCost) -> str:

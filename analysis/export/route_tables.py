@@ -88,9 +88,12 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
                 ends = f"{significant(shift.low, 2)} to {significant(shift.high, 2)}"
                 ends += " or beyond" if shift.open else ""
             name = plain_name(found.regulariser).replace("_", " ")
+            steps = [step for step in found.steps if step.n_examples == n]
+            used = sum(step.chosen != step.weakest for step in steps)
             cells = (
+                f"{used} of {len(steps)}",
                 _share(gain.gain),
-                f"{_share(gain.low)} to {_share(gain.high)}",
+                f"{_share(gain.low)} to {_share(gain.high)}" if gain.pairs else "",
                 str(gain.pairs),
                 moved,
                 ends,
@@ -104,13 +107,14 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
     return PaperTable(
         name="regularisation",
         caption=(
-            "What regularisation is worth: the mean share of the test error that the value chosen "
-            "on validation saves over the weakest value tried, where that is another one, and the "
-            f"factor by which it moves the payoff point (empty: not told), with {level} intervals"
+            "What regularisation is worth: the capacities at which another value than the weakest "
+            "one tried was chosen on validation, the mean share of the test error that it saves "
+            "there, and the factor by which it moves the payoff point (empty: not told), with "
+            f"{level} intervals"
         ),
-        head=("Regulariser", "Examples", "Saved", f"{level} interval", "Pairs",
+        head=("Regulariser", "Examples", "Chosen", "Saved", f"{level} interval", "Pairs",
               "Payoff point times", f"{level} interval"),
-        align="lrrlrrl",
+        align="lrrrlrrl",
         latex=tuple(latex),
         plain=tuple(plain),
         breaks=frozenset(breaks),

@@ -305,7 +305,7 @@ def test_what_regularisation_is_worth_is_a_table(tmp_path: Path) -> None:
     export_study(analysis, table, tmp_path, formats=("pdf",))
     ((n, gain),) = analysis.regularisation[0].by_data
     text = (tmp_path / "regularisation.md").read_text()
-    assert f"| dropout | {n:,} | {100 * gain.gain:.0f}% |" in text
+    assert f"| dropout | {n:,} | 6 of 6 | {100 * gain.gain:.0f}% |" in text
     latex = (tmp_path / "regularisation.tex").read_text()
     assert rf"dropout & \num{{{n}}} &" in latex and not re.search(r"(?<!\\)%", latex)
     with (tmp_path / "regularisation_by_data.csv").open(newline="") as file:

@@ -313,6 +313,23 @@ def test_a_regulariser_that_no_capacity_chose_saves_nothing() -> None:
     assert "saves nothing: at every capacity" in regulariser_words(dropout, n, gain)
 
 
+def test_a_gain_at_some_capacities_is_said_to_be_that_and_a_loss_to_be_one() -> None:
+    table = regularised_table(-0.15)  # it makes worse
+    value = np.array(table.params["dropout"])
+    chosen = (value == 0.2) & (table.width == 16)
+    validation = np.where(chosen, 0.0, np.where(value > 0.0, 1.0, table.val_error))
+    (dropout,) = study_regularisation(replace(table, val_error=validation), SETTINGS)
+    ((n, gain),) = dropout.by_data
+    words = regulariser_words(dropout, n, gain)
+    start = (
+        f"Dropout at {n:,} examples, chosen on validation at 1 of 6 capacities, raises the error"
+    )
+    assert words.startswith(f"{start} there by {-gain.gain:.0%} (90% interval {-gain.high:.0%} to ")
+    whole = study_regularisation(regularised_table(0.15), SETTINGS)[0]
+    text = regulariser_words(whole, *whole.by_data[0])
+    assert "chosen on validation" not in text and " saves " in text
+
+
 def test_a_regulariser_that_does_nothing_is_worth_nothing_clear() -> None:
     (dropout,) = study_regularisation(regularised_table(0.0), SETTINGS)
     ((_, gain),) = dropout.by_data
