@@ -31,7 +31,10 @@ def methods(
     parts += [_curve(analysis, ink), _verdict(analysis, ink), _left_out(analysis, ink)]
     if facts is not None:
         parts.append(_programs(facts, ink))
-    return " ".join(part for part in parts if part) + "\n"
+    text = " ".join(part for part in parts if part)
+    if form == "latex":  # numbers and names that cannot be broken, in lines of any length
+        text = rf"{{\emergencystretch=3em {text}\par}}"
+    return text + "\n"
 
 
 def axis_words(axis: AxisFacts, ink: Ink) -> str:

@@ -66,6 +66,7 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
         align="rlrlrl",
         latex=tuple(latex),
         plain=tuple(plain),
+        tight=True,
     )  # fmt: skip
 
 
@@ -118,6 +119,7 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
         latex=tuple(latex),
         plain=tuple(plain),
         breaks=frozenset(breaks),
+        tight=True,
     )  # fmt: skip
 
 

@@ -34,19 +34,25 @@ class PaperTable:
     plain: tuple[tuple[str, ...], ...]
     breaks: frozenset[int] = frozenset()
     """Rows that begin a group."""
+    tight: bool = False
+    """Whether columns stand close, so that many fit a page of one narrow column."""
 
     def to_latex(self) -> str:
         r"""A booktabs ``tabular``; needs ``booktabs`` and ``siunitx``."""
         tall = any(r"\ensuremath" in cell for row in self.latex for cell in row)
         lines = [rf"\begin{{tabular}}{{{self.align}}}", r"\toprule"]
-        if tall:  # room for arms above each other
-            lines.insert(0, r"\begingroup\renewcommand{\arraystretch}{1.25}%")
+        ways = [
+            *([r"\renewcommand{\arraystretch}{1.25}"] if tall else []),  # arms above each other
+            *([r"\setlength{\tabcolsep}{4pt}"] if self.tight else []),
+        ]
+        if ways:
+            lines.insert(0, rf"\begingroup{''.join(ways)}%")
         lines += [" & ".join(escape(word) for word in self.head) + r" \\", r"\midrule"]
         for k, row in enumerate(self.latex):
             if k in self.breaks:
                 lines.append(r"\addlinespace")
             lines.append(" & ".join(row) + r" \\")
-        end = r"\end{tabular}\endgroup" if tall else r"\end{tabular}"
+        end = r"\end{tabular}\endgroup" if ways else r"\end{tabular}"
         return "\n".join([*lines, r"\bottomrule", end]) + "\n"
 
     def to_markdown(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -108,8 +110,22 @@ def test_students_and_masks_are_judged_in_plain_words(
 @pytest.mark.slow
 def test_the_export_has_the_routes(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
-    payoff(folder, "export", "routes.toml", "--to", "paper", "--formats", "svg")
-    for name in ("routes.tex", "routes.md", "pareto.csv", "figures/routes.svg",
-                 "figures/pareto.svg", "figures/prune_ladder.svg"):  # fmt: skip
+    payoff(folder, "export", "routes.toml", "--to", "paper", "--formats", "pdf")
+    for name in ("routes.tex", "routes.md", "pareto.csv", "figures/routes.pdf",
+                 "figures/pareto.pdf", "figures/prune_ladder.pdf"):  # fmt: skip
         assert (folder / "paper" / name).is_file(), name
     assert json.loads((folder / "paper" / "analysis.json").read_text()) == result
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed (texlive-latex-recommended)")
+    said = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "example"],
+        cwd=folder / "paper",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout[-3000:]
+    log = (folder / "paper" / "example.log").read_text(errors="replace")
+    over = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert all(points < 5.0 for points in over), over
