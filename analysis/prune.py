@@ -129,6 +129,7 @@ def _costs(table: TrialTable, rows: list[int], error: FloatArray) -> dict[float,
 
 def pooled_spread(costs: list[FloatArray]) -> tuple[float, float]:
     """Standard deviation of a pair's cost, over all ladders, and its degrees of freedom."""
+    costs = [c for c in costs if len(c)]  # a comparison without a pair tells nothing
     degrees = float(sum(len(c) - 1 for c in costs))
     if degrees < 1.0:
         return math.nan, 0.0

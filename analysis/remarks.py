@@ -15,8 +15,9 @@ def remarks(table: TrialTable) -> tuple[str, ...]:
     if emptied:
         models = "network" if emptied == 1 else "networks"
         found.append(
-            f"{emptied:,} pruned {models} lost every weight of a layer and give the same answer "
-            "whatever they are asked; lower the largest prune_ratio or start from larger networks"
+            f"{emptied:,} pruned {models} lost every weight of a layer (without a path round it, a "
+            "network then gives the same answer whatever it is asked); lower the largest "
+            "prune_ratio or start from larger networks"
         )
     larger = complete & (table.teacher_size < table.n_parameters)  # NaN is not less
     students = int((complete & np.isfinite(table.teacher_size)).sum())

@@ -138,14 +138,16 @@ def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
     """What a regulariser is worth at one dataset size, and what it does to the payoff point."""
     steps = [step for step in found.steps if step.n_examples == n]
     used = sum(step.chosen != step.weakest for step in steps)
-    text = f"{plain_name(found.regulariser)}{_at(n)} "
-    if not gain.pairs:
-        text += "saves nothing: at every capacity the weakest value did best on the validation set"
+    text = f"{plain_name(found.regulariser)}{_at(n)}"
+    chosen = f", chosen on validation at {used} of {len(steps)} capacities"
+    if not used:
+        text += " saves nothing: at every capacity the weakest value did best on the validation set"
+    elif not gain.pairs:
+        text += f"{chosen}: what it saves there cannot be told, no draw was run with both values"
+    elif used < len(steps):
+        text += f"{chosen}, {_saved(gain, 'there ', found.level)}"
     else:
-        if used < len(steps):
-            text = f"{text.rstrip()}, chosen on validation at {used} of {len(steps)} capacities, "
-        there = "there " if used < len(steps) else ""
-        text += f"{_saved(gain, there, found.level)}"
+        text += f" {_saved(gain, '', found.level)}"
     shift = next((shift for shift in found.payoff if shift.n_examples == n), None)
     if shift is not None and not shift.why:
         moved = (

@@ -157,7 +157,8 @@ class TrialTable:
     still_improving: BoolArray
     stopped_early: BoolArray
     layer_emptied: BoolArray
-    """Pruning left nothing of a layer: the network answers the same whatever it is asked."""
+    """Pruning left nothing of a layer: without a path round it, the network answers the same
+    whatever it is asked."""
     wall_seconds: FloatArray
     n_test: IntArray
     """Test examples behind ``test_error``; 0 if unknown."""

@@ -25,7 +25,9 @@ def table_with(*, emptied: int, small: int) -> TrialTable:
 def test_both_are_counted_and_stand_wherever_the_verdict_does() -> None:
     table = table_with(emptied=3, small=2)
     emptied, small = remarks(table)
-    assert emptied.startswith("3 pruned networks lost every weight of a layer")
+    assert emptied.startswith(
+        "3 pruned networks lost every weight of a layer (without a path round"
+    )
     students = sum(route == "distilled" for route in table.route)
     assert small.startswith(f"2 of {students} students had a teacher with fewer parameters")
     analysis = analyse(table, AnalysisSettings(resamples=100))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -328,6 +329,35 @@ def test_a_gain_at_some_capacities_is_said_to_be_that_and_a_loss_to_be_one() -> 
     whole = study_regularisation(regularised_table(0.15), SETTINGS)[0]
     text = regulariser_words(whole, *whole.by_data[0])
     assert "chosen on validation" not in text and " saves " in text
+
+
+def regularised_rows(draws_of: Callable[[float, int], Sequence[int]]) -> TrialTable:
+    """Dropout saves a fifth, with draws that depend on its value and on the width."""
+    rows = []
+    for width in (4, 8, 16, 32):
+        for dropout in (0.0, 0.2):
+            for draw in draws_of(dropout, width):
+                error = 0.3 / width**0.3 * (0.8 if dropout else 1.0)
+                rows.append(a_row(width, draw, error, params={"dropout": dropout}))
+    return TrialTable.from_rows(rows)
+
+
+def test_values_that_share_no_draw_cannot_be_compared_and_are_said_so() -> None:
+    table = regularised_rows(lambda dropout, _: (2, 3) if dropout else (0, 1))
+    (dropout,) = study_regularisation(table, SETTINGS)
+    ((n, gain),) = dropout.by_data
+    words = regulariser_words(dropout, n, gain)
+    assert words.startswith(
+        "Dropout at 1,000 examples, chosen on validation at 4 of 4 capacities: what it saves there "
+        "cannot be told, no draw was run with both values"
+    )
+
+
+def test_a_comparison_without_pairs_is_left_out_of_the_spread() -> None:
+    pairs, none = np.array([0.1, 0.3]), np.array([])
+    assert pooled_spread([none, pairs, none]) == pooled_spread([pairs])
+    assert pooled_spread([pairs, pairs, none])[1] == 2.0
+    assert math.isnan(pooled_spread([none])[0])
 
 
 def test_a_regulariser_that_does_nothing_is_worth_nothing_clear() -> None:

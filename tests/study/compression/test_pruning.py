@@ -220,3 +220,21 @@ def test_a_ratio_outside_its_range_is_refused(
 
 def test_a_network_without_weights_has_no_masks() -> None:
     assert magnitude_masks(nn.BatchNorm1d(3), 0.5) == {}
+
+
+def test_an_emptied_layer_with_a_path_round_it_does_not_make_all_answers_the_same() -> None:
+    model = build_model(
+        "resnet", width=4, depth=2, dropout=0.0, input_shape=(1, 8, 8), n_outputs=3, seed=0
+    ).eval()
+    asked = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    inner, first = list(weights_of(model))[1], next(iter(weights_of(model)))
+    answers = {}
+    for name in (inner, first):
+        masks = {k: torch.ones_like(v) for k, v in weights_of(model).items()}
+        masks[name].zero_()
+        assert emptied_layers(masks) == (name,)
+        apply_masks(model, masks)
+        with torch.no_grad():
+            answers[name] = model(asked).std(0)
+    assert float(answers[inner].min()) > 1e-3  # the residual path is left
+    assert float(answers[first].max()) < 1e-6  # nothing goes round the first layer
