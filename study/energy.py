@@ -1,9 +1,10 @@
 """How much energy trainings take, as CodeCarbon estimates it; only when a study asks for it.
 
-CodeCarbon (the extra ``energy``) reads the processor's own counters where the system shows them,
-and graphics cards'; elsewhere it estimates from the load and the power that the processor is sold
-with. Only this process is counted, but for graphics cards, which are counted whole. Nothing is
-looked up and nothing is sent: it is told a country, and asked for energy, which no country changes.
+CodeCarbon (the extra ``energy``) estimates the processor's energy from the load that this process
+puts on it and the power it is sold with. The processor's own counters would count the other workers
+and the idle machine in, once for each worker. Graphics cards are counted whole, by their counters.
+Nothing is looked up and nothing is sent: it is told a country, and asked for energy, which no
+country changes.
 
 References
 ----------
@@ -52,6 +53,7 @@ class EnergyMeter:
             output_methods=[],
             log_level="critical",
             tracking_mode="process",
+            force_mode_cpu_load=True,
             allow_multiple_runs=True,
         )
         self._tasks = 0

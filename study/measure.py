@@ -128,7 +128,9 @@ def _is_linear_chain(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
     if type(model) is not nn.Sequential:
         return False
     layers = list(model)
-    flat = len(input_shape) == 1 or type(layers[0]) is nn.Flatten
+    first = layers[0] if layers else None
+    whole = type(first) is nn.Flatten and (first.start_dim, first.end_dim) == (1, -1)
+    flat = len(input_shape) == 1 or whole
     known = (nn.Linear, *WITHOUT_PRODUCTS)
     return flat and len(set(layers)) == len(layers) and all(type(one) in known for one in layers)
 

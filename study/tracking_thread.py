@@ -96,6 +96,7 @@ class TrackerThread:
         self._marks: dict[str, tuple[int, int]] = {}
         """Slot of what failed -> failures held against it, runs logged before the first."""
         self._stopping = threading.Event()
+        self._ready = threading.Event()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="payoff-tracking", daemon=True)
 
@@ -120,6 +121,16 @@ class TrackerThread:
         if self._thread.is_alive():
             self._thread.join(seconds + 1.0)
         return replace(self.report(), hangs=self._thread.is_alive())
+
+    def wait_until_ready(self, seconds: float, give_up: Callable[[], bool]) -> None:
+        """Wait until the store is set up, has failed to be, or ``give_up`` says so.
+
+        A new database takes seconds to make, in which nothing can go through.
+        """
+        end = time.monotonic() + seconds
+        while self._thread.is_alive() and not self._report.error and not self._report.elsewhere:
+            if self._ready.wait(POLL_SECONDS) or give_up() or time.monotonic() > end:
+                return
 
     def flush(
         self,
@@ -202,6 +213,7 @@ class TrackerThread:
         in_a_row = 0
         try:
             self._tracker.initialise()
+            self._ready.set()
             for record in sorted(self._spool.pending(), key=lambda one: one.slot in self._marks):
                 if time.monotonic() >= self._deadline or in_a_row == 2:
                     break

@@ -7,10 +7,12 @@ lets the analysis and the logging run only in turns.
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -53,10 +55,11 @@ class Analyst:
         if process is None or process.stdin is None or process.stdout is None:
             return None
         try:
-            with process.stdin as stdin:
-                pickle.dump((spec, tuple(records), directory), stdin)
+            # The pipe stays open: the process ends when it is closed.
+            pickle.dump((spec, tuple(records), directory), process.stdin)
+            process.stdin.flush()
             found: tuple[StudyAnalysis, list[Path]] = pickle.load(process.stdout)
-        except (OSError, EOFError, pickle.PickleError):
+        except Exception:  # bytes that are no pickle raise whatever they like
             return None
         return found
 
@@ -84,17 +87,29 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> int:
         spec, records, directory = pickle.load(questions)
     except EOFError:
         return 0  # nobody asks
+    _end_with_asker()
     try:
         found, table = analyse_study(spec, records)
-        figures = write_results(found, table, directory)
+        pickle.dump((found, write_results(found, table, directory)), answers)
+        answers.flush()
     except Exception:
         return 1  # whoever asked does it again, and hears why
-    pickle.dump((found, figures), answers)
-    answers.flush()
     return 0
+
+
+def _end_with_asker() -> None:
+    """Exit when the pipe from whoever asks is closed: the results are then another's to write."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
-    with open(0, "rb", closefd=False) as asked, open(1, "wb", closefd=False) as told:
+    with open(0, "rb", closefd=False) as asked, open(os.dup(1), "wb") as told:
+        os.dup2(2, 1)  # what a library prints is no answer
         sys.exit(serve(asked, told))

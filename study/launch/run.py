@@ -65,6 +65,9 @@ SHORT_FLUSH_SECONDS = 20.0
 PATIENCE_SECONDS = 10.0
 """How long the end of a run waits for MLflow while nothing goes through."""
 
+CREATION_SECONDS = 300.0
+"""How long the local tracking database may take to be made, on a slow disk."""
+
 NEAR_END = 0.7
 """Part of the trials after which the analysis is got ready."""
 
@@ -404,6 +407,8 @@ def _log(
                 f"{report.waiting} trials wait for MLflow; Ctrl-C leaves them for: payoff sync"
             )
 
+    if not job.spec.storage.mlflow:
+        job.thread.wait_until_ready(CREATION_SECONDS, job.stop.is_set)
     report = job.thread.flush(PATIENCE_SECONDS, give_up=job.stop.is_set, on_progress=announce)
     trouble = report.error
     if report.hangs:

@@ -82,6 +82,10 @@ class _Gate(nn.Linear):
     [
         (perceptron([5, 3], 0.1, 12, 4), (3, 4)),
         (nn.Sequential(nn.Linear(4, 7), nn.Flatten(), nn.Linear(21, 2)), (3, 4)),
+        (
+            nn.Sequential(nn.Flatten(2), nn.Linear(4, 7), nn.Flatten(), nn.Linear(21, 2)),
+            (3, 2, 2),
+        ),
         (nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 2)), (4,)),
         (nn.Sequential(_Gate(4, 4), nn.Linear(4, 2)), (4,)),
         (nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Linear(4, 2)), (4,)),

@@ -27,6 +27,7 @@ from study.places import Places
 from study.record import TrialRecord, unpack_bits
 from study.spool import Spool
 from study.tracking import StoreAway, StudyInfo, Tracker
+from study.tracking_database import creation_lock
 from study.tracking_restore import restore
 from study.tracking_thread import TrackerThread, deliver_all
 
@@ -708,6 +709,25 @@ def test_the_end_is_given_up_when_nothing_goes_through_or_when_told_to(tmp_path:
     assert set(seen) == {1}
     with TrackerThread(away, spool) as thread:
         assert thread.flush(600.0, give_up=lambda: True).waiting == 1
+
+
+def test_a_database_that_takes_long_to_be_made_is_waited_for(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.put(make_record(1))
+    made = tracker(tmp_path)
+    with TrackerThread(made, spool) as thread:
+        with creation_lock(made.address):  # somebody else is at it
+            thread.wait_until_ready(60.0, give_up=lambda: True)
+            assert thread.report().waiting == 1
+            waiting = threading.Thread(
+                target=thread.wait_until_ready, args=(60.0, lambda: False), daemon=True
+            )
+            waiting.start()
+            waiting.join(1.0)
+            assert waiting.is_alive()
+        waiting.join(60.0)
+        assert not waiting.is_alive()
+        assert thread.flush(10.0).logged == 1
 
 
 def test_a_call_that_hangs_is_told(tmp_path: Path) -> None:

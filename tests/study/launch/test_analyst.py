@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,30 @@ def test_a_process_that_was_killed_leaves_it_to_the_asker(
     analyst._process.wait()
     assert analyst.analyse(spec, records, tmp_path) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_a_process_whose_asker_is_gone_writes_nothing(
+    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+) -> None:
+    spec, records = finished
+    analyst.begin()
+    process = analyst._process
+    assert process is not None
+    assert process.stdin is not None
+    pickle.dump((spec, records, tmp_path), process.stdin)
+    process.stdin.close()
+    assert process.wait(60) == 1
+    assert not (tmp_path / "verdict.md").exists()
+
+
+def test_what_others_print_is_no_answer(
+    analyst: Analyst,
+    finished: tuple[StudySpec, tuple[dict[str, Any], ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec, records = finished
+    (tmp_path / "sitecustomize.py").write_text("import os; os.write(1, b'INFO: hello')")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    analyst.begin()
+    assert analyst.analyse(spec, records, tmp_path / "results") is None
