@@ -27,6 +27,15 @@ class Pairs:
     """Variance of the mean log ratio over draws of the test examples."""
 
 
+LEAST_LOW = -1e3
+"""A lower end beneath it, an error a thousand times as large, is no end that pairs have shown."""
+
+
+def bounded(gain: float, low: float) -> bool:
+    """Whether a gain is known and its interval has a lower end."""
+    return math.isfinite(gain) and low > LEAST_LOW
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gain:
     """The fraction of the first way's error that the second saves; negative if it is worse."""
@@ -35,6 +44,11 @@ class Gain:
     low: float
     high: float
     pairs: int
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the interval tells anything: with one pair in all it has no lower end."""
+        return bounded(self.gain, self.low)
 
     @property
     def better(self) -> bool | None:
@@ -92,7 +106,7 @@ def gains(comparisons: Sequence[Pairs], level: float) -> list[Gain]:
         found.append(
             Gain(
                 gain=-math.expm1(mean),
-                low=-math.expm1(min(mean + half, 700.0)),
+                low=-math.expm1(mean + half) if mean + half < 700.0 else -math.inf,
                 high=-math.expm1(mean - half),
                 pairs=n,
             )

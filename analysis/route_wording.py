@@ -160,6 +160,10 @@ def regulariser_words(found: Regularisation, n: int, gain: Gain) -> str:
 
 def _saved(gain: Gain, there: str, level: float) -> str:
     """A gain in words: what it saves, or by how much it raises the error."""
+    if not gain.bounded:
+        what = "saves" if gain.gain >= 0.0 else "raises the error"
+        size = f"{gain.gain:.0%} of the error" if gain.gain >= 0.0 else f"by {-gain.gain:.0%}"
+        return f"{what} {there}{size} (too few pairs of runs for an interval)"
     if gain.gain >= 0.0:
         ends = f"{gain.low:.0%} to {gain.high:.0%}"
         return f"saves {there}{gain.gain:.0%} of the error ({level:.0%} interval {ends})"

@@ -94,7 +94,7 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
             cells = (
                 f"{used} of {len(steps)}",
                 _share(gain.gain),
-                f"{_share(gain.low)} to {_share(gain.high)}" if gain.pairs else "",
+                f"{_share(gain.low)} to {_share(gain.high)}" if gain.bounded and gain.pairs else "",
                 str(gain.pairs),
                 moved,
                 ends,

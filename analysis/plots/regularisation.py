@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError, nearest
+from analysis.paired import bounded
 from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_draw, own_axes
 from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
 from analysis.trials import UNKNOWN, BoolArray, FloatArray
@@ -31,6 +32,7 @@ class WorthGroup:
     """Fraction of the test error that the chosen value saves."""
     low: FloatArray
     high: FloatArray
+    """Interval of the gain; NaN where the weakest was chosen, or too few pairs bound it."""
     chosen: FloatArray
     """Value with the lowest validation error."""
     used: BoolArray
@@ -87,13 +89,14 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
 
 def _group(n: int, steps: list[RegularisationStep]) -> WorthGroup:
     used = np.array([step.chosen != step.weakest for step in steps], dtype=bool)
+    told = used & np.array([bounded(step.gain, step.low) for step in steps], dtype=bool)
     low, high = (np.array([getattr(step, end) for step in steps]) for end in ("low", "high"))
     return WorthGroup(
         label="all runs" if n == UNKNOWN else f"{n:,}",
         size=np.array([step.size for step in steps]),
         gain=np.array([step.gain for step in steps]),
-        low=np.where(used, low, np.nan),  # nothing is compared with itself
-        high=np.where(used, high, np.nan),
+        low=np.where(told, low, np.nan),
+        high=np.where(told, high, np.nan),
         chosen=np.array([step.chosen for step in steps]),
         used=used,
     )
@@ -117,9 +120,10 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
     for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
         at = group.size * step ** (index - middle)
         axes.plot(at, group.gain, color=colour, linewidth=0.9 * k, alpha=0.6)
+        told = np.isfinite(group.low)
         ends = np.abs(np.array([group.gain - group.low, group.high - group.gain]))
         axes.errorbar(
-            at[group.used], group.gain[group.used], yerr=ends[:, group.used], linestyle="none",
+            at[told], group.gain[told], yerr=ends[:, told], linestyle="none",
             color=colour, elinewidth=0.9 * k,
         )  # fmt: skip
         marker = MARKERS[index % len(MARKERS)]
@@ -129,10 +133,10 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
                 edgecolors=colour, linewidths=1.1 * k, zorder=3,
                 label=group.label if shown is group.used else None,
             )  # fmt: skip
-    ends = np.concatenate([np.r_[g.gain, g.low, g.high] for g in info.groups])
+    ends = np.concatenate([[0.0], *(np.r_[g.gain, g.low, g.high] for g in info.groups)])
     bottom, top = float(np.nanmin(ends)), float(np.nanmax(ends))
     room = 0.08 * max(top - bottom, 0.02)
-    axes.set_ylim(min(bottom, 0.0) - room, max(top, 0.0) + room)
+    axes.set_ylim(bottom - room, top + room)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
     axes.grid(axis="y", color=RULE, linewidth=0.8)
@@ -142,7 +146,15 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
         group_legend(axes, title="examples")
     name = plain_name(info.regulariser).replace("_", " ")
     note(
-        axes, f"best {name} on validation against {info.weakest:g}",
-        f"bars: {info.level:.0%} intervals", f"open: {info.weakest:g} was best",
+        axes, f"best {name} on validation against {info.weakest:g}", *_bars(info),
+        f"open: {info.weakest:g} was best",
     )  # fmt: skip
     return axes
+
+
+def _bars(info: WorthInfo) -> list[str]:
+    """What a bar, and what none at a mark, means."""
+    barred = any(np.isfinite(group.low).any() for group in info.groups)
+    bare = any((g.used & np.isfinite(g.gain) & np.isnan(g.low)).any() for g in info.groups)
+    parts = [f"bars: {info.level:.0%} intervals"] if barred or not bare else []
+    return [*parts, "no bar: too few pairs"] if bare else parts

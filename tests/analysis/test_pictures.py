@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from matplotlib.figure import Figure
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse, plots
 from analysis.errors import AnalysisError
+from analysis.export.route_tables import regularisation_table
 from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
+from analysis.route_wording import regulariser_words
 from analysis.simulation.routes import simulate_routes
-from tests.analysis.test_route_findings import pruned_rows, regularised_table
+from tests.analysis.test_route_findings import pruned_rows, regularised_rows, regularised_table
 from tests.analysis.test_routes import TRUTH
 from tests.analysis.test_study import study_rows
 
@@ -168,6 +171,50 @@ def test_a_regulariser_has_a_picture_of_what_it_is_worth(tmp_path: Path) -> None
     assert "regularisation_dropout" in {figure.name for figure in written}
     with pytest.raises(AnalysisError, match="did you mean 'dropout'"):
         plots.regularisation_info(analysis, "droput")
+
+
+@pytest.mark.parametrize("alone", [4, 8, 32])
+def test_capacities_without_pairs_have_no_mark_and_leave_the_others_in_sight(alone: int) -> None:
+    table = regularised_rows(
+        lambda dropout, width: (2, 3) if dropout and width == alone else (0, 1)
+    )
+    info = plots.regularisation_info(analyse(table, AnalysisSettings(resamples=200)))
+    (group,) = info.groups
+    unknown = group.size == 100.0 * alone
+    assert np.isnan(group.gain[unknown]).all() and np.isnan(group.low[unknown]).all()
+    assert np.isfinite(group.low[~unknown]).all()
+    axes = plots.draw_regularisation(info, Figure().add_subplot())
+    low, high = axes.get_ylim()
+    assert -0.05 < low < 0.0 < 0.2 < high < 0.5
+
+
+@pytest.mark.parametrize("widths", [(4, 8, 16, 32), (16,)])
+def test_a_single_draw_shows_gains_without_bars(widths: tuple[int, ...]) -> None:
+    """Each capacity has one pair, or all but one have chosen the weakest value."""
+    table = regularised_rows(lambda *_: (0,))
+    value = np.array(table.params["dropout"])
+    refused = (value > 0.0) & ~np.isin(table.width, widths)
+    table = replace(table, val_error=np.where(refused, 1.0, table.val_error))
+    analysis = analyse(table, AnalysisSettings(resamples=200))
+    info = plots.regularisation_info(analysis)
+    (group,) = info.groups
+    assert group.used.sum() == len(widths)
+    assert np.isnan(group.low).all() and group.gain[group.used] == pytest.approx(0.2)
+    figure = Figure()
+    axes = plots.draw_regularisation(info, figure.add_subplot())
+    low, high = axes.get_ylim()
+    assert -0.05 < low < 0.0 < 0.2 < high < 0.3
+    assert "no bar: too few pairs" in axes.get_title(loc="left")
+    (found,) = analysis.regularisation
+    words = regulariser_words(found, *found.by_data[0])
+    table_of_them = regularisation_table(analysis)
+    assert table_of_them is not None
+    ends = table_of_them.plain[0][4]
+    if len(widths) == 1:
+        assert "saves there 20% of the error (too few pairs of runs for an interval)" in words
+        assert ends == ""
+    else:
+        assert "saves 20% of the error (90% interval" in words and ends.endswith("%")
 
 
 def test_every_picture_of_a_study_draws_on_axes_given_by_the_reader(

@@ -59,14 +59,16 @@ draw("regularisation", (host) => {
   const names = [...new Set(analysis.regularisation.map((r) => r.regulariser))];
   for (const name of names) {
     const every = analysis.regularisation.filter((r) => r.regulariser === name);
-    const steps = every.filter((r) => choice.shown.has(known(r.n_examples)));
+    const steps = every.filter((r) => choice.shown.has(known(r.n_examples)) && r.gain !== null);
     if (!steps.length) continue;
-    const words = name.replaceAll("_", " "), used = (r) => r.chosen !== r.weakest && r.low !== null && r.high !== null;
+    const words = name.replaceAll("_", " "), used = (r) => r.chosen !== r.weakest;
+    // An interval that falls below a thousand times the error is one that no pairs have bounded.
+    const told = (r) => used(r) && r.low !== null && r.high !== null && r.low > -1e3;
     const panel = element("div", {}, host);
     element("h4", {}, panel, words);
     const box = element("div", { class: "plot" }, panel);
     const [xl, xh] = span(every.map((r) => r.size), 1.3);
-    const ends = every.flatMap((r) => (used(r) ? [r.low, r.high] : [r.gain])), low = Math.min(0, ...ends), high = Math.max(0, ...ends), room = 0.08 * Math.max(high - low, 0.02);
+    const ends = every.flatMap((r) => (told(r) ? [r.low, r.high] : [r.gain ?? 0])), low = Math.min(0, ...ends), high = Math.max(0, ...ends), room = 0.08 * Math.max(high - low, 0.02);
     const f = frame(box, {
       height: 250, left: 50, name: `Share of the ${data.error} that ${words} saves, against size. Arrow keys step through the points.`,
       x: { low: xl, high: xh, log: true, format: formatSize, title: lead.label, most: 5 },
@@ -76,9 +78,10 @@ draw("regularisation", (host) => {
     ask(box, f, steps.map((r) => {
       const n = known(r.n_examples), k = ranks.get(n) ?? 0, group = node("g", { class: "series", style: toneOf(n) }, f.inner);
       const x = f.sx(r.size) + (k - (ranks.size - 1) / 2) * 4, y = f.sy(r.gain);
-      if (used(r)) node("path", { class: "whisker", d: `M${x} ${f.sy(r.low)}V${f.sy(r.high)}` }, group);
+      if (told(r)) node("path", { class: "whisker", d: `M${x} ${f.sy(r.low)}V${f.sy(r.high)}` }, group);
       node("path", { class: used(r) ? "cell full" : "cell", d: shape(SHAPES[k % 6], x, y, 3.6) }, group);
-      const found = used(r) ? `saves ${trim(100 * r.gain, 2)}% (${trim(100 * r.low, 2)}% to ${trim(100 * r.high, 2)}%) over ${trim(r.weakest)}` : "the weakest was best";
+      const bar = told(r) ? `${trim(100 * r.low, 2)}% to ${trim(100 * r.high, 2)}%` : "too few pairs for an interval";
+      const found = used(r) ? `saves ${trim(100 * r.gain, 2)}% (${bar}) over ${trim(r.weakest)}` : "the weakest was best";
       return { x, y, row: n, text: `${label(n)}\n${lead.label} ${formatSize(r.size)}\n${words} ${trim(r.chosen)} chosen on validation\n${found}` };
     }));
   }

@@ -11,7 +11,12 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.drawings import drawings
-from tests.analysis.test_route_findings import distilled_rows, pruned_rows, regularised_table
+from tests.analysis.test_route_findings import (
+    distilled_rows,
+    pruned_rows,
+    regularised_rows,
+    regularised_table,
+)
 from tests.conftest import Watched, Watcher
 
 SETTINGS = AnalysisSettings(resamples=200)
@@ -109,6 +114,27 @@ def test_the_worth_of_a_regulariser_is_shown_with_its_interval(
     row = page.locator("#regularisation tbody tr").inner_text()
     ((_, gain),) = found.by_data
     assert f"{100 * gain.gain:.0f}%" in row and np.isfinite(gain.low)
+    assert seen.complaints == []
+
+
+def test_what_is_not_bounded_has_no_bar_and_sets_no_limits(
+    browser: Watcher, tmp_path: Path
+) -> None:
+    # One capacity without a pair, the others with one each: no spread, and so no intervals.
+    table = regularised_rows(lambda dropout, width: (1,) if dropout and width == 4 else (0,))
+    analysis = analyse(table, SETTINGS)
+    path = tmp_path / "one.html"
+    write_report(analysis, table, path)
+    seen = opened(browser, Page(analysis, path))
+    page, drawn = seen.page, '[data-draw="regularisation"]'
+    assert page.locator(f"{drawn} path.cell.full").count() == 3
+    assert page.locator(f"{drawn} path.whisker").count() == 0
+    ticks = [t for t in page.locator(f"{drawn} svg text").all_text_contents() if t.endswith("%")]
+    assert ticks and all(abs(float(t.rstrip("%"))) <= 25.0 for t in ticks)
+    page.locator(f"{drawn} svg").focus()
+    page.keyboard.press("Home")
+    said = page.locator(f"{drawn} .said").inner_text()
+    assert "saves 20% (too few pairs for an interval) over 0" in said
     assert seen.complaints == []
 
 
