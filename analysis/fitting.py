@@ -114,7 +114,7 @@ def fit_law(
     if tolerance is None:
         tolerance = TOLERANCE if n_rows == 1 else TOLERANCE_MANY
     bad = ~((y_ > 0.0) & np.isfinite(y_))
-    status = _data_status(x_, bad, weights_, n_parameters)
+    status = _data_status(x_, bad, weights_, law.n_free)
     rows = np.flatnonzero(status == Status.CONVERGED)
     problem = _Problem(
         law=law,

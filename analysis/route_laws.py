@@ -13,6 +13,9 @@ x        inputs of the law                                             (n, D)
 y        mean error of each point                                      (n,)
 ======== ============================================================= =======
 
+A law of more parameters fits what is shown to it better, and foretells another law's errors: which
+parameters are fitted is decided once, from all points, and holds for every fit with some hidden.
+
 The score is the mean of ``|predicted - seen| / seen``. Beside it stands what noise alone would
 give: sqrt(2 / pi) times the standard error of the points seen.
 """
@@ -28,7 +31,8 @@ import numpy as np
 
 from analysis.fitting import fit_law
 from analysis.laws import law_named
-from analysis.laws.pruning import LEAST_DENSITIES
+from analysis.laws.law import Law
+from analysis.laws.pruning import Pruning
 from analysis.prune import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
 from analysis.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
@@ -37,6 +41,8 @@ SPARE = 2
 """Points beyond the parameters that move which a fit needs."""
 LEAST_RATIOS = 3
 """Plateau, place and steepness of the climb are three numbers."""
+TUNED_RATIOS = 5
+"""Fewer leave the climb no room beside a low end of its own."""
 NOISE_MEAN = math.sqrt(2.0 / math.pi)
 """Mean of the absolute value of a standard normal variable."""
 SAME_SIZE = 1.02
@@ -215,17 +221,17 @@ def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[int, str], list[Pru
 
 
 def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
-    law = law_named(name)
-    why = _too_few(name, points)
+    law = _form(name, points)
+    why = _too_few(law, points)
     theta = np.full(len(law.parameters), np.nan)
     if not why:
-        theta = fit_law(name, points.x, points.y).theta[0]
+        theta = fit_law(law, points.x, points.y).theta[0]
         if not np.isfinite(theta).all():
             why = "the solver found no fit; the errors follow no such curve"
     fitted = np.full(len(points), np.nan) if why else law.predict(theta, points.x)
     scores: tuple[LawScore, ...] = ()
     if not why:
-        scores = _scores(name, points)
+        scores = _scores(law, points)
     return RouteLaw(
         law=name,
         n_examples=n,
@@ -239,25 +245,36 @@ def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
     )
 
 
-def _too_few(name: LawName, points: LawPoints) -> str:
+def _form(name: LawName, points: LawPoints) -> Law:
+    """The law of all fits to these points: with k where the points left by every split tell it."""
+    if name != "pruning":
+        return law_named(name)
+    shown = [points, *(points.where(~hidden) for _, hidden in _splits(points))]
+    ratios = min(len(np.unique(part.x[:, 0])) for part in shown)
+    tuned = Pruning(tuned=True)
+    enough = ratios >= TUNED_RATIOS and not any(_too_few(tuned, part) for part in shown)
+    return tuned if enough else Pruning(tuned=False)
+
+
+def _too_few(law: Law, points: LawPoints) -> str:
     """Why the points cannot carry the law; empty if they can."""
-    if name == "pruning" and len(points):
+    pruning = isinstance(law, Pruning)
+    if pruning and len(points):
         ratios = len(np.unique(points.x[:, 0]))
         if ratios < LEAST_RATIOS:
             what = "1 prune ratio shows" if ratios == 1 else f"{ratios} prune ratios show"
             return f"{what} no law; prune to at least {LEAST_RATIOS}"
-    count = len(law_named(name).parameters)
-    if len(points) and name == "pruning":  # exponents of a shape that never changes do not move
+    count = law.n_free
+    if len(points) and pruning:  # a shape that never changes moves no exponent
         count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))
-        count -= len(np.unique(points.x[:, 0])) < LEAST_DENSITIES
     least = count + SPARE
     if len(points) >= least:
         return ""
-    what = "ratios of all capacities" if name == "pruning" else "students with known teachers"
+    what = "ratios of all capacities" if pruning else "students with known teachers"
     return f"{len(points)} {what} cannot carry a law of {count} parameters; run at least {least}"
 
 
-def _splits(name: LawName, points: LawPoints) -> list[tuple[str, BoolArray]]:
+def _splits(points: LawPoints) -> list[tuple[str, BoolArray]]:
     """What is hidden from each fit: thirds inside the range, and the hardest fifth."""
     hard = -points.x[:, 0]  # the sparsest, and the smallest students, are the hardest to foretell
     values = np.unique(points.x[:, 0])
@@ -273,14 +290,14 @@ def _splits(name: LawName, points: LawPoints) -> list[tuple[str, BoolArray]]:
     return splits
 
 
-def _scores(name: LawName, points: LawPoints) -> tuple[LawScore, ...]:
+def _scores(law: Law, points: LawPoints) -> tuple[LawScore, ...]:
     """Scores of predictions for hidden points, each point hidden at most once for each kind."""
     predicted: dict[str, FloatArray] = {}
-    for kind, hidden in _splits(name, points):
+    for kind, hidden in _splits(points):
         shown = points.where(~hidden)
-        if not hidden.any() or _too_few(name, shown):
+        if not hidden.any() or _too_few(law, shown):
             continue
-        fit = fit_law(name, shown.x, shown.y)
+        fit = fit_law(law, shown.x, shown.y)
         held = predicted.setdefault(kind, np.full(len(points), np.nan))
         held[hidden] = fit.predict(points.x[hidden])[0]
     return tuple(

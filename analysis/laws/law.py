@@ -59,6 +59,11 @@ class Law(ABC):
     def parameters(self) -> tuple[str, ...]:
         """Names of the natural parameters, in order; length P."""
 
+    @property
+    def n_free(self) -> int:
+        """How many of the parameters a fit moves; fewer than P where an option holds some fixed."""
+        return len(self.parameters)
+
     @abstractmethod
     def evaluate(
         self, theta: Array, x: Array, *, with_gradient: bool = True

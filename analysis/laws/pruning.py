@@ -10,8 +10,8 @@ error is e_0; it then climbs as a power law of m* to the plateau e_up. In moduli
     log e = log e_0 + gamma / 2 * (log(m*^2 + p^2 r^2) - log(m*^2 + p^2)).
 
 The published law has k = 1. It leaves out the dip below e_np that its figures show: fine-tuning
-is more training, and a lightly pruned network is often the better for it. Here k is fitted where
-there are densities enough to tell it from the climb (docs/decisions.md), and is 1 elsewhere.
+is more training, and a lightly pruned network is often the better for it. Here k is fitted, or is
+1 where the caller says so; `analysis.route_laws` says when (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ GAMMA = (0.01, 10.0)
 TUNED = (0.5, 1.1)
 """Of k: fine-tuning may save much, and cost little where next to nothing is pruned."""
 NOT_TUNED = (1.0, 1.0)
-LEAST_DENSITIES = 5
-"""Fewer leave the climb no room beside a low end of its own."""
 START_GAMMAS = (0.5, 1.0, 2.0)
 START_DENSITIES = (0.03, 0.1, 0.3)
 START_INVARIANTS = (0.5, 1.5)
@@ -49,10 +47,18 @@ class Pruning(Law):
     source: ClassVar[str] = "Rosenfeld et al. 2021, arXiv:2006.10621, equations 1 and 2"
     inputs: ClassVar[tuple[str, ...]] = ("density", "depth", "width", "dense_error")
 
+    tuned: bool = True
+    """Whether k is fitted; it is 1 otherwise, as in the published law."""
+
     @property
     def parameters(self) -> tuple[str, ...]:
         """Plateau, the climb's place and steepness, exponents of depth and width, and k."""
         return ("plateau", "p", "gamma", "phi", "psi", "tuned")
+
+    @property
+    def n_free(self) -> int:
+        """See `Law.n_free`: without k, one fewer."""
+        return len(self.parameters) - (not self.tuned)
 
     def evaluate(
         self, theta: Array, x: Array, *, with_gradient: bool = True
@@ -95,7 +101,7 @@ class Pruning(Law):
     def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
         """See `Law.bounds`: the plateau is not below the largest error seen by much."""
         top = float(np.log(y.max()))
-        tuned = TUNED if len(np.unique(x[:, 0])) >= LEAST_DENSITIES else NOT_TUNED
+        tuned = TUNED if self.tuned else NOT_TUNED
         lower = [top - 0.5, -LOG_P_RANGE, np.log(GAMMA[0]), -5.0, -5.0, np.log(tuned[0])]
         upper = [top + np.log(10.0), LOG_P_RANGE, np.log(GAMMA[1]), 5.0, 5.0, np.log(tuned[1])]
         return np.array(lower), np.array(upper)

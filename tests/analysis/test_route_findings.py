@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.fitting import fit_law
 from analysis.laws import law_named
+from analysis.laws.pruning import Pruning
 from analysis.pareto import mask_costs, pareto_fronts
 from analysis.prune import pooled_spread, prune_ladders, student
 from analysis.regularisation import study_regularisation
-from analysis.route_laws import held_out, study_laws
+from analysis.route_laws import RouteLaw, held_out, study_laws
 from analysis.route_wording import regulariser_words
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
@@ -406,3 +408,48 @@ def test_the_dip_that_fine_tuning_makes_is_part_of_the_pruning_law() -> None:
     few = [row for row in rows if row.get("prune_ratio", 0) in (0, 0.2, 0.6, 0.8, 0.93)]
     (law,) = study_laws(TrialTable.from_rows(few), SETTINGS)
     assert dict(law.parameters)["tuned"] == 1.0
+
+
+def dipped_law(ratios: list[float], *, widths: Sequence[int] = (16, 32, 64, 128)) -> RouteLaw:
+    """The law of networks that are 8% better after light pruning."""
+    rows = [row for row in pruned_rows(ratios) if row["width"] in widths]
+    for row in rows:
+        if row.get("route") == "pruned":
+            row["test_error"] *= 0.92
+    (law,) = study_laws(TrialTable.from_rows(rows), SETTINGS)
+    assert not law.why
+    return law
+
+
+@pytest.mark.parametrize(
+    ("ratios", "tuned"),
+    [
+        ([0.2, 0.5, 0.7, 0.85, 0.93], False),  # hidden in turn, they leave four
+        ([0.2, 0.4, 0.6, 0.75, 0.85, 0.93], False),  # one of three splits leaves four
+        ([0.2, 0.36, 0.5, 0.6, 0.75, 0.85, 0.93], True),  # each leaves at least five
+    ],
+)
+def test_the_law_that_is_scored_is_the_law_that_is_shown(ratios: list[float], tuned: bool) -> None:
+    law = dipped_law(ratios)
+    factor = dict(law.parameters)["tuned"]
+    assert factor == (pytest.approx(0.92, abs=0.02) if tuned else 1.0)
+    density = law.points.x[:, 0]
+    inside = np.unique(density)[1:-1]
+    misses = []
+    for start in range(3):
+        hidden = np.isin(density, inside[start::3])
+        shown = law.points.where(~hidden)
+        fit = fit_law(Pruning(tuned=tuned), shown.x, shown.y)
+        seen = law.points.where(hidden)
+        misses += (np.abs(fit.predict(seen.x)[0] - seen.y) / seen.y).tolist()
+    score = law.score("interpolation")
+    assert score is not None and score.points == len(misses) == 4 * len(inside)
+    assert score.mean_relative_error == pytest.approx(np.mean(misses), rel=1e-9)
+
+
+def test_five_ratios_of_one_capacity_have_a_law_without_a_factor() -> None:
+    law = dipped_law([0.2, 0.5, 0.7, 0.85, 0.93], widths=[32])
+    assert dict(law.parameters)["tuned"] == 1.0 and law.fit_error < 0.05
+    # Seven could carry the factor, but not with any of them hidden.
+    law = dipped_law([0.2, 0.36, 0.5, 0.6, 0.75, 0.85, 0.93], widths=[32])
+    assert dict(law.parameters)["tuned"] == 1.0 and law.score("interpolation") is not None
