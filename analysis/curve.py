@@ -17,7 +17,16 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import SIZES, UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable, read_only
+from analysis.trials import (
+    SIZES,
+    UNKNOWN,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    TrialTable,
+    middle,
+    read_only,
+)
 
 UNCHANGED_BY_PRUNING = ("n_parameters", "peak_memory_bytes", "train_flops", "train_seconds")
 """Sizes that a model pruned by masks has no less of: ``n_parameters`` counts the zeros too."""
@@ -205,7 +214,7 @@ def _build(
     n_test = np.unique(table.n_test[rows]) if len(rows) else np.array([0])
     return Curve(
         n_examples=n_examples,
-        size=read_only(np.array([_middle(size[rows[cell]]) for cell in cells])),
+        size=read_only(np.array([middle(size[rows[cell]]) for cell in cells])),
         error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
         replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
         shape=read_only(np.unique(depths, return_inverse=True)[1].astype(np.int64)),
@@ -219,13 +228,6 @@ def _build(
         excluded=tuple(Exclusion(reason=r, count=c) for r, c in counts.items()),
         undertrained=int(table.still_improving[rows].sum()),
     )
-
-
-def _middle(sizes: FloatArray) -> float:
-    """Geometric mean; the size itself, digit for digit, where all are equal."""
-    if (sizes == sizes[0]).all():
-        return float(sizes[0])
-    return math.exp(float(np.log(sizes).mean()))
 
 
 def teacher_is_axis(table: TrialTable) -> bool:

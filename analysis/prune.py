@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, TrialTable
+from analysis.trials import UNKNOWN, FloatArray, TrialTable, middle
 
 LEAST_SPREAD = 0.01
 """Least standard deviation of a cost: identical pairs don't make it exact."""
@@ -169,7 +169,7 @@ def _ladder(
     return PruneLadder(
         n_examples=int(table.n_examples[rows[0]]),
         cell=table.cell[dense[0]],
-        size=float(np.exp(np.log(size[dense]).mean())),
+        size=middle(size[dense]),
         dense_error=float(error[dense].mean()),
         steps=tuple(steps),
         width=int(table.width[rows[0]]),

@@ -44,7 +44,7 @@ from typing import Any
 import numpy as np
 
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable
+from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 
 LEAST_TRIALS = 4
 """Fewer trials in a cell say nothing of a doubling."""
@@ -210,7 +210,7 @@ def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None
         name = table.cell[row] or f"width={table.width[row]} depth={table.depth[row]}"
         members.setdefault((int(table.n_examples[row]), name), []).append(int(row))
     size = table.column(settings.size)
-    cells = [(n, name, _size_of(size[rows]), np.array(rows)) for (n, name), rows in members.items()]
+    cells = [(n, name, middle(size[rows]), np.array(rows)) for (n, name), rows in members.items()]
     cells.sort(key=lambda cell: (cell[0], math.inf if math.isnan(cell[2]) else cell[2], cell[1]))
     return Tuning(
         cells=tuple(
@@ -249,11 +249,6 @@ def best_of(errors: FloatArray, k: int, scores: FloatArray | None = None) -> flo
     _, place, counts = np.unique(errors, return_inverse=True, return_counts=True)
     shared = (np.bincount(place, scores) / counts)[place]
     return float(weights @ shared[np.argsort(errors, kind="stable")][: len(weights)])
-
-
-def _size_of(sizes: FloatArray) -> float:
-    known = sizes[np.isfinite(sizes)]
-    return float(np.exp(np.log(known).mean())) if len(known) else math.nan
 
 
 def _cell_tuning(

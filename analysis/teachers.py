@@ -17,7 +17,7 @@ import numpy as np
 from analysis.curve import teacher_is_axis
 from analysis.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable
+from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 
 SAME_SIZE = 1.02
 """A trained model within this factor of a student's size is its equal."""
@@ -139,7 +139,7 @@ def _student_gains(
         StudentGain(
             n_examples=n,
             size=size,
-            teacher_size=teacher if teacher > 0.0 else _middle(table.teacher_size[rows]),
+            teacher_size=teacher if teacher > 0.0 else middle(table.teacher_size[rows]),
             error=float(error[rows].mean()),
             alone_error=float(error[rivals].mean()),
             gain=gain.gain,
@@ -149,11 +149,6 @@ def _student_gains(
         )
         for (n, size, teacher, rows, rivals, _), gain in zip(gathered, found, strict=True)
     )
-
-
-def _middle(sizes: FloatArray) -> float:
-    known = sizes[np.isfinite(sizes)]
-    return math.exp(float(np.log(known).mean())) if len(known) else math.nan
 
 
 def _best(table: TrialTable, by_teacher: dict[float, list[int]]) -> float:

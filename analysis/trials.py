@@ -467,3 +467,19 @@ __all__ = [
     "TrialTable",
     "field_names",
 ]
+
+
+def middle(sizes: FloatArray) -> float:
+    """Geometric mean of what is known; the size itself, digit for digit, where all are equal.
+
+    Examples
+    --------
+    >>> middle(np.array([24.0, 24.0, np.nan])), middle(np.array([1.0, 100.0]))
+    (24.0, 10.0)
+    """
+    known = sizes[np.isfinite(sizes)]
+    if not len(known):
+        return math.nan
+    if (known == known[0]).all():
+        return float(known[0])
+    return math.exp(float(np.log(known).mean()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.names import NAMES, plain_name
 from analysis.route_wording import finding_lines, route_lines
+from analysis.sensitivity import LEAST_TRIALS
 from analysis.trials import UNKNOWN
 from analysis.verdict import PayoffPoint, describe, format_size, interval
 
@@ -181,8 +182,15 @@ def _notes(analysis: StudyAnalysis) -> list[str]:
 def _tuning(analysis: StudyAnalysis) -> list[str]:
     """Whether the search was long enough, and what mattered at the largest dataset."""
     tuning = analysis.tuning
-    if tuning is None or not tuning.judged:
+    if tuning is None:
         return []
+    if not tuning.judged:
+        most = max((cell.trials for cell in tuning.cells), default=0)
+        return [
+            f"- Tuning cannot be judged: {most} search trials a cell at most, and fewer than "
+            f"{LEAST_TRIALS} say nothing. The error of a cell, and any rise from one to the next, "
+            "may be the luck of its search; raise search.trials."
+        ]
     short = tuning.short
     text = (
         f"- Tuning: the last doubling of the search trials saved {tuning.mean_gain:.1%} of the "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy.exc
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 
@@ -126,8 +127,12 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
     except ImportError as error:
         raise StorageError(
             f"{shown}: the database's driver is not installed ({redact(str(error))}); "
-            "for PostgreSQL: pip install psycopg2-binary, for MySQL: pip install pymysql, "
-            "for the proxy: pip install grpcio"
+            f"pip install '{_extra(address)}'"
+        ) from None
+    except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError):
+        raise StorageError(
+            f"storage.optuna: must be an address, got {shown}; write postgresql://USER@HOST/NAME, "
+            "mysql+pymysql://USER@HOST/NAME, sqlite:///FILE or grpc://HOST:PORT"
         ) from None
     except Exception as error:
         text = redact(str(error.__cause__ or error).splitlines()[0], address)
@@ -143,6 +148,13 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
             f"{shown}: Optuna {optuna.__version__} cannot open this storage ({text}); "
             "check the address, or upgrade the storage with: optuna storage upgrade"
         ) from None
+
+
+def _extra(address: str) -> str:
+    """Name the extra that brings what an address needs."""
+    kind = address.partition("://")[0].split("+")[0]
+    names = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql"}
+    return f"payoff[{names.get(kind, 'postgresql')}]"
 
 
 def _open_beside_others(address: str, *, create: bool) -> LeanStorage:
@@ -204,6 +216,8 @@ def with_driver(address: str) -> str:
     ('sqlite:///a.db', 'mysql+pymysql://host/db')
     """
     scheme, separator, rest = address.partition("://")
+    if scheme == "postgres":  # as many hosts still write it; SQLAlchemy knows it no more
+        scheme, address = "postgresql", f"postgresql://{rest}"
     for driver in DRIVERS.get(scheme, ()):
         if find_spec(driver) is not None:
             return f"{scheme}+{driver}{separator}{rest}"
@@ -213,7 +227,7 @@ def with_driver(address: str) -> str:
 def _open_database(address: str, *, create: bool) -> RDBStorage:
     """Open a database so that a connection that died is noticed and made again."""
     options: dict[str, Any] = {"pool_pre_ping": True}
-    if address.startswith(("postgresql", "mysql", "mariadb")):
+    if address.startswith(("postgres", "mysql", "mariadb")):
         options["connect_args"] = {
             "connect_timeout": CONNECT_SECONDS,
         }

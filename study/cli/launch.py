@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from study.cli.run import at_least_one
 from study.errors import PayoffError
 from study.places import Places
 from study.spec import StudySpec, load_spec
@@ -33,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
     where(parser)
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
-    parser.add_argument("--workers", type=int, required=True, help="how many workers")
+    parser.add_argument("--workers", type=at_least_one, required=True, help="how many workers")
     parser.add_argument("--on", choices=ENGINES, default="local", help="who runs the workers")
     parser.add_argument("--address", help="ray: address of a running cluster (auto, ray://...)")
     parser.add_argument("--cpus", type=float, default=1.0, help="processors of each worker")

@@ -24,10 +24,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
     parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
-    parser.add_argument("--workers", type=int, help="worker processes, instead of the file's")
+    parser.add_argument(
+        "--workers", type=at_least_one, help="worker processes, instead of the file's"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of workers."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text!r}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

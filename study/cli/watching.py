@@ -97,6 +97,8 @@ def screen(
     speed = "-" if pace.trials_per_minute is None else f"{pace.trials_per_minute:.1f}"
     left = "-" if pace.seconds_left is None else duration(pace.seconds_left)
     second = Text(f"{len(workers)} workers · {speed} trials a minute · time left {left}")
+    if counts.finished == counts.total:
+        second = Text("done")
     return Group(head, second, *_table(workers), *_reasons(failures))
 
 
@@ -104,16 +106,20 @@ def _table(workers: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     if not workers or len(workers) > MOST_ROWS:
         return []
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("host", "process", "doing"):
+    # Workers of a journal only show that they live; those of a database also say what they do.
+    tell = any(workers.values())
+    for title in ("host", "process", *(("doing",) if tell else ())):
         table.add_column(title)
-    table.add_column("trials", justify="right")
+    if tell:
+        table.add_column("trials", justify="right")
     for worker, said in sorted(workers.items()):
         host, process = (
             str(said.get("host", "this machine")),
             said.get("pid", worker.split("-")[-2]),
         )
         trials = str(said["trials"]) if "trials" in said else ""
-        table.add_row(host, str(process), str(said.get("doing", "")), trials)
+        more = (str(said.get("doing", "")), trials) if tell else ()
+        table.add_row(host, str(process), *more)
     return [table]
 
 

@@ -178,6 +178,18 @@ def test_the_report_and_the_exports_say_what_was_seen(tmp_path: Path) -> None:
         assert {row["words"] for row in csv.DictReader(file)} >= {"less is better"}
 
 
+def test_too_few_search_trials_to_judge_are_said_to_be_so() -> None:
+    kept: dict[object, int] = {}
+    few = []
+    for row in search_rows(1, slope=1.0, spread=0.3):
+        kept[row["cell"]] = kept.get(row["cell"], 0) + 1
+        if kept[row["cell"]] <= 3:
+            few.append(row)
+    text = analyse(TrialTable.from_rows(study_rows() + few), SETTINGS).markdown()
+    assert "- Tuning cannot be judged: 3 search trials a cell at most, and fewer than 4" in text
+    assert "the last doubling of the search trials" not in text
+
+
 def test_a_table_without_search_trials_has_no_tuning() -> None:
     analysis = analyse(TrialTable.from_rows(study_rows()), SETTINGS)
     assert analysis.tuning is None

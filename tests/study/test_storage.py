@@ -23,7 +23,7 @@ from study.record import TrialRecord
 from study.spec import StudySpec, parse_spec
 from study.storage import Claim, StudyStore
 from study.storage_lean import LeanStorage
-from study.storage_opening import open_storage
+from study.storage_opening import open_storage, with_driver
 from study.trial import failed
 
 RAW: dict[str, Any] = {
@@ -479,7 +479,7 @@ def test_an_address_that_leads_nowhere_is_shown_without_its_password() -> None:
     with pytest.raises(StorageError) as caught:
         open_storage("nosuch://me:sesame@host/db", Places.at("/nowhere"))
     assert "sesame" not in str(caught.value)
-    assert "cannot open this storage" in str(caught.value)
+    assert "must be an address" in str(caught.value)
 
 
 def test_a_proxy_that_does_not_answer_is_shown_without_a_password(
@@ -523,6 +523,19 @@ def test_trials_that_others_put_into_the_study_are_left_alone(storage: BaseStora
     optuna.load_study(study_name="small/n=80", storage=storage).enqueue_trial({"width": 2})
     assert store.counts().waiting == TOTAL
     assert len(drain(store, spec)) == TOTAL
+
+
+@pytest.mark.parametrize("wrong", ["postgres//db/x", "htp://host", "foo://host/name", "grpc:/x"])
+def test_what_is_no_address_is_answered_with_one(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"must be an address, got .*; write postgresql://USER"):
+        open_storage(wrong, Places.at(tmp_path))
+
+
+def test_the_short_name_of_postgresql_is_understood(tmp_path: Path) -> None:
+    assert with_driver("postgres://u@h/d") == with_driver("postgresql://u@h/d")
+    with pytest.raises(StorageAway, match="does not answer") as caught:
+        open_storage("postgres://u:secret@127.0.0.1:1/d", Places.at(tmp_path))
+    assert "secret" not in str(caught.value)
 
 
 def test_a_database_that_goes_away_is_one_line(tmp_path: Path) -> None:

@@ -464,3 +464,15 @@ def test_commands_that_only_read_make_no_database(
         assert "payoff run 'my study.toml'" in capsys.readouterr().err
     assert main(["sync", "my study.toml"]) == 0
     assert [path.name for path in folder.iterdir() if path.name not in before] in ([], ["mlruns"])
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5"])
+def test_a_number_of_workers_that_is_none_is_refused(
+    count: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--workers", count])
+    assert caught.value.code == 2
+    assert f"--workers: must be a whole number from 1, got {count!r}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

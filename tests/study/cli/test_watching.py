@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -53,6 +54,32 @@ def test_the_screen_names_workers_and_reasons() -> None:
     console.file.close()
     for words in ("42 of 100 trials", "1 workers", "node7", "4242", "2 failed: out of memory"):
         assert words in text
+
+
+def test_what_no_worker_says_has_no_column_and_an_end_is_an_end() -> None:
+    def shown(complete: int, workers: dict[str, dict[str, object]]) -> str:
+        progress = StudyProgress(
+            counts=Counts(total=40, waiting=40 - complete, running=0, complete=complete, failed=0),
+            cells_done=1,
+            cells_total=5,
+            cost_done=1.0,
+            cost_total=2.0,
+            best_error=None,
+            best_size=None,
+        )
+        with open(os.devnull, "w") as nowhere:
+            console = Console(width=100, record=True, file=nowhere)
+            pace = PaceMeter().look(0.0, complete, 1.0, 2.0)
+            console.print(screen("seen", progress, pace, workers, Counter()))
+            return console.export_text()
+
+    running = shown(20, {"abc-node7-4242-x": {}})
+    assert "process" in running
+    assert "doing" not in running
+    assert "time left" in running
+    ended = shown(40, {})
+    assert "done" in ended
+    assert "time left" not in ended
 
 
 def test_watching_reads_workers_from_the_storage_and_creates_nothing(tmp_path: Path) -> None:
