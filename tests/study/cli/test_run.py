@@ -443,8 +443,12 @@ def test_a_study_whose_trials_all_fail_says_why_and_leaves_no_run_alive(
 
 @pytest.mark.parametrize("command", [["run"], ["status"], ["export", "--to", "paper"]])
 def test_an_address_that_can_not_be_opened_leaves_nothing(
-    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
 ) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", True)  # Python's own cache of mine.py
     own_study(folder, '[storage]\noptuna = "sqlite:///absent/optuna.db"\n')
     before = sorted(path.name for path in folder.iterdir())
     assert main([command[0], "my study.toml", *command[1:]]) == 2
