@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError, nearest
+from analysis.names import Cost
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -34,23 +35,8 @@ UNKNOWN = -1
 PHASES = ("search", "replicate")
 STATUSES = ("complete", "diverged", "failed")
 ROUTES = ("trained", "pruned", "distilled", "custom")
-SIZES = (
-    "n_parameters",
-    "n_nonzero",
-    "macs_per_example",
-    "flops_per_example",
-    "model_bytes",
-    "sparse_bytes",
-    "peak_memory_bytes",
-    "latency_seconds",
-    "latency_p95_seconds",
-    "latency_128_seconds",
-    "latency_128_p95_seconds",
-    "train_flops",
-    "train_seconds",
-    "energy_joules",
-)
-"""What a model may be counted by; any of them can be the x axis."""
+SIZES: tuple[str, ...] = get_args(Cost)
+"""Columns that a model may be counted by."""
 ERRORS = ("test_error", "val_error", "train_error")
 
 _INTEGERS: Mapping[str, int] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis.names import Cost
 from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
 from study.data.source import check as check_source
@@ -45,24 +46,6 @@ EXTENT: dict[str, tuple[str, ...]] = {
 
 Route = Literal["train", "prune", "distill"]
 """How networks of a size are made."""
-
-Cost = Literal[
-    "n_parameters",
-    "n_nonzero",
-    "macs_per_example",
-    "flops_per_example",
-    "model_bytes",
-    "sparse_bytes",
-    "peak_memory_bytes",
-    "latency_seconds",
-    "latency_p95_seconds",
-    "latency_128_seconds",
-    "latency_128_p95_seconds",
-    "train_flops",
-    "train_seconds",
-    "energy_joules",
-]
-"""What a model may be counted by."""
 
 WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That

@@ -173,7 +173,7 @@ def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
 def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     """Return the tracker of a spool; None if nothing tells which study it belongs to."""
     if target.study_file:
-        from study.launch.run import make_tracker
+        from study.launch.job import make_tracker
         from study.spec import load_spec
 
         return make_tracker(from_environment(load_spec(target.study_file)), places)

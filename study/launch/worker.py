@@ -224,7 +224,7 @@ def work(
         if not alone:
             worker.run(until)
         else:
-            from study.launch.run import make_tracker
+            from study.launch.job import make_tracker
             from study.tracking_thread import TrackerThread
 
             keep(worker.keeper)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from payoff_command import payoff
 
 from study.places import Places
 from study.spec import load_spec
@@ -22,15 +20,7 @@ from study.storage_opening import open_storage
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder and the result of ``payoff run``."""
     folder = tmp_path_factory.mktemp("default")
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "run", "--quiet", "--json"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
+    done = payoff("run", "--quiet", "--json", folder=folder)
     return folder, json.loads(done.stdout)
 
 

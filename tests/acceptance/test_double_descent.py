@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from payoff_command import payoff
 
 from study.spec_writing import study_file
 
@@ -23,15 +21,7 @@ def test_double_descent_is_seen_and_not_smoothed_away(tmp_path: Path) -> None:
     )
     assert fewer in text
     (tmp_path / "humps.toml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "run", "humps.toml", "--quiet", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
+    done = payoff("run", "humps.toml", "--quiet", "--json", folder=tmp_path)
     result = json.loads(done.stdout)
     (overfit,) = [row for row in result["payoff"] if row["rule"] == "overfit"]
     assert overfit["verdict"] == "hurts_beyond"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from payoff_command import payoff
 
 from analysis import AnalysisSettings, TrialTable, read_table
 from analysis.route_laws import held_out, study_laws
@@ -50,15 +48,7 @@ LATER = [4, 6, 8, 10, 12]
 def run(folder: Path, levels: list[int]) -> TrialTable:
     """The trials of the study with these levels."""
     (folder / "law.toml").write_text(STUDY.format(levels=levels))
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "run", "law.toml", "--quiet"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
+    payoff("run", "law.toml", "--quiet", folder=folder)
     return read_table(folder / "mlruns" / "results" / "law" / "trials.csv")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from payoff_command import payoff
 
 from analysis import read_table
 
@@ -22,26 +21,14 @@ ROUTES = {
 }  # fmt: skip
 
 
-def payoff(folder: Path, *words: str) -> str:
-    """What a command printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder and the result of ``payoff run routes.toml``."""
     folder = tmp_path_factory.mktemp("routes")
-    payoff(folder, "init", "routes.toml", "--example", "routes-digits")
-    return folder, json.loads(payoff(folder, "run", "routes.toml", "--quiet", "--json"))
+    payoff("init", "routes.toml", "--example", "routes-digits", folder=folder)
+    return folder, json.loads(
+        payoff("run", "routes.toml", "--quiet", "--json", folder=folder).stdout
+    )
 
 
 @pytest.mark.slow
@@ -110,7 +97,7 @@ def test_students_and_masks_are_judged_in_plain_words(
 @pytest.mark.slow
 def test_the_export_has_the_routes(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
-    payoff(folder, "export", "routes.toml", "--to", "paper", "--formats", "pdf")
+    payoff("export", "routes.toml", "--to", "paper", "--formats", "pdf", folder=folder)
     for name in ("routes.tex", "routes.md", "pareto.csv", "figures/routes.pdf",
                  "figures/pareto.pdf", "figures/prune_ladder.pdf"):  # fmt: skip
         assert (folder / "paper" / name).is_file(), name

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import free_port
+from payoff_command import payoff
 
 from study.cli import main
 from study.places import Places
@@ -161,15 +162,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished small study."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "study.toml").write_text(SMALL)
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "run", "study.toml", "--json"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
+    done = payoff("run", "study.toml", "--json", folder=folder)
     (folder / "out.json").write_text(done.stdout)
     (folder / "err.txt").write_text(done.stderr)
     return folder
@@ -209,13 +202,13 @@ def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
     # As commands of their own: arithmetic threads are set before NumPy is loaded, and with
     # others the last digit may differ.
     for folder in ("one", "two"):
-        _payoff("export", "study.toml", "--to", folder, "--venue", "icml")
+        payoff("export", "study.toml", "--to", folder, "--venue", "icml")
     files = sorted(path.relative_to("one") for path in Path("one").rglob("*") if path.is_file())
     assert len(files) > 25
     for file in files:
         assert (Path("one") / file).read_bytes() == (Path("two") / file).read_bytes(), file
     fit = ["fit", "one/trials.csv", "--examples", "n_examples", "--resamples", "100", "--json"]
-    fitted = json.loads(_payoff(*fit))
+    fitted = json.loads(payoff(*fit).stdout)
     exported = json.loads(Path("one/analysis.json").read_text())
     run = json.loads(Path("out.json").read_text())
     for part in ("payoff", "curves", "growth", "prune", "tuning", "sentence"):
@@ -223,19 +216,6 @@ def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
     provenance = json.loads(Path("one/provenance.json").read_text())
     assert provenance["study"]["digest"]
     assert provenance["study"]["commands"][0] == "payoff run study.toml"
-
-
-def _payoff(*words: str) -> str:
-    """What a command prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "study.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_export_imports_neither_torch_nor_mlflow(finished: Path) -> None:
@@ -383,8 +363,8 @@ def own_study(folder: Path, storage: str = "", *, body: str = "") -> None:
 def test_with_mlflow_away_the_verdict_is_shown_and_what_waits_is_synced_later(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.launch.run.PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr("study.launch.run.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("study.launch.conclusion.PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("study.launch.conclusion.QUIET_SECONDS", 0.0)
     own_study(folder, f'[storage]\nmlflow = "http://127.0.0.1:{free_port()}"\n')
     assert main(["run", "my study.toml", "--root", "kept", "--json"]) == 0
     out, err = capsys.readouterr()

@@ -1,0 +1,189 @@
+"""The end of a run: analyse, write, show, and bring MLflow level with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.errors import StorageError
+from study.latency import (
+    architecture,
+    latency_file,
+    measure_latencies,
+    measured,
+    with_latency,
+    write_latencies,
+)
+from study.launch.job import Job, Outcome, outcome
+from study.launch.locking import concluding
+from study.redaction import redact
+from study.results import analyse_study, write_results
+from study.tracking_restore import restore
+from study.tracking_thread import DeliveryReport
+from study.trial import Laboratory
+
+if TYPE_CHECKING:
+    from analysis.study import StudyAnalysis
+
+
+CHART_POINTS = 40
+"""Points of a fitted curve in the MLflow UI."""
+
+CREATION_SECONDS = 300.0
+"""How long the local tracking database may take to be made, on a slow disk."""
+
+QUIET_SECONDS = 2.0
+"""A wait that is longer is announced."""
+
+PATIENCE_SECONDS = 10.0
+"""How long the end of a run waits for MLflow while nothing goes through."""
+
+SHORT_FLUSH_SECONDS = 20.0
+"""How long an interrupted run logs on at most; what is left waits on disk."""
+
+
+def conclude(job: Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
+    """Analyse the finished study, write its files, show it, and log it last.
+
+    One process at a time does so for a study: the results are written by one, and logged once.
+    """
+    with concluding(job.places, job.spec.name):
+        try:
+            analysis, figures = _analyse(job)
+        except Exception:
+            _log(job)  # no analysis is no reason to leave runs that look alive
+            raise
+        show(analysis)
+        report = _log(job, analysis, figures)
+    return outcome(job.store, report, analysis, figures)
+
+
+def _analyse(job: Job) -> tuple[StudyAnalysis, list[Path]]:
+    """Analyse the study and write its results; in a process beside, if one is ready."""
+    records, directory = _measured(job), job.places.results(job.spec.name)
+    found = job.analyst.analyse(job.spec, records, directory)
+    if found is None:
+        analysis, table = analyse_study(job.spec, records, again=job.again)
+        found = analysis, write_results(analysis, table, directory)
+    return found
+
+
+def _measured(job: Job) -> tuple[Mapping[str, Any], ...]:
+    """Return the records with what was measured apart from the training, now if so asked.
+
+    All workers have ended: the core is as idle as it will be.
+    """
+    records = job.patience.insist(job.store.records)
+    file = latency_file(job.places, job.spec.name)
+    if job.spec.run.latency and not job.spec.training.function:
+        names = {architecture(record) for record in records if record["status"] == "complete"}
+        if not names <= measured(file).keys():
+            job.view.say(f"timing {len(names)} architectures")
+            laboratory = Laboratory(job.spec, cache=job.places.cache)
+            write_latencies(file, measure_latencies(laboratory, records))
+    return with_latency(records, file)
+
+
+def _log(
+    job: Job, analysis: StudyAnalysis | None = None, figures: Sequence[Path] = ()
+) -> DeliveryReport:
+    """Bring MLflow level with the finished study; what can't be logged is said, and stays."""
+    began = time.monotonic()
+    announced = False
+
+    def announce(report: DeliveryReport) -> None:
+        nonlocal announced
+        if not announced and report.waiting and time.monotonic() - began > QUIET_SECONDS:
+            announced = True
+            job.view.say(
+                f"{report.waiting} trials wait for MLflow; Ctrl-C leaves them for: payoff sync"
+            )
+
+    if not job.spec.storage.mlflow:
+        job.thread.wait_until_ready(CREATION_SECONDS, job.stop.is_set)
+    report = job.thread.flush(PATIENCE_SECONDS, give_up=job.stop.is_set, on_progress=announce)
+    trouble = report.error
+    if report.hangs:
+        trouble = trouble or f"MLflow at {redact(job.tracker.address)} does not answer"
+    elif not (report.waiting and trouble):
+        try:
+            job.tracker.initialise()
+            if not report.waiting:
+                restored = restore(
+                    job.tracker, job.spool, job.store.records(), patience=PATIENCE_SECONDS
+                )
+                report = replace(report, waiting=restored.waiting, hangs=restored.hangs)
+            if not report.hangs:
+                _log_results(job, analysis, figures)
+            trouble = restored.error if report.hangs else ""
+        except StorageError as error:
+            trouble = str(error)
+    if trouble and analysis is not None:
+        job.view.say(
+            f"the analysis is on disk, but not in MLflow: {trouble}; log it later: {job.again}"
+        )
+    return report
+
+
+def _log_results(job: Job, analysis: StudyAnalysis | None, figures: Sequence[Path]) -> None:
+    """Close the parents, and log the analysis if there is one."""
+    if analysis is None:
+        job.tracker.finish()
+        return
+    job.tracker.finish(payoff_metrics(analysis))
+    job.tracker.log_analysis(
+        analysis.markdown(),
+        figures,
+        json.dumps(analysis.to_json(), indent=2, allow_nan=False),
+        analysis.metrics(),
+        job.places.results(job.spec.name) / "trials.csv",
+        chart_curves(analysis),
+    )
+
+
+def break_off(job: Job) -> Outcome:
+    """Log what there is time for, and leave no parent run looking alive."""
+    end = time.monotonic() + SHORT_FLUSH_SECONDS
+    report = job.thread.flush(PATIENCE_SECONDS, give_up=lambda: time.monotonic() > end)
+    if not report.hangs and not (report.waiting and report.error):
+        with contextlib.suppress(StorageError):
+            job.tracker.finish()
+    return outcome(job.store, report)
+
+
+def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:
+    """Return, per dataset size, the payoff points that its parent run shows."""
+    found: dict[int, dict[str, float]] = {}
+    for row in analysis.numbers():
+        if row["n_examples"] is not None and row["verdict"] in ("pays_off_until", "hurts_beyond"):
+            metrics = found.setdefault(int(row["n_examples"]), {})
+            metrics[f"{row['rule']}_size"] = float(row["size"])
+    return found
+
+
+def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int, float]]]]:
+    """Return measured and fitted curves for the charts of the MLflow UI."""
+    curves: dict[int, dict[str, list[tuple[int, float]]]] = {}
+    for fit in analysis.fits:
+        if fit.curve.n_examples is None:
+            continue
+        sizes = [float(size) for size in fit.curve.size]
+        grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
+        curves[int(fit.curve.n_examples)] = {
+            "measured": [
+                (round(size), float(error))
+                for size, error in sorted(zip(sizes, fit.curve.error, strict=True))
+            ],
+            "fitted": [
+                (int(size), float(error))
+                for size, error in zip(grid, fit.predict(grid), strict=True)
+            ],
+        }
+    return curves

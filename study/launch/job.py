@@ -1,0 +1,117 @@
+"""What a run works with, and what it ends with."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.cli.progress import View
+from study.design import slots
+from study.launch.analyst import Analyst
+from study.launch.keeping import Keeper
+from study.patience import Patience
+from study.places import Places
+from study.spec import StudySpec
+from study.spool import Spool
+from study.storage import StudyStore
+from study.tracking import Tracker
+from study.tracking_entries import StudyInfo
+from study.tracking_thread import DeliveryReport, TrackerThread
+
+if TYPE_CHECKING:
+    from analysis.study import StudyAnalysis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run ended with."""
+
+    analysis: StudyAnalysis | None
+    """None if it was interrupted before anything could be analysed."""
+    figures: tuple[Path, ...]
+    interrupted: bool
+    trials: int
+    failed: int
+    not_logged: int
+    """Finished trials that still wait for MLflow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a run works with."""
+
+    spec: StudySpec
+    places: Places
+    keeper: Keeper
+    tracker: Tracker
+    thread: TrackerThread
+    view: View
+    again: str
+    """The command that goes on with the study."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by the first Ctrl-C."""
+    analyst: Analyst = field(default_factory=Analyst)
+    """Begins when the end is near."""
+
+    @property
+    def patience(self) -> Patience:
+        """Waits for a database that is away."""
+
+        def say(text: str) -> None:
+            if text:
+                self.view.say(text)
+
+        return Patience(self.spec.run.patience, self.stop, say)
+
+    @property
+    def store(self) -> StudyStore:
+        """The study's queue."""
+        return self.keeper.store
+
+    @property
+    def spool(self) -> Spool:
+        """Finished trials that MLflow has not heard of."""
+        return self.keeper.spool
+
+
+def outcome(
+    store: StudyStore,
+    report: DeliveryReport,
+    analysis: StudyAnalysis | None = None,
+    figures: Sequence[Path] = (),
+) -> Outcome:
+    counts = store.counts()
+    return Outcome(
+        analysis=analysis,
+        figures=tuple(figures),
+        interrupted=counts.finished < counts.total,
+        trials=counts.finished,
+        failed=counts.failed,
+        not_logged=report.waiting,
+    )
+
+
+def make_tracker(spec: StudySpec, places: Places) -> Tracker:
+    """Return the tracker of a study; nothing is connected yet."""
+    per_size = Counter(slot.cell.n_examples for slot in slots(spec))
+    capacities = ", ".join(
+        f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific
+    )
+    info = StudyInfo(
+        name=spec.name,
+        digest=spec.digest(),
+        description=spec.study.description,
+        tags={
+            "data": spec.training.function or spec.data.name,
+            "family": spec.training.function or spec.model.family,
+            "sizes": ", ".join(map(str, spec.sizes)),
+            "capacities": capacities,
+        },
+        trials=dict(per_size),
+    )
+    address = spec.storage.mlflow or places.mlflow_address
+    return Tracker(address, None if spec.storage.mlflow else places.artifacts, info)
