@@ -460,7 +460,7 @@ def middle(sizes: FloatArray) -> float:
 
     Examples
     --------
-    >>> middle(np.array([24.0, 24.0, np.nan])), middle(np.array([1.0, 100.0]))
+    >>> middle(np.array([24.0, 24.0, np.nan])), round(middle(np.array([1.0, 100.0])), 9)
     (24.0, 10.0)
     """
     known = sizes[np.isfinite(sizes)]
