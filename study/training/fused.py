@@ -40,6 +40,7 @@ def train_pack(
     device: torch.device | str | None = None,
     custom_model: Builder | None = None,
     memory_budget: int | None = None,
+    compiled: bool = True,
 ) -> list[TrainResult]:
     """Train every job; jobs that fit together are trained as one batched program.
 
@@ -55,6 +56,8 @@ def train_pack(
     memory_budget
         Bytes that training may take at any time, besides the data and the results; None for no
         bound. One network is trained whatever it needs.
+    compiled
+        Whether kernels compiled on this machine may be used; else torch's operations alone.
 
     Returns
     -------
@@ -69,14 +72,17 @@ def train_pack(
     for places in form_packs(jobs):
         mine = [jobs[place] for place in places]
         for place, result in zip(
-            places, _train_together(mine, custom_model, memory_budget), strict=True
+            places, _train_together(mine, custom_model, memory_budget, compiled), strict=True
         ):
             results[place] = result
     return [results[place] for place in range(len(jobs))]
 
 
 def _train_together(
-    jobs: Sequence[TrainJob], custom_model: Builder | None, memory_budget: int | None
+    jobs: Sequence[TrainJob],
+    custom_model: Builder | None,
+    memory_budget: int | None,
+    compiled: bool = True,
 ) -> Iterable[TrainResult]:
     """Train the jobs of one pack by the fastest trainer that can."""
     family = jobs[0].settings.family
@@ -85,7 +91,7 @@ def _train_together(
         why = "there is nothing to train"
     elif family in PROGRAMS:
         try:
-            return list(Trainer(jobs, memory_budget).run())
+            return list(Trainer(jobs, memory_budget, compiled=compiled).run())
         except NotBatchable as reason:
             why = str(reason)
     elif len(jobs) == 1:

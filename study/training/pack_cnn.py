@@ -35,10 +35,11 @@ from torch import Tensor
 
 from study.models.cnn import KERNEL, SMALLEST_SIDE
 from study.models.images import grid_of
-from study.training.pack_batches import Batches, slot_slices
+from study.training.pack_batches import Batches
 from study.training.pack_dropout import PackDropout
 from study.training.pack_loss import pack_loss
 from study.training.pack_parameters import Stack
+from study.training.pack_slots import slot_slices
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from study.training.pack_batches import BLOCK_STEPS
+from study.training.pack_slots import BLOCK_STEPS
 
 if TYPE_CHECKING:
     from study.training.pack_batches import Batches

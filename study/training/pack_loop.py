@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -12,11 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from study.training.evaluation import no_scores
-from study.training.pack_batches import Batches
-from study.training.pack_loss import PackLoss
-from study.training.pack_optimizer import PackOptimizer
 from study.training.pack_parameters import Layout, Stack
 from study.training.pack_progress import Progress
+from study.training.pack_steps import Steps
 from study.training.settings import Scores, TrainResult
 
 if TYPE_CHECKING:
@@ -28,25 +26,6 @@ EVALUATION_VALUES = 2**21
 Part = Literal["train", "validation", "test"]
 
 
-class Program(Protocol):
-    """A family's forward and backward passes for a whole pack."""
-
-    batches: Batches
-    loss: PackLoss
-
-    def bind_gradients(self, gradients: Stack) -> None:
-        """Say where gradients are to be written."""
-
-    def gradients(self) -> None:
-        """Gather the next batch and write the gradients of the mean loss."""
-
-    def keep(self, parameters: Stack, rows: Tensor) -> None:
-        """Drop all models but ``rows``; ``parameters`` is what is left of them."""
-
-    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
-        """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
-
-
 class PackRun:
     """Trains models that share a program, from the weights in ``models``, to their end."""
 
@@ -54,7 +33,7 @@ class PackRun:
         self,
         jobs: Sequence[TrainJob],
         models: Sequence[nn.Module],
-        program: Callable[[Sequence[TrainJob], Stack], Program],
+        steps: Callable[[Sequence[TrainJob], Stack, Stack | None], Steps],
         flops_of_example: Sequence[int],
     ) -> None:
         device = jobs[0].data.device
@@ -70,14 +49,10 @@ class PackRun:
         self._best = Stack(layout, len(jobs), device)
         self._parameters.stack_buffers(models)
         self._best.stack_buffers(models)
-        self._optimizer = PackOptimizer(
-            self._parameters, [job.settings for job in jobs], self._masks(layout)
-        )
-        self._program = program(jobs, self._parameters)
-        self._program.bind_gradients(self._optimizer.gradients)
+        self._steps = steps(jobs, self._parameters, self._masks(layout))
         self._train_loss = torch.zeros(len(jobs), dtype=torch.float64, device=device)
         self._results: dict[int, TrainResult] = {}
-        self._steps = min(job.settings.steps for job in jobs)
+        self._shortest = min(job.settings.steps for job in jobs)
         self._advanced = 0
         self._since = 0.0
 
@@ -97,10 +72,8 @@ class PackRun:
         while self._progress:
             evaluations = [each.next_evaluation(step) for each in self._progress]
             soonest = min(evaluations)
-            while step < soonest:
-                self._program.gradients()
-                self._optimizer.step(step)
-                step += 1
+            self._steps.advance(step, soonest - step)
+            step = soonest
             self._evaluate([row for row, at in enumerate(evaluations) if at == step], step)
         return [self._results[index] for index in range(len(self._results))]
 
@@ -112,15 +85,17 @@ class PackRun:
         """
         clock = time.perf_counter if self._device.type == "cuda" else time.process_time
         started = clock()
-        for _ in range(n_steps):
-            self._program.gradients()
-            self._optimizer.step(self._advanced % self._steps)
-            self._advanced += 1
+        while n_steps:
+            at = self._advanced % self._shortest
+            some = min(n_steps, self._shortest - at)
+            self._steps.advance(at, some)
+            self._advanced += some
+            n_steps -= some
         self._parameters.flat[:1].tolist()  # waits for a GPU
         return clock() - started
 
     def _evaluate(self, due: Sequence[int], step: int) -> None:
-        self._train_loss += self._program.loss.drain(self._program.batches.at + 1)
+        self._train_loss += self._steps.losses()
         rows = torch.tensor(due, device=self._device)
         everyone = len(due) == len(self._progress)
         parameters = self._parameters if everyone else self._parameters.select(rows)
@@ -173,9 +148,7 @@ class PackRun:
         self._parameters = self._parameters.select(rows)
         self._best = self._best.select(rows)
         self._train_loss = self._train_loss.index_select(0, rows)
-        self._optimizer.keep(self._parameters, rows)
-        self._program.keep(self._parameters, rows)
-        self._program.bind_gradients(self._optimizer.gradients)
+        self._steps.keep(self._parameters, rows)
 
     def _score(self, rows: Sequence[int]) -> list[Scores]:
         """Final scores of the models of ``rows``, with the weights each is judged by."""
@@ -234,7 +207,7 @@ class PackRun:
         rights: list[Tensor] = []
         for start in range(0, x.n_examples, at_once):
             piece = slice(start, start + at_once)
-            outputs = self._program.predict(stack, x.rows(piece))
+            outputs = self._steps.predict(stack, x.rows(piece))
             targets = y.rows(piece).expand(len(rows), -1)
             if datas[0].task == "classification":
                 rights.append(outputs.argmax(dim=1) == targets)

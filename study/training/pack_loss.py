@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from study.training.pack_batches import BLOCK_STEPS
 from study.training.pack_distillation import DistillationLoss
+from study.training.pack_slots import BLOCK_STEPS
 
 if TYPE_CHECKING:
     from study.training.pack_batches import Batches

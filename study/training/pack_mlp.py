@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from study.training.pack_batches import Batches, slot_slices
+from study.training.pack_batches import Batches
 from study.training.pack_dropout import PackDropout
 from study.training.pack_loss import pack_loss
 from study.training.pack_parameters import Stack
+from study.training.pack_slots import slot_slices
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob

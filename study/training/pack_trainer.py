@@ -13,14 +13,23 @@ from torch import Tensor, nn
 
 from study.measure import forward_flops
 from study.models.registry import Builder, build_model
+from study.training.compiled_pack import CompiledSteps, can_compile, working_bytes
 from study.training.out_of_memory import is_out_of_memory
-from study.training.pack_batches import slot_key
 from study.training.pack_cnn import CnnProgram
 from study.training.pack_functional import FunctionalProgram, NotBatchable, values_per_example
-from study.training.pack_loop import PackRun, Program
+from study.training.pack_loop import PackRun
 from study.training.pack_mlp import MlpProgram
-from study.training.pack_parameters import Stack
-from study.training.packing import TrainJob, model_bytes, pack_key, pack_sizes
+from study.training.pack_parameters import Layout, Stack
+from study.training.pack_slots import slot_key
+from study.training.pack_steps import Program, TorchSteps
+from study.training.packing import (
+    HELD_COPIES,
+    TrainJob,
+    model_bytes,
+    most_at_once,
+    pack_key,
+    pack_sizes,
+)
 from study.training.reference import train_model
 from study.training.settings import TrainResult
 
@@ -120,6 +129,7 @@ class Trainer:
         jobs: Sequence[TrainJob],
         memory_budget: int | None = None,
         custom_model: Builder | None = None,
+        compiled: bool = True,
     ) -> None:
         self.jobs = jobs
         self.family = jobs[0].settings.family
@@ -127,6 +137,7 @@ class Trainer:
         self.width = self._largest.settings.width
         self._budget = memory_budget
         self._custom_model = custom_model
+        self._compiled = compiled and can_compile(self._largest)
 
     def run(self) -> Iterator[TrainResult]:
         """Yield the results in the order of the jobs."""
@@ -152,7 +163,8 @@ class Trainer:
             for model, job in zip(models, jobs, strict=True)
         ]
         flops = self._flops(jobs, models)
-        return PackRun(jobs, models, self._program(models), flops), initial
+        steps = CompiledSteps if self._compiled else partial(TorchSteps, self._program(models))
+        return PackRun(jobs, models, steps, flops), initial
 
     def _program(
         self, models: Sequence[nn.Module]
@@ -182,6 +194,10 @@ class Trainer:
         share = len({slot_key(job) for job in self.jobs}) / len(self.jobs)
         model = initial_model(self._largest, self._custom_model)
         n_parameters = sum(p.numel() for p in model.parameters())
+        if self._compiled:
+            working = working_bytes(self._largest, Layout.of([model]))
+            held = 4 * HELD_COPIES * n_parameters
+            return min(len(self.jobs), most_at_once(held, self._budget, working))
         step, held = model_bytes(self._largest, self._values_per_example(share), n_parameters)
         sizes = pack_sizes(step, held, self._budget)
         always = self.family in ALWAYS_FASTER

@@ -26,6 +26,10 @@ PADDED_WIDTH = 16
 """Perceptrons up to this width may be padded to a common width: their time goes to calls, not to
 arithmetic, so larger packs pay for the zeros."""
 
+HELD_COPIES = 13
+"""Values held per parameter: it, its gradient, two moments and the update; the best weights, masks,
+copies while the pack is compacted, the module and its state."""
+
 _FIXED_BYTES = 96 * 2**20
 """Buffers of a pack that don't grow with the number of models: merged training sets, evaluation,
 dropout draws, and the libraries' own workspace."""
@@ -115,15 +119,29 @@ def model_bytes(job: TrainJob, values_per_example: int, n_parameters: int) -> tu
     step = 4 * batch * (values_per_example + 2 * job.data.n_outputs) + 4 * 5 * n_parameters
     # Held besides: the best weights, masks, copies while the pack is compacted, the module and its
     # state, the activations of an evaluation, and indices and losses of a block of steps.
-    held = step + 4 * 8 * n_parameters + 4 * batch * values_per_example + 32 * batch * 48
+    held = (
+        step
+        + 4 * (HELD_COPIES - 5) * n_parameters
+        + 4 * batch * values_per_example
+        + 32 * batch * 48
+    )
     return step, held
+
+
+def most_at_once(held_bytes: int, memory_budget: int | None, working_bytes: int = 0) -> int:
+    """Most models that a pack may hold: at least one, whatever the budget.
+
+    ``held_bytes`` is what each adds, ``working_bytes`` what they take in turns.
+    """
+    if memory_budget is None:
+        return LARGEST
+    left = memory_budget - _FIXED_BYTES - working_bytes
+    return max(1, min(LARGEST, left // max(held_bytes, 1)))
 
 
 def pack_sizes(step_bytes: int, held_bytes: int, memory_budget: int | None) -> list[int]:
     """Numbers of models at once that are worth a probe, the likeliest first."""
     likely = max(1, min(LARGEST, WORKING_SET_BYTES // max(step_bytes, 1)))
-    bound = LARGEST
-    if memory_budget is not None:
-        bound = max(1, (memory_budget - _FIXED_BYTES) // max(held_bytes, 1))
+    bound = most_at_once(held_bytes, memory_budget)
     sizes = [likely, likely // 2, likely * 2]
     return list(dict.fromkeys(max(1, min(size, bound, LARGEST)) for size in sizes))

@@ -1,0 +1,293 @@
+"""Packs trained by the C kernels of ``kernels/``: many steps of all models in one call.
+
+Each model takes its steps by itself, on working memory that serves one after the other and stays
+in the cache; what models share is the gathered batch of their slot. So nothing that a model
+computes depends, to the last bit, on its packmates.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from study.training.compiling import kernels
+from study.training.pack_cnn import layers_of
+from study.training.pack_optimizer import Rates
+from study.training.pack_parameters import Layout, Stack
+from study.training.pack_slots import BLOCK_STEPS, Slots
+from study.training.streams import Stream, keep_scale, sequence, threshold
+
+if TYPE_CHECKING:
+    from study.training.packing import TrainJob
+
+MOST_LAYERS = 63
+"""As in ``kernels/perceptrons.h``, the last layer included."""
+
+FAMILIES = {"mlp": "perceptron", "cnn": "convolution"}
+"""The model families that the kernels know, by their names there."""
+
+LOSSES = {
+    ("classification", False): 0,
+    ("regression", False): 1,
+    ("classification", True): 2,
+    ("regression", True): 3,
+}
+"""By task and whether there is a teacher: ``enum Loss`` of ``kernels/pack.h``."""
+
+
+class _Pack(ctypes.Structure):
+    """``Pack`` of ``kernels/pack.h``, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("n_models", "n_slots", "n_tensors")),
+        *((name, ctypes.c_int64) for name in ("batch", "n_inputs", "n_outputs")),
+        *((name, ctypes.c_void_p) for name in ("slot_ends", "sizes")),
+        *((name, ctypes.c_void_p) for name in ("parameters", "first", "second", "masks")),
+        *((name, ctypes.c_void_p) for name in ("decays", "inputs", "targets", "rows")),
+        *((name, ctypes.c_int64) for name in ("same_rows", "loss")),
+        *((name, ctypes.c_void_p) for name in ("smoothing", "mixing", "temperature")),
+        *((name, ctypes.c_void_p) for name in ("teachers", "loss_sums")),
+        ("adam", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("rates", "kept", "weight_decay", "l1", "l2")),
+        *((name, ctypes.c_void_p) for name in ("momentum", "streams", "thresholds", "keep_scale")),
+    ]
+
+
+class _Perceptrons(ctypes.Structure):
+    """``Perceptrons`` of ``kernels/perceptrons.h``."""
+
+    _fields_ = [
+        ("depth", ctypes.c_int64),
+        ("width", ctypes.c_int64),
+        ("widths", ctypes.c_void_p),
+    ]
+
+
+class _Convolutions(ctypes.Structure):
+    """``Convolutions`` of ``kernels/convolutions.h``."""
+
+    _fields_ = [("depth", ctypes.c_int64), ("layers", ctypes.c_void_p)]
+
+
+class _Told:
+    """What the kernels are pointed to, kept alive."""
+
+    def __init__(self) -> None:
+        self._kept: list[Any] = []
+
+    def array(self, values: npt.NDArray[Any]) -> int:
+        """Address of an array as it is."""
+        self._kept.append(values)
+        return int(values.ctypes.data)
+
+    def integers(self, values: Any) -> int:
+        """Address of 64-bit integers."""
+        return self.array(np.ascontiguousarray(values, dtype=np.int64))
+
+    def floats(self, values: Sequence[float]) -> int:
+        """Address of 32-bit floats."""
+        return self.array(np.array(values, dtype=np.float32))
+
+    def tensor(self, values: Tensor) -> int:
+        """Address of a tensor's values, end to end."""
+        values = values.contiguous()
+        self._kept.append(values)
+        return values.data_ptr()
+
+    def tensors(self, values: Iterable[Tensor]) -> int:
+        """Address of the addresses of some tensors."""
+        return self.integers([self.tensor(each) for each in values])
+
+
+def can_compile(job: TrainJob) -> bool:
+    """Whether networks as the job's can be trained by the kernels, on this machine."""
+    return (
+        job.settings.family in FAMILIES
+        and job.settings.depth <= MOST_LAYERS
+        and job.data.device.type == "cpu"
+        and job.data.x_train.dtype == torch.float32
+        and kernels() is not None
+    )
+
+
+def working_bytes(job: TrainJob, layout: Layout) -> int:
+    """Bytes of working memory that a pack takes, however many models: one after the other uses it.
+
+    ``job`` is the widest of the pack, ``layout`` that of its parameters.
+    """
+    told, pack = _Told(), _Pack()
+    _describe(told, pack, job, layout)
+    net = _network(told, job, [job.settings.width])
+    return _kernel(job, "bytes")(ctypes.byref(pack), ctypes.byref(net))  # type: ignore[no-any-return]
+
+
+def _kernel(job: TrainJob, name: str) -> Any:
+    library = kernels()
+    assert library is not None
+    return getattr(library, f"{FAMILIES[job.settings.family]}_{name}")
+
+
+def _describe(told: _Told, pack: _Pack, job: TrainJob, layout: Layout) -> None:
+    """Fill in the shapes."""
+    pack.n_tensors, pack.sizes = len(layout.names), told.integers(layout.sizes)
+    pack.batch = job.batch_size
+    pack.n_inputs, pack.n_outputs = math.prod(job.data.input_shape), job.data.n_outputs
+
+
+def _network(told: _Told, widest: TrainJob, widths: Sequence[int]) -> _Perceptrons | _Convolutions:
+    settings = widest.settings
+    if settings.family == "mlp":
+        return _Perceptrons(settings.depth, settings.width, told.integers(widths))
+    layers = [
+        (layer.channels, layer.outputs, *layer.sides, *layer.kernel, *layer.window)
+        for layer in layers_of(settings.width, settings.depth, widest.data.input_shape)
+    ]
+    return _Convolutions(len(layers), told.integers(layers))
+
+
+class CompiledSteps:
+    """Trains the models of a pack by compiled kernels (a :class:`~.pack_loop.Steps`).
+
+    Parameters
+    ----------
+    jobs
+        The trainings, of family mlp or cnn; those that read the same rows side by side.
+    parameters
+        What is trained, in place.
+    masks
+        Zeros and ones that parameters are multiplied by after every step, or None.
+    """
+
+    def __init__(self, jobs: Sequence[TrainJob], parameters: Stack, masks: Stack | None) -> None:
+        self._jobs = list(jobs)
+        self._widest = max(jobs, key=lambda job: job.settings.width)
+        self._train = _kernel(self._widest, "steps")
+        self._ask = _kernel(self._widest, "outputs")
+        self._slots = Slots(jobs)
+        self._masks = masks
+        self._adam = jobs[0].settings.optimizer == "adamw"
+        self._rates = Rates([job.settings for job in jobs], parameters.flat.device)
+        self._moments = [
+            Stack(parameters.layout, len(jobs), parameters.flat.device)
+            for _ in range(2 if self._adam else 1)
+        ]
+        self._streams = np.stack([_dropout_state(job) for job in jobs])
+        self._sums = np.zeros(len(jobs))
+        self._at = BLOCK_STEPS
+        size = working_bytes(self._widest, parameters.layout)
+        self._block = torch.zeros(size, dtype=torch.uint8)
+        self._bind(parameters)
+
+    def _bind(self, parameters: Stack) -> None:
+        """Lay out what the kernels are told, for the models that are left."""
+        self._told = told = _Told()
+        pack, jobs, layout = _Pack(), self._jobs, parameters.layout
+        settings = [job.settings for job in jobs]
+        _describe(told, pack, self._widest, layout)
+        pack.n_models, pack.n_slots = len(jobs), len(self._slots.counts)
+        pack.slot_ends = told.integers(np.cumsum(self._slots.counts))
+        pack.inputs = told.tensors(job.data.x_train for job in self._slots.first)
+        pack.targets = told.tensors(job.data.y_train for job in self._slots.first)
+        pack.same_rows = self._slots.static
+        teachers = [job.teacher.float() for job in jobs if job.teacher is not None]
+        pack.loss = LOSSES[jobs[0].data.task, bool(teachers)]
+        if teachers:
+            pack.teachers = told.tensors(teachers)
+        pack.smoothing = told.floats([s.label_smoothing for s in settings])
+        pack.mixing = told.floats([s.distill_mixing for s in settings])
+        pack.temperature = told.floats([s.distill_temperature for s in settings])
+        pack.loss_sums = told.array(self._sums)
+        pack.streams = told.array(self._streams)
+        pack.thresholds = told.integers([threshold(s.dropout) for s in settings])
+        pack.keep_scale = told.floats([keep_scale(s.dropout) for s in settings])
+        self._bind_optimizer(told, pack, parameters)
+        self._pack, self._net = pack, _network(told, self._widest, [s.width for s in settings])
+
+    def _bind_optimizer(self, told: _Told, pack: _Pack, parameters: Stack) -> None:
+        settings, layout = [job.settings for job in self._jobs], parameters.layout
+        pack.adam = self._adam
+        pack.parameters = told.tensors(parameters.rows)
+        pack.first = told.tensors(self._moments[0].rows)
+        if self._adam:
+            pack.second = told.tensors(self._moments[1].rows)
+        if self._masks is not None:
+            pack.masks = told.tensors(self._masks.rows)
+        pack.decays = told.integers([name in layout.weights for name in layout.names])
+        pack.rates = told.tensor(self._rates.rate)
+        if self._rates.kept is not None:
+            pack.kept = told.tensor(self._rates.kept)
+        pack.weight_decay = told.floats([s.weight_decay for s in settings])
+        pack.l1 = told.floats([s.l1 for s in settings])
+        pack.l2 = told.floats([s.l2 for s in settings])
+        pack.momentum = told.floats([s.momentum for s in settings])
+
+    def advance(self, step: int, n_steps: int) -> None:
+        """Take ``n_steps`` steps, the first of index ``step``."""
+        while n_steps:
+            if self._at == BLOCK_STEPS:
+                self._slots.refill()
+                self._at = 0
+            some = min(n_steps, BLOCK_STEPS - self._at)
+            self._pack.rows = self._slots.raw.ctypes.data
+            self._train(
+                ctypes.byref(self._pack),
+                ctypes.byref(self._net),
+                self._block.data_ptr(),
+                step,
+                some,
+                self._at,
+            )
+            self._at += some
+            step += some
+            n_steps -= some
+
+    def losses(self) -> Tensor:
+        """Sum of each model's training losses since the last call: (models,), float64."""
+        sums = torch.from_numpy(self._sums.copy())
+        self._sums[:] = 0
+        return sums
+
+    def keep(self, parameters: Stack, rows: Tensor) -> None:
+        """Drop all models but ``rows``; ``parameters`` is what is left of them."""
+        chosen = rows.tolist()
+        self._jobs = [self._jobs[row] for row in chosen]
+        self._slots.keep(chosen)
+        self._masks = None if self._masks is None else self._masks.select(rows)
+        self._rates.keep(rows)
+        self._moments = [moment.select(rows) for moment in self._moments]
+        self._streams = np.ascontiguousarray(self._streams[chosen])
+        self._sums = np.ascontiguousarray(self._sums[chosen])
+        self._bind(parameters)
+
+    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
+        """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
+        told, pack, n_models = _Told(), _Pack(), parameters.n_models
+        _describe(told, pack, self._widest, parameters.layout)
+        pack.n_models, pack.parameters = n_models, told.tensors(parameters.rows)
+        # What is padded is zero, so every model may be taken for one of the widest.
+        net = _network(told, self._widest, [self._widest.settings.width] * n_models)
+        out = torch.empty(n_models, pack.n_outputs, x.shape[1])
+        self._ask(
+            ctypes.byref(pack),
+            ctypes.byref(net),
+            self._block.data_ptr(),
+            told.tensors(x),
+            len(x) == 1,
+            x.shape[1],
+            out.data_ptr(),
+        )
+        return out
+
+
+def _dropout_state(job: TrainJob) -> npt.NDArray[np.uint64]:
+    """State of the training's dropout stream before its first draw: (4,)."""
+    bits = np.random.SFC64(sequence(job.settings.seed, Stream.DROPOUT, job.stage))
+    state: npt.NDArray[np.uint64] = bits.state["state"]["state"]
+    return state

@@ -1,0 +1,179 @@
+"""The C kernels of the fused trainer: compiled on first use by the machine's own compiler.
+
+The sources stand in ``kernels/``. What is compiled is kept in the user's cache directory under a
+name that holds a digest of sources, compiler, options and processor, so that another machine with
+the same home directory makes its own. With no compiler, packs are trained through torch's own
+operations: the same results, more slowly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+SOURCES: Final = Path(__file__).parent / "kernels"
+
+OPTIONS: Final = ("-O3", "-shared", "-fPIC", "-w")
+PRECISE: Final = ("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
+"""Fused multiply-adds are wanted; nothing that would reorder sums, or take NaN for a number."""
+
+MACHINES: Final[tuple[tuple[str, ...], ...]] = (
+    ("-march=native", "-mprefer-vector-width=512"),
+    ("-march=native",),
+    ("-mcpu=native",),
+    (),
+)
+"""Options that say "for this processor", by what compilers take them; the first that works."""
+
+COMPILE_SECONDS: Final = 120.0
+
+
+class NoCompiler(Exception):
+    """Why there are no compiled kernels."""
+
+
+@lru_cache(maxsize=1)
+def kernels() -> ctypes.CDLL | None:
+    """Return the compiled kernels; None where they cannot be had, with the reason in the log."""
+    try:
+        library = load(compiler(), cache_directory())
+    except (NoCompiler, OSError, subprocess.SubprocessError) as reason:
+        log.info("packs are trained through torch's operations: %s", reason)
+        return None
+    _declare(library)
+    log.info("packs are trained by compiled kernels, %d lanes wide", library.lanes())
+    return library
+
+
+def compiler() -> list[str]:
+    """Return the command of a C compiler: ``CC``, cc, gcc, clang, or that of the package ziglang.
+
+    Raises
+    ------
+    NoCompiler
+        If there is none.
+    """
+    named = shlex.split(os.environ.get("CC", ""))
+    for command in (named, ["cc"], ["gcc"], ["clang"]):
+        if command and shutil.which(command[0]):
+            return command
+    if find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise NoCompiler("no C compiler was found (CC, cc, gcc, clang, or pip install ziglang)")
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: the user's cache, or a new folder if that can't be used."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = Path(home) / "payoff"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="payoff-"))
+    if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.getuid():
+        return Path(tempfile.mkdtemp(prefix="payoff-"))
+    return folder
+
+
+def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
+    """Load the kernels from ``folder``, compiled by ``command`` if they are not there yet.
+
+    Raises
+    ------
+    NoCompiler
+        If they can't be compiled.
+    """
+    library = folder / f"kernels-{_digest(command)}.so"
+    if not library.exists():
+        with _alone(library.with_suffix(".lock")):
+            if not library.exists():
+                _compile(command, library)
+    return ctypes.CDLL(str(library))
+
+
+def _compile(command: Sequence[str], library: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=library.parent, prefix=library.stem, suffix=".new")
+    os.close(handle)
+    words = ""
+    for machine in MACHINES:
+        full = [*command, *OPTIONS, *PRECISE, *machine, str(SOURCES / "kernels.c"), "-o", name]
+        done = subprocess.run(
+            full, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
+        )
+        if done.returncode == 0:
+            os.replace(name, library)  # a reader sees all of it or nothing
+            return
+        words = words or done.stderr.strip().partition("\n")[0]
+    os.unlink(name)
+    raise NoCompiler(f"{' '.join(command)} failed: {words}")
+
+
+class _alone:
+    """While inside, no other process compiles the same."""
+
+    def __init__(self, lock: Path) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        self._file = self._lock.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+def _digest(command: Sequence[str]) -> str:
+    whole = hashlib.sha256()
+    for source in sorted(SOURCES.glob("*.[ch]")):
+        whole.update(source.read_bytes())
+    for part in (*command, *OPTIONS, *PRECISE, *_version(command), *_processor()):
+        whole.update(part.encode() + b"\0")
+    return whole.hexdigest()[:20]
+
+
+def _version(command: Sequence[str]) -> Iterator[str]:
+    program = shutil.which(command[0]) or command[0]
+    yield program
+    yield str(os.stat(program).st_mtime_ns)
+
+
+def _processor() -> Iterator[str]:
+    yield platform.machine()
+    yield platform.processor()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(errors="replace").splitlines():
+            if line.partition(":")[0].strip() in ("model name", "flags", "Features"):
+                yield line
+            elif not line.strip():  # the first processor tells of all
+                return
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    library.lanes.restype = number
+    for family in ("perceptron", "convolution"):
+        size = getattr(library, f"{family}_bytes")
+        size.restype, size.argtypes = number, [pointer, pointer]
+        steps = getattr(library, f"{family}_steps")
+        steps.restype, steps.argtypes = None, [pointer] * 3 + [number] * 3
+        outputs = getattr(library, f"{family}_outputs")
+        outputs.restype = None
+        outputs.argtypes = [pointer] * 4 + [number] * 2 + [pointer]

@@ -1,0 +1,98 @@
+"""How the models of a pack take their steps: what every way of doing it has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from torch import Tensor
+
+from study.training.pack_batches import Batches
+from study.training.pack_loss import PackLoss
+from study.training.pack_optimizer import PackOptimizer
+from study.training.pack_parameters import Stack
+
+if TYPE_CHECKING:
+    from study.training.packing import TrainJob
+
+
+class Steps(Protocol):
+    """Trains and asks the models of a pack."""
+
+    def advance(self, step: int, n_steps: int) -> None:
+        """Take ``n_steps`` steps, the first of index ``step`` (from 0)."""
+
+    def losses(self) -> Tensor:
+        """Sum of each model's training losses since the last call: (models,), float64."""
+
+    def keep(self, parameters: Stack, rows: Tensor) -> None:
+        """Drop all models but ``rows``; ``parameters`` is what is left of them."""
+
+    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
+        """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
+
+
+class Program(Protocol):
+    """A family's forward and backward passes for a whole pack, in torch's operations."""
+
+    batches: Batches
+    loss: PackLoss
+
+    def bind_gradients(self, gradients: Stack) -> None:
+        """Say where gradients are to be written."""
+
+    def gradients(self) -> None:
+        """Gather the next batch and write the gradients of the mean loss."""
+
+    def keep(self, parameters: Stack, rows: Tensor) -> None:
+        """Drop all models but ``rows``; ``parameters`` is what is left of them."""
+
+    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
+        """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
+
+
+class TorchSteps:
+    """:class:`Steps` of a program, one after the other, all models at once.
+
+    Parameters
+    ----------
+    program
+        Makes the program, given the jobs and their parameters.
+    jobs
+        The trainings; those that read the same rows side by side.
+    parameters
+        What is trained, in place.
+    masks
+        Zeros and ones that parameters are multiplied by after every step, or None.
+    """
+
+    def __init__(
+        self,
+        program: Callable[[Sequence[TrainJob], Stack], Program],
+        jobs: Sequence[TrainJob],
+        parameters: Stack,
+        masks: Stack | None,
+    ) -> None:
+        self._optimizer = PackOptimizer(parameters, [job.settings for job in jobs], masks)
+        self._program = program(jobs, parameters)
+        self._program.bind_gradients(self._optimizer.gradients)
+
+    def advance(self, step: int, n_steps: int) -> None:
+        """See :class:`Steps`."""
+        for each in range(step, step + n_steps):
+            self._program.gradients()
+            self._optimizer.step(each)
+
+    def losses(self) -> Tensor:
+        """See :class:`Steps`."""
+        return self._program.loss.drain(self._program.batches.at + 1)
+
+    def keep(self, parameters: Stack, rows: Tensor) -> None:
+        """See :class:`Steps`."""
+        self._optimizer.keep(parameters, rows)
+        self._program.keep(parameters, rows)
+        self._program.bind_gradients(self._optimizer.gradients)
+
+    def predict(self, parameters: Stack, x: Tensor) -> Tensor:
+        """See :class:`Steps`."""
+        return self._program.predict(parameters, x)
