@@ -63,7 +63,12 @@ def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
     def timed(size: int, steps: int, every: int) -> float:
         pack = [_job(laboratory, task, steps, every) for task in tasks[:size]]
         began = clock()
-        train_pack(pack, device=laboratory.spec.run.device, custom_model=laboratory.own_model)
+        train_pack(
+            pack,
+            device=laboratory.spec.run.device,
+            custom_model=laboratory.own_model,
+            compiled=laboratory.spec.run.trainer != "torch-packs",
+        )
         return clock() - began
 
     timed(1, 1, 1)  # imports, thread pools, caches

@@ -261,9 +261,10 @@ class RunSection:
     """Arithmetic threads of each worker; workers x threads should not exceed the cores."""
     device: str = "cpu"
     """cpu, cuda, cuda:1, mps ..."""
-    trainer: Literal["packs", "reference"] = "packs"
-    """packs: many models as one program, several times faster; reference: one by one, by the plain
-    loop. Both give the same curves."""
+    trainer: Literal["packs", "torch-packs", "reference"] = "packs"
+    """packs: many models as one program, many times faster, by kernels that this machine's C
+    compiler makes once, in some seconds; torch-packs: by torch's own operations, as without a
+    compiler; reference: one by one, by the plain loop. All give the same curves."""
     memory_gib: float = 0.0
     """GiB that training may take in each worker besides the data; 0 sets no bound."""
     latency: bool = False

@@ -181,11 +181,7 @@ class Laboratory:
                 yield task, self._guarded(task, self._run_own)
             return
         try:
-            together = self.spec.run.trainer == "packs"
-            train = (
-                partial(_train_together, memory_budget=self._memory) if together else _train_each
-            )
-            yield from self._run_units(list(units.values()), train)
+            yield from self._run_units(list(units.values()), self._trainer())
         except _PackFailed as failure:
             # One of the pack is at fault; alone each shows its own reason.
             for task in failure.tasks:
@@ -299,12 +295,18 @@ class Laboratory:
 
     def retrain(self, task: Task) -> TrainResult:
         """Train one dense trial again, by the trainer that the study was run with."""
-        train = _train_together if self.spec.run.trainer == "packs" else _train_each
-        how = {"memory_budget": self._memory} if self.spec.run.trainer == "packs" else {}
-        (result,) = train(
-            [self._job(task)], device=self.spec.run.device, custom_model=self.own_model, **how
+        (result,) = self._trainer()(
+            [self._job(task)], device=self.spec.run.device, custom_model=self.own_model
         )
         return result
+
+    def _trainer(self) -> Callable[..., list[TrainResult]]:
+        trainer = self.spec.run.trainer
+        if trainer == "reference":
+            return _train_each
+        return partial(
+            _train_together, memory_budget=self._memory, compiled=trainer != "torch-packs"
+        )
 
     def _job(self, task: Task | Teacher) -> TrainJob:
         from study.training.packing import TrainJob

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,7 +183,8 @@ class CompiledSteps:
         self._sums = np.zeros(len(jobs))
         self._at = BLOCK_STEPS
         size = working_bytes(self._widest, parameters.layout)
-        self._block = torch.zeros(size, dtype=torch.uint8)
+        n_threads = min(torch.get_num_threads(), len(jobs))
+        self._blocks = [torch.zeros(size, dtype=torch.uint8) for _ in range(n_threads)]
         self._bind(parameters)
 
     def _bind(self, parameters: Stack) -> None:
@@ -236,17 +238,33 @@ class CompiledSteps:
                 self._at = 0
             some = min(n_steps, BLOCK_STEPS - self._at)
             self._pack.rows = self._slots.raw.ctypes.data
-            self._train(
-                ctypes.byref(self._pack),
-                ctypes.byref(self._net),
-                self._block.data_ptr(),
-                step,
-                some,
-                self._at,
-            )
+            self._step_all(step, some)
             self._at += some
             step += some
             n_steps -= some
+
+    def _step_all(self, step: int, n_steps: int) -> None:
+        """Take some steps of the block; each arithmetic thread has its share of the models."""
+        n_models = len(self._jobs)
+        n_threads = min(len(self._blocks), n_models)
+
+        def train(thread: int) -> None:
+            self._train(
+                ctypes.byref(self._pack),
+                ctypes.byref(self._net),
+                self._blocks[thread].data_ptr(),
+                step,
+                n_steps,
+                self._at,
+                n_models * thread // n_threads,
+                n_models * (thread + 1) // n_threads,
+            )
+
+        if n_threads == 1:
+            train(0)
+            return
+        with ThreadPoolExecutor(n_threads) as pool:  # the kernels let go of Python's lock
+            list(pool.map(train, range(n_threads)))
 
     def losses(self) -> Tensor:
         """Sum of each model's training losses since the last call: (models,), float64."""
@@ -277,7 +295,7 @@ class CompiledSteps:
         self._ask(
             ctypes.byref(pack),
             ctypes.byref(net),
-            self._block.data_ptr(),
+            self._blocks[0].data_ptr(),
             told.tensors(x),
             len(x) == 1,
             x.shape[1],

@@ -173,7 +173,7 @@ def _declare(library: ctypes.CDLL) -> None:
         size = getattr(library, f"{family}_bytes")
         size.restype, size.argtypes = number, [pointer, pointer]
         steps = getattr(library, f"{family}_steps")
-        steps.restype, steps.argtypes = None, [pointer] * 3 + [number] * 3
+        steps.restype, steps.argtypes = None, [pointer] * 3 + [number] * 5
         outputs = getattr(library, f"{family}_outputs")
         outputs.restype = None
         outputs.argtypes = [pointer] * 4 + [number] * 2 + [pointer]

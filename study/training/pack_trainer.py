@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 
 from study.measure import forward_flops
@@ -195,7 +196,7 @@ class Trainer:
         model = initial_model(self._largest, self._custom_model)
         n_parameters = sum(p.numel() for p in model.parameters())
         if self._compiled:
-            working = working_bytes(self._largest, Layout.of([model]))
+            working = working_bytes(self._largest, Layout.of([model])) * torch.get_num_threads()
             held = 4 * HELD_COPIES * n_parameters
             return min(len(self.jobs), most_at_once(held, self._budget, working))
         step, held = model_bytes(self._largest, self._values_per_example(share), n_parameters)

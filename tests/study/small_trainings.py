@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from study.data.dataset import Split
+from study.training.compiling import kernels
+from study.training.fused import train_pack
 from study.training.settings import TrainResult
 from study.training.tensors import TensorSplit
 
@@ -73,3 +76,12 @@ def agree(one: TrainResult, other: TrainResult, tolerance: float = 2e-5) -> None
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[..., None]:
     return agree
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def train(request: pytest.FixtureRequest) -> Callable[..., list[TrainResult]]:
+    """Train packs by the compiled kernels, and by torch's operations."""
+    compiled = request.param == "compiled"
+    if compiled and kernels() is None:
+        pytest.skip("needs a C compiler")
+    return partial(train_pack, compiled=compiled)

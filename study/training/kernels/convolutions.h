@@ -130,16 +130,18 @@ INLINE float *activations(ConvolutionWork *w, const Convolutions *net, i64 l) {
     return l + 1 < net->depth ? w->layers[l + 1].inputs : w->features;
 }
 
+enum { POOL_ROWS = TILE_ROWS == 12 ? 8 : 4 };
+
 /* relu(max over the window + bias) of some output channels, for one window and 2 vectors of B. */
 INLINE void pool_tile(const int rows, const int vectors, const int places, const Convolution *c,
                       const Layer *layer, const float *corner, const float *weights,
                       const float *bias, float *const *to, int32_t *const *winner) {
-    vec best[rows][2];
-    ivec won[rows][2];
+    vec best[POOL_ROWS][2];
+    ivec won[POOL_ROWS][2];
     for (int at = 0; at < places; at++) {
         const float *b = corner + (at / c->window_wide) * layer->line +
                          (at % c->window_wide) * layer->pixel;
-        vec sums[rows][2];
+        vec sums[POOL_ROWS][2];
         UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)
             sums[i][j] = zero();
         const float *a = weights;
@@ -167,7 +169,10 @@ INLINE void pool_tile(const int rows, const int vectors, const int places, const
     }
 }
 
-enum { POOL_ROWS = TILE_ROWS == 12 ? 4 : 2 };
+#define POOL(n)                                                                               \
+    case n:                                                                                   \
+        pool_tile(n, vectors, places, c, layer, corner, some, bias + o, to, winner);          \
+        break;
 
 INLINE void pool_window(const int vectors, const int places, const Convolution *c,
                         const Layer *layer, const float *corner, const float *weights,
@@ -184,11 +189,9 @@ INLINE void pool_window(const int vectors, const int places, const Convolution *
         }
         const float *some = weights + o * layer->fan_in;
         switch (n) {
-            case 1: pool_tile(1, vectors, places, c, layer, corner, some, bias + o, to, winner); break;
-            case 2: pool_tile(2, vectors, places, c, layer, corner, some, bias + o, to, winner); break;
+            POOL(1) POOL(2) POOL(3) POOL(4)
 #if TILE_ROWS == 12
-            case 3: pool_tile(3, vectors, places, c, layer, corner, some, bias + o, to, winner); break;
-            case 4: pool_tile(4, vectors, places, c, layer, corner, some, bias + o, to, winner); break;
+            POOL(5) POOL(6) POOL(7) POOL(8)
 #endif
         }
     }
@@ -288,13 +291,13 @@ static void unpool(const Convolution *c, const Layer *layer, const float *activa
 /* sums[o][k] += D[o] . I[k] along n values. */
 INLINE void dot_tile(const int outputs, const int columns, const float *d, i64 plane,
                      const float *inputs, const i64 *reads, i64 n, float *sums, i64 fan_in) {
-    vec s[outputs][columns];
-    const float *from[columns];
+    vec s[4][DOT_COLUMNS];
+    const float *from[DOT_COLUMNS];
     UNROLL for (int k = 0; k < columns; k++) from[k] = inputs + reads[k];
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int k = 0; k < columns; k++)
         s[o][k] = load(sums + (o * fan_in + k) * LANES);
     for (i64 t = 0; t < n; t += LANES) {
-        vec x[columns];
+        vec x[DOT_COLUMNS];
         UNROLL for (int k = 0; k < columns; k++) x[k] = load(from[k] + t);
         UNROLL for (int o = 0; o < outputs; o++) {
             const vec y = load(d + o * plane + t);
@@ -411,10 +414,12 @@ static void enter(const Pack *p, ConvolutionWork *w) {
 }
 
 static void train_convolutions(const Pack *p, const Convolutions *net, ConvolutionWork *w,
-                               i64 first_step, i64 n_steps, i64 prepared) {
+                               i64 first_step, i64 n_steps, i64 prepared, i64 begin, i64 end) {
     i64 start = 0;
-    for (i64 slot = 0; slot < p->n_slots; start = p->slot_ends[slot++])
-        for (i64 k = 0; k < n_steps; k++) {
+    for (i64 slot = 0; slot < p->n_slots; start = p->slot_ends[slot++]) {
+        const i64 from = start < begin ? begin : start;
+        const i64 to = p->slot_ends[slot] < end ? p->slot_ends[slot] : end;
+        for (i64 k = 0; k < n_steps && from < to; k++) {
             const i64 *rows = p->rows + ((prepared + k) * p->n_slots + slot) * p->batch;
             if (!(p->same_rows && k)) {
                 gather(p->inputs[slot], p->n_inputs, rows, p->batch, w->x, w->x_row, w->across,
@@ -422,13 +427,14 @@ static void train_convolutions(const Pack *p, const Convolutions *net, Convoluti
                 enter(p, w);
                 look_up(p, slot, rows, &w->answers);
             }
-            for (i64 m = start; m < p->slot_ends[slot]; m++) {
+            for (i64 m = from; m < to; m++) {
                 convolution_forward(p, net, w, m, 1);
                 gradient_of_loss(p, m, rows, w->outputs, &w->answers);
                 convolution_backward(p, net, w, m);
                 update_model(p, m, first_step + k, w->gradients);
             }
         }
+    }
 }
 
 static void ask_convolutions(const Pack *p, const Convolutions *net, ConvolutionWork *w,

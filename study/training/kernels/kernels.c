@@ -12,14 +12,15 @@ i64 perceptron_bytes(const Pack *p, const Perceptrons *net) {
     return arena.used + 64;
 }
 
-/* Take n_steps steps, of which the first is first_step; `prepared` is its place in p->rows. The
- * block is as long as perceptron_bytes says, and zeros when it is used for the first time. */
+/* Take n_steps steps of the models from begin to end, of which the first is first_step; `prepared`
+ * is its place in p->rows. The block is as long as perceptron_bytes says, and zeros when it is first
+ * used. */
 void perceptron_steps(const Pack *p, const Perceptrons *net, char *block, i64 first_step,
-                      i64 n_steps, i64 prepared) {
+                      i64 n_steps, i64 prepared, i64 begin, i64 end) {
     Arena arena = {block, 0};
     PerceptronWork work;
     perceptron_work(&arena, p, net, &work);
-    train_perceptrons(p, net, &work, first_step, n_steps, prepared);
+    train_perceptrons(p, net, &work, first_step, n_steps, prepared, begin, end);
 }
 
 void perceptron_outputs(const Pack *p, const Perceptrons *net, char *block,
@@ -38,11 +39,11 @@ i64 convolution_bytes(const Pack *p, const Convolutions *net) {
 }
 
 void convolution_steps(const Pack *p, const Convolutions *net, char *block, i64 first_step,
-                       i64 n_steps, i64 prepared) {
+                       i64 n_steps, i64 prepared, i64 begin, i64 end) {
     Arena arena = {block, 0};
     ConvolutionWork work;
     convolution_work(&arena, p, net, &work);
-    train_convolutions(p, net, &work, first_step, n_steps, prepared);
+    train_convolutions(p, net, &work, first_step, n_steps, prepared, begin, end);
 }
 
 void convolution_outputs(const Pack *p, const Convolutions *net, char *block,

@@ -143,23 +143,27 @@ static void perceptron_backward(const Pack *p, const Perceptrons *net, Perceptro
 }
 
 static void train_perceptrons(const Pack *p, const Perceptrons *net, PerceptronWork *w,
-                              i64 first_step, i64 n_steps, i64 prepared) {
+                              i64 first_step, i64 n_steps, i64 prepared,
+                              i64 begin, i64 end) {
     i64 start = 0;
-    for (i64 slot = 0; slot < p->n_slots; start = p->slot_ends[slot++])
-        for (i64 k = 0; k < n_steps; k++) {
+    for (i64 slot = 0; slot < p->n_slots; start = p->slot_ends[slot++]) {
+        const i64 from = start < begin ? begin : start;
+        const i64 to = p->slot_ends[slot] < end ? p->slot_ends[slot] : end;
+        for (i64 k = 0; k < n_steps && from < to; k++) {
             const i64 *rows = p->rows + ((prepared + k) * p->n_slots + slot) * p->batch;
             if (!(p->same_rows && k)) {
                 gather(p->inputs[slot], p->n_inputs, rows, p->batch, w->x, w->x_row, w->across,
                        w->row);
                 look_up(p, slot, rows, &w->answers);
             }
-            for (i64 m = start; m < p->slot_ends[slot]; m++) {
+            for (i64 m = from; m < to; m++) {
                 perceptron_forward(p, net, w, m, 1);
                 gradient_of_loss(p, m, rows, w->outputs, &w->answers);
                 perceptron_backward(p, net, w, m);
                 update_model(p, m, first_step + k, w->gradients);
             }
         }
+    }
 }
 
 /* Outputs (M, outputs, examples) for tables of n examples, one a model or one for all. */

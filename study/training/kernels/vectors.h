@@ -38,14 +38,39 @@ INLINE void store(float *to, vec v) { *(loose_vec *)to = v; }
 INLINE vec splat(float x) { return (vec){0} + x; }
 INLINE vec zero(void) { return (vec){0}; }
 
-/* The first n values, zeros behind them. */
+/* The first n < LANES values, zeros behind them: by pieces of fixed size, n in binary. */
+#define PIECE(size, to, from) \
+    if (n & (size)) {         \
+        memcpy(to, from, 4 * (size)); \
+        at += (size);         \
+    }
 INLINE vec load_some(const float *from, i64 n) {
-    vec v = {0};
-    memcpy(&v, from, (size_t)n * 4);
-    return v;
+    float values[LANES] = {0};
+    i64 at = 0;
+#if LANES >= 16
+    PIECE(8, values + at, from + at)
+#endif
+#if LANES >= 8
+    PIECE(4, values + at, from + at)
+#endif
+    PIECE(2, values + at, from + at)
+    PIECE(1, values + at, from + at)
+    return load(values);
 }
 
-INLINE void store_some(float *to, vec v, i64 n) { memcpy(to, &v, (size_t)n * 4); }
+INLINE void store_some(float *to, vec v, i64 n) {
+    float values[LANES];
+    i64 at = 0;
+    store(values, v);
+#if LANES >= 16
+    PIECE(8, to + at, values + at)
+#endif
+#if LANES >= 8
+    PIECE(4, to + at, values + at)
+#endif
+    PIECE(2, to + at, values + at)
+    PIECE(1, to + at, values + at)
+}
 
 /* a where the mask is set, b elsewhere. */
 INLINE vec choose(ivec mask, vec a, vec b) {
@@ -58,9 +83,11 @@ INLINE vec relu(vec v) { return keep_where(~(v < 0.0f), v); }
 INLINE vec larger(vec a, vec b) { return choose((b > a) | (b != b), b, a); }
 
 INLINE float sum_of(vec v) {
-    float total = 0;
-    for (int i = 0; i < LANES; i++) total += v[i];
-    return total;
+    float part[LANES];
+    store(part, v);
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) part[i] += part[i + half];
+    return part[0];
 }
 
 INLINE ivec counting(void) {

@@ -13,11 +13,12 @@ from torch import nn
 from study.training.distillation import distillation_loss
 from study.training.fused import TrainJob, train_pack
 from study.training.pack_trainer import train_alone
-from study.training.settings import TrainSettings
+from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]
 Agreement = Callable[..., None]
+Train = Callable[..., list[TrainResult]]
 
 BASE = TrainSettings(
     family="mlp", width=7, depth=1, learning_rate=0.01, batch_size=32, steps=90, evaluate_every=9
@@ -50,16 +51,18 @@ def students(datas: list[TensorSplit], **common: object) -> list[TrainJob]:
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("depth", [0, 2])
 def test_students_in_packs_are_what_they_are_alone(
-    assert_same: Agreement, make_data: MakeData, depth: int, optimizer: str
+    assert_same: Agreement, make_data: MakeData, depth: int, optimizer: str, train: Train
 ) -> None:
     jobs = students([make_data(96), make_data(50), make_data(32)], depth=depth, optimizer=optimizer)
-    for job, result in zip(jobs, train_pack(jobs), strict=True):
+    for job, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(job), result)
 
 
-def test_so_they_are_for_a_regression(assert_same: Agreement, make_data: MakeData) -> None:
+def test_so_they_are_for_a_regression(
+    assert_same: Agreement, make_data: MakeData, train: Train
+) -> None:
     jobs = students([make_data(n, regression=True) for n in (96, 50, 32)])
-    for job, result in zip(jobs, train_pack(jobs), strict=True):
+    for job, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(job), result)
 
 

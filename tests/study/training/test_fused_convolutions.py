@@ -12,13 +12,14 @@ from torch.nn import functional
 
 from study.data.dataset import Split
 from study.models.registry import build_model
-from study.training.fused import TrainJob, train_pack
+from study.training.fused import TrainJob
 from study.training.pack_cnn import Buffers, Layer, layers_of
 from study.training.pack_trainer import train_alone
-from study.training.settings import TrainSettings
+from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 Agreement = Callable[..., None]
+Train = Callable[..., list[TrainResult]]
 
 BASE = TrainSettings(
     family="cnn",
@@ -59,29 +60,32 @@ def pictures(shape: tuple[int, ...], n_train: int = 40, seed: int = 0) -> Tensor
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("shape", [(9,), (2, 11), (1, 8, 8), (3, 9, 7)])
 def test_each_training_gives_what_the_reference_gives(
-    assert_same: Agreement, shape: tuple[int, ...], depth: int
+    assert_same: Agreement, shape: tuple[int, ...], depth: int, train: Train
 ) -> None:
     small, large, full = pictures(shape), pictures(shape, 60, 1), pictures(shape, 16, 2)
     base = dataclasses.replace(BASE, depth=depth)
     replace = dataclasses.replace
     # Seeds with which no window or ReLU comes within an ulp of a tie, for that is as far as results
-    # can be compared: the reference trainer itself moves by 5e-4 when an ulp is added to its start.
+    # can be compared: with seed 3 for the fourth, the reference trainer itself moves by 4e-4 when
+    # an ulp is added to some of its initial weights.
     jobs = [
         TrainJob(settings=replace(base, seed=11), data=small),
         TrainJob(settings=replace(base, seed=11, learning_rate=0.02, dropout=0.2), data=small),
         TrainJob(settings=replace(base, seed=2, weight_decay=0.1, patience=1), data=large),
-        TrainJob(settings=replace(base, seed=3, l1=1e-3, label_smoothing=0.1), data=full),
+        TrainJob(settings=replace(base, seed=5, l1=1e-3, label_smoothing=0.1), data=full),
         TrainJob(settings=replace(base, seed=4, dropout=0.4, steps=17), data=full),
     ]
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
-        assert_same(train_alone(each), result, tolerance=1e-4)
+    for each, result in zip(jobs, train(jobs), strict=True):
+        assert_same(train_alone(each), result, tolerance=2e-5)
 
 
-def test_full_batches_of_one_data_set_are_unfolded_once(assert_same: Agreement) -> None:
+def test_full_batches_of_one_data_set_are_unfolded_once(
+    assert_same: Agreement, train: Train
+) -> None:
     data = pictures((1, 8, 8), 16)
     jobs = [TrainJob(settings=dataclasses.replace(BASE, seed=seed), data=data) for seed in (1, 2)]
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
-        assert_same(train_alone(each), result, tolerance=1e-4)
+    for each, result in zip(jobs, train(jobs), strict=True):
+        assert_same(train_alone(each), result, tolerance=2e-5)
 
 
 @pytest.mark.parametrize("shape", [(12,), (2, 30), (1, 28, 28), (3, 32, 32), (1, 8, 8), (1, 5, 9)])

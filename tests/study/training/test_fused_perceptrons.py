@@ -7,6 +7,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -15,14 +16,18 @@ from study.compression.pruning import apply_masks, magnitude_masks
 from study.measure import measure
 from study.models.registry import build_model
 from study.training import pack_trainer
+from study.training.compiled_pack import CompiledSteps
+from study.training.compiling import kernels
 from study.training.fused import TrainJob, train_pack
+from study.training.pack_steps import TorchSteps
 from study.training.pack_trainer import train_alone
 from study.training.packing import form_packs
-from study.training.settings import TrainSettings
+from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]
 Agreement = Callable[..., None]
+Train = Callable[..., list[TrainResult]]
 
 BASE = TrainSettings(
     family="mlp",
@@ -61,40 +66,40 @@ def datas(make_data: MakeData) -> list[TensorSplit]:
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_each_training_gives_what_the_reference_gives(
-    assert_same: Agreement, datas: list[TensorSplit], depth: int, optimizer: str
+    assert_same: Agreement, datas: list[TensorSplit], depth: int, optimizer: str, train: Train
 ) -> None:
     jobs = varied(datas, depth=depth, optimizer=optimizer)
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
 @pytest.mark.parametrize("depth", [0, 2])
 def test_regression_gives_what_the_reference_gives(
-    assert_same: Agreement, make_data: MakeData, depth: int
+    assert_same: Agreement, make_data: MakeData, depth: int, train: Train
 ) -> None:
     datas = [make_data(n, regression=True) for n in (96, 50, 32)]
     jobs = varied(datas, depth=depth)
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
 def test_packmates_and_order_change_nothing(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     jobs = varied(datas, depth=2)
-    alone = [train_pack([each])[0] for each in jobs]
-    together = train_pack(jobs)
-    backwards = train_pack(jobs[::-1])[::-1]
+    alone = [train([each])[0] for each in jobs]
+    together = train(jobs)
+    backwards = train(jobs[::-1])[::-1]
     for one, two, three in zip(alone, together, backwards, strict=True):
         assert_same(one, two)
         assert_same(one, three)
 
 
 def test_initial_weights_batches_and_masks_do_not_depend_on_the_pack(
-    datas: list[TensorSplit],
+    datas: list[TensorSplit], train: Train
 ) -> None:
     jobs = [dataclasses.replace(each, keep_initial=True) for each in varied(datas, steps=1)]
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         expected = train_alone(each)
         assert expected.initial_state is not None and result.initial_state is not None
         for name, value in expected.initial_state.items():
@@ -104,7 +109,7 @@ def test_initial_weights_batches_and_masks_do_not_depend_on_the_pack(
 
 
 def test_trainings_on_the_same_batches_share_them(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     jobs = [
         job(datas[0], seed=seed, learning_rate=rate, dropout=dropout)
@@ -112,21 +117,21 @@ def test_trainings_on_the_same_batches_share_them(
     ] + [job(datas[0], seed=3)]
     pack = form_packs(jobs)
     assert len(pack) == 1
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
 def test_data_that_share_inputs_but_not_labels_are_told_apart(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     other = dataclasses.replace(datas[0], y_train=datas[0].y_train.flip(0))
     jobs = [job(data, seed=seed) for seed in (1, 2) for data in (datas[0], other)]
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
 def test_a_pruned_network_is_tuned_from_where_it_starts(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     jobs = []
     for seed, ratio in ((1, 0.5), (2, 0.9), (3, 0.0)):
@@ -142,7 +147,7 @@ def test_a_pruned_network_is_tuned_from_where_it_starts(
                 stage=1,
             )
         )
-    results = train_pack(jobs)
+    results = train(jobs)
     for each, result in zip(jobs, results, strict=True):
         assert_same(train_alone(each), result)
     kept = [measure(r.model, (4,)) for r in results if r.model is not None]
@@ -155,11 +160,11 @@ def test_a_pruned_network_is_tuned_from_where_it_starts(
 
 
 def test_a_diverging_training_leaves_the_others_alone(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     calm = job(datas[0], seed=1, optimizer="sgd")
     wild = job(datas[0], seed=2, optimizer="sgd", learning_rate=1e6)
-    results = train_pack([wild, calm, wild])
+    results = train([wild, calm, wild])
     for each, result in zip([wild, calm, wild], results, strict=True):
         expected = train_alone(each)
         assert result.status == expected.status
@@ -170,27 +175,47 @@ def test_a_diverging_training_leaves_the_others_alone(
 
 
 def test_what_finishes_early_leaves_the_pack(
-    datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch
+    datas: list[TensorSplit], monkeypatch: pytest.MonkeyPatch, train: Train
 ) -> None:
     sizes: list[int] = []
-    step = pack_trainer.MlpProgram.gradients
 
-    def counting(program: pack_trainer.MlpProgram) -> None:
-        sizes.append(program.batches.block.shape[1] if sizes else 3)
-        step(program)
+    def counting(steps: type) -> None:
+        advance = steps.advance  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(pack_trainer.MlpProgram, "gradients", counting)
-    train_pack([job(datas[0], seed=seed, steps=10 * seed, evaluate_every=5) for seed in (1, 2, 3)])
+        def counted(self: Any, step: int, n_steps: int) -> None:
+            advance(self, step, n_steps)
+            sizes.extend([len(self.losses())] * n_steps)
+
+        monkeypatch.setattr(steps, "advance", counted)
+
+    counting(TorchSteps)
+    counting(CompiledSteps)
+    train([job(datas[0], seed=seed, steps=10 * seed, evaluate_every=5) for seed in (1, 2, 3)])
     assert sizes == [3] * 10 + [2] * 10 + [1] * 10
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_compiled_packs_change_no_bit_of_a_training(
+    datas: list[TensorSplit], optimizer: str
+) -> None:
+    if kernels() is None:
+        pytest.skip("needs a C compiler")
+    jobs = varied(datas, depth=2, optimizer=optimizer)
+    alone = [train_pack([each])[0] for each in jobs]
+    for one, two in zip(alone, train_pack(jobs[::-1])[::-1], strict=True):
+        assert one.curve == two.curve
+        assert one.model is not None and two.model is not None
+        for mine, theirs in zip(one.model.parameters(), two.model.parameters(), strict=True):
+            assert torch.equal(mine, theirs)
+
+
 def test_a_padded_network_gives_what_it_gives_unpadded(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     widths = (2, 3, 5, 8, 16)
     jobs = [job(datas[0], seed=w, width=w, depth=2, dropout=0.1, l1=1e-3) for w in widths]
     assert len(form_packs(jobs)) == 1
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
         assert result.model is not None
         assert result.model.get_parameter("1.weight").shape == (each.settings.width, 4)
@@ -201,6 +226,7 @@ def test_memory_running_out_halves_the_pack_and_goes_on(
     datas: list[TensorSplit],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    train: Train,
 ) -> None:
     init = pack_trainer.PackRun.__init__
 
@@ -212,14 +238,14 @@ def test_memory_running_out_halves_the_pack_and_goes_on(
     monkeypatch.setattr(pack_trainer.PackRun, "__init__", scarce)
     jobs = [job(datas[0], seed=seed, steps=20) for seed in range(7)]
     with caplog.at_level(logging.WARNING):
-        results = train_pack(jobs)
+        results = train(jobs)
     assert "going on with 3" in caplog.text
     for each, result in zip(jobs, results, strict=True):
         assert_same(train_alone(each), result)
 
 
-def test_the_result_is_a_network_of_its_own(datas: list[TensorSplit]) -> None:
-    first, second = train_pack([job(datas[0], seed=1), job(datas[0], seed=2)])
+def test_the_result_is_a_network_of_its_own(datas: list[TensorSplit], train: Train) -> None:
+    first, second = train([job(datas[0], seed=1), job(datas[0], seed=2)])
     assert first.model is not None and second.model is not None
     before = second.model.get_parameter("1.weight").clone()
     with torch.no_grad():
@@ -232,19 +258,19 @@ def test_the_result_is_a_network_of_its_own(datas: list[TensorSplit]) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_gives_what_the_cpu_gives(datas: list[TensorSplit]) -> None:
+def test_a_gpu_gives_what_the_cpu_gives(datas: list[TensorSplit], train: Train) -> None:
     jobs = varied(datas, depth=2)
-    for one, other in zip(train_pack(jobs), train_pack(jobs, device="cuda"), strict=True):
+    for one, other in zip(train(jobs), train(jobs, device="cuda"), strict=True):
         assert one.curve[-1].val_loss == pytest.approx(other.curve[-1].val_loss, abs=1e-3)
 
 
 def test_no_steps_score_the_network_as_it_starts(
-    assert_same: Agreement, datas: list[TensorSplit]
+    assert_same: Agreement, datas: list[TensorSplit], train: Train
 ) -> None:
     jobs = [job(datas[0], seed=1, steps=0), job(datas[0], seed=2)]
-    for each, result in zip(jobs, train_pack(jobs), strict=True):
+    for each, result in zip(jobs, train(jobs), strict=True):
         assert_same(train_alone(each), result)
 
 
-def test_no_jobs_no_results() -> None:
-    assert train_pack([]) == []
+def test_no_jobs_no_results(train: Train) -> None:
+    assert train([]) == []
