@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -30,10 +32,13 @@ from study.redaction import redact
 from study.tracking_datasets import dataset_input
 from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
 from study.tracking_errors import RecordRefused, StoreAway, explain
+from study.tracking_rows import NotWritable, RunRows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Delivery", "RecordRefused", "StoreAway", "StudyInfo", "Tracker", "quieten"]
 
@@ -110,6 +115,10 @@ class Tracker:
         """Ids of parents that are not shown as running."""
         self._confirmed: dict[str, str] = {}
         """Trial -> digest of the record that this tracker has seen finished in the store."""
+        self._rows: RunRows | None = None
+        self._may_write_rows = True
+        """Until a run that was written so reads otherwise."""
+        self._rows_were_read = False
         self._digests = {study.digest}
         """Digests of the studies whose runs are ours: others may share the experiment's name."""
 
@@ -190,10 +199,12 @@ class Tracker:
                 known = None
             written = entries.entry(record)
             if known is None:
-                known = self._create(written, self._parent(record))
+                tags = self._tags(written, self._parent(record))
+                known = self._write_rows(written, tags) or self._create(written, tags)
                 self._all_trials()[key] = known
             try:
-                self._complete(known, written)
+                if not known.finished:
+                    self._complete(known, written)
             except Exception as error:
                 if isinstance(explain(error, self.address), RecordRefused):
                     self._remove(known)
@@ -228,9 +239,47 @@ class Tracker:
             known = self._all_trials()
             return [one for one in unseen if not _tells(known.get(trial_key(one)), one)]
 
-    def _create(self, written: RunEntry, parent: str) -> _Known:
+    def _tags(self, written: RunEntry, parent: str) -> dict[str, str]:
+        return {**written.tags, entries.PARENT_TAG: parent, "mlflow.user": _user()}
+
+    def _write_rows(self, written: RunEntry, tags: Mapping[str, str]) -> _Known | None:
+        """Write a trial's run whole, past MLflow's client; None where the client has to do it."""
+        file = database.sqlite_file(self.address)
+        if file is None or not self._may_write_rows:
+            return None
+        try:
+            if self._rows is None:
+                self._rows = RunRows(file, self.experiment_id)
+            found = self._rows.write(written, tags, partial(_save, text=written.artifact))
+        except NotWritable as reason:
+            log.info("MLflow's client logs the trial: %s", reason)
+            self._forget_rows()
+            return None
+        known = _Known(
+            run_id=found.run_id,
+            status=written.status,
+            record=tags[RECORD_TAG],
+            artifacts=found.artifacts,
+            parent=tags[entries.PARENT_TAG],
+            study=tags[entries.DIGEST_TAG],
+            errors=tuple(_final(written, name) for name in ERRORS),
+        )
+        if not self._rows_were_read:
+            self._rows_were_read = True
+            if not _reads_as(self._connected().get_run(found.run_id), written, tags, known):
+                log.warning("MLflow reads rows otherwise than we write them: its client logs all")
+                self._may_write_rows = False
+                self._remove(known)
+                return None
+        return known
+
+    def _forget_rows(self) -> None:
+        if self._rows is not None:
+            self._rows.close()
+        self._rows = None
+
+    def _create(self, written: RunEntry, tags: dict[str, str]) -> _Known:
         """Create a trial's run with all its tags: one call."""
-        tags = {**written.tags, entries.PARENT_TAG: parent, "mlflow.user": _user()}
         run = self._connected().create_run(
             self.experiment_id, written.start_ms, tags, run_name=written.name
         )
@@ -250,19 +299,14 @@ class Tracker:
         ]
         params = [Param(name, value) for name, value in written.params.items()]
         client.log_batch(known.run_id, metrics, params, synchronous=True)
-        self._log_text(known, written.artifact, entries.ARTIFACT)
+        self._log_artifact(known, written.artifact)
         client.set_terminated(known.run_id, written.status, written.end_ms)
         known.status = written.status
 
-    def _log_text(self, known: _Known, text: str, name: str) -> None:
-        """Write a small artifact; into a local folder directly, which saves 8 ms a trial."""
-        place = urlsplit(known.artifacts)
-        if not _is_server(self.address) and place.scheme in ("file", ""):
-            folder = Path(url2pathname(place.path))
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8")
-        else:
-            self._connected().log_text(known.run_id, text, name)
+    def _log_artifact(self, known: _Known, text: str) -> None:
+        """Write a trial's artifact; into a local folder directly, which saves 8 ms a trial."""
+        if _is_server(self.address) or not _save(known.artifacts, text):
+            self._connected().log_text(known.run_id, text, entries.ARTIFACT)
 
     def _remove(self, known: _Known) -> None:
         """Delete a run that stands twice or half, and leave none that looks alive."""
@@ -612,6 +656,32 @@ def _known(run: Run) -> _Known:
     )
 
 
+def _final(written: RunEntry, name: str) -> float | None:
+    """Return a final metric of an entry."""
+    return next((point.value for point in written.points if point.name == name), None)
+
+
+def _reads_as(run: Run, written: RunEntry, tags: Mapping[str, str], known: _Known) -> bool:
+    """Tell whether MLflow says of a run what was written."""
+    latest: dict[str, tuple[int, float]] = {}
+    for point in written.points:
+        order = (point.step, 0.0 if math.isnan(point.value) else point.value)
+        latest[point.name] = max(latest.get(point.name, order), order)
+    found, info = run.data, run.info
+    return (
+        all(found.tags.get(name) == value for name, value in tags.items())
+        and found.params == dict(written.params)
+        and found.metrics.keys() == latest.keys()
+        and all(
+            found.metrics[name] == value or not math.isfinite(found.metrics[name] - value)
+            for name, (_, value) in latest.items()
+        )
+        and (info.run_name, info.status) == (written.name, written.status)
+        and (info.start_time, info.end_time) == (written.start_ms, written.end_ms)
+        and (info.artifact_uri, info.lifecycle_stage) == (known.artifacts, "active")
+    )
+
+
 def _tells(known: _Known | None, record: TrialRecord) -> bool:
     """Tell whether a trial's run says what came of the record's trial."""
     if known is None or not known.finished:
@@ -645,6 +715,17 @@ def _current(
 def _worth(known: _Known) -> tuple[int, str]:
     """Order runs of one trial, the one to keep last."""
     return ({"FINISHED": 2, "FAILED": 1}.get(known.status, 0), known.run_id)
+
+
+def _save(artifacts: str, text: str) -> bool:
+    """Write a trial's artifact into a local folder; tell whether it is one."""
+    place = urlsplit(artifacts)
+    if place.scheme not in ("file", ""):
+        return False
+    folder = Path(url2pathname(place.path))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / entries.ARTIFACT).write_text(text, encoding="utf-8")
+    return True
 
 
 def _is_server(address: str) -> bool:

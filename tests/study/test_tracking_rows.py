@@ -1,0 +1,186 @@
+"""Runs written as rows against runs logged by MLflow's own client, table by table."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from trial_records import make_record
+
+from study import tracking_entries, tracking_rows
+from study.places import Places
+from study.record import TrialRecord
+from study.tracking import StudyInfo, Tracker
+from study.tracking_entries import Point, RunEntry, entry
+from study.tracking_rows import COLUMNS, NotWritable, RunRows
+
+STUDY = StudyInfo(name="rows", digest="d" * 64)
+
+
+ODD_POINTS = (
+    Point(name="nothing", value=math.nan, step=0),
+    Point(name="much", value=math.inf, step=0),
+    Point(name="little", value=-math.inf, step=0),
+    *(Point(name="holes", value=v, step=s) for s, v in ((0, math.nan), (5, 1.0), (9, math.nan))),
+    *(Point(name="twice", value=v, step=3) for v in (2.0, 7.0, 7.0, -1.0)),
+)
+"""All that a metric may be in the store, though records hold none of it."""
+
+
+def oddly(record: TrialRecord) -> RunEntry:
+    written = entry(record)
+    return dataclasses.replace(written, points=(*written.points, *ODD_POINTS))
+
+
+def made(root: Path, *, rows: bool) -> Tracker:
+    places = Places.at(root)
+    tracker = Tracker(places.mlflow_address, places.artifacts, STUDY)
+    tracker._may_write_rows = rows
+    tracker.initialise()
+    return tracker
+
+
+def table_of(root: Path, table: str) -> list[tuple[object, ...]]:
+    """The rows of trials' runs, with trials for runs."""
+    with closing(sqlite3.connect(root / "mlflow.db")) as store:
+        names = dict(
+            store.execute("SELECT run_uuid, value FROM tags WHERE key = 'payoff.trial'").fetchall()
+        )
+        columns = sorted(COLUMNS[table])
+        rows = store.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+    place = columns.index("run_uuid")
+    return sorted(
+        (
+            tuple(
+                str(value).replace(row[place], "RUN").replace(str(root), "ROOT")
+                if column == "artifact_uri"
+                else names[row[place]]
+                if column == "run_uuid"
+                else "PARENT"
+                if row[0] == "mlflow.parentRunId" and column == "value"
+                else value
+                for column, value in zip(columns, row, strict=True)
+            )
+            for row in rows
+            if row[place] in names
+        ),
+        key=repr,
+    )
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same records by MLflow's client, and as rows."""
+    roots = []
+    failed = dataclasses.replace(make_record(2), status="failed", reason="it burst")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking_entries, "entry", oddly)
+        for name, rows in (("client", False), ("rows", True)):
+            root = tmp_path_factory.mktemp(name)
+            tracker = made(root, rows=rows)
+            for record in (make_record(1), failed, make_record(3)):
+                assert tracker.deliver(record) == "logged"
+            assert (tracker._rows is not None) is rows
+            roots.append(root)
+    return roots[0], roots[1]
+
+
+@pytest.mark.parametrize("table", sorted(COLUMNS))
+def test_rows_are_those_of_mlflows_own_client(stores: tuple[Path, Path], table: str) -> None:
+    by_client, by_rows = (table_of(root, table) for root in stores)
+    assert len(by_client) >= 3
+    assert by_rows == by_client
+
+
+def test_nothing_else_in_the_store_differs(stores: tuple[Path, Path]) -> None:
+    """MLflow's client writes to no table that is not known here."""
+
+    def filled(root: Path) -> dict[str, int]:
+        with closing(sqlite3.connect(root / "mlflow.db")) as store:
+            every = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            return {
+                name: store.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                for (name,) in every
+            }
+
+    assert filled(stores[0]) == filled(stores[1])
+
+
+def test_the_artifact_is_where_mlflow_looks_for_it(stores: tuple[Path, Path]) -> None:
+    from mlflow import MlflowClient
+
+    places = Places.at(stores[1])
+    client = MlflowClient(tracking_uri=places.mlflow_address)
+    (run,) = [
+        run
+        for run in client.search_runs(["1"])
+        if run.data.tags.get("payoff.trial", "").endswith(make_record(3).slot)
+    ]
+    assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["trial.json"]
+    assert TrialRecord.from_json(
+        Path(client.download_artifacts(run.info.run_id, "trial.json")).read_text()
+    ) == make_record(3)
+
+
+def test_tables_of_another_version_are_left_to_the_client(tmp_path: Path) -> None:
+    tracker = made(tmp_path, rows=True)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        store.execute("ALTER TABLE runs ADD COLUMN owner VARCHAR(20)")
+        store.commit()
+    with pytest.raises(NotWritable, match=r"the table runs of .* has other columns"):
+        RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
+    assert tracker.deliver(make_record(1)) == "logged"
+    assert len(table_of(tmp_path, "params")) == len(entry(make_record(1)).params)
+
+
+def test_triggers_are_left_to_the_client(tmp_path: Path) -> None:
+    tracker = made(tmp_path, rows=True)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        store.execute("CREATE TRIGGER watch AFTER INSERT ON runs BEGIN SELECT 1; END")
+        store.commit()
+    with pytest.raises(NotWritable, match="triggers"):
+        RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
+
+
+def test_a_store_that_reads_otherwise_is_left_to_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking_rows, "RUN_NAME_TAG", "mlflow.otherName")
+    monkeypatch.setattr(tracking_rows._Stored, "order", property(lambda point: -point.step))
+    tracker = made(tmp_path, rows=True)
+    records = [make_record(1), make_record(2)]
+    assert [tracker.deliver(record) for record in records] == ["logged", "logged"]
+    assert not tracker._may_write_rows
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        states = store.execute(
+            "SELECT lifecycle_stage, count(*) FROM runs JOIN tags USING (run_uuid) "
+            "WHERE key = 'payoff.trial' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert states == [("active", 2), ("deleted", 1)]
+
+
+def test_a_file_that_was_replaced_is_not_written(tmp_path: Path) -> None:
+    tracker = made(tmp_path, rows=True)
+    tracker.deliver(make_record(1))
+    rows = tracker._rows
+    assert rows is not None
+    store = tmp_path / "mlflow.db"
+    store.rename(tmp_path / "moved.db")
+    store.write_bytes((tmp_path / "moved.db").read_bytes())
+    with pytest.raises(NotWritable, match="was replaced"):
+        rows.write(None, {}, print)  # type: ignore[arg-type]
+
+
+def test_a_deleted_experiment_takes_no_rows(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    tracker = made(tmp_path, rows=True)
+    rows = RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
+    MlflowClient(tracking_uri=tracker.address).delete_experiment(tracker.experiment_id)
+    with pytest.raises(NotWritable, match="experiment is not there"):
+        rows.write(None, {}, print)  # type: ignore[arg-type]
+    assert table_of(tmp_path, "runs") == []
