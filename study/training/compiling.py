@@ -107,19 +107,18 @@ def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
 
 
 def _compile(command: Sequence[str], library: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=library.parent, prefix=library.stem, suffix=".new")
-    os.close(handle)
     words = ""
-    for machine in MACHINES:
-        full = [*command, *OPTIONS, *PRECISE, *machine, str(SOURCES / "kernels.c"), "-o", name]
-        done = subprocess.run(
-            full, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
-        )
-        if done.returncode == 0:
-            os.replace(name, library)  # a reader sees all of it or nothing
-            return
-        words = words or done.stderr.strip().partition("\n")[0]
-    os.unlink(name)
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="new-") as folder:
+        made = str(Path(folder) / library.name)
+        for machine in MACHINES:
+            full = [*command, *OPTIONS, *PRECISE, *machine, str(SOURCES / "kernels.c"), "-o", made]
+            done = subprocess.run(
+                full, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
+            )
+            if done.returncode == 0:
+                os.replace(made, library)  # a reader sees all of it or nothing
+                return
+            words = words or done.stderr.strip().partition("\n")[0]
     raise NoCompiler(f"{' '.join(command)} failed: {words}")
 
 

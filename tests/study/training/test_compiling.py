@@ -1,0 +1,122 @@
+"""Making the kernels: once, by whatever compiler there is, and doing without one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from study.training import compiling
+from study.training.compiling import NoCompiler, cache_directory, compiler, load
+from study.training.fused import TrainJob, train_pack
+from study.training.settings import TrainSettings
+from study.training.tensors import TensorSplit
+
+needs_compiler = pytest.mark.skipif(compiling.kernels() is None, reason="needs a C compiler")
+
+LOAD = """
+import sys
+from pathlib import Path
+from study.training.compiling import compiler, load
+print(load(compiler(), Path(sys.argv[1])).lanes())
+"""
+
+
+def libraries(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.so"))
+
+
+@needs_compiler
+def test_kernels_are_compiled_once_and_kept(tmp_path: Path) -> None:
+    lanes = load(compiler(), tmp_path).lanes()
+    assert lanes in (4, 8, 16)
+    (library,) = libraries(tmp_path)
+    made = library.stat()
+    load(compiler(), tmp_path)
+    assert (libraries(tmp_path), library.stat().st_mtime_ns) == ([library], made.st_mtime_ns)
+    assert not list(tmp_path.glob("new-*"))
+
+
+@needs_compiler
+def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> None:
+    together = [
+        subprocess.Popen([sys.executable, "-c", LOAD, str(tmp_path)], stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    answers = {each.communicate()[0] for each in together}
+    assert all(each.returncode == 0 for each in together)
+    assert len(answers) == 1
+    assert len(libraries(tmp_path)) == 1
+
+
+@needs_compiler
+def test_another_compiler_has_a_library_of_its_own(tmp_path: Path) -> None:
+    command = tmp_path / "other-cc"
+    command.write_text(f'#!/bin/sh\nexec {" ".join(compiler())} "$@"\n')
+    command.chmod(0o700)
+    load(compiler(), tmp_path)
+    load([str(command)], tmp_path)
+    assert len(libraries(tmp_path)) == 2
+
+
+@needs_compiler
+def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> None:
+    command = tmp_path / "plain-cc"
+    command.write_text(
+        "#!/bin/sh\n"
+        'for word; do case "$word" in -m*) echo "unknown $word" >&2; exit 1; esac; done\n'
+        f'exec {" ".join(compiler())} "$@"\n'
+    )
+    command.chmod(0o700)
+    assert load([str(command)], tmp_path).lanes() >= 4
+
+
+def test_a_compiler_that_fails_is_told_by_its_first_words(tmp_path: Path) -> None:
+    command = tmp_path / "broken-cc"
+    command.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
+    command.chmod(0o700)
+    with pytest.raises(NoCompiler, match="broken-cc failed: out of luck"):
+        load([str(command)], tmp_path)
+    assert libraries(tmp_path) == [] and not list(tmp_path.glob("new-*"))
+
+
+def test_the_compiler_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", f"{sys.executable} -m compilers.own")
+    assert compiler() == [sys.executable, "-m", "compilers.own"]
+
+
+def test_without_a_compiler_packs_are_trained_by_torch(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    make_data: Callable[..., TensorSplit],
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(compiling, "find_spec", lambda name: None)
+    compiling.kernels.cache_clear()
+    settings = TrainSettings(family="mlp", width=4, depth=1, steps=20)
+    try:
+        with caplog.at_level(logging.INFO):
+            (result,) = train_pack([TrainJob(settings=settings, data=make_data(64))])
+    finally:
+        compiling.kernels.cache_clear()
+    assert "through torch's operations: no C compiler was found" in caplog.text
+    assert result.status == "complete"
+
+
+def test_a_cache_that_cannot_be_written_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
+    assert cache_directory() == tmp_path / "mine" / "payoff"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    elsewhere = cache_directory()
+    assert elsewhere.is_dir() and os.access(elsewhere, os.W_OK)
+    assert tmp_path not in elsewhere.parents
+    elsewhere.rmdir()
