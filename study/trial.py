@@ -691,12 +691,17 @@ def _file_digest(path: Path) -> str:
 
 def code_version(spec: StudySpec) -> str:
     """Name this package's version and the content of the user's own code files."""
-    parts = [f"payoff {version('payoff')}"]
+    parts = [f"payoff {_own_version()}"]
     for reference in (spec.model.function, spec.training.function, spec.data.function):
         file = spec.base / reference.rpartition(":")[0]
         if reference and file.is_file():
             parts.append(f"{file.name} {_file_digest(file)}")
     return ", ".join(parts)
+
+
+@lru_cache(maxsize=1)
+def _own_version() -> str:
+    return version("payoff")  # reads a file
 
 
 def as_number(value: object) -> float | None:

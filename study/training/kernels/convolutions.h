@@ -133,12 +133,17 @@ INLINE float *activations(ConvolutionWork *w, const Convolutions *net, i64 l) {
 enum { POOL_ROWS = TILE_ROWS == 12 ? 8 : 4 };
 
 /* relu(max over the window + bias) of some output channels, for one window and 2 vectors of B. */
-INLINE void pool_tile(const int rows, const int vectors, const int places, const Convolution *c,
-                      const Layer *layer, const float *corner, const float *weights,
+INLINE void pool_tile(const int rows, const int vectors, const Convolution *c, const Layer *layer,
+                      const float *corner, const float *weights,
                       const float *bias, float *const *to, int32_t *const *winner) {
+    const i64 places = c->window_high * c->window_wide;
     vec best[POOL_ROWS][2];
     ivec won[POOL_ROWS][2];
-    for (int at = 0; at < places; at++) {
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) {
+        best[i][j] = splat(-__builtin_inff());
+        won[i][j] = (ivec){0};
+    }
+    for (i64 at = 0; at < places; at++) {
         const float *b = corner + (at / c->window_wide) * layer->line +
                          (at % c->window_wide) * layer->pixel;
         vec sums[POOL_ROWS][2];
@@ -153,14 +158,9 @@ INLINE void pool_tile(const int rows, const int vectors, const int places, const
                 sums[i][j] += a[i * layer->fan_in] * x[j];
         }
         UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) {
-            if (!at) {
-                best[i][j] = sums[i][j];
-                won[i][j] = (ivec){0};
-            } else {
-                const ivec better = (sums[i][j] > best[i][j]) | (sums[i][j] != sums[i][j]);
-                best[i][j] = choose(better, sums[i][j], best[i][j]);
-                won[i][j] = (better & ((ivec){0} + at)) | (~better & won[i][j]);
-            }
+            const ivec better = (sums[i][j] > best[i][j]) | (sums[i][j] != sums[i][j]);
+            best[i][j] = choose(better, sums[i][j], best[i][j]);
+            won[i][j] = (better & ((ivec){0} + (int32_t)at)) | (~better & won[i][j]);
         }
     }
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) {
@@ -171,11 +171,11 @@ INLINE void pool_tile(const int rows, const int vectors, const int places, const
 
 #define POOL(n)                                                                               \
     case n:                                                                                   \
-        pool_tile(n, vectors, places, c, layer, corner, some, bias + o, to, winner);          \
+        pool_tile(n, vectors, c, layer, corner, some, bias + o, to, winner);          \
         break;
 
-INLINE void pool_window(const int vectors, const int places, const Convolution *c,
-                        const Layer *layer, const float *corner, const float *weights,
+INLINE void pool_window(const int vectors, const Convolution *c, const Layer *layer,
+                        const float *corner, const float *weights,
                         const float *bias, float *base, i64 window, i64 b) {
     const i64 windows = layer->pooled_high * layer->pooled_wide;
     for (i64 o = 0; o < c->outputs; o += POOL_ROWS) {
@@ -197,8 +197,8 @@ INLINE void pool_window(const int vectors, const int places, const Convolution *
     }
 }
 
-INLINE void convolve(const int places, const Convolution *c, const Layer *layer,
-                     const float *weights, const float *bias, float *base) {
+APART void convolve(const Convolution *c, const Layer *layer, const float *weights,
+                    const float *bias, float *base) {
     for (i64 y = 0; y < layer->pooled_high; y++)
         for (i64 x = 0; x < layer->pooled_wide; x++) {
             const i64 window = y * layer->pooled_wide + x;
@@ -206,20 +206,10 @@ INLINE void convolve(const int places, const Convolution *c, const Layer *layer,
                                   x * c->window_wide * layer->pixel;
             i64 b = 0;
             for (; b + LANES < layer->pixel; b += 2 * LANES)
-                pool_window(2, places, c, layer, corner + b, weights, bias, base, window, b);
+                pool_window(2, c, layer, corner + b, weights, bias, base, window, b);
             if (b < layer->pixel)
-                pool_window(1, places, c, layer, corner + b, weights, bias, base, window, b);
+                pool_window(1, c, layer, corner + b, weights, bias, base, window, b);
         }
-}
-
-APART void convolve_1(const Convolution *c, const Layer *l, const float *w, const float *b, float *h) {
-    convolve(1, c, l, w, b, h);
-}
-APART void convolve_2(const Convolution *c, const Layer *l, const float *w, const float *b, float *h) {
-    convolve(2, c, l, w, b, h);
-}
-APART void convolve_4(const Convolution *c, const Layer *l, const float *w, const float *b, float *h) {
-    convolve(4, c, l, w, b, h);
 }
 
 /* Outputs of model m for the examples in the first layer's inputs. */
@@ -230,13 +220,7 @@ static void convolution_forward(const Pack *p, const Convolutions *net, Convolut
         const Layer *layer = w->layers + l;
         const float *weights = tensor(p, m, 2 * l), *bias = tensor(p, m, 2 * l + 1);
         float *to = activations(w, net, l);
-        const i64 places = c->window_high * c->window_wide;
-        if (places == 4)
-            convolve_4(c, layer, weights, bias, to);
-        else if (places == 2)
-            convolve_2(c, layer, weights, bias, to);
-        else
-            convolve_1(c, layer, weights, bias, to);
+        convolve(c, layer, weights, bias, to);
         if (training) drop_out(p, m, layer->units, w->words, to, layer->places, 0);
     }
     const Product head = {
@@ -251,8 +235,9 @@ static void convolution_forward(const Pack *p, const Convolutions *net, Convolut
         .out = w->outputs,
         .out_row = w->row,
         .bias = tensor(p, m, 2 * net->depth + 1),
+        .finish = BIASED,
     };
-    product_biased(&head);
+    product(&head);
 }
 
 /* From G to D and the gradient of the bias. */
@@ -358,8 +343,9 @@ static void by_inputs(const Convolution *c, const Layer *layer, const float *wei
             .out = back + y * c->wide * layer->pixel,
             .out_row = c->high * c->wide * layer->pixel,
             .factor = 1.0f,
+            .finish = SCALED,
         };
-        product_scattered(&line);
+        product(&line);
     }
 }
 
@@ -382,8 +368,9 @@ static void convolution_backward(const Pack *p, const Convolutions *net, Convolu
         .out = w->gradients[head],
         .out_row = w->units,
         .factor = share,
+        .finish = SCALED,
     };
-    product_scaled(&by_weight);
+    product(&by_weight);
     const Product by_feature = {
         .a = tensor(p, m, head),
         .a_row = 1,
@@ -396,8 +383,9 @@ static void convolution_backward(const Pack *p, const Convolutions *net, Convolu
         .out = w->layers[net->depth - 1].back,
         .out_row = w->examples,
         .factor = 1.0f,
+        .finish = SCALED,
     };
-    product_scaled(&by_feature);
+    product(&by_feature);
     for (i64 l = net->depth - 1; l >= 0; l--) {
         const Convolution *c = net->layers + l;
         const Layer *layer = w->layers + l;

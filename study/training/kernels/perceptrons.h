@@ -72,7 +72,7 @@ static void perceptron_forward(const Pack *p, const Perceptrons *net, Perceptron
     const i64 width = net->widths[m];
     for (i64 layer = 0; layer <= net->depth; layer++) {
         const int last = layer == net->depth;
-        const Product product = {
+        const Product next = {
             .a = tensor(p, m, 2 * layer),
             .a_row = layer ? net->width : p->n_inputs,
             .a_depth = 1,
@@ -84,12 +84,10 @@ static void perceptron_forward(const Pack *p, const Perceptrons *net, Perceptron
             .out = last ? w->outputs : w->hidden[layer],
             .out_row = w->row,
             .bias = tensor(p, m, 2 * layer + 1),
+            .finish = last ? BIASED : RECTIFIED,
         };
-        if (last) {
-            product_biased(&product);
-            return;
-        }
-        product_rectified(&product);
+        product(&next);
+        if (last) return;
         if (training) drop_out(p, m, width, w->words, w->hidden[layer], (const i64 *)0, w->row);
     }
 }
@@ -120,8 +118,9 @@ static void perceptron_backward(const Pack *p, const Perceptrons *net, Perceptro
             .out = w->gradients[2 * layer],
             .out_row = layer ? net->width : p->n_inputs,
             .factor = share,
+            .finish = SCALED,
         };
-        product_scaled(&by_weight);
+        product(&by_weight);
         if (!layer) return;
         const Product by_input = {
             .a = tensor(p, m, 2 * layer),
@@ -136,8 +135,9 @@ static void perceptron_backward(const Pack *p, const Perceptrons *net, Perceptro
             .out_row = w->row,
             .activation = w->hidden[layer - 1],
             .factor = p->keep_scale[m],
+            .finish = GATED,
         };
-        product_gated(&by_input);
+        product(&by_input);
         back = w->back[layer % 2];
     }
 }

@@ -23,25 +23,24 @@ typedef struct {
     const float *bias;       /* per row */
     const float *activation; /* as out: where it is not above 0, the result is 0 */
     float factor;
+    enum { SCALED, BIASED, RECTIFIED, GATED } finish; /* what becomes of the sums */
 } Product;
 
-enum Finish { SCALED, BIASED, RECTIFIED, GATED, SCATTERED };
-
-INLINE void finish_tile(const int finish, const int rows, const int vectors, const Product *p,
+INLINE void finish_tile(const int rows, const int vectors, const Product *p,
                         i64 row, i64 column, vec sums[][2]) {
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) {
         const i64 at = (row + i) * p->out_row + column + j * LANES;
         vec v = sums[i][j];
-        if (finish == SCALED || finish == SCATTERED) {
+        if (p->finish == SCALED) {
             const i64 left = p->columns - column - j * LANES;
             v *= p->factor;
             if (left < LANES) {
                 store_some(p->out + at, v, left);
                 continue;
             }
-        } else if (finish == BIASED) {
+        } else if (p->finish == BIASED) {
             v += p->bias[row + i];
-        } else if (finish == RECTIFIED) {
+        } else if (p->finish == RECTIFIED) {
             v = relu(v + p->bias[row + i]);
         } else {
             v = keep_where(~(load(p->activation + at) <= 0.0f), v * p->factor);
@@ -69,37 +68,51 @@ INLINE void sum_tile(const int scattered, const int rows, const int vectors, con
     }
 }
 
-#define TILE(n)                                                          \
-    case n: {                                                            \
-        vec sums[n][2];                                                  \
-        sum_tile(finish == SCATTERED, n, vectors, p, row, column, sums);                      \
-        finish_tile(finish, n, vectors, p, row, column, sums);           \
-        break;                                                           \
+#define TILE(n)                                           \
+    case n: {                                             \
+        vec sums[n][2];                                   \
+        sum_tile(scattered, n, vectors, p, row, column, sums); \
+        finish_tile(n, vectors, p, row, column, sums);    \
+        break;                                            \
     }
 
-INLINE void product_columns(const int finish, const int vectors, const Product *p, i64 column) {
-    for (i64 row = 0; row < p->rows; row += TILE_ROWS) {
-        const i64 left = p->rows - row;
-        switch (left < TILE_ROWS ? left : TILE_ROWS) {
-            TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+INLINE void tile(const int scattered, const int vectors, const Product *p, i64 row, i64 column) {
+    const i64 left = p->rows - row;
+    switch (left < TILE_ROWS ? left : TILE_ROWS) {
+        TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if TILE_ROWS == 12
-            TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #endif
-        }
     }
 }
 
-INLINE void product(const int finish, const Product *p) {
-    i64 column = 0;
-    for (; column + LANES < p->columns; column += 2 * LANES) product_columns(finish, 2, p, column);
-    if (column < p->columns) product_columns(finish, 1, p, column);
+APART void tile_of_one(const Product *p, i64 row, i64 column) { tile(0, 1, p, row, column); }
+APART void tile_of_two(const Product *p, i64 row, i64 column) { tile(0, 2, p, row, column); }
+APART void scattered_one(const Product *p, i64 row, i64 column) { tile(1, 1, p, row, column); }
+APART void scattered_two(const Product *p, i64 row, i64 column) { tile(1, 2, p, row, column); }
+
+INLINE void next_tile(const Product *p, i64 row, i64 column) {
+    const int one = column + LANES >= p->columns;
+    if (p->b_offsets)
+        (one ? scattered_one : scattered_two)(p, row, column);
+    else
+        (one ? tile_of_one : tile_of_two)(p, row, column);
 }
 
-APART void product_scaled(const Product *p) { product(SCALED, p); }
-APART void product_biased(const Product *p) { product(BIASED, p); }
-APART void product_rectified(const Product *p) { product(RECTIFIED, p); }
-APART void product_scattered(const Product *p) { product(SCATTERED, p); }
-APART void product_gated(const Product *p) { product(GATED, p); }
+/* What stays in the first-level cache goes through its tiles in the inner loop: all of B where it
+ * is small, else one tile's columns of it. */
+enum { FIRST_LEVEL_VALUES = 32 * 1024 / 4 };
+
+static void product(const Product *p) {
+    if (p->depth * p->columns <= FIRST_LEVEL_VALUES) {
+        for (i64 row = 0; row < p->rows; row += TILE_ROWS)
+            for (i64 column = 0; column < p->columns; column += 2 * LANES)
+                next_tile(p, row, column);
+        return;
+    }
+    for (i64 column = 0; column < p->columns; column += 2 * LANES)
+        for (i64 row = 0; row < p->rows; row += TILE_ROWS) next_tile(p, row, column);
+}
 
 /* Write the transpose of (rows, columns) values, as (columns, rows): both padded to whole vectors. */
 APART void transpose(const float *from, i64 from_row, i64 rows, i64 columns, float *to, i64 to_row) {
@@ -112,12 +125,23 @@ APART void transpose(const float *from, i64 from_row, i64 rows, i64 columns, flo
         }
 }
 
+/* Sums along rows, times a share; LANES rows at a time, which `from` must have. */
 APART void mean_of_rows(const float *from, i64 from_row, i64 rows, i64 columns, float share,
                         float *to) {
-    for (i64 r = 0; r < rows; r++) {
-        vec total = zero();
-        for (i64 c = 0; c < columns; c += LANES) total += load(from + r * from_row + c);
-        to[r] = sum_of(total) * share;
+    for (i64 r = 0; r < rows; r += LANES) {
+        vec sums[LANES];
+        for (int i = 0; i < LANES; i++) {
+            const float *line = from + (r + i) * from_row;
+            sums[i] = load(line);
+            for (i64 c = LANES; c < columns; c += LANES) sums[i] += load(line + c);
+        }
+        transpose_tile(sums);
+        vec total = sums[0];
+        UNROLL for (int i = 1; i < LANES; i++) total += sums[i];
+        if (rows - r >= LANES)
+            store(to + r, total * share);
+        else
+            store_some(to + r, total * share, rows - r);
     }
 }
 

@@ -30,6 +30,7 @@
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 typedef float loose_vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int64_t i64;
 
@@ -102,7 +103,7 @@ INLINE ivec counting(void) {
 INLINE vec exponential(vec x) {
     const ivec tiny = x < -87.0f;
     vec n = x * 1.44269504f + 12582912.0f; /* 1.5 x 2^23: the sum is rounded to a whole number */
-    const ivec power = (ivec)n << 23;
+    const uvec power = (uvec)n << 23;
     n -= 12582912.0f;
     vec r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
@@ -114,7 +115,7 @@ INLINE vec exponential(vec x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    const vec scale = (vec)(power + 0x3f800000);
+    const vec scale = (vec)(power + 0x3f800000u);
     return keep_where(~tiny, p * scale);
 }
 
