@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,68 @@ def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> N
     )
     command.chmod(0o700)
     assert load([str(command)], tmp_path).lanes() >= 4
+
+
+TRAIN = """
+import torch
+from small_trainings import blobs
+from study.training.compiling import kernels
+from study.training.fused import TrainJob, train_pack
+from study.training.settings import TrainSettings
+
+torch.set_num_threads(1)
+data = blobs(50)
+for family in ("mlp", "cnn"):
+    settings = TrainSettings(
+        family=family, width=13, depth=2, steps=40, dropout=0.2, batch_size=21, evaluate_every=10
+    )
+    (result,) = train_pack([TrainJob(settings=settings, data=data)])
+    print(*[point.val_loss for point in result.curve], sep="\\n")
+print(kernels().lanes())
+"""
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="chooses among x86-64's levels")
+def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
+    """Those of this processor, of 8 lanes (AVX2) and of 4 (any x86-64), where it has them."""
+
+    def losses(machine: str) -> list[float]:
+        command = tmp_path / f"cc{machine}"
+        command.write_text(
+            "#!/bin/sh\nwords=\nfor word; do\n"
+            f'case "$word" in -march=native) word="{machine or "-march=native"}";; esac\n'
+            'words="$words $word"; done\n'
+            f"exec {' '.join(compiler())} $words\n"
+        )
+        command.chmod(0o700)
+        done = subprocess.run(
+            [sys.executable, "-c", TRAIN],
+            env={**os.environ, "CC": str(command), "PYTHONPATH": str(Path(__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [float(line) for line in done.stdout.split()]
+
+    *ours, lanes = losses("")
+    *plain, four = losses("-march=x86-64")
+    assert four == 4 and len(plain) == 8
+    assert plain == pytest.approx(ours, rel=1e-5)
+    if lanes > 4:
+        *wider, eight = losses("-march=x86-64-v3")
+        assert eight == 8
+        assert wider == pytest.approx(ours, rel=1e-5)
+
+
+@pytest.mark.skipif(find_spec("ziglang") is None, reason="needs the extra compiler")
+def test_the_compiler_of_the_extra_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert compiler() == [sys.executable, "-m", "ziglang", "cc"]
+    assert load(compiler(), tmp_path).lanes() >= 4
 
 
 def test_a_compiler_that_fails_is_told_by_its_first_words(tmp_path: Path) -> None:
