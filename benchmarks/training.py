@@ -209,10 +209,15 @@ def compare(rounds: int, settings: TrainSettings, data: TensorSplit, label: str)
     """Print one row."""
     ways = Ways(settings, data)
     actions = {"loader": ways.loader, "tensor": ways.tensor, "fused": ways.fused}
-    counts = {}
+    counts: dict[str, int] = {}
+    loader = 0.0
     for name, action in actions.items():
         action(2)
         each = action(2) * (ways.size if name == "fused" else 1)
+        if name == "tensor":  # a difference of two times: in the noise it may be next to nothing
+            each = max(each, loader / 10)
+        elif name == "loader":
+            loader = each
         counts[name] = max(2, min(2000, round(SECONDS_A_TURN / each)))
     taken: dict[str, list[float]] = {name: [] for name in actions}
     peaks = []

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import getpass
 import logging
-import math
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -32,7 +31,7 @@ from study.redaction import redact
 from study.tracking_datasets import dataset_input
 from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
 from study.tracking_errors import RecordRefused, StoreAway, explain
-from study.tracking_rows import NotWritable, RunRows
+from study.tracking_rows import NotWritable, RunRows, Written, reads_otherwise
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -247,15 +246,26 @@ class Tracker:
         file = database.sqlite_file(self.address)
         if file is None or not self._may_write_rows:
             return None
+        made: list[str] = []
+
+        def save(artifacts: str) -> None:
+            made.append(artifacts)
+            _save(artifacts, written.artifact)
+
         try:
             if self._rows is None:
                 self._rows = RunRows(file, self.experiment_id)
-            found = self._rows.write(written, tags, partial(_save, text=written.artifact))
-        except NotWritable as reason:
+            found = self._rows.write(written, tags, save)
+            self._read_back(self._rows, found, written, tags)
+        except BaseException as reason:
+            for artifacts in made:
+                _discard(artifacts)
+            if not isinstance(reason, NotWritable):
+                raise
             log.info("MLflow's client logs the trial: %s", reason)
             self._forget_rows()
             return None
-        known = _Known(
+        return _Known(
             run_id=found.run_id,
             status=written.status,
             record=tags[RECORD_TAG],
@@ -264,14 +274,26 @@ class Tracker:
             study=tags[entries.DIGEST_TAG],
             errors=tuple(_final(written, name) for name in ERRORS),
         )
-        if not self._rows_were_read:
-            self._rows_were_read = True
-            if not _reads_as(self._connected().get_run(found.run_id), written, tags, known):
-                log.warning("MLflow reads rows otherwise than we write them: its client logs all")
-                self._may_write_rows = False
-                self._remove(known)
-                return None
-        return known
+
+    def _read_back(
+        self, rows: RunRows, found: Written, written: RunEntry, tags: Mapping[str, str]
+    ) -> None:
+        """Look once at what MLflow makes of a run written as rows; remove it if that is wrong."""
+        if self._rows_were_read:
+            return
+        client = self._connected()
+        try:
+            curve = next((point.name for point in written.points if point.step), None)
+            history = client.get_metric_history(found.run_id, curve) if curve else []
+            wrong = reads_otherwise(client.get_run(found.run_id), history, found, written, tags)
+        except BaseException:
+            rows.remove(found.run_id)
+            raise
+        if wrong:
+            rows.remove(found.run_id)
+            self._may_write_rows = False
+            raise NotWritable(f"MLflow reads another {wrong} than was written; it logs all itself")
+        self._rows_were_read = True
 
     def _forget_rows(self) -> None:
         if self._rows is not None:
@@ -611,6 +633,7 @@ class Tracker:
             if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
                 # The store was replaced or emptied under our feet: set it up again.
                 self._client, self.experiment_id = None, ""
+                self._forget_rows()
             raise meaning from None
 
 
@@ -661,27 +684,6 @@ def _final(written: RunEntry, name: str) -> float | None:
     return next((point.value for point in written.points if point.name == name), None)
 
 
-def _reads_as(run: Run, written: RunEntry, tags: Mapping[str, str], known: _Known) -> bool:
-    """Tell whether MLflow says of a run what was written."""
-    latest: dict[str, tuple[int, float]] = {}
-    for point in written.points:
-        order = (point.step, 0.0 if math.isnan(point.value) else point.value)
-        latest[point.name] = max(latest.get(point.name, order), order)
-    found, info = run.data, run.info
-    return (
-        all(found.tags.get(name) == value for name, value in tags.items())
-        and found.params == dict(written.params)
-        and found.metrics.keys() == latest.keys()
-        and all(
-            found.metrics[name] == value or not math.isfinite(found.metrics[name] - value)
-            for name, (_, value) in latest.items()
-        )
-        and (info.run_name, info.status) == (written.name, written.status)
-        and (info.start_time, info.end_time) == (written.start_ms, written.end_ms)
-        and (info.artifact_uri, info.lifecycle_stage) == (known.artifacts, "active")
-    )
-
-
 def _tells(known: _Known | None, record: TrialRecord) -> bool:
     """Tell whether a trial's run says what came of the record's trial."""
     if known is None or not known.finished:
@@ -726,6 +728,11 @@ def _save(artifacts: str, text: str) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / entries.ARTIFACT).write_text(text, encoding="utf-8")
     return True
+
+
+def _discard(artifacts: str) -> None:
+    """Remove the folder of a run that did not come to be."""
+    shutil.rmtree(Path(url2pathname(urlsplit(artifacts).path)).parent, ignore_errors=True)
 
 
 def _is_server(address: str) -> bool:

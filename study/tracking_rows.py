@@ -1,14 +1,13 @@
 """Finished runs written straight into MLflow's own SQLite file, each in one transaction.
 
 MLflow's client takes three calls and some 20 ms of processor time for a trial, nearly all of it in
-the object layer above the same five tables; written as rows, a run takes a twentieth of that, and
-stands in the store whole or not at all. So little may be taken for granted of another program's
-tables that:
+the object layer above the same five tables; written as rows, a run takes 2 ms, and stands in the
+store whole or not at all. So little may be taken for granted of another program's tables that:
 
 - it is done only where these tables have exactly the columns known here, and no triggers;
 - the first run that a tracker writes so is read back through MLflow's client, and if it does not
   say what it should, it is removed, and the client writes that run and all others;
-- whatever else fails is left to the client, which knows what is wrong.
+- what the store does not take is left to the client, which knows what is wrong with it.
 """
 
 from __future__ import annotations
@@ -18,12 +17,17 @@ import os
 import sqlite3
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from study.tracking_entries import Point, RunEntry
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
 
 COLUMNS: Final[dict[str, frozenset[str]]] = {
     "runs": frozenset(
@@ -42,6 +46,18 @@ COLUMNS: Final[dict[str, frozenset[str]]] = {
 
 BUSY_SECONDS = 20.0
 """How long to wait for another writer."""
+
+AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Faults of the place and the hour, not of what is written: MLflow's client would meet them too."""
 
 RUN_NAME_TAG = "mlflow.runName"
 
@@ -92,6 +108,8 @@ class RunRows:
             )
         except (OSError, sqlite3.Error) as error:
             raise NotWritable(str(error)) from None
+        self.close = weakref.finalize(self, self._store.close)
+        """Let go of the file; happens by itself in the end."""
         try:
             self._check()
         except BaseException:
@@ -112,10 +130,6 @@ class RunRows:
         if any(table in COLUMNS for (table,) in triggers):
             raise NotWritable(f"{self._file} has triggers of its own")
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._store.close()
-
     def write(
         self, written: RunEntry, tags: Mapping[str, str], save: Callable[[str], object]
     ) -> Written:
@@ -135,23 +149,46 @@ class RunRows:
         NotWritable
             If the file was replaced, the experiment is not there, its artifacts are not in a local
             folder, or the store does not take the run. Nothing is written then.
+        sqlite3.OperationalError
+            If the store is busy, full or away. Nothing is written then either.
         """
         if _identity(self._file) != self._made:
             raise NotWritable(f"{self._file} was replaced")
         run_id = uuid.uuid4().hex
+        with self._transaction():
+            place = f"{self._location()}/{run_id}/artifacts"
+            self._insert(run_id, place, written, tags)
+            save(place)
+        return Written(run_id, place)
+
+    def remove(self, run_id: str) -> None:
+        """Take a run out of all tables, as if it had never been written."""
+        with self._transaction():
+            for table in COLUMNS:
+                self._store.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run_id,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all of what is inside or nothing.
+
+        A store that is busy, full or away says so itself, as it would to MLflow's client; what it
+        finds fault with is :class:`NotWritable`.
+        """
         try:
             self._store.execute("BEGIN IMMEDIATE")
             try:
-                place = f"{self._location()}/{run_id}/artifacts"
-                self._insert(run_id, place, written, tags)
-                save(place)
+                yield
                 self._store.execute("COMMIT")
             except BaseException:
-                self._store.execute("ROLLBACK")
+                if self._store.in_transaction:
+                    self._store.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in AWAY:
+                raise
             raise NotWritable(str(error)) from None
-        return Written(run_id, place)
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise NotWritable(str(error)) from None
 
     def _location(self) -> str:
         found = self._store.execute(
@@ -227,9 +264,63 @@ class _Stored:
         return cls(point.name, max(-most, min(most, value)), point.step, False)
 
     @property
+    def read(self) -> float:
+        """What MLflow makes of it."""
+        return math.nan if self.is_nan else self.value
+
+    @property
     def order(self) -> tuple[int, float]:
         """The latest of a name is the largest."""
         return self.step, self.value
+
+
+def reads_otherwise(
+    run: Run,
+    history: Sequence[Metric],
+    found: Written,
+    written: RunEntry,
+    tags: Mapping[str, str],
+) -> str:
+    """Say what MLflow reads otherwise of a run than it was written; empty if nothing.
+
+    Parameters
+    ----------
+    run
+        The run as MLflow reads it.
+    history
+        All values of a metric as MLflow reads them; of none, where no metric has more than one.
+    found
+        Where it was written.
+    written
+        What was.
+    tags
+        Its tags.
+    """
+    points = [_Stored.of(point) for point in written.points]
+    latest: dict[str, _Stored] = {}
+    for point in sorted(points, key=lambda point: point.order):
+        latest[point.name] = point
+    info, data = run.info, run.data
+    lines = {point for point in points if history and point.name == history[0].key}
+    facts = {
+        "name": (info.run_name, written.name),
+        "status": (info.status, written.status),
+        "start": (info.start_time, written.start_ms),
+        "end": (info.end_time, written.end_ms),
+        "stage": (info.lifecycle_stage, "active"),
+        "place of artifacts": (info.artifact_uri, found.artifacts),
+        "set of tags": ({name: data.tags.get(name) for name in tags}, dict(tags)),
+        "set of parameters": (data.params, dict(written.params)),
+        "metric": (
+            {name: repr(value) for name, value in data.metrics.items()},
+            {name: repr(point.read) for name, point in latest.items()},
+        ),
+        "curve": (
+            sorted((metric.step, repr(metric.value)) for metric in history),
+            sorted((point.step, repr(point.read)) for point in lines),
+        ),
+    }
+    return next((name for name, (theirs, ours) in facts.items() if theirs != ours), "")
 
 
 def _identity(file: Path) -> tuple[int, int]:

@@ -8,18 +8,22 @@ operations: the same results, more slowly.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
+import itertools
 import logging
 import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -50,44 +54,49 @@ class NoCompiler(Exception):
 @lru_cache(maxsize=1)
 def kernels() -> ctypes.CDLL | None:
     """Return the compiled kernels; None where they cannot be had, with the reason in the log."""
-    try:
-        library = load(compiler(), cache_directory())
-    except (NoCompiler, OSError, subprocess.SubprocessError) as reason:
-        log.info("packs are trained through torch's operations: %s", reason)
-        return None
-    _declare(library)
-    log.info("packs are trained by compiled kernels, %d lanes wide", library.lanes())
-    return library
+    reasons = []
+    for command in compilers():
+        try:
+            library = load(command, cache_directory())
+        except (NoCompiler, OSError, subprocess.SubprocessError) as reason:
+            reasons.append(str(reason))
+            continue
+        _declare(library)
+        log.info("packs are trained by compiled kernels, %d lanes wide", library.lanes())
+        return library
+    why = "; ".join(reasons) or "no C compiler was found (CC, cc, gcc, clang, the extra compiler)"
+    log.info("packs are trained through torch's operations: %s", why)
+    return None
 
 
-def compiler() -> list[str]:
-    """Return the command of a C compiler: ``CC``, cc, gcc, clang, or that of the package ziglang.
-
-    Raises
-    ------
-    NoCompiler
-        If there is none.
-    """
-    named = shlex.split(os.environ.get("CC", ""))
-    for command in (named, ["cc"], ["gcc"], ["clang"]):
+def compilers() -> list[list[str]]:
+    """Commands of the C compilers there are: ``CC``, cc, gcc, clang, and the package ziglang's."""
+    found = []
+    for command in (shlex.split(os.environ.get("CC", "")), ["cc"], ["gcc"], ["clang"]):
         if command and shutil.which(command[0]):
-            return command
+            found.append(command)
     if find_spec("ziglang") is not None:
-        return [sys.executable, "-m", "ziglang", "cc"]
-    raise NoCompiler("no C compiler was found (CC, cc, gcc, clang, or pip install ziglang)")
+        found.append([sys.executable, "-m", "ziglang", "cc"])
+    return found
 
 
 def cache_directory() -> Path:
-    """Where compiled kernels are kept: the user's cache, or a new folder if that can't be used."""
+    """Where compiled kernels are kept: the user's cache, or a folder of the user's in ``/tmp``."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(home) / "payoff"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="payoff-"))
-    if not os.access(folder, os.W_OK) or folder.stat().st_uid != os.getuid():
-        return Path(tempfile.mkdtemp(prefix="payoff-"))
-    return folder
+    shared = Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}"
+    for folder in (Path(home) / "payoff", shared):
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_ours(folder):
+                return folder
+    return Path(tempfile.mkdtemp(prefix="payoff-"))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether we can write to a folder and nobody else can: what stands there is executed."""
+    found = folder.lstat()
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return mine and not found.st_mode & 0o022 and os.access(folder, os.W_OK)
 
 
 def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
@@ -99,10 +108,15 @@ def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
         If they can't be compiled.
     """
     library = folder / f"kernels-{_digest(command)}.so"
-    if not library.exists():
-        with _alone(library.with_suffix(".lock")):
-            if not library.exists():
-                _compile(command, library)
+    if library.exists():
+        try:
+            return ctypes.CDLL(str(library))
+        except OSError as error:  # a disk that was full, a file that was cut: made anew
+            log.warning("%s cannot be loaded (%s): it is compiled again", library, error)
+            library.unlink(missing_ok=True)
+    with _alone(library.with_suffix(".lock")):
+        if not library.exists():
+            _compile(command, library)
     return ctypes.CDLL(str(library))
 
 
@@ -111,7 +125,16 @@ def _compile(command: Sequence[str], library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="new-") as folder:
         made = str(Path(folder) / library.name)
         for machine in MACHINES:
-            full = [*command, *OPTIONS, *PRECISE, *machine, str(SOURCES / "kernels.c"), "-o", made]
+            full = [
+                *command,
+                *OPTIONS,
+                *PRECISE,
+                *machine,
+                str(SOURCES / "kernels.c"),
+                "-lm",
+                "-o",
+                made,
+            ]
             done = subprocess.run(
                 full, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
             )
@@ -142,7 +165,8 @@ def _digest(command: Sequence[str]) -> str:
     whole = hashlib.sha256()
     for source in sorted(SOURCES.glob("*.[ch]")):
         whole.update(source.read_bytes())
-    for part in (*command, *OPTIONS, *PRECISE, *_version(command), *_processor()):
+    machines = itertools.chain.from_iterable(MACHINES)
+    for part in (*command, *OPTIONS, *PRECISE, *machines, *_version(command), *_processor()):
         whole.update(part.encode() + b"\0")
     return whole.hexdigest()[:20]
 
@@ -151,6 +175,8 @@ def _version(command: Sequence[str]) -> Iterator[str]:
     program = shutil.which(command[0]) or command[0]
     yield program
     yield str(os.stat(program).st_mtime_ns)
+    if "ziglang" in command:
+        yield version("ziglang")
 
 
 def _processor() -> Iterator[str]:

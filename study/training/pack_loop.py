@@ -20,9 +20,6 @@ from study.training.settings import Scores, TrainResult
 if TYPE_CHECKING:
     from study.training.packing import TrainJob
 
-EVALUATION_VALUES = 2**21
-"""Input and activation values of one forward pass of an evaluation, about: bounds its memory."""
-
 Part = Literal["train", "validation", "test"]
 
 
@@ -201,8 +198,7 @@ class PackRun:
         datas = [self._jobs[row].data for row in rows]
         x = _Stacked([getattr(data, f"x_{part}") for data in datas])
         y = _Stacked([getattr(data, f"y_{part}") for data in datas])
-        values = len(rows) * (x.values_per_example + sum(s[0] for s in stack.layout.shapes))
-        at_once = max(16, EVALUATION_VALUES // values)
+        at_once = self._steps.rows_at_once(x.values_per_example, stack)
         losses: list[Tensor] = []
         rights: list[Tensor] = []
         for start in range(0, x.n_examples, at_once):

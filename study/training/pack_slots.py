@@ -91,7 +91,7 @@ class Slots:
         self._arrange()
         if len(self.raw):
             kept = [before.index(key) for key in self._streams]
-            self.raw = np.ascontiguousarray(self.raw[:, kept])
+            self.raw = np.take(self.raw, kept, axis=1)
 
     def refill(self) -> None:
         """Go on to the next block."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from study.training.packing import TrainJob
 
 
+EVALUATION_VALUES = 2**21
+"""Input and activation values of one forward pass of an evaluation, about: bounds its memory."""
+
+
 class Steps(Protocol):
     """Trains and asks the models of a pack."""
 
@@ -27,6 +31,9 @@ class Steps(Protocol):
 
     def keep(self, parameters: Stack, rows: Tensor) -> None:
         """Drop all models but ``rows``; ``parameters`` is what is left of them."""
+
+    def rows_at_once(self, values: int, parameters: Stack) -> int:
+        """How many examples, of so many ``values`` each, should be asked for at a time."""
 
     def predict(self, parameters: Stack, x: Tensor) -> Tensor:
         """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
@@ -92,6 +99,11 @@ class TorchSteps:
         self._optimizer.keep(parameters, rows)
         self._program.keep(parameters, rows)
         self._program.bind_gradients(self._optimizer.gradients)
+
+    def rows_at_once(self, values: int, parameters: Stack) -> int:
+        """See :class:`Steps`."""
+        units = sum(shape[0] for shape in parameters.layout.shapes)
+        return max(16, EVALUATION_VALUES // (parameters.n_models * (values + units)))
 
     def predict(self, parameters: Stack, x: Tensor) -> Tensor:
         """See :class:`Steps`."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 
 from study.measure import forward_flops
@@ -24,8 +23,8 @@ from study.training.pack_parameters import Layout, Stack
 from study.training.pack_slots import slot_key
 from study.training.pack_steps import Program, TorchSteps
 from study.training.packing import (
-    HELD_COPIES,
     TrainJob,
+    held_bytes,
     model_bytes,
     most_at_once,
     pack_key,
@@ -138,7 +137,7 @@ class Trainer:
         self.width = self._largest.settings.width
         self._budget = memory_budget
         self._custom_model = custom_model
-        self._compiled = compiled and can_compile(self._largest)
+        self._compiled = compiled and all(map(can_compile, jobs))
 
     def run(self) -> Iterator[TrainResult]:
         """Yield the results in the order of the jobs."""
@@ -196,8 +195,8 @@ class Trainer:
         model = initial_model(self._largest, self._custom_model)
         n_parameters = sum(p.numel() for p in model.parameters())
         if self._compiled:
-            working = working_bytes(self._largest, Layout.of([model])) * torch.get_num_threads()
-            held = 4 * HELD_COPIES * n_parameters
+            working = working_bytes(self._largest, Layout.of([model]))
+            held = held_bytes(self.jobs, n_parameters)
             return min(len(self.jobs), most_at_once(held, self._budget, working))
         step, held = model_bytes(self._largest, self._values_per_example(share), n_parameters)
         sizes = pack_sizes(step, held, self._budget)

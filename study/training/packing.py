@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study.training.pack_slots import BLOCK_STEPS
 from study.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -126,6 +127,16 @@ def model_bytes(job: TrainJob, values_per_example: int, n_parameters: int) -> tu
         + 32 * batch * 48
     )
     return step, held
+
+
+def held_bytes(jobs: Sequence[TrainJob], n_parameters: int) -> int:
+    """Bytes that each model adds to a pack whose models take their steps one after the other.
+
+    Its parameters, and of its batches the rows of a block of steps (twice while the pack is
+    compacted), their epoch's order and what of it is left.
+    """
+    rows = 2 * BLOCK_STEPS * jobs[0].batch_size + 2 * max(job.data.n_examples for job in jobs)
+    return 4 * HELD_COPIES * n_parameters + 8 * rows
 
 
 def most_at_once(held_bytes: int, memory_budget: int | None, working_bytes: int = 0) -> int:

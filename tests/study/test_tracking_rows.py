@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import logging
 import math
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trial_records import make_record
 
 from study import tracking_entries, tracking_rows
+from study.errors import StorageError
 from study.places import Places
 from study.record import TrialRecord
 from study.tracking import StudyInfo, Tracker
 from study.tracking_entries import Point, RunEntry, entry
+from study.tracking_errors import StoreAway
 from study.tracking_rows import COLUMNS, NotWritable, RunRows
 
 STUDY = StudyInfo(name="rows", digest="d" * 64)
@@ -146,21 +152,113 @@ def test_triggers_are_left_to_the_client(tmp_path: Path) -> None:
         RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
 
 
-def test_a_store_that_reads_otherwise_is_left_to_the_client(
+def trials(root: Path) -> int:
+    """Runs of trials in the store, deleted ones too."""
+    return len(table_of(root, "runs"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "wrong"),
+    [
+        ("UPDATE runs SET name = 'other'", "name"),
+        ("UPDATE runs SET end_time = 5", "end"),
+        ("UPDATE tags SET value = 'other' WHERE key = 'payoff.record'", "set of tags"),
+        ("DELETE FROM params WHERE key = 'width'", "set of parameters"),
+        ("UPDATE latest_metrics SET is_nan = 1 WHERE key = 'test_error'", "metric"),
+        ("UPDATE metrics SET value = value + 1 WHERE step > 0", "curve"),
+    ],
+)
+def test_a_run_that_mlflow_reads_otherwise_is_removed_and_left_to_the_client(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+    wrong: str,
+) -> None:
+    tracker = made(tmp_path, rows=True)
+    insert = RunRows._insert
+
+    def faulty(rows: RunRows, *args: Any) -> None:
+        insert(rows, *args)
+        where = " AND " if "WHERE" in fault else " WHERE "
+        rows._store.execute(f"{fault}{where}run_uuid = ?", (args[0],))
+
+    monkeypatch.setattr(RunRows, "_insert", faulty)
+    records = [make_record(1), make_record(2)]
+    with caplog.at_level(logging.INFO):
+        assert [tracker.deliver(record) for record in records] == ["logged", "logged"]
+    assert f"reads another {wrong} than" in caplog.text
+    assert not tracker._may_write_rows
+    assert trials(tmp_path) == 2
+    assert len(list((tmp_path / "artifacts" / STUDY.name).glob("*/artifacts/trial.json"))) == 2
+
+
+def test_a_run_that_could_not_be_read_back_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking_rows, "RUN_NAME_TAG", "mlflow.otherName")
-    monkeypatch.setattr(tracking_rows._Stored, "order", property(lambda point: -point.step))
     tracker = made(tmp_path, rows=True)
-    records = [make_record(1), make_record(2)]
-    assert [tracker.deliver(record) for record in records] == ["logged", "logged"]
-    assert not tracker._may_write_rows
-    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
-        states = store.execute(
-            "SELECT lifecycle_stage, count(*) FROM runs JOIN tags USING (run_uuid) "
-            "WHERE key = 'payoff.trial' GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-    assert states == [("active", 2), ("deleted", 1)]
+    client = tracker._connected()
+    asked: list[str] = []
+
+    def busy(run_id: str) -> Any:
+        asked.append(run_id)
+        raise sqlite3.OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "get_run", busy)
+        with pytest.raises(StoreAway, match="another process holds the database"):
+            tracker.deliver(make_record(1))
+    assert len(asked) == 1 and trials(tmp_path) == 0
+    assert tracker.deliver(make_record(1)) == "logged"
+    assert tracker._rows_were_read and trials(tmp_path) == 1
+
+
+def test_a_store_that_is_busy_is_away_and_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking_rows, "BUSY_SECONDS", 0.2)
+    tracker = made(tmp_path, rows=True)
+    tracker.deliver(make_record(1))
+    tracker._forget_rows()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as store:
+        store.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(StoreAway, match="another process holds the database"):
+            tracker.deliver(make_record(2))
+        assert time.monotonic() - began < 15  # MLflow's client would wait for 20 s more
+        store.execute("ROLLBACK")
+    assert tracker.deliver(make_record(2)) == "logged"
+    assert trials(tmp_path) == 2
+
+
+def test_a_full_disk_leaves_no_run_and_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = made(tmp_path, rows=True)
+    write = Path.write_text
+
+    def full(path: Path, *args: Any, **how: Any) -> int:
+        if path.name == "trial.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *args, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        for _ in range(3):
+            with pytest.raises(StoreAway):
+                tracker.deliver(make_record(1))
+    assert trials(tmp_path) == 0
+    assert not list((tmp_path / "artifacts" / STUDY.name).glob("*"))
+    assert tracker.deliver(make_record(1)) == "logged"
+
+
+def test_what_the_store_does_not_take_is_left_to_the_client(tmp_path: Path) -> None:
+    tracker = made(tmp_path, rows=True)
+    tracker.deliver(make_record(1))
+    odd = dataclasses.replace(make_record(2), status="failed", reason="no file \udcff.npy")
+    with pytest.raises(StorageError):
+        tracker.deliver(odd)
+    assert tracker.deliver(make_record(3)) == "logged"
 
 
 def test_a_file_that_was_replaced_is_not_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-/* The trainings of a pack, many steps a call: what study/training/compiled.py compiles and loads. */
+/* The trainings of a pack, many steps a call: what study/training/compiling.py compiles and loads. */
 
 #include "convolutions.h"
 #include "perceptrons.h"

@@ -171,6 +171,7 @@ static void ask_perceptrons(const Pack *p, const Perceptrons *net, PerceptronWor
                             const float *const *tables, i64 shared, i64 n, float *out) {
     for (i64 b = 0; b < n; b += p->batch) {
         const i64 some = n - b < p->batch ? n - b : p->batch;
+        w->examples = whole_vectors(some);
         for (i64 m = 0; m < p->n_models; m++) {
             if (!(shared && m))
                 gather(tables[m] + b * p->n_inputs, p->n_inputs, (const i64 *)0, some, w->x,

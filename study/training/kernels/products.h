@@ -1,7 +1,4 @@
-/* Products of small matrices.
- *
- *   product   C[m, n] = sum_k A[m, k] B[k, n], with the rows of B anywhere in memory
- *   dots      C[m, k] += sum_t A[m][t] B[k][t], along two sets of long rows
+/* Products of small matrices: C[m, n] = sum_k A[m, k] B[k, n], with the rows of B anywhere in memory.
  *
  * A's values are spread over a register each, B's rows are read as vectors: the batch is B's row, so
  * neither has to be packed, and even the narrowest network fills whole registers. */

@@ -1,5 +1,5 @@
-/* Vectors as wide as the processor's registers, in the language's own words: the compiler finds the
- * instructions, so that one text serves AVX-512, AVX2, NEON and whatever comes. */
+/* Vectors as wide as the processor's registers, by the compilers' vector types: they find the
+ * instructions, so that one text serves AVX-512, AVX2, SSE, NEON and whatever comes. */
 
 #ifndef PAYOFF_VECTORS
 #define PAYOFF_VECTORS
@@ -39,26 +39,12 @@ INLINE void store(float *to, vec v) { *(loose_vec *)to = v; }
 INLINE vec splat(float x) { return (vec){0} + x; }
 INLINE vec zero(void) { return (vec){0}; }
 
-/* The first n < LANES values, zeros behind them: by pieces of fixed size, n in binary. */
-#define PIECE(size, to, from) \
-    if (n & (size)) {         \
+/* The first n < LANES values, by pieces of fixed size: n in binary. */
+#define PIECE(size, to, from)         \
+    if (n & (size)) {                 \
         memcpy(to, from, 4 * (size)); \
-        at += (size);         \
+        at += (size);                 \
     }
-INLINE vec load_some(const float *from, i64 n) {
-    float values[LANES] = {0};
-    i64 at = 0;
-#if LANES >= 16
-    PIECE(8, values + at, from + at)
-#endif
-#if LANES >= 8
-    PIECE(4, values + at, from + at)
-#endif
-    PIECE(2, values + at, from + at)
-    PIECE(1, values + at, from + at)
-    return load(values);
-}
-
 INLINE void store_some(float *to, vec v, i64 n) {
     float values[LANES];
     i64 at = 0;

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,18 +16,23 @@ from pathlib import Path
 import pytest
 
 from study.training import compiling
-from study.training.compiling import NoCompiler, cache_directory, compiler, load
+from study.training.compiling import NoCompiler, cache_directory, compilers, load
 from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
+
+
+def compiler() -> list[str]:
+    return compilers()[0]
+
 
 needs_compiler = pytest.mark.skipif(compiling.kernels() is None, reason="needs a C compiler")
 
 LOAD = """
 import sys
 from pathlib import Path
-from study.training.compiling import compiler, load
-print(load(compiler(), Path(sys.argv[1])).lanes())
+from study.training.compiling import load
+print(load([sys.argv[2]], Path(sys.argv[1])).lanes())
 """
 
 
@@ -47,14 +53,32 @@ def test_kernels_are_compiled_once_and_kept(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> None:
+    command = tmp_path / "counting-cc"
+    command.write_text(
+        f'#!/bin/sh\necho once >>{tmp_path}/count\nexec {" ".join(compiler())} "$@"\n'
+    )
+    command.chmod(0o700)
     together = [
-        subprocess.Popen([sys.executable, "-c", LOAD, str(tmp_path)], stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", LOAD, str(tmp_path), str(command)], stdout=subprocess.PIPE
+        )
         for _ in range(4)
     ]
     answers = {each.communicate()[0] for each in together}
     assert all(each.returncode == 0 for each in together)
     assert len(answers) == 1
-    assert len(libraries(tmp_path)) == 1
+    assert (tmp_path / "count").read_text().split() == ["once"]
+
+
+@needs_compiler
+def test_a_library_that_was_cut_is_made_anew(tmp_path: Path) -> None:
+    load(compiler(), tmp_path)
+    (library,) = libraries(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / library.name).write_bytes(b"")
+    assert load(compiler(), other).lanes() >= 4
+    assert (other / library.name).stat().st_size == library.stat().st_size
 
 
 @needs_compiler
@@ -114,7 +138,12 @@ def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
         command.chmod(0o700)
         done = subprocess.run(
             [sys.executable, "-c", TRAIN],
-            env={**os.environ, "CC": str(command), "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={
+                **os.environ,
+                "CC": str(command),
+                "XDG_CACHE_HOME": str(tmp_path),
+                "PYTHONPATH": str(Path(__file__).parents[1]),
+            },
             capture_output=True,
             text=True,
             check=True,
@@ -137,7 +166,7 @@ def test_the_compiler_of_the_extra_makes_them(
 ) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert compiler() == [sys.executable, "-m", "ziglang", "cc"]
+    assert compilers() == [[sys.executable, "-m", "ziglang", "cc"]]
     assert load(compiler(), tmp_path).lanes() >= 4
 
 
@@ -153,6 +182,20 @@ def test_a_compiler_that_fails_is_told_by_its_first_words(tmp_path: Path) -> Non
 def test_the_compiler_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", f"{sys.executable} -m compilers.own")
     assert compiler() == [sys.executable, "-m", "compilers.own"]
+
+
+@needs_compiler
+def test_where_one_compiler_fails_the_next_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = compiler()
+    monkeypatch.setattr(compiling, "compilers", lambda: [["false"], working])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiling.kernels.cache_clear()
+    try:
+        assert compiling.kernels() is not None
+    finally:
+        compiling.kernels.cache_clear()
 
 
 def test_without_a_compiler_packs_are_trained_by_torch(
@@ -173,14 +216,27 @@ def test_without_a_compiler_packs_are_trained_by_torch(
     assert result.status == "complete"
 
 
-def test_a_cache_that_cannot_be_written_is_not_used(
+def test_a_cache_that_others_may_write_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
-    assert cache_directory() == tmp_path / "mine" / "payoff"
+    mine = cache_directory()
+    assert mine == tmp_path / "mine" / "payoff" and mine.stat().st_mode & 0o777 == 0o700
+    mine.chmod(0o777)
+    shared = cache_directory()
+    assert shared == tmp_path / "tmp" / f"payoff-{os.getuid()}" == cache_directory()
+    shared.rmdir()
+    shared.symlink_to(tmp_path)
+    alone = cache_directory()
+    assert alone.parent == tmp_path / "tmp" and alone != shared and alone.is_dir()
+
+
+def test_a_home_that_is_no_folder_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    elsewhere = cache_directory()
-    assert elsewhere.is_dir() and os.access(elsewhere, os.W_OK)
-    assert tmp_path not in elsewhere.parents
-    elsewhere.rmdir()
+    assert cache_directory() == tmp_path / f"payoff-{os.getuid()}"
