@@ -100,7 +100,7 @@ class Worker:
     def run(self, until: float) -> None:
         """Take packs until none is left, ``stop`` is set, or the next may not end in time."""
         self.log.write("start", pid=os.getpid(), study=self.spec.name)
-        with self._beating():
+        with self._beating(), self.log.listening():
             while not self.stop.is_set() and time.monotonic() + self.tally.longest < until:
                 self._tidy()
                 began = time.monotonic()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +29,28 @@ class WorkerLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(redact(line) + "\n")
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Note, inside, what our own loggers say: which trainer is used, for one, and why."""
+        logger, handler = logging.getLogger("study"), _Listener(self)
+        before = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before)
+
+
+class _Listener(logging.Handler):
+    """Writes records of Python's logging as events."""
+
+    def __init__(self, log: WorkerLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one."""
+        self._log.write("said", level=record.levelname.lower(), text=record.getMessage())

@@ -144,7 +144,8 @@ class Trainer:
         size = self.size()
         if size == 0:
             raise NotBatchable("one after the other is faster")
-        log.info("%d %s trainings, %d at once", len(self.jobs), self.family, size)
+        means = "compiled kernels" if self._compiled else "torch's operations"
+        log.info("%d %s trainings in packs of %d, by %s", len(self.jobs), self.family, size, means)
         return in_groups(len(self.jobs), size, self._train)
 
     def _train(self, start: int, stop: int) -> list[TrainResult]:

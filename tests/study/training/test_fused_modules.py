@@ -147,7 +147,7 @@ def test_a_module_of_ones_own_gives_what_the_reference_gives(
     jobs = varied(datas)
     with caplog.at_level(logging.INFO):
         results = train_pack(jobs, custom_model=two_rates)
-    assert "at once" in caplog.text and "reference" not in caplog.text
+    assert "in packs of" in caplog.text and "reference" not in caplog.text
     for each, result in zip(jobs, results, strict=True):
         assert_same(train_alone(each, two_rates), result, tolerance=1e-4)
 
