@@ -55,20 +55,14 @@ def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
     Pace
         Zero or more in each part: a difference lost in the noise counts as nothing.
     """
-    from study.training.fused import train_pack
-
+    train = laboratory.trainer()
     clock = _clock(laboratory)
     tasks = _tasks(laboratory, capacity)
 
     def timed(size: int, steps: int, every: int) -> float:
         pack = [_job(laboratory, task, steps, every) for task in tasks[:size]]
         began = clock()
-        train_pack(
-            pack,
-            device=laboratory.spec.run.device,
-            custom_model=laboratory.own_model,
-            compiled=laboratory.spec.run.trainer != "torch-packs",
-        )
+        train(pack, device=laboratory.spec.run.device, custom_model=laboratory.own_model)
         return clock() - began
 
     timed(1, 1, 1)  # imports, thread pools, caches

@@ -264,7 +264,7 @@ class RunSection:
     trainer: Literal["packs", "torch-packs", "reference"] = "packs"
     """packs: many models as one program, many times faster, by kernels that this machine's C
     compiler makes once, in some seconds; torch-packs: by torch's own operations, as without a
-    compiler; reference: one by one, by the plain loop. All give the same curves."""
+    compiler; reference: one by one, by the plain loop. A trial is the same to rounding."""
     memory_gib: float = 0.0
     """GiB that training may take in each worker besides the data; 0 sets no bound."""
     latency: bool = False

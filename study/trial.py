@@ -181,7 +181,7 @@ class Laboratory:
                 yield task, self._guarded(task, self._run_own)
             return
         try:
-            yield from self._run_units(list(units.values()), self._trainer())
+            yield from self._run_units(list(units.values()), self.trainer())
         except _PackFailed as failure:
             # One of the pack is at fault; alone each shows its own reason.
             for task in failure.tasks:
@@ -295,12 +295,13 @@ class Laboratory:
 
     def retrain(self, task: Task) -> TrainResult:
         """Train one dense trial again, by the trainer that the study was run with."""
-        (result,) = self._trainer()(
+        (result,) = self.trainer()(
             [self._job(task)], device=self.spec.run.device, custom_model=self.own_model
         )
         return result
 
-    def _trainer(self) -> Callable[..., list[TrainResult]]:
+    def trainer(self) -> Callable[..., list[TrainResult]]:
+        """Return what trains jobs as the study file says: ``run.trainer`` and its memory."""
         trainer = self.spec.run.trainer
         if trainer == "reference":
             return _train_each

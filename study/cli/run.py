@@ -124,7 +124,10 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
     for name, value in _lines(spec, found):
         print(f"{name:<22} {value}")
     if not spec.training.function:
-        for note in (*laboratory.dataset.notes, *route_notes(laboratory)):
+        from study.training.compiling import outlook
+
+        notes = (outlook(spec), *laboratory.dataset.notes, *route_notes(laboratory))
+        for note in filter(None, notes):
             print(f"note: {note}", file=sys.stderr)
     return 0
 

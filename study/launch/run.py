@@ -29,6 +29,7 @@ from study.storage_opening import open_storage
 from study.tracking import Tracker
 from study.tracking_errors import StoreAway
 from study.tracking_thread import TrackerThread
+from study.training.compiling import outlook
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -85,7 +86,8 @@ def run_study(
         keeper.tidy(blame=crew is not None)  # a local run that was killed, was killed whole
         _announce(store, before, view)
         if not spec.training.function:
-            for note in route_notes(laboratory):
+            own = outlook(spec) if crew is None and store.counts().waiting else ""
+            for note in filter(None, (own, *route_notes(laboratory))):
                 view.say(f"note: {note}")
         keeper.spool.remember(tracker.address)
         job = Job(

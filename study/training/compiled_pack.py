@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from study.training.compiling import kernels
+from study.training.compiling import FAMILIES, kernels
 from study.training.pack_cnn import layers_of
 from study.training.pack_optimizer import Rates
 from study.training.pack_parameters import Layout, Stack
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 63
 """As in ``kernels/perceptrons.h``, the last layer included."""
-
-FAMILIES = {"mlp": "perceptron", "cnn": "convolution"}
-"""The model families that the kernels know, by their names there."""
 
 ASKED_AT_ONCE = 64
 """Examples of one forward pass outside training."""

@@ -21,14 +21,21 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from study.spec import StudySpec
 
 log = logging.getLogger(__name__)
+
+FAMILIES: Final = {"mlp": "perceptron", "cnn": "convolution"}
+"""The model families that the kernels know, by their names there."""
 
 SOURCES: Final = Path(__file__).parent / "kernels"
 
@@ -69,6 +76,23 @@ def kernels() -> ctypes.CDLL | None:
     return None
 
 
+def outlook(spec: StudySpec) -> str:
+    """Say in a line what whoever starts a study here should know of the kernels, if anything."""
+    run = spec.run
+    asked = run.trainer == "packs" and run.device == "cpu" and not spec.training.function
+    if not asked or spec.model.family not in FAMILIES:
+        return ""
+    commands = compilers()
+    if not commands:
+        return (
+            "no C compiler here: trials train by torch's operations, two to four times slower; "
+            "pip install 'payoff[compiler]' brings one"
+        )
+    if not _library(commands[0], cache_directory()).exists():
+        return "the trainer's kernels are compiled for this processor now, once: some seconds"
+    return ""
+
+
 def compilers() -> list[list[str]]:
     """Commands of the C compilers there are: ``CC``, cc, gcc, clang, and the package ziglang's."""
     found = []
@@ -107,7 +131,7 @@ def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
     NoCompiler
         If they can't be compiled.
     """
-    library = folder / f"kernels-{_digest(command)}.so"
+    library = _library(command, folder)
     if library.exists():
         try:
             return ctypes.CDLL(str(library))
@@ -120,8 +144,16 @@ def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
+def _library(command: Sequence[str], folder: Path) -> Path:
+    return folder / f"kernels-{_digest(command)}.so"
+
+
 def _compile(command: Sequence[str], library: Path) -> None:
     words = ""
+    for left in library.parent.glob("new-*"):  # by a process that was killed
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 2 * COMPILE_SECONDS:
+                shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="new-") as folder:
         made = str(Path(folder) / library.name)
         for machine in MACHINES:

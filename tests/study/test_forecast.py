@@ -17,7 +17,7 @@ from study.forecast import Forecast, forecast
 from study.pace import Pace, measure_pace
 from study.record import Value
 from study.spec import StudySpec, parse_spec
-from study.training import fused
+from study.training import fused, pack_trainer
 from study.trial import Laboratory
 
 SMALL: dict[str, Any] = {
@@ -137,3 +137,18 @@ def test_a_trainer_of_ones_own_is_counted_and_not_timed(tmp_path: Path) -> None:
     found = of(spec)
     assert found.seconds is None and found.train_flops is None and found.smallest is None
     assert found.n_trials == len(list(slots(spec)))
+
+
+def test_the_reference_trainer_is_timed_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, trained = pack_trainer.train_alone, []
+
+    def spied(*args: Any) -> Any:
+        trained.append(args)
+        return alone(*args)
+
+    monkeypatch.setattr(pack_trainer, "train_alone", spied)
+    capacity: dict[str, Value] = {"width": 2, "depth": 1}
+    measure_pace(Laboratory(small()), capacity)
+    assert not trained
+    measure_pace(Laboratory(small(run={"trainer": "reference"})), capacity)
+    assert trained

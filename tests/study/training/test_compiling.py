@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import platform
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from study.spec import load_spec
 from study.training import compiling
-from study.training.compiling import NoCompiler, cache_directory, compilers, load
+from study.training.compiling import NoCompiler, cache_directory, compilers, load, outlook
 from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
@@ -240,3 +242,34 @@ def test_a_home_that_is_no_folder_is_not_used(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cache_directory() == tmp_path / f"payoff-{os.getuid()}"
+
+
+def test_who_starts_a_study_is_told_of_the_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = load_spec(None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiling, "compilers", lambda: [])
+    assert "no C compiler here" in outlook(spec) and "payoff[compiler]" in outlook(spec)
+    for changed in ({"trainer": "reference"}, {"trainer": "torch-packs"}, {"device": "cuda"}):
+        assert (
+            outlook(dataclasses.replace(spec, run=dataclasses.replace(spec.run, **changed))) == ""
+        )
+    monkeypatch.undo()
+    if compiling.kernels() is None:
+        return
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "compiled for this processor now" in outlook(spec)
+    load(compiler(), cache_directory())
+    assert outlook(spec) == ""
+
+
+@needs_compiler
+def test_what_a_killed_compilation_left_is_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / "new-old", tmp_path / "new-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "kernels.so").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    load(compiler(), tmp_path)
+    assert not old.exists() and new.exists()
