@@ -86,9 +86,11 @@ def run_and_show(
     if outcome.interrupted:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
-    view.say(f"{outcome.trials} trials in {duration(time.monotonic() - began)}")
+    earlier = f" ({outcome.before:,} before)" if outcome.before else ""
+    taken = duration(time.monotonic() - began)
+    view.say(f"{outcome.trials - outcome.before:,} trials in {taken}{earlier}")
     if outcome.failed:
-        view.say(f"{outcome.failed} of them failed or diverged; see: {hint('status')}")
+        view.say(f"{outcome.failed:,} of all trials failed or diverged; see: {hint('status')}")
     if outcome.not_logged:
         view.say(f"{outcome.not_logged} trials still wait for MLflow; later: {hint('sync')}")
     view.say(f"figures and numbers: {places.results(spec.name)}")

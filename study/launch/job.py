@@ -38,6 +38,8 @@ class Outcome:
     failed: int
     not_logged: int
     """Finished trials that still wait for MLflow."""
+    before: int = 0
+    """Trials that had finished when it began."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -99,7 +100,8 @@ def run_study(
             view=view,
             again=command("run", study_file, places),
         )
-        return _train_and_conclude(job, study_file, crew or partial(run_workers, ahead=ahead), show)
+        crew = crew or partial(run_workers, ahead=ahead)
+        return replace(_train_and_conclude(job, study_file, crew, show), before=before)
     finally:
         end(ahead)
 
