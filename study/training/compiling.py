@@ -85,7 +85,7 @@ def outlook(spec: StudySpec) -> str:
     commands = compilers()
     if not commands:
         return (
-            "no C compiler here: trials train by torch's operations, two to four times slower; "
+            "no C compiler here: trials train by torch's operations, up to six times slower; "
             "pip install 'payoff[compiler]' brings one"
         )
     if not _library(commands[0], cache_directory()).exists():
