@@ -29,8 +29,8 @@ from study.compression.structured import smaller, unit_masks
 from study.compression.teachers import answers_of
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
-from study.measure import measure, measure_latency
 from study.models.mlp import perceptron
+from study.models.sizes import measure, measure_latency
 from study.spec import parse_spec
 from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings

@@ -44,8 +44,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from study.measure import forward_flops
 from study.models.registry import build_model
+from study.models.sizes import forward_flops
 from study.training.fused import TrainJob, train_pack
 from study.training.pack_trainer import PROGRAMS, MappedTrainer, Trainer
 from study.training.reference import train, train_model

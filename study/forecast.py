@@ -149,7 +149,7 @@ def _distinct(every: tuple[Cell, ...]) -> list[Cell]:
 
 
 def _measure(laboratory: Laboratory, cell: Cell) -> ModelForecast:
-    from study.measure import measure
+    from study.models.sizes import measure
 
     sizes = measure(laboratory.build(cell.capacity), laboratory.dataset.input_shape)
     return ModelForecast(

@@ -75,7 +75,7 @@ def measure_latencies(
         Per architecture: ``latency_seconds`` and ``latency_p95_seconds`` (batch 1),
         ``latency_128_seconds`` and ``latency_128_p95_seconds``.
     """
-    from study.measure import measure_latency
+    from study.models.sizes import measure_latency
 
     wanted = {
         architecture(record): record

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from search_spaces.space import Axis
     from study.data.dataset import Dataset
     from study.energy import EnergyMeter
-    from study.measure import Sizes
+    from study.models.sizes import Sizes
     from study.spec import StudySpec
     from study.training.packing import TrainJob
     from study.training.settings import TrainResult, TrainSettings
@@ -353,7 +353,7 @@ class Laboratory:
     ) -> TrialRecord:
         sizes: dict[str, float] = {}
         if result.model is not None:
-            from study.measure import measure
+            from study.models.sizes import measure
 
             shapes = tuple(tuple(parameter.shape) for parameter in result.model.parameters())
             counted = measure(

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 
 from study.compression.counts import n_pruned
 from study.errors import PayoffError
-from study.measure import forward_flops
 from study.models import resnet, vit
+from study.models.sizes import forward_flops
 from study.spec_routes import Scope
 from study.training.settings import TrainResult
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from study.measure import forward_flops
 from study.models.registry import Builder, build_model
+from study.models.sizes import forward_flops
 from study.training.compiled_pack import CompiledSteps, can_compile, working_bytes
 from study.training.out_of_memory import is_out_of_memory
 from study.training.pack_cnn import CnnProgram

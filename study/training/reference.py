@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from study.measure import forward_flops
 from study.models.dropout import attach
 from study.models.registry import Builder, build_model
+from study.models.sizes import forward_flops
 from study.models.weights import weights_of
 from study.training.convergence import divergence, still_improving
 from study.training.distillation import distillation_loss

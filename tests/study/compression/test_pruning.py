@@ -19,9 +19,9 @@ from study.compression.pruning import (
 )
 from study.data.dataset import Split
 from study.errors import PayoffError
-from study.measure import measure
 from study.models.mlp import perceptron
 from study.models.registry import FAMILIES, build_model
+from study.models.sizes import measure
 from study.models.weights import weights_of
 from study.training.reference import train
 from study.training.settings import TrainResult, TrainSettings

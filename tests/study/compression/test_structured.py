@@ -12,9 +12,9 @@ from torch import nn
 from study.compression.pruning import apply_masks
 from study.compression.structured import groups, kept_units, smaller, unit_masks
 from study.errors import PayoffError
-from study.measure import measure
 from study.models.mlp import perceptron
 from study.models.registry import build_model
+from study.models.sizes import measure
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "mlp": (64,), "cnn": (1, 8, 8), "resnet": (1, 8, 8), "vit": (1, 8, 8),

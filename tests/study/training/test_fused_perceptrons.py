@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from study.compression.pruning import apply_masks, magnitude_masks
-from study.measure import measure
 from study.models.registry import build_model
+from study.models.sizes import measure
 from study.training import pack_trainer
 from study.training.compiled_pack import CompiledSteps
 from study.training.compiling import kernels

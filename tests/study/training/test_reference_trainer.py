@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.measure import forward_flops
 from study.models.registry import FAMILIES, build_model
+from study.models.sizes import forward_flops
 from study.models.weights import weights_of
 from study.training.evaluation import evaluate
 from study.training.reference import train, train_model

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from study.measure import forward_flops, measure, measure_latency
 from study.models.mlp import perceptron
 from study.models.registry import FAMILIES, build_model
+from study.models.sizes import forward_flops, measure, measure_latency
 
 
 def build(family: str, width: int, depth: int, shape: tuple[int, ...] = (1, 8, 8)) -> nn.Module:
