@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.training.streams import DropoutStream, keep_scale, threshold
+from study.streams import DropoutStream, keep_scale, threshold
 
 
 class StreamDropout(nn.Module):
-    """Dropout fed by a :class:`~study.training.streams.DropoutStream`.
+    """Dropout fed by a :class:`~study.streams.DropoutStream`.
 
     While the module trains and p > 0, each element of the input is zeroed with probability p
     (rounded to 1/65,536) and the others are scaled by 1 / (1 - p); otherwise the input passes

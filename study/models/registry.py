@@ -10,7 +10,7 @@ from torch import nn
 from study.errors import PayoffError, nearest
 from study.models import cnn, mlp, resnet, vit
 from study.models.dropout import adopt
-from study.training.streams import Stream, private_generators, torch_seed
+from study.streams import Stream, private_generators, torch_seed
 
 Builder = Callable[[int, int, float, tuple[int, ...], int], nn.Module]
 """(width, depth, dropout, input_shape, n_outputs) -> network mapping a batch to

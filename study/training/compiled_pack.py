@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from study.streams import Stream, keep_scale, sequence, threshold
 from study.training.compiling import FAMILIES, kernels
 from study.training.pack_cnn import layers_of
 from study.training.pack_optimizer import Rates
@@ -25,7 +26,6 @@ from study.training.pack_parameters import Layout, Stack
 from study.training.pack_slots import BLOCK_STEPS, Slots
 from study.training.pack_steps import EVALUATION_VALUES
 from study.training.packing import LARGEST
-from study.training.streams import Stream, keep_scale, sequence, threshold
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob

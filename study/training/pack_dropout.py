@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from study.training.streams import DropoutStream, keep_scale, threshold
+from study.streams import DropoutStream, keep_scale, threshold
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob
@@ -21,7 +21,7 @@ _BLOCK_STEPS = 32
 class PackDropout:
     """Draws for one (batch, units) activation per layer and step.
 
-    The streams are those of :class:`~study.training.streams.DropoutStream`: for each layer the
+    The streams are those of :class:`~study.streams.DropoutStream`: for each layer the
     draws of (batch, own units), in C order; a model that is padded draws for its own units only.
 
     Parameters

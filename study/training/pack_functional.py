@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from study.models.dropout import StreamDropout
+from study.streams import DropoutStream, keep_scale, threshold
 from study.training.out_of_memory import is_out_of_memory
 from study.training.pack_batches import Batches
 from study.training.pack_loss import pack_loss
 from study.training.pack_parameters import Stack
-from study.training.streams import DropoutStream, keep_scale, threshold
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from study.training.streams import BatchStream
+from study.streams import BatchStream
 
 if TYPE_CHECKING:
     from study.training.packing import TrainJob

@@ -18,19 +18,19 @@ from study.models.dropout import attach
 from study.models.registry import Builder, build_model
 from study.models.sizes import forward_flops
 from study.models.weights import weights_of
-from study.training.convergence import divergence, still_improving
-from study.training.distillation import distillation_loss
-from study.training.evaluation import chance_loss, evaluate, no_scores, score, training_loss
-from study.training.optimizers import make_optimizer, penalty
-from study.training.schedule import learning_rates
-from study.training.settings import CurvePoint, TrainResult, TrainSettings
-from study.training.streams import (
+from study.streams import (
     BatchStream,
     DropoutStream,
     Stream,
     private_generators,
     torch_seed,
 )
+from study.training.convergence import divergence, still_improving
+from study.training.distillation import distillation_loss
+from study.training.evaluation import chance_loss, evaluate, no_scores, score, training_loss
+from study.training.optimizers import make_optimizer, penalty
+from study.training.schedule import learning_rates
+from study.training.settings import CurvePoint, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from study.models.dropout import StreamDropout, adopt, attach
-from study.training.streams import DropoutStream, Stream, keep_scale, sequence, threshold
+from study.streams import DropoutStream, Stream, keep_scale, sequence, threshold
 
 
 def with_stream(p: float, seed: int = 0) -> StreamDropout:

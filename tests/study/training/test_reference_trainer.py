@@ -13,10 +13,10 @@ from torch.nn import functional
 from study.models.registry import FAMILIES, build_model
 from study.models.sizes import forward_flops
 from study.models.weights import weights_of
+from study.streams import BatchStream
 from study.training.evaluation import evaluate
 from study.training.reference import train, train_model
 from study.training.settings import TrainResult, TrainSettings
-from study.training.streams import BatchStream
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]

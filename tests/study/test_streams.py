@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from study.training.streams import (
+from study.streams import (
     BatchStream,
     DropoutStream,
     Stream,
