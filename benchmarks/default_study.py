@@ -36,7 +36,7 @@ def by_the_documentation(sample: int, folder: Path) -> tuple[float, int, int]:
     from torch.utils.data import DataLoader, TensorDataset
 
     from study.data.subsets import draw_split
-    from study.design import slots
+    from study.plan.design import slots
     from study.spec import load_spec
     from study.trial import Laboratory
 

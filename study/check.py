@@ -12,8 +12,8 @@ from typing import Any
 
 from study.check_routes import check_routes
 from study.data.subsets import check_sizes
-from study.design import cells
 from study.errors import PayoffError, StudyFileError
+from study.plan.design import cells
 from study.record import Value
 from study.spec import StudySpec
 from study.trial import Laboratory

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from study.compression.counts import n_pruned
-from study.design import cells, prune_ratios
 from study.errors import PayoffError
+from study.plan.design import cells, prune_ratios
 from study.spec_routes import BEST, capacity_name
 
 if TYPE_CHECKING:

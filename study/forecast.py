@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.design import Cell, cells, n_search, prune_methods, prune_ratios
+from study.plan.design import Cell, cells, n_search, prune_methods, prune_ratios
 from study.record import Value
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from study.design import n_search, slots
+from study.plan.design import n_search, slots
 from study.record import Value
 
 if TYPE_CHECKING:

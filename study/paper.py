@@ -11,7 +11,7 @@ from typing import Any
 from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
 from search_spaces.space import Axis
-from study.design import n_search, prune_ratios
+from study.plan.design import n_search, prune_ratios
 from study.spec import StudySpec
 
 PROGRAMS = ("payoff", "torch", "optuna", "mlflow", "numpy", "scipy", "matplotlib")

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
-from study.design import Slot, teachers
+from study.plan.design import Slot, teachers
 
 State = Literal["absent", "waiting", "running", "finished"]
 """Where a trial is; absent: not queued yet."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.data.subsets import Standardisation, standardisation
-from study.design import slots
 from study.errors import PayoffError, nearest
+from study.plan.design import slots
 from study.record import TrialRecord
 from study.trial import Laboratory, Task
 

@@ -12,8 +12,8 @@ from typing import Any
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
 from analysis.trials import SIZES, TrialTable
-from study.design import slots
 from study.errors import PayoffError
+from study.plan.design import slots
 from study.spec import StudySpec
 
 

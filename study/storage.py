@@ -35,8 +35,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search_spaces.domains import Categorical, Domain, Int
 from study.beats import BEATS
 from study.compression.teachers import Teacher
-from study.design import Slot, best_of, fixed_params, n_search, pack_group, space_of, teachers
 from study.orphans import ORPHAN_SECONDS, Orphans
+from study.plan.design import Slot, best_of, fixed_params, n_search, pack_group, space_of, teachers
 from study.readiness import Readiness, State, needs
 from study.record import TrialRecord, Value
 from study.storage_lean import LeanStorage

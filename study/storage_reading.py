@@ -14,8 +14,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from study.design import Slot, best_of, relative_cost, slots
 from study.errors import StorageAway, StorageError
+from study.plan.design import Slot, best_of, relative_cost, slots
 from study.redaction import redact
 from study.storage_opening import is_away
 

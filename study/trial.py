@@ -23,7 +23,7 @@ from analysis.trials import SIZES
 from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
-from study.design import Cell, Slot, cells, space_of
+from study.plan.design import Cell, Slot, cells, space_of
 from study.record import RecordStatus, TrialRecord, Value, finite, pack_bits
 from study.spec_routes import capacity_name
 from study.user_code import load_function

@@ -24,7 +24,7 @@ from study.record import Value
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from study.design import Slot
+    from study.plan.design import Slot
     from study.training.settings import TrainResult
     from study.training.tensors import TensorSplit
 

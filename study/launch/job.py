@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.cli.progress import View
-from study.design import slots
 from study.launch.analyst import Analyst
 from study.launch.keeping import Keeper
 from study.patience import Patience
 from study.places import Places
+from study.plan.design import slots
 from study.spec import StudySpec
 from study.spool import Spool
 from study.storage import StudyStore

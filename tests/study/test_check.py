@@ -12,10 +12,10 @@ import torch
 
 from study.check import check_study, fingerprints
 from study.check_routes import weight_counts
-from study.design import cells
 from study.errors import StudyFileError
 from study.models.registry import FAMILIES
 from study.models.weights import weights_of
+from study.plan.design import cells
 from study.spec import StudySpec, parse_spec
 from study.trial import Laboratory
 

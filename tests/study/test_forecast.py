@@ -12,9 +12,9 @@ import pytest
 from study import forecast as forecasting
 from study import pace as pacing
 from study.check import check_study
-from study.design import slots
 from study.forecast import Forecast, forecast
 from study.pace import Pace, measure_pace
+from study.plan.design import slots
 from study.record import Value
 from study.spec import StudySpec, parse_spec
 from study.training import fused, pack_trainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from study.design import Slot, pack_group, slots
+from study.plan.design import Slot, pack_group, slots
 from study.readiness import Readiness, needs
 from study.spec import parse_spec
 

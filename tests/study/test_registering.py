@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from study.data.subsets import draw_split
-from study.design import slots
 from study.errors import PayoffError
+from study.plan.design import slots
 from study.record import TrialRecord
 from study.registering import train_again
 from study.spec import StudySpec, parse_spec

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from study.design import slots
 from study.errors import PayoffError, StudyFileError
+from study.plan.design import slots
 from study.spec import differences, load_spec, parse_spec
 from study.spec_reading import field_docs
 from study.spec_writing import as_toml, safe_name, study_file, toml_value

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from study.cli import main
-from study.design import cells, n_search, slots, teachers
 from study.errors import StudyFileError
+from study.plan.design import cells, n_search, slots, teachers
 from study.readiness import needs
 from study.spec import StudySpec, load_spec, parse_spec
 from study.spec_writing import study_file

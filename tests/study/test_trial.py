@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.design import slots
+from study.plan.design import slots
 from study.record import TrialRecord, unpack_bits
 from study.spec import StudySpec, parse_spec
 from study.trial import Laboratory, Task, as_number, failed

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from study.compression.teachers import Answers, answers_of, read_answers, write_answers
-from study.design import Cell, Slot
 from study.errors import PayoffError
+from study.plan.design import Cell, Slot
 from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from study.design import slots
 from study.launch.analyst import Analyst
+from study.plan.design import slots
 from study.results import analyse_study, write_results
 from study.spec import StudySpec, parse_spec
 from study.trial import Laboratory, Task

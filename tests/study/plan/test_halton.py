@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from study.halton import halton
+from study.plan.halton import halton
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 8, 12])

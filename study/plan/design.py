@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search_spaces.space import SearchSpace
-from study.halton import halton
+from study.plan.halton import halton
 from study.record import Phase, Value
 from study.spec_routes import BEST, capacities, capacity_name
 

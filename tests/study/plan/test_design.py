@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from study.design import cells, n_search, prune_ratios, relative_cost, seed_of, slots
+from study.plan.design import cells, n_search, prune_ratios, relative_cost, seed_of, slots
 from study.spec import StudySpec, load_spec, parse_spec
 
 

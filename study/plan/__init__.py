@@ -1,0 +1,1 @@
+"""Which trials a study has: cells, search points, replicates, seeds."""
