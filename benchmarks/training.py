@@ -12,7 +12,7 @@ tensor
     The reference trainer (``study.training.reference``): batches by index from a tensor, fused
     AdamW.
 fused
-    ``study.training.fused``: packs of as many networks at once as it chooses itself.
+    ``study.packs.fused``: packs of as many networks at once as it chooses itself.
 
 The three take turns, and what is compared is the median of the ratios of each turn: on a shared
 machine speeds drift, together. Seconds are CPU seconds of this process on one thread, which on an
@@ -46,8 +46,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from study.models.registry import build_model
 from study.models.sizes import forward_flops
-from study.training.fused import TrainJob, train_pack
-from study.training.pack_trainer import PROGRAMS, MappedTrainer, Trainer
+from study.packs.fused import TrainJob, train_pack
+from study.packs.trainer import PROGRAMS, MappedTrainer, Trainer
 from study.training.reference import train, train_model
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit

@@ -17,7 +17,7 @@ from study.plan.design import n_search, slots
 from study.record import Value
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
     from study.trial import Laboratory, Task
 
 PROBE_SECONDS = 1.0
@@ -113,7 +113,7 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
 
 
 def _job(laboratory: Laboratory, task: Task, steps: int, every: int) -> TrainJob:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
     settings = laboratory.settings(task)
     return TrainJob(

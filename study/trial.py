@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from study.data.dataset import Dataset
     from study.energy import EnergyMeter
     from study.models.sizes import Sizes
+    from study.packs.packing import TrainJob
     from study.spec import StudySpec
-    from study.training.packing import TrainJob
     from study.training.settings import TrainResult, TrainSettings
     from study.training.tensors import TensorSplit
 
@@ -310,7 +310,7 @@ class Laboratory:
         )
 
     def _job(self, task: Task | Teacher) -> TrainJob:
-        from study.training.packing import TrainJob
+        from study.packs.packing import TrainJob
 
         taught = task.teacher if isinstance(task, Task) else None
         return TrainJob(
@@ -578,7 +578,7 @@ class Laboratory:
 
 
 def _train_together(jobs: Sequence[TrainJob], **how: Any) -> list[TrainResult]:
-    from study.training.fused import train_pack
+    from study.packs.fused import train_pack
 
     return train_pack(jobs, **how)
 
@@ -587,7 +587,7 @@ def _train_each(
     jobs: Sequence[TrainJob], *, custom_model: Any = None, **_: Any
 ) -> list[TrainResult]:
     """Train one after the other by the reference trainer."""
-    from study.training.pack_trainer import train_alone
+    from study.packs.trainer import train_alone
 
     return [train_alone(job, custom_model) for job in jobs]
 

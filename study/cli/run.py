@@ -126,7 +126,7 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
     for name, value in _lines(spec, found):
         print(f"{name:<22} {value}")
     if not spec.training.function:
-        from study.training.compiling import outlook
+        from study.packs.compiling import outlook
 
         notes = (outlook(spec), *laboratory.dataset.notes, *route_notes(laboratory))
         for note in filter(None, notes):

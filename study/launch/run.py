@@ -23,6 +23,7 @@ from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import exclusively, opening
+from study.packs.compiling import outlook
 from study.places import Places
 from study.spec import StudySpec
 from study.storage import StudyStore
@@ -30,7 +31,6 @@ from study.storage_opening import open_storage
 from study.tracking import Tracker
 from study.tracking_errors import StoreAway
 from study.tracking_thread import TrackerThread
-from study.training.compiling import outlook
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

@@ -261,7 +261,7 @@ def _die_with_parent() -> threading.Event:
 
 def get_ready() -> None:
     """Import what training needs, while the study is being set up."""
-    import study.training.fused  # noqa: F401
+    import study.packs.fused  # noqa: F401
 
 
 def main(words: list[str]) -> int:

@@ -256,7 +256,7 @@ def relative_cost(spec: StudySpec, cell: Cell) -> float:
 
 PADDED_WIDTH = 16
 """Perceptrons up to this width train together whatever their width: see
-:data:`study.training.packing.PADDED_WIDTH`."""
+:data:`study.packs.packing.PADDED_WIDTH`."""
 
 
 def pack_group(spec: StudySpec, slot: Slot) -> tuple[object, ...]:

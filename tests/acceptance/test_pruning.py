@@ -12,9 +12,9 @@ from study.compression.prune_pack import PruneJob, prune_pack
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.models.weights import weights_of
+from study.packs.fused import TrainJob, train_pack
 from study.spec import parse_spec
 from study.spec_routes import Method
-from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

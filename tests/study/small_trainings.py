@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from study.data.dataset import Split
-from study.training.compiling import kernels
-from study.training.fused import train_pack
+from study.packs.compiling import kernels
+from study.packs.fused import train_pack
 from study.training.settings import TrainResult
 from study.training.tensors import TensorSplit
 

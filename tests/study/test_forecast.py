@@ -14,10 +14,11 @@ from study import pace as pacing
 from study.check import check_study
 from study.forecast import Forecast, forecast
 from study.pace import Pace, measure_pace
+from study.packs import fused
+from study.packs import trainer as pack_trainer
 from study.plan.design import slots
 from study.record import Value
 from study.spec import StudySpec, parse_spec
-from study.training import fused, pack_trainer
 from study.trial import Laboratory
 
 SMALL: dict[str, Any] = {

@@ -17,8 +17,8 @@ from study.compression.prune_pack import PruneJob, prune_pack
 from study.compression.pruning import levels_to, magnitude_masks, prune_and_tune
 from study.models.mlp import perceptron
 from study.models.weights import weights_of
-from study.training.fused import TrainJob, train_pack
-from study.training.packing import TrainJob as Job
+from study.packs.fused import TrainJob, train_pack
+from study.packs.packing import TrainJob as Job
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

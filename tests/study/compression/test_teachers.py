@@ -12,8 +12,8 @@ import torch
 
 from study.compression.teachers import Answers, answers_of, read_answers, write_answers
 from study.errors import PayoffError
+from study.packs.fused import TrainJob, train_pack
 from study.plan.design import Cell, Slot
-from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -11,7 +11,7 @@ import pytest
 from small_trainings import make_data
 
 from study.launch.worker_log import WorkerLog
-from study.training.fused import TrainJob, train_pack
+from study.packs.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 
@@ -53,7 +53,7 @@ def test_only_what_we_say_is_noted_and_levels_are_put_back(tmp_path: Path) -> No
     before = logger.level
     with log.listening():
         logging.getLogger("mlflow.tracking").warning("not ours")
-        logging.getLogger("study.training.fused").info("%d of %d", 1, 2)
-        logging.getLogger("study.training.fused").debug("too much")
+        logging.getLogger("study.packs.fused").info("%d of %d", 1, 2)
+        logging.getLogger("study.packs.fused").debug("too much")
     assert said(log.path) == ["1 of 2"]
     assert logger.level == before and not logger.handlers

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from study.packs.fused import TrainJob, train_pack
+from study.packs.trainer import train_alone
 from study.training.distillation import distillation_loss
-from study.training.fused import TrainJob, train_pack
-from study.training.pack_trainer import train_alone
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -2,7 +2,7 @@
 
 ======== ==================================================
 M        models; ordered so that those of a slot stand side by side
-S        slots (see :mod:`study.training.pack_slots`)
+S        slots (see :mod:`study.packs.slots`)
 B        examples a batch
 K        steps prepared at once
 ======== ==================================================
@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from study.training.pack_slots import Slots, identity
+from study.packs.slots import Slots, identity
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
     from study.training.tensors import TensorSplit
 
 _MERGED_BYTES = 2**25

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from study.training.pack_slots import BLOCK_STEPS
+from study.packs.slots import BLOCK_STEPS
 from study.training.settings import TrainSettings
 
 if TYPE_CHECKING:

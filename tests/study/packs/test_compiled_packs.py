@@ -11,13 +11,13 @@ import torch
 
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.data.dataset import Split
-from study.training.compiled_pack import can_compile, working_bytes
-from study.training.compiling import kernels
-from study.training.fused import TrainJob, train_pack
-from study.training.pack_parameters import Layout
-from study.training.pack_slots import BLOCK_STEPS, Slots
-from study.training.pack_trainer import initial_model, train_alone
-from study.training.packing import held_bytes
+from study.packs.compiled import can_compile, working_bytes
+from study.packs.compiling import kernels
+from study.packs.fused import TrainJob, train_pack
+from study.packs.packing import held_bytes
+from study.packs.parameters import Layout
+from study.packs.slots import BLOCK_STEPS, Slots
+from study.packs.trainer import initial_model, train_alone
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -12,7 +12,7 @@ from study.training.settings import CurvePoint, Scores, TrainResult
 if TYPE_CHECKING:
     from torch import nn
 
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 
 class Progress:

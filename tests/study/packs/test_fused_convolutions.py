@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from study.data.dataset import Split
 from study.models.registry import build_model
-from study.training.fused import TrainJob
-from study.training.pack_cnn import Buffers, Layer, layers_of
-from study.training.pack_trainer import train_alone
+from study.packs.cnn import Buffers, Layer, layers_of
+from study.packs.fused import TrainJob
+from study.packs.trainer import train_alone
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from study.training.pack_parameters import Stack
+from study.packs.parameters import Stack
 from study.training.schedule import learning_rates
 from study.training.settings import Schedule, TrainSettings
 

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from study.models.registry import Builder
-from study.training.pack_functional import NotBatchable, signature
-from study.training.pack_trainer import (
+from study.packs.functional import NotBatchable, signature
+from study.packs.packing import TrainJob, form_packs
+from study.packs.trainer import (
     PROGRAMS,
     MappedTrainer,
     Trainer,
     initial_model,
     train_alone,
 )
-from study.training.packing import TrainJob, form_packs
 from study.training.settings import TrainResult
 
 if TYPE_CHECKING:

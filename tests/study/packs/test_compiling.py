@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from study.packs import compiling
+from study.packs.compiling import NoCompiler, cache_directory, compilers, load, outlook
+from study.packs.fused import TrainJob, train_pack
 from study.spec import load_spec
-from study.training import compiling
-from study.training.compiling import NoCompiler, cache_directory, compilers, load, outlook
-from study.training.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 
@@ -33,7 +33,7 @@ needs_compiler = pytest.mark.skipif(compiling.kernels() is None, reason="needs a
 LOAD = """
 import sys
 from pathlib import Path
-from study.training.compiling import load
+from study.packs.compiling import load
 print(load([sys.argv[2]], Path(sys.argv[1])).lanes())
 """
 
@@ -108,8 +108,8 @@ def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> N
 TRAIN = """
 import torch
 from small_trainings import blobs
-from study.training.compiling import kernels
-from study.training.fused import TrainJob, train_pack
+from study.packs.compiling import kernels
+from study.packs.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 
 torch.set_num_threads(1)

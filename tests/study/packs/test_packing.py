@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from study.training.out_of_memory import is_out_of_memory
-from study.training.pack_batches import Batches
-from study.training.packing import (
+from study.packs.batches import Batches
+from study.packs.out_of_memory import is_out_of_memory
+from study.packs.packing import (
     LARGEST,
     WORKING_SET_BYTES,
     TrainJob,
@@ -124,7 +124,7 @@ def test_training_stays_within_its_budget(family: str, width: int) -> None:
     budget = 256 * 2**20
     code = f"""
     import resource, torch
-    from study.training.fused import TrainJob, train_pack
+    from study.packs.fused import TrainJob, train_pack
     from study.training.settings import TrainSettings
     from study.training.tensors import TensorSplit
 

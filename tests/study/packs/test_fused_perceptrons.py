@@ -15,13 +15,13 @@ import torch
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.models.registry import build_model
 from study.models.sizes import measure
-from study.training import pack_trainer
-from study.training.compiled_pack import CompiledSteps
-from study.training.compiling import kernels
-from study.training.fused import TrainJob, train_pack
-from study.training.pack_steps import TorchSteps
-from study.training.pack_trainer import train_alone
-from study.training.packing import form_packs
+from study.packs import trainer as pack_trainer
+from study.packs.compiled import CompiledSteps
+from study.packs.compiling import kernels
+from study.packs.fused import TrainJob, train_pack
+from study.packs.packing import form_packs
+from study.packs.steps import TorchSteps
+from study.packs.trainer import train_alone
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

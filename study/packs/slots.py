@@ -23,7 +23,7 @@ import numpy.typing as npt
 from study.streams import BatchStream
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
     from study.training.tensors import TensorSplit
 
 BLOCK_STEPS = 32

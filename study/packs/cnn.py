@@ -1,7 +1,7 @@
 """Many plain convolutional networks at once, with the batch as the innermost dimension.
 
 ======== ===========================================================================
-M        models; S slots (see :mod:`study.training.pack_batches`); B examples a batch
+M        models; S slots (see :mod:`study.packs.batches`); B examples a batch
 X        inputs of a layer, zero-padded: (M, channels, height, width, B); S for the first layer
 U        unfolded inputs, (M, channels x kernel, height x width x B)
 W, b     kernels (M, outputs, channels x kernel), biases (M, outputs)
@@ -35,14 +35,14 @@ from torch import Tensor
 
 from study.models.cnn import KERNEL, SMALLEST_SIDE
 from study.models.images import grid_of
-from study.training.pack_batches import Batches
-from study.training.pack_dropout import PackDropout
-from study.training.pack_loss import pack_loss
-from study.training.pack_parameters import Stack
-from study.training.pack_slots import slot_slices
+from study.packs.batches import Batches
+from study.packs.dropout import PackDropout
+from study.packs.loss import pack_loss
+from study.packs.parameters import Stack
+from study.packs.slots import slot_slices
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from study.models.registry import Builder
-from study.training import pack_trainer
-from study.training.fused import TrainJob, train_pack
-from study.training.pack_functional import NotBatchable, signature, values_per_example
-from study.training.pack_trainer import MappedTrainer, initial_model, train_alone
+from study.packs import trainer as pack_trainer
+from study.packs.functional import NotBatchable, signature, values_per_example
+from study.packs.fused import TrainJob, train_pack
+from study.packs.trainer import MappedTrainer, initial_model, train_alone
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from study.streams import DropoutStream, keep_scale, threshold
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 _BLOCK_BYTES = 2**20
 _BLOCK_STEPS = 32

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from study.training.pack_slots import BLOCK_STEPS
+from study.packs.slots import BLOCK_STEPS
 
 if TYPE_CHECKING:
-    from study.training.pack_batches import Batches
-    from study.training.packing import TrainJob
+    from study.packs.batches import Batches
+    from study.packs.packing import TrainJob
 
 
 class DistillationLoss:
-    """A :class:`study.training.pack_loss.PackLoss` of students, each with a teacher of its own."""
+    """A :class:`study.packs.loss.PackLoss` of students, each with a teacher of its own."""
 
     logit_scale = 1.0
 
@@ -51,7 +51,7 @@ class DistillationLoss:
         self._carried = torch.zeros(n_models, dtype=torch.float64, device=self._device)
 
     def begin(self, targets: Tensor) -> None:
-        """See :class:`study.training.pack_loss.PackLoss`."""
+        """See :class:`study.packs.loss.PackLoss`."""
         self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
         self._begun, self._drained = True, 0
         self._aim(targets)
@@ -61,7 +61,7 @@ class DistillationLoss:
         self._rows = self._batches.rows + self._starts.view(1, -1, 1)
 
     def gradient_(self, outputs: Tensor, at: int) -> None:
-        """See :class:`study.training.pack_loss.PackLoss`."""
+        """See :class:`study.packs.loss.PackLoss`."""
         rows, targets = self._rows[at], self._targets[at].unsqueeze(1)
         teacher = self._teachers[rows].transpose(1, 2)
         if self._classifies:
@@ -92,7 +92,7 @@ class DistillationLoss:
         return losses.mean((1, 2))
 
     def drain(self, until: int) -> Tensor:
-        """See :class:`study.training.pack_loss.PackLoss`."""
+        """See :class:`study.packs.loss.PackLoss`."""
         steps = slice(self._drained, until)
         self._drained = until
         total = self._losses[steps].double().sum(0).add_(self._carried)
@@ -100,7 +100,7 @@ class DistillationLoss:
         return total
 
     def keep(self, rows: Tensor, targets: Tensor) -> None:
-        """See :class:`study.training.pack_loss.PackLoss`."""
+        """See :class:`study.packs.loss.PackLoss`."""
         self._mixing = self._mixing.index_select(0, rows)
         self._temperature = self._temperature.index_select(0, rows)
         self._smoothing = self._smoothing.index_select(0, rows)

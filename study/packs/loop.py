@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from study.packs.parameters import Layout, Stack
+from study.packs.progress import Progress
+from study.packs.steps import Steps
 from study.training.evaluation import no_scores
-from study.training.pack_parameters import Layout, Stack
-from study.training.pack_progress import Progress
-from study.training.pack_steps import Steps
 from study.training.settings import Scores, TrainResult
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 Part = Literal["train", "validation", "test"]
 

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from study.models.dropout import StreamDropout
+from study.packs.batches import Batches
+from study.packs.loss import pack_loss
+from study.packs.out_of_memory import is_out_of_memory
+from study.packs.parameters import Stack
 from study.streams import DropoutStream, keep_scale, threshold
-from study.training.out_of_memory import is_out_of_memory
-from study.training.pack_batches import Batches
-from study.training.pack_loss import pack_loss
-from study.training.pack_parameters import Stack
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 AGREEMENT = 1e-4
 """Largest difference, relative to the largest output, between a mapped and a plain forward pass."""

@@ -1,7 +1,7 @@
 """Many perceptrons at once: forward and backward passes as batched products, by hand.
 
 ======== ==========================================================================
-M        models (rows); S slots (see :mod:`study.training.pack_batches`)
+M        models (rows); S slots (see :mod:`study.packs.batches`)
 B        examples a batch
 X        inputs, (S, B, inputs)
 W, b     weights and biases of a layer, (M, outputs, inputs) and (M, outputs)
@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from study.training.pack_batches import Batches
-from study.training.pack_dropout import PackDropout
-from study.training.pack_loss import pack_loss
-from study.training.pack_parameters import Stack
-from study.training.pack_slots import slot_slices
+from study.packs.batches import Batches
+from study.packs.dropout import PackDropout
+from study.packs.loss import pack_loss
+from study.packs.parameters import Stack
+from study.packs.slots import slot_slices
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 
 class MlpProgram:

@@ -13,16 +13,13 @@ from torch import Tensor, nn
 
 from study.models.registry import Builder, build_model
 from study.models.sizes import forward_flops
-from study.training.compiled_pack import CompiledSteps, can_compile, working_bytes
-from study.training.out_of_memory import is_out_of_memory
-from study.training.pack_cnn import CnnProgram
-from study.training.pack_functional import FunctionalProgram, NotBatchable, values_per_example
-from study.training.pack_loop import PackRun
-from study.training.pack_mlp import MlpProgram
-from study.training.pack_parameters import Layout, Stack
-from study.training.pack_slots import slot_key
-from study.training.pack_steps import Program, TorchSteps
-from study.training.packing import (
+from study.packs.cnn import CnnProgram
+from study.packs.compiled import CompiledSteps, can_compile, working_bytes
+from study.packs.functional import FunctionalProgram, NotBatchable, values_per_example
+from study.packs.loop import PackRun
+from study.packs.mlp import MlpProgram
+from study.packs.out_of_memory import is_out_of_memory
+from study.packs.packing import (
     TrainJob,
     held_bytes,
     model_bytes,
@@ -30,6 +27,9 @@ from study.training.packing import (
     pack_key,
     pack_sizes,
 )
+from study.packs.parameters import Layout, Stack
+from study.packs.slots import slot_key
+from study.packs.steps import Program, TorchSteps
 from study.training.reference import train_model
 from study.training.settings import TrainResult
 
@@ -112,7 +112,7 @@ class Trainer:
     Parameters
     ----------
     jobs
-        The jobs of one pack (see :func:`study.training.packing.form_packs`), in its order.
+        The jobs of one pack (see :func:`study.packs.packing.form_packs`), in its order.
     memory_budget
         Bytes, or None.
     custom_model

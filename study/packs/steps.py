@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
-from study.training.pack_batches import Batches
-from study.training.pack_loss import PackLoss
-from study.training.pack_optimizer import PackOptimizer
-from study.training.pack_parameters import Stack
+from study.packs.batches import Batches
+from study.packs.loss import PackLoss
+from study.packs.optimizer import PackOptimizer
+from study.packs.parameters import Stack
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 
 EVALUATION_VALUES = 2**21

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from study.training.pack_distillation import DistillationLoss
-from study.training.pack_slots import BLOCK_STEPS
+from study.packs.distillation import DistillationLoss
+from study.packs.slots import BLOCK_STEPS
 
 if TYPE_CHECKING:
-    from study.training.pack_batches import Batches
-    from study.training.packing import TrainJob
+    from study.packs.batches import Batches
+    from study.packs.packing import TrainJob
     from study.training.settings import TrainSettings
 
 LOG2_E = math.log2(math.e)

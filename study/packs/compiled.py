@@ -18,17 +18,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from study.packs.cnn import layers_of
+from study.packs.compiling import FAMILIES, kernels
+from study.packs.optimizer import Rates
+from study.packs.packing import LARGEST
+from study.packs.parameters import Layout, Stack
+from study.packs.slots import BLOCK_STEPS, Slots
+from study.packs.steps import EVALUATION_VALUES
 from study.streams import Stream, keep_scale, sequence, threshold
-from study.training.compiling import FAMILIES, kernels
-from study.training.pack_cnn import layers_of
-from study.training.pack_optimizer import Rates
-from study.training.pack_parameters import Layout, Stack
-from study.training.pack_slots import BLOCK_STEPS, Slots
-from study.training.pack_steps import EVALUATION_VALUES
-from study.training.packing import LARGEST
 
 if TYPE_CHECKING:
-    from study.training.packing import TrainJob
+    from study.packs.packing import TrainJob
 
 MOST_LAYERS = 63
 """As in ``kernels/perceptrons.h``, the last layer included."""
