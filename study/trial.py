@@ -444,7 +444,7 @@ class Laboratory:
         train: Callable[..., list[TrainResult]],
     ) -> list[TrainResult]:
         """Prune each parent to its task's ratio and fine-tune; all of them together."""
-        from study.compression.prune_pack import PruneJob, prune_pack
+        from study.compression.packs import PruneJob, prune_pack
 
         pruning = self.spec.pruning
         jobs = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.compression.prune_pack import PruneJob, prune_pack
+from study.compression.packs import PruneJob, prune_pack
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.models.weights import weights_of

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.compression.counts import n_pruned
-from study.compression.prune_pack import PruneJob, prune_pack
+from study.compression.packs import PruneJob, prune_pack
 from study.compression.pruning import levels_to, magnitude_masks, prune_and_tune
 from study.models.mlp import perceptron
 from study.models.weights import weights_of
