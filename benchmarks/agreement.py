@@ -22,7 +22,7 @@ from analysis.study import StudyAnalysis, analyse
 from analysis.trials import TrialTable
 from study.places import Places
 from study.results import settings_of
-from study.spec import StudySpec, load_spec
+from study.spec.study_file import StudySpec, load_spec
 
 
 def main() -> int:

@@ -37,7 +37,7 @@ def by_the_documentation(sample: int, folder: Path) -> tuple[float, int, int]:
 
     from study.data.subsets import draw_split
     from study.plan.design import slots
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
     from study.trial import Laboratory
 
     torch.set_num_threads(1)
@@ -148,7 +148,7 @@ def ours(folder: Path) -> tuple[float, float, dict[str, Any]]:
 def training_seconds(folder: Path) -> float:
     """Return the CPU time that training took, summed over the trials' own records."""
     from study.places import Places
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
     from study.storage import StudyStore
     from study.storage_opening import open_storage
 

@@ -32,7 +32,7 @@ from study.data.subsets import draw_split
 from study.models.mlp import perceptron
 from study.models.sizes import measure, measure_latency
 from study.packs.fused import TrainJob, train_pack
-from study.spec import parse_spec
+from study.spec.study_file import parse_spec
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

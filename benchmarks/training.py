@@ -286,7 +286,7 @@ def digits(rounds: int) -> None:
     from study.data.registry import load_dataset
     from study.data.source import DataSource
     from study.data.subsets import draw_split
-    from study.spec import TrainingSection
+    from study.spec.study_file import TrainingSection
 
     training = TrainingSection()
     dataset = load_dataset(DataSource(), base=Path())

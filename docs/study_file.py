@@ -14,11 +14,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal
 
-from study.spec import SEMANTIC, load_spec
-from study.spec_reading import field_docs
-from study.spec_routes import DISTILL_AXES
-from study.spec_space import DISTILL, LIMITS, space_as_text
-from study.spec_writing import AXES, toml_value
+from study.spec.reading import field_docs
+from study.spec.routes import DISTILL_AXES
+from study.spec.space import DISTILL, LIMITS, space_as_text
+from study.spec.study_file import SEMANTIC, load_spec
+from study.spec.writing import AXES, toml_value
 
 PAGE = Path(__file__).with_name("study-file.md")
 

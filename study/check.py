@@ -15,7 +15,7 @@ from study.data.subsets import check_sizes
 from study.errors import PayoffError, StudyFileError
 from study.plan.design import cells
 from study.record import Value
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 from study.trial import Laboratory
 from study.user_code import describe_failure
 

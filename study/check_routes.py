@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from study.compression.counts import n_pruned
 from study.errors import PayoffError
 from study.plan.design import cells, prune_ratios
-from study.spec_routes import BEST, capacity_name
+from study.spec.routes import BEST, capacity_name
 
 if TYPE_CHECKING:
     from study.record import Value

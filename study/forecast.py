@@ -14,7 +14,7 @@ from study.record import Value
 
 if TYPE_CHECKING:
     from study.pace import Pace
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
     from study.trial import Laboratory
 
 TRACKING_SECONDS = 0.03

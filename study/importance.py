@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 LEAST_TRIALS = 20
 """The best tenth of fewer trials is one trial, from which nothing is estimated."""

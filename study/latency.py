@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.spec_routes import capacity_name
+from study.spec.routes import capacity_name
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,7 +12,7 @@ from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
 from search_spaces.space import Axis
 from study.plan.design import n_search, prune_ratios
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 PROGRAMS = ("payoff", "torch", "optuna", "mlflow", "numpy", "scipy", "matplotlib")
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from analysis.curve_fit import CurveFit
     from analysis.study import StudyAnalysis
     from study.data.dataset import Dataset
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 MOST_DIFFERENCE = 2.0
 """Test examples by which a training on another machine may differ and still be the same model."""

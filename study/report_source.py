@@ -16,7 +16,7 @@ from study.tracking_database import sqlite_file
 if TYPE_CHECKING:
     from analysis.report import LearningCurve, ReportSource
     from analysis.trials import TrialTable
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 CAPACITIES = 6
 """Learning curves shown of one dataset size."""

@@ -14,7 +14,7 @@ from analysis.study import StudyAnalysis, analyse
 from analysis.trials import SIZES, TrialTable
 from study.errors import PayoffError
 from study.plan.design import slots
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 
 def table_of(records: Iterable[Mapping[str, Any]]) -> TrialTable:

@@ -52,7 +52,7 @@ from study.storage_reading import (
 )
 
 if TYPE_CHECKING:
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 FAIR_SHARES = 6
 """One claim takes at most this fraction of what is ready: small packs at the end of a study cost

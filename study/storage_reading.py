@@ -20,7 +20,7 @@ from study.redaction import redact
 from study.storage_opening import is_away
 
 if TYPE_CHECKING:
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class StudyReader:
                     "or start afresh with --root"
                 )
             if stored != self.digest:
-                from study.spec import differences
+                from study.spec.study_file import differences
 
                 changed = differences(
                     json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics()

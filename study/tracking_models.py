@@ -19,7 +19,7 @@ from study.tracking_reading import experiment_id, explained
 
 if TYPE_CHECKING:
     from study.registering import TrainedModel
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 MODEL = "model"
 """Kind of the run that holds a model."""

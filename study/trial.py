@@ -25,7 +25,7 @@ from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.plan.design import Cell, Slot, cells, space_of
 from study.record import RecordStatus, TrialRecord, Value, finite, pack_bits
-from study.spec_routes import capacity_name
+from study.spec.routes import capacity_name
 from study.user_code import load_function
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from study.energy import EnergyMeter
     from study.models.sizes import Sizes
     from study.packs.packing import TrainJob
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
     from study.training.settings import TrainResult, TrainSettings
     from study.training.tensors import TensorSplit
 

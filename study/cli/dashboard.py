@@ -16,7 +16,7 @@ from study.cli.ui import check_free, serving_arguments, shown_host
 from study.errors import PayoffError
 from study.launch.joining import from_environment
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from study.errors import PayoffError
-from study.studies import EXAMPLES
+from study.spec.embedded import EXAMPLES
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the file; never over an existing one unless told to."""
-    from study.spec_writing import study_file
+    from study.spec.writing import study_file
 
     path = Path(args.file)
     text = study_file(args.example, name=path.stem)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from study.cli.run import at_least_one
 from study.errors import PayoffError
 from study.places import Places
-from study.spec import StudySpec, load_spec
+from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
     from study.launch.crews import Crew

@@ -9,7 +9,7 @@ import sys
 from study.errors import PayoffError
 from study.launch.joining import from_environment
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

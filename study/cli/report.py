@@ -84,7 +84,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     from study.launch.joining import from_environment
     from study.report_source import study_source
     from study.results import analyse_study
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
 
     _refuse_table_options(args)
     load_without_forests()
@@ -110,7 +110,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
 def _log(args: argparse.Namespace, path: Path) -> None:
     """Keep the page with the analysis run."""
     from study.launch.joining import from_environment
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
     from study.tracking_reports import log_report
 
     spec = from_environment(load_spec(args.table))

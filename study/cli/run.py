@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from study.places import Places
-from study.spec import StudySpec, load_spec
+from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

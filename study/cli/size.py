@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any, cast
 
 from study.errors import PayoffError, nearest
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 
 def size_argument(parser: argparse.ArgumentParser) -> None:

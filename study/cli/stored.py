@@ -11,7 +11,7 @@ from study.redaction import redact
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
     from study.storage import StudyStore
 
 

@@ -99,7 +99,7 @@ def _targets(study: str | None, places: Places) -> list[Target]:
             f"{study}: neither a study file nor a study with trials below {places.root}"
             f"{nearest(study, names)}; give the study file"
         )
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
 
     spec = from_environment(load_spec(study))
     address = spec.storage.mlflow or places.mlflow_address
@@ -150,7 +150,7 @@ def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
     """Return the records of the study file's finished trials; none if it was not started."""
     if not target.study_file:
         return ()
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
 
     spec = from_environment(load_spec(target.study_file))
     file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
@@ -174,7 +174,7 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     """Return the tracker of a spool; None if nothing tells which study it belongs to."""
     if target.study_file:
         from study.launch.job import make_tracker
-        from study.spec import load_spec
+        from study.spec.study_file import load_spec
 
         return make_tracker(from_environment(load_spec(target.study_file)), places)
     record = next(spool.pending(), None)

@@ -23,7 +23,7 @@ from study.errors import PayoffError
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from study.tracking_database import sqlite_file
 from study.tracking_views import view_fragment
 

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

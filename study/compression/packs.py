@@ -27,7 +27,7 @@ from study.compression.pruning import (
 from study.compression.structured import cut_out, unit_masks
 from study.models.registry import Builder
 from study.packs.packing import TrainJob
-from study.spec_routes import Method, Scope
+from study.spec.routes import Method, Scope
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 

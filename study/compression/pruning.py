@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from study.compression.counts import n_pruned
 from study.errors import PayoffError
 from study.models.weights import weights_of
-from study.spec_routes import Method, Scope
+from study.spec.routes import Method, Scope
 from study.training.evaluation import no_scores
 from study.training.reference import train_model
 from study.training.settings import TrainResult, TrainSettings

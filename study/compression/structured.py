@@ -31,7 +31,7 @@ from study.compression.counts import n_pruned
 from study.errors import PayoffError
 from study.models import resnet, vit
 from study.models.sizes import forward_flops
-from study.spec_routes import Scope
+from study.spec.routes import Scope
 from study.training.settings import TrainResult
 
 FAMILIES = ("mlp", "cnn", "resnet", "vit")

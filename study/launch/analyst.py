@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 
 class Analyst:

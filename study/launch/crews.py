@@ -11,7 +11,7 @@ from typing import Protocol
 from study.errors import StorageAway
 from study.launch.keeping import Keeper, keep
 from study.places import Places
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 POLL_SECONDS = 1.0
 """How often an engine's workers are looked after."""

@@ -15,7 +15,7 @@ from study.launch.keeping import Keeper
 from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 from study.spool import Spool
 from study.storage import StudyStore
 from study.tracking import Tracker

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 STORAGE, TRACKING = "PAYOFF_STORAGE", "PAYOFF_TRACKING"
 """Variables that take the place of ``storage.optuna`` and ``storage.mlflow``."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from study.errors import PayoffError
 from study.launch.own_files import own_files
-from study.spec import StudySpec
-from study.spec_writing import toml_key, toml_value
+from study.spec.study_file import StudySpec
+from study.spec.writing import toml_key, toml_value
 
 MOST_BYTES = 1_000_000
 """Of all files together: Kubernetes takes a ConfigMap of at most 1 MiB, everything included."""

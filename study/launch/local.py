@@ -18,7 +18,7 @@ from study.errors import PayoffError, StorageAway
 from study.launch.joining import environment
 from study.launch.keeping import Keeper, keep
 from study.places import Places
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 POLL_SECONDS = 0.3
 TIDY_SECONDS = 2.0

@@ -15,7 +15,7 @@ from study.launch.joining import environment
 from study.launch.keeping import Keeper
 from study.places import Places
 from study.redaction import redact
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 QUICK_FAILURES = 10
 """Actors that may fail one after the other, with no trial finished between, before giving up."""
@@ -42,7 +42,7 @@ class Member:
 
         from study.launch.joining import from_environment
         from study.launch.worker import work
-        from study.spec import parse_spec
+        from study.spec.study_file import parse_spec
 
         spec = parse_spec(tomllib.loads(text) if text else {}, base=Path(base))
         return work(from_environment(spec), Places(Path(root)), self._stop, alone=True).trials

@@ -17,7 +17,7 @@ from study.launch.joining import environment
 from study.launch.keeping import Keeper
 from study.places import Places
 from study.redaction import redact
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 MARGIN_HOURS = 0.05
 """Workers take nothing that may not end so long before their job does."""

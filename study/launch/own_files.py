@@ -12,7 +12,7 @@ from pathlib import Path
 
 from study.check import with_imports
 from study.errors import PayoffError
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 
 
 def own_files(spec: StudySpec) -> dict[str, Path]:

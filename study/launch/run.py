@@ -25,7 +25,7 @@ from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import exclusively, opening
 from study.packs.compiling import outlook
 from study.places import Places
-from study.spec import StudySpec
+from study.spec.study_file import StudySpec
 from study.storage import StudyStore
 from study.storage_opening import open_storage
 from study.tracking import Tracker

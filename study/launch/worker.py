@@ -32,7 +32,7 @@ from study.patience import Patience
 from study.places import Places
 from study.record import TrialRecord
 from study.redaction import redact
-from study.spec import StudySpec, load_spec
+from study.spec.study_file import StudySpec, load_spec
 from study.storage import Claim, StudyStore
 from study.storage_opening import open_storage
 from study.trial import Laboratory, Task

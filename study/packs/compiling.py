@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ import numpy as np
 from search_spaces.space import SearchSpace
 from study.plan.halton import halton
 from study.record import Phase, Value
-from study.spec_routes import BEST, capacities, capacity_name
+from study.spec.routes import BEST, capacities, capacity_name
 
 if TYPE_CHECKING:
-    from study.spec import StudySpec
+    from study.spec.study_file import StudySpec
 
 
 @dataclass(frozen=True, kw_only=True)

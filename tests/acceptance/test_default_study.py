@@ -11,7 +11,7 @@ import pytest
 from payoff_command import payoff
 
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from study.storage import StudyStore
 from study.storage_opening import open_storage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from payoff_command import payoff
 
-from study.spec_writing import study_file
+from study.spec.writing import study_file
 
 
 @pytest.mark.slow

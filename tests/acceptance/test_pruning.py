@@ -13,8 +13,8 @@ from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.models.weights import weights_of
 from study.packs.fused import TrainJob, train_pack
-from study.spec import parse_spec
-from study.spec_routes import Method
+from study.spec.routes import Method
+from study.spec.study_file import parse_spec
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

@@ -21,7 +21,7 @@ from study.launch.locking import exclusively
 from study.orphans import ORPHAN_SECONDS, Orphans
 from study.places import Places
 from study.record import TrialRecord
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.storage import Claim, StudyStore
 from study.storage_opening import open_storage
 from study.trial import failed

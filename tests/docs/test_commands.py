@@ -204,7 +204,7 @@ def test_every_command_of_the_readme_works(
 def test_the_study_files_of_the_readme_hold_no_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from study.spec import parse_spec
+    from study.spec.study_file import parse_spec
 
     monkeypatch.chdir(tmp_path)
     header = [*(f"f{k}" for k in range(3)), "churned"]

@@ -22,7 +22,7 @@ def test_the_page_of_keys_is_up_to_date() -> None:
 
 
 def test_the_page_names_every_key_of_a_new_file() -> None:
-    from study.spec_writing import study_file
+    from study.spec.writing import study_file
 
     page = (DOCS / "study-file.md").read_text()
     for line in study_file("digits", name="x").splitlines():

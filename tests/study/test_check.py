@@ -16,7 +16,7 @@ from study.errors import StudyFileError
 from study.models.registry import FAMILIES
 from study.models.weights import weights_of
 from study.plan.design import cells
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.trial import Laboratory
 
 MODEL = """
@@ -113,7 +113,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def train(config, n_examples, seed): ...\n")
     code = (
-        "import sys; from pathlib import Path; from study.spec import parse_spec; "
+        "import sys; from pathlib import Path; from study.spec.study_file import parse_spec; "
         "from study.check import check_study, fingerprints; "
         "spec = parse_spec({'training': {'function': 'mine.py:train'}}, base=Path(sys.argv[1])); "
         "print(list(fingerprints(spec, check_study(spec))), 'torch' in sys.modules)"
@@ -126,7 +126,7 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
 
 def test_perceptrons_on_the_processor_are_checked_without_torch() -> None:
     code = (
-        "import sys; from study.spec import load_spec; from study.check import check_study; "
+        "import sys; from study.spec.study_file import load_spec; from study.check import check_study; "
         "check_study(load_spec(None)); print('torch' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

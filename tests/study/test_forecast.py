@@ -18,7 +18,7 @@ from study.packs import fused
 from study.packs import trainer as pack_trainer
 from study.plan.design import slots
 from study.record import Value
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.trial import Laboratory
 
 SMALL: dict[str, Any] = {

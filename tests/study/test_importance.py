@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from study.importance import search_importance, write_importance
-from study.spec import parse_spec
+from study.spec.study_file import parse_spec
 from tests.study.trial_records import make_record
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 
 from study.plan.design import Slot, pack_group, slots
 from study.readiness import Readiness, needs
-from study.spec import parse_spec
+from study.spec.study_file import parse_spec
 
 RAW: dict[str, Any] = {
     "study": {"name": "ready"},

@@ -13,7 +13,7 @@ from study.errors import PayoffError
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.registering import train_again
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.trial import Laboratory, Task
 
 

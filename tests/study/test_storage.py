@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from study.errors import StorageAway, StorageError
 from study.places import Places
 from study.record import TrialRecord
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.storage import Claim, StudyStore
 from study.storage_lean import LeanStorage
 from study.storage_opening import open_storage, with_driver

@@ -11,7 +11,7 @@ import pytest
 
 from study.plan.design import slots
 from study.record import TrialRecord, unpack_bits
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.trial import Laboratory, Task, as_number, failed
 
 RAW: dict[str, Any] = {

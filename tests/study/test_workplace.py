@@ -238,7 +238,7 @@ def test_the_registered_model_loads_and_makes_the_errors_on_record(workplace: Wo
     from mlflow.models import get_model_info
 
     from study.data.registry import load_dataset
-    from study.spec import load_spec
+    from study.spec.study_file import load_spec
 
     spec = load_spec(workplace.folder / "small.toml")
     data = load_dataset(spec.data, base=spec.base)

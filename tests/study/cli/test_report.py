@@ -14,7 +14,7 @@ from analysis import AnalysisSettings, TrialTable, analyse, read_table
 from analysis.report import write_report
 from study.cli import main
 from study.report_source import chosen_slots, study_source
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from tests.analysis.test_study import study_rows
 
 SMALL = """

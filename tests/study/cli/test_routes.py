@@ -15,7 +15,7 @@ from study.cli import main
 from study.cli.stored import stored_study
 from study.latency import architecture
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from study.trial import Laboratory, Task
 
 STUDY = """

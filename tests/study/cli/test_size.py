@@ -13,7 +13,7 @@ import pytest
 
 from study.cli import main
 from study.cli.size import with_size
-from study.spec import load_spec, parse_spec
+from study.spec.study_file import load_spec, parse_spec
 
 STUDY = """
 [study]

@@ -12,7 +12,7 @@ from study.beats import Heart, Roll
 from study.cli.watching import PaceMeter, screen, watch
 from study.launch.keeping import Keeper
 from study.places import Places
-from study.spec import parse_spec
+from study.spec.study_file import parse_spec
 from study.storage import StudyStore
 from study.storage_opening import open_storage
 from study.storage_reading import Counts, StudyProgress

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from study.launch.local import end, start_ahead
 from study.places import Places
-from study.spec import parse_spec
+from study.spec.study_file import parse_spec
 
 
 def test_they_wait_for_their_start_and_leave_nothing_when_not_needed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from study.launch.analyst import Analyst
 from study.plan.design import slots
 from study.results import analyse_study, write_results
-from study.spec import StudySpec, parse_spec
+from study.spec.study_file import StudySpec, parse_spec
 from study.trial import Laboratory, Task
 
 

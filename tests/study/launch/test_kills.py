@@ -16,7 +16,7 @@ import pytest
 
 from study.leases import living
 from study.places import Places
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from study.spool import Spool
 from study.storage import StudyStore
 from study.storage_opening import open_storage

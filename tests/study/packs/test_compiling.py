@@ -19,7 +19,7 @@ import pytest
 from study.packs import compiling
 from study.packs.compiling import NoCompiler, cache_directory, compilers, load, outlook
 from study.packs.fused import TrainJob, train_pack
-from study.spec import load_spec
+from study.spec.study_file import load_spec
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
 

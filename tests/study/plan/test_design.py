@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from study.plan.design import cells, n_search, prune_ratios, relative_cost, seed_of, slots
-from study.spec import StudySpec, load_spec, parse_spec
+from study.spec.study_file import StudySpec, load_spec, parse_spec
 
 
 def spec_of(**sections: Any) -> StudySpec:

@@ -11,7 +11,7 @@ from search_spaces.domains import Categorical, Domain, Float, Int
 from search_spaces.errors import SpaceError
 from search_spaces.space import Axis, SearchSpace
 from study.errors import nearest
-from study.spec_reading import Mistakes
+from study.spec.reading import Mistakes
 
 SCIENTIFIC = ("width", "depth", "prune_ratio")
 """Axes that the question is about; every other one is nuisance when it varies."""

@@ -11,10 +11,10 @@ import pytest
 
 from study.errors import PayoffError, StudyFileError
 from study.plan.design import slots
-from study.spec import differences, load_spec, parse_spec
-from study.spec_reading import field_docs
-from study.spec_writing import as_toml, safe_name, study_file, toml_value
-from study.studies import EXAMPLES
+from study.spec.embedded import EXAMPLES
+from study.spec.reading import field_docs
+from study.spec.study_file import differences, load_spec, parse_spec
+from study.spec.writing import as_toml, safe_name, study_file, toml_value
 
 
 def mistakes(raw: dict[str, Any]) -> tuple[str, ...]:

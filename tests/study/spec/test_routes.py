@@ -12,9 +12,9 @@ from study.cli import main
 from study.errors import StudyFileError
 from study.plan.design import cells, n_search, slots, teachers
 from study.readiness import needs
-from study.spec import StudySpec, load_spec, parse_spec
-from study.spec_writing import study_file
-from study.studies import EXAMPLES
+from study.spec.embedded import EXAMPLES
+from study.spec.study_file import StudySpec, load_spec, parse_spec
+from study.spec.writing import study_file
 
 SMALL: dict[str, Any] = {
     "study": {"routes": ["train", "prune", "distill"]},

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from search_spaces.domains import Float
 from search_spaces.space import Axis, SearchSpace
 from study.errors import nearest
-from study.spec_reading import Mistakes
-from study.spec_space import DISTILL, axis_as_text, read_axis
+from study.spec.reading import Mistakes
+from study.spec.space import DISTILL, axis_as_text, read_axis
 
 Method = Literal["one-shot", "untuned", "iterative", "rewind-weights", "rewind-rate", "structured"]
 """How a trained network is pruned."""

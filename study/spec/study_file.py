@@ -18,9 +18,9 @@ from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
 from study.data.source import check as check_source
 from study.errors import PayoffError, StudyFileError
-from study.spec_reading import Mistakes, read_section
-from study.spec_routes import Method, Scope, check_routes, later_defaults, read_distill_axes
-from study.spec_space import read_space, space_as_text
+from study.spec.reading import Mistakes, read_section
+from study.spec.routes import Method, Scope, check_routes, later_defaults, read_distill_axes
+from study.spec.space import read_space, space_as_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """A study's name is also a folder's name and part of an Optuna study's name."""

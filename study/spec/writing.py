@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.errors import PayoffError, nearest
-from study.spec import StudySpec, load_spec, parse_spec
-from study.spec_reading import field_docs
-from study.spec_space import DISTILL, LIMITS, space_as_text
-from study.studies import EXAMPLES
+from study.spec.embedded import EXAMPLES
+from study.spec.reading import field_docs
+from study.spec.space import DISTILL, LIMITS, space_as_text
+from study.spec.study_file import StudySpec, load_spec, parse_spec
 
 HEADER = """\
 # A study for payoff: how big must the model be for this data, and where does more stop paying off?

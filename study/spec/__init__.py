@@ -1,0 +1,1 @@
+"""The study file: TOML in, a checked and frozen study out; and back."""
