@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optuna.study._frozen import FrozenStudy
     from optuna.trial import FrozenTrial
 
-    from study.tracking_reading import LoggedRun
+    from study.tracking.reading import LoggedRun
 
 SOURCES = ("optuna+", "mlflow+")
 
@@ -163,7 +163,7 @@ def rows_from_mlflow(address: str, experiment: str = "") -> Rows:
     """
     if not address.startswith(("http://", "https://", "file:", "databricks")):
         _require_table(address, "experiments", "an MLflow store")
-    from study.tracking_reading import read_runs
+    from study.tracking.reading import read_runs
 
     rows = []
     left_out: Counter[str] = Counter()
@@ -187,7 +187,7 @@ def _some(rows: list[dict[str, Any]], left_out: Counter[str], shown: str) -> Row
 
 def _require_table(address: str, table: str, what: str) -> None:
     """Raise unless the database is there: opening it with Optuna or MLflow would create it."""
-    from study.tracking_database import sqlite_file
+    from study.tracking.database import sqlite_file
 
     if address.startswith("journal://"):
         return

@@ -11,7 +11,7 @@ import numpy as np
 
 from study.errors import StorageError
 from study.redaction import redact
-from study.tracking_database import sqlite_file
+from study.tracking.database import sqlite_file
 
 if TYPE_CHECKING:
     from analysis.report import LearningCurve, ReportSource
@@ -125,7 +125,7 @@ def _learning(spec: StudySpec, table: TrialTable, address: str) -> tuple[Learnin
     file = sqlite_file(address)
     if file is not None and not file.is_file():
         return ()
-    from study.tracking_curves import curves_of
+    from study.tracking.curves import curves_of
 
     found = curves_of(address, spec.name, chosen_slots(table), CURVES)
     return tuple(LearningCurve(slot=slot, series=series) for slot, series in found.items())

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from study.latency import latency_file, with_latency
     from study.registering import choose_trial, train_again
     from study.results import analyse_study
-    from study.tracking_models import register_model
+    from study.tracking.models import register_model
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.launch.keeping import Keeper
-    from study.spool import Spool
+    from study.tracking.spool import Spool
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)

@@ -20,12 +20,12 @@ from study.errors import PayoffError, StorageError, nearest
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import MASK, redact
-from study.spool import BROKEN, Spool
-from study.tracking_database import sqlite_file
+from study.tracking.database import sqlite_file
+from study.tracking.spool import BROKEN, Spool
 
 if TYPE_CHECKING:
-    from study.tracking import Tracker
-    from study.tracking_thread import DeliveryReport
+    from study.tracking.delivery import DeliveryReport
+    from study.tracking.tracker import Tracker
 
 EXIT_WAITING = 1
 """Something still waits: the store is away, or has refused a record."""
@@ -119,8 +119,8 @@ def _remembered(name: str, places: Places) -> Target:
 
 def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> DeliveryReport:
     """Deliver one spool while holding it, write what is missing, and close what is complete."""
-    from study.tracking_errors import StoreAway
-    from study.tracking_thread import DeliveryReport, deliver_all
+    from study.tracking.delivery import DeliveryReport, deliver_all
+    from study.tracking.errors import StoreAway
 
     records = _finished(target, places)
     spool = Spool(places.spool(target.name))
@@ -180,7 +180,7 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     record = next(spool.pending(), None)
     if record is None:
         return None
-    from study.tracking import StudyInfo, Tracker
+    from study.tracking.tracker import StudyInfo, Tracker
 
     artifacts = places.artifacts if target.address == places.mlflow_address else None
     info = StudyInfo(name=record.study, digest=record.study_digest)
@@ -195,7 +195,7 @@ def _level(
     patience: float,
 ) -> DeliveryReport:
     """Write the runs that are missing, and bring the parent runs up to date with their trials."""
-    from study.tracking_restore import restore
+    from study.tracking.restore import restore
 
     if not report.error and not report.hangs:
         try:

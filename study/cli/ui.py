@@ -24,8 +24,8 @@ from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact
 from study.spec.study_file import load_spec
-from study.tracking_database import sqlite_file
-from study.tracking_views import view_fragment
+from study.tracking.database import sqlite_file
+from study.tracking.views import view_fragment
 
 START_SECONDS = 180.0
 """A server that does not answer by then is given up; a busy small machine needs a minute."""

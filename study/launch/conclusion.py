@@ -25,8 +25,8 @@ from study.launch.job import Job, Outcome, outcome
 from study.launch.locking import concluding
 from study.redaction import redact
 from study.results import analyse_study, write_results
-from study.tracking_restore import restore
-from study.tracking_thread import DeliveryReport
+from study.tracking.delivery import DeliveryReport
+from study.tracking.restore import restore
 from study.trial import Laboratory
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots
 from study.spec.study_file import StudySpec
-from study.spool import Spool
 from study.storage import StudyStore
-from study.tracking import Tracker
-from study.tracking_entries import StudyInfo
-from study.tracking_thread import DeliveryReport, TrackerThread
+from study.tracking.delivery import DeliveryReport, TrackerThread
+from study.tracking.entries import StudyInfo
+from study.tracking.spool import Spool
+from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

@@ -13,9 +13,9 @@ from study.errors import StorageAway
 from study.launch.locking import exclusively
 from study.places import Places
 from study.record import TrialRecord
-from study.spool import Spool
 from study.storage import StudyStore
 from study.storage_reading import explained
+from study.tracking.spool import Spool
 from study.turns import Turn
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from study.places import Places
 from study.spec.study_file import StudySpec
 from study.storage import StudyStore
 from study.storage_opening import open_storage
-from study.tracking import Tracker
-from study.tracking_errors import StoreAway
-from study.tracking_thread import TrackerThread
+from study.tracking.delivery import TrackerThread
+from study.tracking.errors import StoreAway
+from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

@@ -225,7 +225,7 @@ def work(
             worker.run(until)
         else:
             from study.launch.job import make_tracker
-            from study.tracking_thread import TrackerThread
+            from study.tracking.delivery import TrackerThread
 
             keep(worker.keeper)
             tracker = make_tracker(spec, places)

@@ -12,9 +12,9 @@ from pathlib import Path
 from study.launch.joining import at
 from study.places import Places
 from study.spec.study_file import StudySpec, load_spec
-from study.spool import Spool
 from study.storage import StudyStore
 from study.storage_opening import open_storage
+from study.tracking.spool import Spool
 
 TRAINER = """
 import time

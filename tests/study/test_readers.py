@@ -18,8 +18,8 @@ from analysis.trials import TrialTable
 from study.cli import main
 from study.errors import StorageError
 from study.readers import read_address, rows_from_mlflow, rows_from_optuna, split_name
-from study.tracking import Tracker
-from study.tracking_entries import StudyInfo
+from study.tracking.entries import StudyInfo
+from study.tracking.tracker import Tracker
 from tests.study.trial_records import make_record
 
 SIZES = (100, 200, 400, 800, 1600, 3200)
@@ -239,7 +239,7 @@ def test_a_stranger_s_runs_have_parameters_metrics_and_tags(mlflow_store: str) -
 def test_more_runs_than_a_page_are_all_read(
     mlflow_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.tracking_reading.PAGE", 2)
+    monkeypatch.setattr("study.tracking.reading.PAGE", 2)
     assert len(rows_from_mlflow(mlflow_store, "mine").rows) == 4
 
 

@@ -17,9 +17,9 @@ import pytest
 from conftest import free_port, mlflow_server
 
 from study.places import Places
-from study.tracking import quieten
-from study.tracking_reading import LoggedRun, read_runs
-from study.tracking_views import CURVES, TRIALS, view_fragment
+from study.tracking.reading import LoggedRun, read_runs
+from study.tracking.tracker import quieten
+from study.tracking.views import CURVES, TRIALS, view_fragment
 from tests.conftest import Watched, Watcher
 
 pytestmark = pytest.mark.slow

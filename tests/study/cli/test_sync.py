@@ -11,7 +11,7 @@ from trial_records import make_record
 
 from study.cli import main
 from study.places import Places
-from study.spool import Spool
+from study.tracking.spool import Spool
 
 
 def waiting(root: Path, address: str = "") -> Spool:

@@ -17,7 +17,7 @@ from trial_records import make_record
 
 from study.cli import main
 from study.places import Places
-from study.tracking import StudyInfo, Tracker
+from study.tracking.tracker import StudyInfo, Tracker
 
 
 def test_no_store_yet_is_said_in_one_line(

@@ -17,9 +17,9 @@ import pytest
 from study.leases import living
 from study.places import Places
 from study.spec.study_file import load_spec
-from study.spool import Spool
 from study.storage import StudyStore
 from study.storage_opening import open_storage
+from study.tracking.spool import Spool
 
 STUDY = """
 [study]

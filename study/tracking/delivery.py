@@ -17,8 +17,8 @@ from typing import Protocol
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
-from study.spool import Spool
-from study.tracking_errors import RecordRefused
+from study.tracking.errors import RecordRefused
+from study.tracking.spool import Spool
 
 POLL_SECONDS = 0.2
 """Pause between two looks at an empty spool."""
@@ -30,7 +30,7 @@ MOST_FAILURES = 5
 
 
 class Deliverer(Protocol):
-    """What a tracker does for the loop (:class:`study.tracking.Tracker` is one)."""
+    """What a tracker does for the loop (:class:`study.tracking.tracker.Tracker` is one)."""
 
     def initialise(self) -> None:
         """Set the store up; cheap when that is done."""

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking_views import CURVES, view_fragment, view_tags
+from study.tracking.views import CURVES, view_fragment, view_tags
 
 MAX_METRICS = 1000
 MAX_PARAMS = 100

@@ -3,7 +3,7 @@
 Loading MLflow and opening its store takes seconds, and a report reads some dozen curves. The tables
 read here are those of the tracking store since MLflow 1.0. Whatever is not as expected (no such
 table, a file that cannot be opened for reading, no such experiment) is left to MLflow itself, which
-knows its other versions and says what is wrong: :func:`study.tracking_reading.read_curves`.
+knows its other versions and says what is wrong: :func:`study.tracking.reading.read_curves`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from study.tracking_database import sqlite_file
+from study.tracking.database import sqlite_file
 
 Curves = dict[str, dict[str, tuple[tuple[int, float], ...]]]
 """Slot -> curve name -> (step, value) points."""
@@ -32,7 +32,7 @@ _POINTS = "SELECT step, value, is_nan FROM metrics WHERE run_uuid = ? AND key = 
 
 def curves_of(address: str, experiment: str, slots: Iterable[str], names: Sequence[str]) -> Curves:
     """Return a learning curve of each of some trials, as :func:`read_curves` does, but sooner."""
-    from study.tracking_reading import read_curves
+    from study.tracking.reading import read_curves
 
     wanted = list(slots)
     file = sqlite_file(address)

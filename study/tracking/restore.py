@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from study.record import TrialRecord
-from study.spool import Spool
-from study.tracking import Tracker
-from study.tracking_thread import DeliveryReport, deliver_all
+from study.tracking.delivery import DeliveryReport, deliver_all
+from study.tracking.spool import Spool
+from study.tracking.tracker import Tracker
 
 
 def restore(

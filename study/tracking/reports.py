@@ -6,9 +6,9 @@ from pathlib import Path
 
 from study.errors import StorageError
 from study.redaction import redact
-from study.tracking import quieten
-from study.tracking_entries import ANALYSIS, DIGEST_TAG, KIND_TAG
-from study.tracking_reading import experiment_id, explained
+from study.tracking.entries import ANALYSIS, DIGEST_TAG, KIND_TAG
+from study.tracking.reading import experiment_id, explained
+from study.tracking.tracker import quieten
 
 NAME = "report.html"
 """The report's name in MLflow, whatever the file is called."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from study.errors import StorageError, nearest
 from study.redaction import redact
-from study.tracking import quieten
-from study.tracking_errors import StoreAway, explain
+from study.tracking.errors import StoreAway, explain
+from study.tracking.tracker import quieten
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

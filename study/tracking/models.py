@@ -12,10 +12,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from study.redaction import redact
-from study.tracking import quieten
-from study.tracking_datasets import dataset_input
-from study.tracking_entries import KIND_TAG, NOTE_TAG
-from study.tracking_reading import experiment_id, explained
+from study.tracking.datasets import dataset_input
+from study.tracking.entries import KIND_TAG, NOTE_TAG
+from study.tracking.reading import experiment_id, explained
+from study.tracking.tracker import quieten
 
 if TYPE_CHECKING:
     from study.registering import TrainedModel

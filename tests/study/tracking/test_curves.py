@@ -14,10 +14,10 @@ from trial_records import make_record
 
 from study.errors import StorageError
 from study.places import Places
-from study.tracking import StudyInfo, Tracker
-from study.tracking_curves import curves_of, stored_curves
-from study.tracking_database import sqlite_file
-from study.tracking_reading import read_curves
+from study.tracking.curves import curves_of, stored_curves
+from study.tracking.database import sqlite_file
+from study.tracking.reading import read_curves
+from study.tracking.tracker import StudyInfo, Tracker
 
 NAMES = ("val_error", "val_loss", "train_loss")
 

@@ -25,11 +25,11 @@ from trial_records import make_record
 from study.errors import StorageError
 from study.places import Places
 from study.record import TrialRecord, unpack_bits
-from study.spool import Spool
-from study.tracking import StoreAway, StudyInfo, Tracker
-from study.tracking_database import creation_lock
-from study.tracking_restore import restore
-from study.tracking_thread import TrackerThread, deliver_all
+from study.tracking.database import creation_lock
+from study.tracking.delivery import TrackerThread, deliver_all
+from study.tracking.restore import restore
+from study.tracking.spool import Spool
+from study.tracking.tracker import StoreAway, StudyInfo, Tracker
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
@@ -227,7 +227,7 @@ def test_a_folder_with_blanks_and_odd_letters_works(tmp_path: Path) -> None:
 
 
 def test_no_password_reaches_the_store(ready: Tracker, tmp_path: Path) -> None:
-    from study.tracking_errors import explain
+    from study.tracking.errors import explain
 
     secret = "postgresql://anna:hunter22@db/payoff"
     ready.deliver(
@@ -265,7 +265,7 @@ def test_delivering_again_changes_nothing(ready: Tracker, tmp_path: Path) -> Non
 def test_more_runs_than_one_page_are_all_known(
     ready: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.tracking.PAGE", 3)
+    monkeypatch.setattr("study.tracking.tracker.PAGE", 3)
     records = [make_record(number) for number in range(7)]
     for record in records:
         ready.deliver(record)
@@ -363,8 +363,8 @@ import os, signal, sys
 from pathlib import Path
 from trial_records import make_record
 from study.places import Places
-from study.tracking import StudyInfo, Tracker
-from study.tracking_rows import RunRows
+from study.tracking.tracker import StudyInfo, Tracker
+from study.tracking.rows import RunRows
 
 class Killed(Tracker):
     pass
@@ -578,7 +578,7 @@ def test_starting_again_keeps_the_verdict_in_the_description(
 INITIALISE = """
 import sys
 from study.places import Places
-from study.tracking import StudyInfo, Tracker
+from study.tracking.tracker import StudyInfo, Tracker
 places = Places.at(sys.argv[1])
 tracker = Tracker(places.mlflow_address, places.artifacts, StudyInfo(name="s", digest="d"))
 tracker.initialise()

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from study import tracking_database as database
-from study import tracking_entries as entries
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking_datasets import dataset_input
-from study.tracking_entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
-from study.tracking_errors import RecordRefused, StoreAway, explain
-from study.tracking_rows import NotWritable, RunRows, Written, reads_otherwise
+from study.tracking import database as database
+from study.tracking import entries as entries
+from study.tracking.datasets import dataset_input
+from study.tracking.entries import ANALYSIS, KIND_TAG, RECORD_TAG, RunEntry, StudyInfo, trial_key
+from study.tracking.errors import RecordRefused, StoreAway, explain
+from study.tracking.rows import NotWritable, RunRows, Written, reads_otherwise
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 from trial_records import make_record
 
-from study import tracking_entries, tracking_rows
 from study.errors import StorageError
 from study.places import Places
 from study.record import TrialRecord
-from study.tracking import StudyInfo, Tracker
-from study.tracking_entries import Point, RunEntry, entry
-from study.tracking_errors import StoreAway
-from study.tracking_rows import COLUMNS, NotWritable, RunRows
+from study.tracking import entries as tracking_entries
+from study.tracking import rows as tracking_rows
+from study.tracking.entries import Point, RunEntry, entry
+from study.tracking.errors import StoreAway
+from study.tracking.rows import COLUMNS, NotWritable, RunRows
+from study.tracking.tracker import StudyInfo, Tracker
 
 STUDY = StudyInfo(name="rows", digest="d" * 64)
 

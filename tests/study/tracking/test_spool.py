@@ -14,7 +14,7 @@ from trial_records import make_record
 
 from study.errors import StorageError
 from study.record import TrialRecord
-from study.spool import BROKEN, Spool
+from study.tracking.spool import BROKEN, Spool
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
@@ -133,7 +133,7 @@ def test_one_process_at_a_time_may_drain(tmp_path: Path) -> None:
 
 def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from study.spool import Spool\n"
+        "import sys, time; from study.tracking.spool import Spool\n"
         "with Spool(sys.argv[1]).drain_lock() as mine:\n"
         "    print(mine, flush=True); time.sleep(60)\n"
     )
@@ -193,7 +193,7 @@ def test_the_destination_is_kept_without_its_password(tmp_path: Path) -> None:
 
 def test_a_writer_killed_at_any_moment_leaves_whole_records_only(tmp_path: Path) -> None:
     program = (
-        "import sys; from study.spool import Spool; from trial_records import make_record\n"
+        "import sys; from study.tracking.spool import Spool; from trial_records import make_record\n"
         "spool = Spool(sys.argv[1]); print('go', flush=True)\n"
         "[spool.put(make_record(i)) for i in range(100000)]\n"
     )

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from study.tracking_entries import Point, RunEntry
+from study.tracking.entries import Point, RunEntry
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
