@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "study"))
 from databases import Server, free_port, postgresql
 from distributed_studies import check_whole, start, store_of, write_study
 
-from study.leases import living
 from study.places import Places
+from study.queue.leases import living
 
 SPOOL_BYTES = 16 * 2**20
 

@@ -148,9 +148,9 @@ def ours(folder: Path) -> tuple[float, float, dict[str, Any]]:
 def training_seconds(folder: Path) -> float:
     """Return the CPU time that training took, summed over the trials' own records."""
     from study.places import Places
+    from study.queue.opening import open_storage
+    from study.queue.store import StudyStore
     from study.spec.study_file import load_spec
-    from study.storage import StudyStore
-    from study.storage_opening import open_storage
 
     spec = load_spec(None)
     store = StudyStore(spec, open_storage("", Places.at(folder / "mlruns")))

@@ -34,9 +34,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "study"))
 from databases import free_port, mariadb, new_database, postgresql
 
 from study.places import Places
+from study.queue.opening import open_storage
+from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, parse_spec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
 from study.trial import failed
 
 KINDS = ("journal", "sqlite", "sqlite-proxy", "postgresql", "proxy", "mariadb")

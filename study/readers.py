@@ -117,8 +117,8 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
         If there is no storage or no such study.
     """
     _require_table(address, "studies", "an Optuna storage")
-    from study.beats import PREFIX
-    from study.storage_opening import open_to_read
+    from study.queue.beats import PREFIX
+    from study.queue.opening import open_to_read
 
     storage = open_to_read(address)
     try:

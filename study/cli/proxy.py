@@ -29,9 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from study.launch.joining import at, from_environment
+    from study.queue.opening import PROXY, open_storage
     from study.redaction import redact
     from study.spec.study_file import load_spec
-    from study.storage_opening import PROXY, open_storage
 
     spec = at(from_environment(load_spec(args.study)), args.storage)
     address = spec.storage.optuna

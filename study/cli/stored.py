@@ -11,8 +11,8 @@ from study.redaction import redact
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+    from study.queue.store import StudyStore
     from study.spec.study_file import StudySpec
-    from study.storage import StudyStore
 
 
 def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
@@ -42,7 +42,7 @@ def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
                 f"correct the address, or start a study there with: {again}"
             )
         raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
-    from study.storage_opening import open_storage
+    from study.queue.opening import open_storage
 
     return open_storage(address, places)
 
@@ -55,7 +55,7 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
     PayoffError
         If it was not, or with other settings.
     """
-    from study.storage import StudyStore
+    from study.queue.store import StudyStore
 
     store = StudyStore(spec, stored_storage(spec.storage.optuna, places, again))
     if not store.is_started():

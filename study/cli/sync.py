@@ -158,8 +158,8 @@ def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
         return ()
     from study.launch.keeping import Keeper
     from study.launch.locking import exclusively
-    from study.storage import StudyStore
-    from study.storage_opening import open_storage
+    from study.queue.opening import open_storage
+    from study.queue.store import StudyStore
 
     store = StudyStore(spec, open_storage(spec.storage.optuna, places))
     store.check_unchanged()

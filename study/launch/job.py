@@ -15,8 +15,8 @@ from study.launch.keeping import Keeper
 from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots
+from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
-from study.storage import StudyStore
 from study.tracking.delivery import DeliveryReport, TrackerThread
 from study.tracking.entries import StudyInfo
 from study.tracking.spool import Spool

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from study import leases
-from study.beats import BEATS, Roll, Watch
 from study.errors import StorageAway
 from study.launch.locking import exclusively
 from study.places import Places
+from study.queue import leases
+from study.queue.beats import BEATS, Roll, Watch
+from study.queue.reading import explained
+from study.queue.store import StudyStore
+from study.queue.turns import Turn
 from study.record import TrialRecord
-from study.storage import StudyStore
-from study.storage_reading import explained
 from study.tracking.spool import Spool
-from study.turns import Turn
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

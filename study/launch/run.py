@@ -25,9 +25,9 @@ from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import exclusively, opening
 from study.packs.compiling import outlook
 from study.places import Places
+from study.queue.opening import open_storage
+from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
 from study.tracking.delivery import TrackerThread
 from study.tracking.errors import StoreAway
 from study.tracking.tracker import Tracker

@@ -22,19 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from study.beats import BEATS, Heart
 from study.errors import PayoffError, StorageAway
 from study.launch.joining import from_environment
 from study.launch.keeping import Keeper, keep
 from study.launch.worker_log import WorkerLog
-from study.leases import Lease
 from study.patience import Patience
 from study.places import Places
+from study.queue.beats import BEATS, Heart
+from study.queue.leases import Lease
+from study.queue.opening import open_storage
+from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
-from study.storage import Claim, StudyStore
-from study.storage_opening import open_storage
 from study.trial import Laboratory, Task
 
 IDLE_SECONDS = 0.25

@@ -34,7 +34,7 @@ def restore(
     spool
         The study's spool. What waits there is delivered first: it has its curves still.
     records
-        Records of the finished trials as :meth:`study.storage.StudyStore.records` returns them.
+        Records of the finished trials as :meth:`study.queue.store.StudyStore.records` returns them.
     patience
         Give up when nothing has gone through for so many seconds.
     has_lock

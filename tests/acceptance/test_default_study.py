@@ -11,9 +11,9 @@ import pytest
 from payoff_command import payoff
 
 from study.places import Places
+from study.queue.opening import open_storage
+from study.queue.store import StudyStore
 from study.spec.study_file import load_spec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from databases import (
 )
 
 from study.places import Places
-from study.storage_opening import open_storage
+from study.queue.opening import open_storage
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from databases import KINDS
 
-from study.beats import Heart, Roll, Watch
 from study.errors import StorageAway, StorageError
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively
-from study.orphans import ORPHAN_SECONDS, Orphans
 from study.places import Places
+from study.queue.beats import Heart, Roll, Watch
+from study.queue.opening import open_storage
+from study.queue.orphans import ORPHAN_SECONDS, Orphans
+from study.queue.store import Claim, StudyStore
+from study.queue.turns import Turn
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.storage import Claim, StudyStore
-from study.storage_opening import open_storage
 from study.trial import failed
-from study.turns import Turn
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
@@ -249,7 +249,7 @@ def test_what_was_taken_and_never_signed_runs_again_and_is_not_blamed(
         clock[0] += ORPHAN_SECONDS + 1
         with monkeypatch.context() as patch:
             if doomed.is_local:
-                patch.setattr("study.storage.ORPHAN_SECONDS", -1.0)
+                patch.setattr("study.queue.store.ORPHAN_SECONDS", -1.0)
             assert keeper.tidy() == 1
         assert keeper.tidy() == 0
     counts = keeper.store.counts()

@@ -153,7 +153,7 @@ def new_database(server: Server, kind: str, name: str) -> str:
 def _wait_for_answer(address: str, statement: str = "SELECT 1") -> None:
     from sqlalchemy import create_engine, text
 
-    from study.storage_opening import with_driver
+    from study.queue.opening import with_driver
 
     engine = create_engine(with_driver(address), isolation_level="AUTOCOMMIT")
     deadline = time.monotonic() + 60

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from study.launch.joining import at
 from study.places import Places
+from study.queue.opening import open_storage
+from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, load_spec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
 from study.tracking.spool import Spool
 
 TRAINER = """

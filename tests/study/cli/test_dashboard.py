@@ -24,7 +24,7 @@ HAS_DASHBOARD = importlib.util.find_spec("optuna_dashboard") is not None
 def test_the_studies_of_the_journal_are_served(tmp_path: Path) -> None:
     import optuna
 
-    from study.storage_opening import open_storage
+    from study.queue.opening import open_storage
 
     storage = open_storage("", Places.at(tmp_path))
     optuna.create_study(storage=storage, study_name="digits-mlp/n=80")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.beats import Heart, Roll
 from study.cli.watching import PaceMeter, screen, watch
 from study.launch.keeping import Keeper
 from study.places import Places
+from study.queue.beats import Heart, Roll
+from study.queue.opening import open_storage
+from study.queue.reading import Counts, StudyProgress
+from study.queue.store import StudyStore
 from study.spec.study_file import parse_spec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
-from study.storage_reading import Counts, StudyProgress
 
 RAW = {
     "study": {"name": "seen"},

@@ -14,7 +14,7 @@ import pytest
 from databases import Server, new_database, postgres_binaries, postgresql
 from distributed_studies import check_whole, start, store_of, write_study
 
-from study.leases import living
+from study.queue.leases import living
 
 pytestmark = pytest.mark.slow
 

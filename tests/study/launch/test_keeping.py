@@ -14,10 +14,10 @@ from distributed_studies import start, store_of, write_study
 
 from study.errors import StorageAway
 from study.launch.keeping import Keeper
-from study.leases import Lease
 from study.patience import Patience
 from study.places import Places
-from study.storage import StudyStore
+from study.queue.leases import Lease
+from study.queue.store import StudyStore
 
 
 def die_with_a_trial(store: StudyStore, places: Places) -> str:

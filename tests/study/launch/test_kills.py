@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from study.leases import living
 from study.places import Places
+from study.queue.leases import living
+from study.queue.opening import open_storage
+from study.queue.store import StudyStore
 from study.spec.study_file import load_spec
-from study.storage import StudyStore
-from study.storage_opening import open_storage
 from study.tracking.spool import Spool
 
 STUDY = """

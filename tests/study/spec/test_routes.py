@@ -11,7 +11,7 @@ import pytest
 from study.cli import main
 from study.errors import StudyFileError
 from study.plan.design import cells, n_search, slots, teachers
-from study.readiness import needs
+from study.queue.readiness import needs
 from study.spec.embedded import EXAMPLES
 from study.spec.study_file import StudySpec, load_spec, parse_spec
 from study.spec.writing import study_file

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import StorageError
-from study.leases import Lease, identity, is_alive, living
+from study.queue.leases import Lease, identity, is_alive, living
 
 
 def test_a_held_lease_is_alive_and_a_released_one_is_not(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_held_lease_is_alive_and_a_released_one_is_not(tmp_path: Path) -> None
 
 def test_a_killed_holder_is_dead_at_once_and_its_file_goes(tmp_path: Path) -> None:
     program = (
-        "import time; from pathlib import Path; from study.leases import Lease\n"
+        "import time; from pathlib import Path; from study.queue.leases import Lease\n"
         f"with Lease(Path({str(tmp_path)!r})) as lease:\n"
         "    print(lease.name, flush=True); time.sleep(60)\n"
     )

@@ -17,7 +17,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study.storage_reading import is_of_database
+from study.queue.reading import is_of_database
 
 UNSIGNED_SECONDS = 20.0
 """A turn that was taken and never signed for so long: its holder died in between."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from study.plan.design import Slot, pack_group, slots
-from study.readiness import Readiness, needs
+from study.queue.readiness import Readiness, needs
 from study.spec.study_file import parse_spec
 
 RAW: dict[str, Any] = {

@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.errors import StorageAway, StorageError
 from study.plan.design import Slot, best_of, relative_cost, slots
+from study.queue.opening import is_away
 from study.redaction import redact
-from study.storage_opening import is_away
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec

@@ -19,11 +19,11 @@ from optuna.trial import TrialState
 
 from study.errors import StorageAway, StorageError
 from study.places import Places
+from study.queue.lean import LeanStorage
+from study.queue.opening import open_storage, with_driver
+from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.storage import Claim, StudyStore
-from study.storage_lean import LeanStorage
-from study.storage_opening import open_storage, with_driver
 from study.trial import failed
 
 RAW: dict[str, Any] = {
@@ -485,7 +485,7 @@ def test_an_address_that_leads_nowhere_is_shown_without_its_password() -> None:
 def test_a_proxy_that_does_not_answer_is_shown_without_a_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("study.storage_opening.CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("study.queue.opening.CONNECT_SECONDS", 0.3)
     with pytest.raises(StorageAway, match="no proxy answers at grpc://me") as caught:
         open_storage("grpc://me:sesame@127.0.0.1:1", Places.at("/nowhere"))
     assert "sesame" not in str(caught.value)

@@ -15,8 +15,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.study import StudyDirection
 
-from study.journal import append, cut_torn_line
-from study.storage_opening import LocalJournal, LocalStorage
+from study.queue.journal import append, cut_torn_line
+from study.queue.opening import LocalJournal, LocalStorage
 
 
 def lines(path: Path) -> list[dict[str, int]]:
@@ -53,7 +53,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     append(path, [{"a": 1}], durable=True)
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from study.journal import append\n"
+        "from study.queue.journal import append\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try:\n"
@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_a_killed_holder_of_the_lock_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     program = (
-        "import time; from pathlib import Path; from study.journal import locked\n"
+        "import time; from pathlib import Path; from study.queue.journal import locked\n"
         f"with locked(Path({str(path)!r})):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )

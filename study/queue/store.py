@@ -4,7 +4,7 @@ One Optuna study per dataset size. Every trial of the design is queued there bef
 runs, so the total is exact; a worker claims a *unit* (trials that share one training) by moving
 its trials from WAITING to RUNNING, which storage decides for exactly one claimant.
 
-A worker keeps a picture of the queue of its own (:mod:`study.readiness`) and reads the storage
+A worker keeps a picture of the queue of its own (:mod:`study.queue.readiness`) and reads the storage
 again only now and then: a picture that is behind costs a refused claim, never a wrong one.
 """
 
@@ -33,15 +33,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
-from study.beats import BEATS
 from study.compression.teachers import Teacher
-from study.orphans import ORPHAN_SECONDS, Orphans
 from study.plan.design import Slot, best_of, fixed_params, n_search, pack_group, space_of, teachers
-from study.readiness import Readiness, State, needs
-from study.record import TrialRecord, Value
-from study.storage_lean import LeanStorage
-from study.storage_opening import LocalStorage
-from study.storage_reading import (
+from study.queue.beats import BEATS
+from study.queue.lean import LeanStorage
+from study.queue.opening import LocalStorage
+from study.queue.orphans import ORPHAN_SECONDS, Orphans
+from study.queue.readiness import Readiness, State, needs
+from study.queue.reading import (
     DIGEST,
     FINGERPRINTS,
     SEMANTICS,
@@ -50,6 +49,7 @@ from study.storage_reading import (
     StudyReader,
     explained,
 )
+from study.record import TrialRecord, Value
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec
@@ -278,7 +278,7 @@ class StudyStore(StudyReader):
         self._look_cost = self._looked - began
 
     def _take(self, slot: str, worker: str) -> None:
-        """Take a trial, and sign it at once: see :mod:`study.orphans`."""
+        """Take a trial, and sign it at once: see :mod:`study.queue.orphans`."""
         trial_id = self._seen[slot][1]._trial_id
         try:
             mine = self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)

@@ -1,6 +1,6 @@
 """Opening Optuna's storages: the journal of one machine, databases, the gRPC proxy.
 
-With :mod:`study.storage` and :mod:`study.storage_reading` the only importer of ``optuna.storages``.
+With :mod:`study.queue.store` and :mod:`study.queue.reading` the only importer of ``optuna.storages``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from optuna.storages.journal import JournalFileBackend
 
 from study.errors import StorageAway, StorageError
-from study.journal import NoLock, append
 from study.places import Places
+from study.queue.journal import NoLock, append
+from study.queue.lean import LeanStorage
 from study.redaction import redact
-from study.storage_lean import LeanStorage
 
 SQLITE_SECONDS = 60.0
 """How long a writer waits for SQLite's one lock before it gives up."""
@@ -39,7 +39,7 @@ AWAY = ("connect", "terminat", "closed", "gone away", "starting up", "shutting d
 
 
 class LocalJournal(JournalFileBackend):
-    """Optuna's journal file with the writing of :mod:`study.journal`."""
+    """Optuna's journal file with the writing of :mod:`study.queue.journal`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), lock_obj=NoLock())  # type: ignore[arg-type]
