@@ -38,7 +38,7 @@ def by_the_documentation(sample: int, folder: Path) -> tuple[float, int, int]:
     from study.data.subsets import draw_split
     from study.plan.design import slots
     from study.spec.study_file import load_spec
-    from study.trial import Laboratory
+    from study.trials.laboratory import Laboratory
 
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -37,7 +37,7 @@ from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import failed
+from study.trials.laboratory import failed
 
 KINDS = ("journal", "sqlite", "sqlite-proxy", "postgresql", "proxy", "mariadb")
 WINDOW = 200

@@ -16,7 +16,7 @@ from study.errors import PayoffError, StudyFileError
 from study.plan.design import cells
 from study.record import Value
 from study.spec.study_file import StudySpec
-from study.trial import Laboratory
+from study.trials.laboratory import Laboratory
 from study.user_code import describe_failure
 
 MODEL_ARGUMENTS = ("width", "depth", "dropout", "input_shape", "n_outputs")

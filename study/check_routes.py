@@ -14,7 +14,7 @@ from study.spec.routes import BEST, capacity_name
 
 if TYPE_CHECKING:
     from study.record import Value
-    from study.trial import Laboratory
+    from study.trials.laboratory import Laboratory
 
 
 def check_routes(laboratory: Laboratory) -> list[str]:

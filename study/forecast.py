@@ -15,7 +15,7 @@ from study.record import Value
 if TYPE_CHECKING:
     from study.pace import Pace
     from study.spec.study_file import StudySpec
-    from study.trial import Laboratory
+    from study.trials.laboratory import Laboratory
 
 TRACKING_SECONDS = 0.03
 """CPU time to log one trial in MLflow's SQLite, in the process that started the workers, and ..."""

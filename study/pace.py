@@ -18,7 +18,7 @@ from study.record import Value
 
 if TYPE_CHECKING:
     from study.packs.packing import TrainJob
-    from study.trial import Laboratory, Task
+    from study.trials.laboratory import Laboratory, Task
 
 PROBE_SECONDS = 1.0
 """What timing one capacity may take, about, where a single step does not take longer."""
@@ -96,7 +96,7 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
 
     What a search would choose lies in the middle of its range.
     """
-    from study.trial import Task
+    from study.trials.laboratory import Task
 
     spec = laboratory.spec
     middle = spec.space.from_units([0.5] * spec.space.n_nuisance, capacity)

@@ -17,7 +17,7 @@ from study.data.subsets import Standardisation, standardisation
 from study.errors import PayoffError, nearest
 from study.plan.design import slots
 from study.record import TrialRecord
-from study.trial import Laboratory, Task
+from study.trials.laboratory import Laboratory, Task
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.importance import load_without_forests, search_importance, write_importance
-    from study.latency import latency_file, with_latency
     from study.paper import facts_of
     from study.results import analyse_study
+    from study.trials.latency import latency_file, with_latency
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)

@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.latency import latency_file, measure_latencies, write_latencies
-    from study.trial import Laboratory
+    from study.trials.laboratory import Laboratory
+    from study.trials.latency import latency_file, measure_latencies, write_latencies
 
     if spec.training.function:
         raise PayoffError(

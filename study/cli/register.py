@@ -31,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.latency import latency_file, with_latency
     from study.registering import choose_trial, train_again
     from study.results import analyse_study
     from study.tracking.models import register_model
+    from study.trials.latency import latency_file, with_latency
 
     again = command("run", args.study, places)
     store = stored_study(spec, places, again)

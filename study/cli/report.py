@@ -80,11 +80,11 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.importance import load_without_forests
-    from study.latency import latency_file, with_latency
     from study.launch.joining import from_environment
     from study.report_source import study_source
     from study.results import analyse_study
     from study.spec.study_file import load_spec
+    from study.trials.latency import latency_file, with_latency
 
     _refuse_table_options(args)
     load_without_forests()

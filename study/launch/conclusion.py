@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.errors import StorageError
-from study.latency import (
+from study.launch.job import Job, Outcome, outcome
+from study.launch.locking import concluding
+from study.redaction import redact
+from study.results import analyse_study, write_results
+from study.tracking.delivery import DeliveryReport
+from study.tracking.restore import restore
+from study.trials.laboratory import Laboratory
+from study.trials.latency import (
     architecture,
     latency_file,
     measure_latencies,
@@ -21,13 +28,6 @@ from study.latency import (
     with_latency,
     write_latencies,
 )
-from study.launch.job import Job, Outcome, outcome
-from study.launch.locking import concluding
-from study.redaction import redact
-from study.results import analyse_study, write_results
-from study.tracking.delivery import DeliveryReport
-from study.tracking.restore import restore
-from study.trial import Laboratory
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

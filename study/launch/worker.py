@@ -35,7 +35,7 @@ from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
-from study.trial import Laboratory, Task
+from study.trials.laboratory import Laboratory, Task
 
 IDLE_SECONDS = 0.25
 """Pause before looking again when trials are left but none is ready."""

@@ -517,7 +517,7 @@ class StudyStore(StudyReader):
 
     def failed_record(self, name: str, trial: FrozenTrial, reason: str) -> TrialRecord:
         """Return the record of a trial that gave no result."""
-        from study.trial import failed
+        from study.trials.laboratory import failed
 
         slot = self._slots[trial.user_attrs["slot"]]
         return failed(self.spec, slot, slot.params, reason, optuna_study=name, number=trial.number)

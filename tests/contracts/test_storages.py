@@ -25,7 +25,7 @@ from study.queue.store import Claim, StudyStore
 from study.queue.turns import Turn
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import failed
+from study.trials.laboratory import failed
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},

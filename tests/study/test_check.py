@@ -17,7 +17,7 @@ from study.models.registry import FAMILIES
 from study.models.weights import weights_of
 from study.plan.design import cells
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import Laboratory
+from study.trials.laboratory import Laboratory
 
 MODEL = """
 from torch import nn

@@ -19,7 +19,7 @@ from study.packs import trainer as pack_trainer
 from study.plan.design import slots
 from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import Laboratory
+from study.trials.laboratory import Laboratory
 
 SMALL: dict[str, Any] = {
     "data": {"sizes": [80, 640]},

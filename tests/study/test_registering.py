@@ -14,7 +14,7 @@ from study.plan.design import slots
 from study.record import TrialRecord
 from study.registering import train_again
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import Laboratory, Task
+from study.trials.laboratory import Laboratory, Task
 
 
 @pytest.fixture(scope="module")

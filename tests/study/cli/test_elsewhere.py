@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from study.cli import main
-from study.latency import latency_file
 from study.places import Places
+from study.trials.latency import latency_file
 
 STUDY = """
 [study]

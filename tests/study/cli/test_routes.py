@@ -13,10 +13,10 @@ import pytest
 
 from study.cli import main
 from study.cli.stored import stored_study
-from study.latency import architecture
 from study.places import Places
 from study.spec.study_file import load_spec
-from study.trial import Laboratory, Task
+from study.trials.laboratory import Laboratory, Task
+from study.trials.latency import architecture
 
 STUDY = """
 [study]

@@ -15,7 +15,7 @@ from study.launch.analyst import Analyst
 from study.plan.design import slots
 from study.results import analyse_study, write_results
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import Laboratory, Task
+from study.trials.laboratory import Laboratory, Task
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from study.places import Places
-    from study.trial import Laboratory
+    from study.trials.laboratory import Laboratory
 
 BATCHES = (1, 128)
 """Batch sizes that are timed: one example as on a device, and many as on a server."""

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import torch
 
-from study.memory import training_peak_bytes
 from study.models.mlp import perceptron
 from study.training.settings import TrainSettings
+from study.trials.memory import training_peak_bytes
 
 SETTINGS = TrainSettings(family="mlp", width=32, depth=1)
 

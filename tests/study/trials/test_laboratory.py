@@ -12,7 +12,7 @@ import pytest
 from study.plan.design import slots
 from study.record import TrialRecord, unpack_bits
 from study.spec.study_file import StudySpec, parse_spec
-from study.trial import Laboratory, Task, as_number, failed
+from study.trials.laboratory import Laboratory, Task, as_number, failed
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     from search_spaces.space import Axis
     from study.data.dataset import Dataset
-    from study.energy import EnergyMeter
     from study.models.sizes import Sizes
     from study.packs.packing import TrainJob
     from study.spec.study_file import StudySpec
     from study.training.settings import TrainResult, TrainSettings
     from study.training.tensors import TensorSplit
+    from study.trials.energy import EnergyMeter
 
 SIZE_NAMES = tuple(name for name in SIZES if not name.startswith("train_"))
 """Metrics of a user's own trainer that count as sizes; its train_flops and train_seconds are costs
@@ -123,7 +123,7 @@ class Laboratory:
     @cached_property
     def meter(self) -> EnergyMeter | None:
         """What tells the energy of a training, if the study asks for it."""
-        from study.energy import EnergyMeter
+        from study.trials.energy import EnergyMeter
 
         return EnergyMeter() if self.spec.run.energy else None
 
@@ -233,7 +233,7 @@ class Laboratory:
             return train
 
         def measured(*args: Any, **words: Any) -> list[TrainResult]:
-            from study.energy import shared
+            from study.trials.energy import shared
 
             results, joules = meter.measure(lambda: train(*args, **words))
             return shared(results, joules)
@@ -421,7 +421,7 @@ class Laboratory:
 
     def _peak_bytes(self, task: Task | Teacher) -> float:
         """Return the peak memory of the trainings that led to a network: the largest of them."""
-        from study.memory import training_peak_bytes
+        from study.trials.memory import training_peak_bytes
 
         settings = self.settings(task)
         capacity = task.slot.cell.capacity
