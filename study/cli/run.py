@@ -16,8 +16,8 @@ from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.forecast import Forecast, ModelForecast
     from study.launch.crews import Crew
+    from study.preflight.forecast import Forecast, ModelForecast
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,10 +109,10 @@ def _print(analysis: StudyAnalysis, *, as_json: bool) -> None:
 
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
-    from study.check import check_study
-    from study.check_routes import route_notes
-    from study.forecast import forecast
     from study.launch.local import n_workers
+    from study.preflight.check import check_study
+    from study.preflight.forecast import forecast
+    from study.preflight.routes import route_notes
 
     laboratory = check_study(spec)
     if not spec.training.function:

@@ -1,6 +1,6 @@
 """The files beside a study file that its workers need wherever they are: own code, own data.
 
-Code is followed through its imports, as for the fingerprints (:func:`study.check.with_imports`).
+Code is followed through its imports, as for the fingerprints (:func:`study.preflight.check.with_imports`).
 What a function opens by itself while it runs is not known, and not found.
 """
 
@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from study.check import with_imports
 from study.errors import PayoffError
+from study.preflight.check import with_imports
 from study.spec.study_file import StudySpec
 
 

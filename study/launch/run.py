@@ -13,8 +13,6 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from study.check import check_study, fingerprints
-from study.check_routes import route_notes
 from study.cli.hints import command
 from study.cli.progress import Snapshot, View, duration
 from study.errors import StorageAway
@@ -25,6 +23,8 @@ from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import exclusively, opening
 from study.packs.compiling import outlook
 from study.places import Places
+from study.preflight.check import check_study, fingerprints
+from study.preflight.routes import route_notes
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec

@@ -13,7 +13,7 @@ from study.plan.design import Cell, cells, n_search, prune_methods, prune_ratios
 from study.record import Value
 
 if TYPE_CHECKING:
-    from study.pace import Pace
+    from study.preflight.pace import Pace
     from study.spec.study_file import StudySpec
     from study.trials.laboratory import Laboratory
 
@@ -161,7 +161,7 @@ def _measure(laboratory: Laboratory, cell: Cell) -> ModelForecast:
 
 def _paces(laboratory: Laboratory, models: Sequence[ModelForecast]) -> Callable[[float], Pace]:
     """Time some of the models (smallest first); return the pace by FLOPs, straight in between."""
-    from study.pace import Pace, measure_pace
+    from study.preflight.pace import Pace, measure_pace
 
     places = np.linspace(0, len(models) - 1, PROBED).round().astype(int)
     probed = [models[place] for place in dict.fromkeys(places.tolist())]

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from study import forecast as forecasting
-from study import pace as pacing
-from study.check import check_study
-from study.forecast import Forecast, forecast
-from study.pace import Pace, measure_pace
 from study.packs import fused
 from study.packs import trainer as pack_trainer
 from study.plan.design import slots
+from study.preflight import forecast as forecasting
+from study.preflight import pace as pacing
+from study.preflight.check import check_study
+from study.preflight.forecast import Forecast, forecast
+from study.preflight.pace import Pace, measure_pace
 from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory

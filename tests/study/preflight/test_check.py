@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from study.check import check_study, fingerprints
-from study.check_routes import weight_counts
 from study.errors import StudyFileError
 from study.models.registry import FAMILIES
 from study.models.weights import weights_of
 from study.plan.design import cells
+from study.preflight.check import check_study, fingerprints
+from study.preflight.routes import weight_counts
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory
 
@@ -114,7 +114,7 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def train(config, n_examples, seed): ...\n")
     code = (
         "import sys; from pathlib import Path; from study.spec.study_file import parse_spec; "
-        "from study.check import check_study, fingerprints; "
+        "from study.preflight.check import check_study, fingerprints; "
         "spec = parse_spec({'training': {'function': 'mine.py:train'}}, base=Path(sys.argv[1])); "
         "print(list(fingerprints(spec, check_study(spec))), 'torch' in sys.modules)"
     )
@@ -126,7 +126,7 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
 
 def test_perceptrons_on_the_processor_are_checked_without_torch() -> None:
     code = (
-        "import sys; from study.spec.study_file import load_spec; from study.check import check_study; "
+        "import sys; from study.spec.study_file import load_spec; from study.preflight.check import check_study; "
         "check_study(load_spec(None)); print('torch' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.check_routes import check_routes
 from study.data.subsets import check_sizes
 from study.errors import PayoffError, StudyFileError
 from study.plan.design import cells
+from study.preflight.routes import check_routes
 from study.record import Value
 from study.spec.study_file import StudySpec
 from study.trials.laboratory import Laboratory
