@@ -42,9 +42,9 @@ def run(args: argparse.Namespace) -> int:
     from analysis.plots.print_figures import check_formats, has_latex
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.importance import load_without_forests, search_importance, write_importance
-    from study.paper import facts_of
-    from study.results import analyse_study
+    from study.handover.importance import load_without_forests, search_importance, write_importance
+    from study.handover.paper import facts_of
+    from study.handover.results import analyse_study
     from study.trials.latency import latency_file, with_latency
 
     again = command("run", args.study, places)

@@ -223,7 +223,7 @@ def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
 
 def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
     """The table's name with no password in it, and its rows before any check."""
-    from study.readers import is_address, read_address
+    from study.handover.readers import is_address, read_address
     from study.redaction import redact
 
     shown = redact(table)

@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     places = Places.at(args.root)
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.registering import choose_trial, train_again
-    from study.results import analyse_study
+    from study.handover.registering import choose_trial, train_again
+    from study.handover.results import analyse_study
     from study.tracking.models import register_model
     from study.trials.latency import latency_file, with_latency
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from study.cli.fit import TABLE, analyse_table, table_arguments
 from study.cli.size import with_size
 from study.errors import PayoffError
+from study.handover.readers import is_address
 from study.places import Places
-from study.readers import is_address
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     """Analyse the finished trials of a study file."""
     from study.cli.hints import command
     from study.cli.stored import stored_study
-    from study.importance import load_without_forests
+    from study.handover.importance import load_without_forests
+    from study.handover.report_source import study_source
+    from study.handover.results import analyse_study
     from study.launch.joining import from_environment
-    from study.report_source import study_source
-    from study.results import analyse_study
     from study.spec.study_file import load_spec
     from study.trials.latency import latency_file, with_latency
 
@@ -122,7 +122,7 @@ def _log(args: argparse.Namespace, path: Path) -> None:
 def _of_table(args: argparse.Namespace) -> ReportSource:
     """Say where the trials of a table come from."""
     from analysis.report import ReportSource
-    from study.report_source import versions
+    from study.handover.report_source import versions
 
     shown = redact(args.table)
     name = shown.rpartition("#")[2] if is_address(args.table) else Path(args.table).stem

@@ -43,7 +43,7 @@ class Analyst:
     def analyse(
         self, spec: StudySpec, records: Iterable[Mapping[str, Any]], directory: Path
     ) -> tuple[StudyAnalysis, list[Path]] | None:
-        """Analyse a study and write its results, as :mod:`study.results` does.
+        """Analyse a study and write its results, as :mod:`study.handover.results` does.
 
         Returns
         -------
@@ -81,7 +81,7 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> int:
     import scipy.stats  # noqa: F401
 
     import analysis.plots  # noqa: F401
-    from study.results import analyse_study, write_results
+    from study.handover.results import analyse_study, write_results
 
     try:
         spec, records, directory = pickle.load(questions)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.errors import StorageError
+from study.handover.results import analyse_study, write_results
 from study.launch.job import Job, Outcome, outcome
 from study.launch.locking import concluding
 from study.redaction import redact
-from study.results import analyse_study, write_results
 from study.tracking.delivery import DeliveryReport
 from study.tracking.restore import restore
 from study.trials.laboratory import Laboratory

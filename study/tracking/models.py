@@ -18,7 +18,7 @@ from study.tracking.reading import experiment_id, explained
 from study.tracking.tracker import quieten
 
 if TYPE_CHECKING:
-    from study.registering import TrainedModel
+    from study.handover.registering import TrainedModel
     from study.spec.study_file import StudySpec
 
 MODEL = "model"

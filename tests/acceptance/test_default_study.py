@@ -72,7 +72,7 @@ def test_the_fitted_error_falls_with_more_data_at_every_width_of_16_and_more(
     finished: tuple[Path, dict[str, Any]],
 ) -> None:
     from analysis import analyse, read_table
-    from study.results import settings_of
+    from study.handover.results import settings_of
 
     folder, _ = finished
     spec = load_spec(None)

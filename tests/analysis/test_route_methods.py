@@ -15,7 +15,7 @@ from analysis.export.facts import AxisFacts
 from analysis.export.methods import methods
 from analysis.export.references import ENTRIES, cited
 from analysis.simulation.routes import simulate_routes
-from study.paper import facts_of
+from study.handover.paper import facts_of
 from study.spec.study_file import parse_spec
 from tests.analysis.test_export import FACTS
 from tests.analysis.test_routes import TRUTH

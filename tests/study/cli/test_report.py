@@ -13,7 +13,7 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse, read_table
 from analysis.report import write_report
 from study.cli import main
-from study.report_source import chosen_slots, study_source
+from study.handover.report_source import chosen_slots, study_source
 from study.spec.study_file import load_spec
 from tests.analysis.test_study import study_rows
 

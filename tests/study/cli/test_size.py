@@ -102,7 +102,7 @@ def test_another_axis_takes_no_price_of_the_file_s_own() -> None:
 def test_the_axis_of_the_routes_stands_in_the_study_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from study.results import settings_of
+    from study.handover.results import settings_of
 
     (tmp_path / "s.toml").write_text('[analysis]\nroute_size = "sparse_bytes"\n')
     assert settings_of(load_spec(tmp_path / "s.toml")).route_size == "sparse_bytes"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from study.handover.results import analyse_study, write_results
 from study.launch.analyst import Analyst
 from study.plan.design import slots
-from study.results import analyse_study, write_results
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory, Task
 

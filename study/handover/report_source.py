@@ -65,7 +65,7 @@ def study_source(
         MLflow store to read learning curves from; None reads none.
     """
     from analysis.report import ReportSource, Share
-    from study.importance import search_importance
+    from study.handover.importance import search_importance
 
     rows = list(records)
     learning: tuple[LearningCurve, ...] = ()

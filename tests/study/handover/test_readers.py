@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from analysis.trials import TrialTable
 from study.cli import main
 from study.errors import StorageError
-from study.readers import read_address, rows_from_mlflow, rows_from_optuna, split_name
+from study.handover.readers import read_address, rows_from_mlflow, rows_from_optuna, split_name
 from study.tracking.entries import StudyInfo
 from study.tracking.tracker import Tracker
 from tests.study.trial_records import make_record

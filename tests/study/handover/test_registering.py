@@ -10,9 +10,9 @@ import torch
 
 from study.data.subsets import draw_split
 from study.errors import PayoffError
+from study.handover.registering import train_again
 from study.plan.design import slots
 from study.record import TrialRecord
-from study.registering import train_again
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory, Task
 

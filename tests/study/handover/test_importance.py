@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.importance import search_importance, write_importance
+from study.handover.importance import search_importance, write_importance
 from study.spec.study_file import parse_spec
 from tests.study.trial_records import make_record
 
@@ -100,10 +100,10 @@ def test_the_csv_holds_what_was_found(tmp_path: Path) -> None:
 
 WITHOUT = """
 import json, sys
-from study.importance import load_without_forests, search_importance
+from study.handover.importance import load_without_forests, search_importance
 if sys.argv[1] == "quick":
     load_without_forests()
-from tests.study.test_importance import SPEC, records
+from tests.study.handover.test_importance import SPEC, records
 print(json.dumps([one.importance for one in search_importance(SPEC, records())]))
 print("pandas" in sys.modules, "sklearn" in sys.modules)
 import sklearn

@@ -256,7 +256,7 @@ def _optuna_study(
     objectives = _objectives(study, trials)
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():
-            from study.results import row_of
+            from study.handover.results import row_of
 
             rows.append(row_of(trial.user_attrs["record"]))
         elif trial.state == TrialState.PRUNED:
