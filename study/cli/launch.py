@@ -14,7 +14,7 @@ from study.places import Places
 from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
-    from study.launch.crews import Crew
+    from study.launch.engines.crews import Crew
 
 ENGINES = ("local", "ray", "slurm", "kubernetes")
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
     spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     if args.on == "kubernetes":
-        from study.launch.kubernetes import manifest
+        from study.launch.engines.kubernetes import manifest
 
         print(manifest(spec, args.study, workers=args.workers, image=args.image,
                        cpus=args.cpus, gpus=args.gpus, memory_gib=args.memory_gib))  # fmt: skip
@@ -84,11 +84,11 @@ def run(args: argparse.Namespace) -> int:
 def _crew(args: argparse.Namespace, spec: StudySpec) -> Crew | None:
     """Return what starts the workers and watches over them; None for local processes."""
     if args.on == "ray":
-        from study.launch.on_ray import run_on_ray
+        from study.launch.engines.ray import run_on_ray
 
         return partial(run_on_ray, address=args.address, cpus=args.cpus, gpus=args.gpus)
     if args.on == "slurm":
-        from study.launch.on_slurm import SlurmJobs, run_on_slurm
+        from study.launch.engines.slurm import SlurmJobs, run_on_slurm
 
         jobs = SlurmJobs(
             hours=24.0 if args.max_hours is None else args.max_hours,

@@ -16,7 +16,7 @@ from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.launch.crews import Crew
+    from study.launch.engines.crews import Crew
     from study.preflight.forecast import Forecast, ModelForecast
 
 
@@ -109,7 +109,7 @@ def _print(analysis: StudyAnalysis, *, as_json: bool) -> None:
 
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
-    from study.launch.local import n_workers
+    from study.launch.engines.local import n_workers
     from study.preflight.check import check_study
     from study.preflight.forecast import forecast
     from study.preflight.routes import route_notes

@@ -17,9 +17,9 @@ from study.cli.hints import command
 from study.cli.progress import Snapshot, View, duration
 from study.errors import StorageAway
 from study.launch.conclusion import break_off, conclude
+from study.launch.engines.local import Worker, end, run_workers, start_ahead
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
-from study.launch.local import Worker, end, run_workers, start_ahead
 from study.launch.locking import exclusively, opening
 from study.packs.compiling import outlook
 from study.places import Places
@@ -34,7 +34,7 @@ from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.launch.crews import Crew
+    from study.launch.engines.crews import Crew
 
 
 NEAR_END = 0.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from study.launch.local import end, start_ahead
+from study.launch.engines.local import end, start_ahead
 from study.places import Places
 from study.spec.study_file import parse_spec
 

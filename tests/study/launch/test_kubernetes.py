@@ -12,7 +12,7 @@ from distributed_studies import start, write_study
 
 from study.cli import main
 from study.errors import PayoffError
-from study.launch.kubernetes import MOST_BYTES, manifest
+from study.launch.engines.kubernetes import MOST_BYTES, manifest
 from study.spec.study_file import load_spec
 
 yaml = pytest.importorskip("yaml")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import PayoffError
-from study.launch.crews import watch_over
+from study.launch.engines.crews import watch_over
 from study.launch.joining import environment
 from study.launch.keeping import Keeper
 from study.places import Places
@@ -69,7 +69,7 @@ def run_on_ray(
     Parameters
     ----------
     spec, study_file, places, keeper, on_poll, stop
-        As of every :class:`~study.launch.crews.Crew`.
+        As of every :class:`~study.launch.engines.crews.Crew`.
     address
         A running cluster (``auto``, ``ray://host:port``); None starts one on this machine.
     cpus, gpus

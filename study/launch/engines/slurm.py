@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import PayoffError
-from study.launch.crews import watch_over
+from study.launch.engines.crews import watch_over
 from study.launch.joining import environment
 from study.launch.keeping import Keeper
 from study.places import Places

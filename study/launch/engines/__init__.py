@@ -1,0 +1,1 @@
+"""What runs workers: one engine a file."""
