@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from analysis.fitting import fit_law
     from analysis.growth import Growth
     from analysis.profile import profile_interval
-    from analysis.reading import read_table, write_table
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
     from analysis.surface import fit_surface
-    from analysis.trials import TrialTable
+    from analysis.table.reading import read_table, write_table
+    from analysis.table.trials import TrialTable
     from analysis.verdict import PayoffPoint
 
 _HOMES = {
@@ -32,7 +32,7 @@ _HOMES = {
     "Growth": "analysis.growth",
     "PayoffPoint": "analysis.verdict",
     "StudyAnalysis": "analysis.study",
-    "TrialTable": "analysis.trials",
+    "TrialTable": "analysis.table.trials",
     "analyse": "analysis.study",
     "extrapolate": "analysis.extrapolation",
     "fit_curve": "analysis.curve_fit",
@@ -40,8 +40,8 @@ _HOMES = {
     "fit_surface": "analysis.surface",
     "frontier": "analysis.budget",
     "profile_interval": "analysis.profile",
-    "read_table": "analysis.reading",
-    "write_table": "analysis.reading",
+    "read_table": "analysis.table.reading",
+    "write_table": "analysis.table.reading",
 }
 """Public name -> module that defines it."""
 

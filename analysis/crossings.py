@@ -25,7 +25,7 @@ import numpy as np
 from analysis.posterior import CurveDraws
 from analysis.route_curves import RouteCurve
 from analysis.settings import AnalysisSettings
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 from analysis.verdict import too_little
 
 GRID = 193

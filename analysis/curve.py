@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import (
+from analysis.table.trials import (
     SIZES,
     UNKNOWN,
     BoolArray,

@@ -23,7 +23,7 @@ from analysis.payoff import payoff_distribution
 from analysis.points import run_spread, size_grid
 from analysis.posterior import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
-from analysis.trials import FloatArray, TrialTable, read_only
+from analysis.table.trials import FloatArray, TrialTable, read_only
 from analysis.uncertainty import Noise, measure_noise, resample
 from analysis.verdict import PayoffPoint, decide, describe, format_size, too_little
 

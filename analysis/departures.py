@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 
 Kind = Literal["none", "smooth", "hump", "bend"]
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.combinations import Combinations
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 
 SPAN = 1e-4
 """Directions in which the shapes reach less than this share of the widest one are left out."""

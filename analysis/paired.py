@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.prune import pooled_spread, student
-from analysis.trials import FloatArray, IntArray, TrialTable
+from analysis.table.trials import FloatArray, IntArray, TrialTable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

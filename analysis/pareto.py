@@ -18,7 +18,7 @@ import numpy as np
 from analysis.curve import Curve, build_curves
 from analysis.prune import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
-from analysis.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
+from analysis.table.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
 from analysis.uncertainty import measure_noise, resample
 
 SAVED = 0.05

@@ -28,7 +28,7 @@ import numpy as np
 
 from analysis.posterior import CurveDraws
 from analysis.settings import AnalysisSettings, Rule
-from analysis.trials import FloatArray, IntArray
+from analysis.table.trials import FloatArray, IntArray
 
 Outcome = Literal["flat", "inside", "still", "hurts", "hump", "none"]
 OUTCOMES: tuple[Outcome, ...] = ("flat", "inside", "still", "hurts", "hump", "none")

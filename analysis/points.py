@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curve import Curve
-from analysis.trials import FloatArray, IntArray
+from analysis.table.trials import FloatArray, IntArray
 from analysis.uncertainty import Noise
 
 MAX_POINTS = 32

@@ -44,7 +44,7 @@ from analysis.departures import Departures
 from analysis.evidence import ShapeSpan, log_sum, log_weights, relative
 from analysis.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.shapes import Shapes, coarse_shapes, refine_shapes
-from analysis.trials import FloatArray, IntArray, read_only
+from analysis.table.trials import FloatArray, IntArray, read_only
 from analysis.uncertainty import Noise
 
 KEPT_WEIGHT = 1e-4

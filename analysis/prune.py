@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, TrialTable, middle
+from analysis.table.trials import UNKNOWN, FloatArray, TrialTable, middle
 
 LEAST_SPREAD = 0.01
 """Least standard deviation of a cost: identical pairs don't make it exact."""

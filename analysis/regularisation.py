@@ -20,7 +20,7 @@ from analysis.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.payoff import FLAT, STILL, apply_rule
 from analysis.route_curves import joint_fits
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
+from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
 from analysis.verdict import LEAST_SIZES
 
 REGULARISERS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 
 
 def remarks(table: TrialTable) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from analysis.payoff import payoff_distribution
 from analysis.points import split_test_luck
 from analysis.posterior import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
-from analysis.trials import BoolArray, FloatArray, TrialTable, read_only
+from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.uncertainty import Noise, measure_noise, shared_covariance
 from analysis.verdict import decide
 

@@ -35,7 +35,7 @@ from analysis.laws.law import Law
 from analysis.laws.pruning import Pruning
 from analysis.prune import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
+from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
 
 SPARE = 2
 """Points beyond the parameters that move which a fit needs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from analysis.names import plain_name
-from analysis.trials import UNKNOWN
+from analysis.table.names import plain_name
+from analysis.table.trials import UNKNOWN
 from analysis.verdict import LEAST_SIZES, describe, format_size, interval
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from analysis.crossings import Crossing, Saving, find_crossing, find_saving
 from analysis.curve_fit import CurveFit
 from analysis.route_curves import RouteCurve, route_axis, route_curves
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, TrialTable
+from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.verdict import PayoffPoint
 
 

@@ -44,7 +44,7 @@ from typing import Any
 import numpy as np
 
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 
 LEAST_TRIALS = 4
 """Fewer trials in a cell say nothing of a doubling."""

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from analysis.trials import FloatArray, IntArray, read_only
+from analysis.table.trials import FloatArray, IntArray, read_only
 
 EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
 """Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld

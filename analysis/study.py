@@ -26,8 +26,8 @@ from analysis.route_laws import RouteLaw, law_rows, study_laws
 from analysis.routes import RouteStudy, routes_json, study_routes
 from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
+from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.teachers import Distilled, student_rows, study_teachers, teacher_rows
-from analysis.trials import UNKNOWN, Dropped, TrialTable
 from analysis.verdict import PayoffPoint
 from analysis.wording import markdown, sentence, table_row
 

@@ -17,7 +17,7 @@ import numpy as np
 from analysis.curve import teacher_is_axis
 from analysis.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
-from analysis.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 
 SAME_SIZE = 1.02
 """A trained model within this factor of a student's size is its equal."""

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curve import Curve
-from analysis.trials import FloatArray, IntArray, read_only
+from analysis.table.trials import FloatArray, IntArray, read_only
 
 SPREAD_FLOOR = 1e-3
 """Least relative spread of a replicate: identical replicates don't make a curve exact."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from analysis.names import NAMES, plain_name
 from analysis.route_wording import finding_lines, route_lines
 from analysis.sensitivity import LEAST_TRIALS
-from analysis.trials import UNKNOWN
+from analysis.table.names import NAMES, plain_name
+from analysis.table.trials import UNKNOWN
 from analysis.verdict import PayoffPoint, describe, format_size, interval
 
 if TYPE_CHECKING:

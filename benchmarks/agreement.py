@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.reading import read_table
 from analysis.study import StudyAnalysis, analyse
-from analysis.trials import TrialTable
+from analysis.table.reading import read_table
+from analysis.table.trials import TrialTable
 from study.handover.results import settings_of
 from study.places import Places
 from study.spec.study_file import StudySpec, load_spec

@@ -11,7 +11,7 @@ from analysis.curve_fit import CurveFit
 from analysis.rounding import Measured
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
-from analysis.trials import UNKNOWN
+from analysis.table.trials import UNKNOWN
 from analysis.verdict import PayoffPoint
 from analysis.wording import rule_name
 

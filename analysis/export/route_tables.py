@@ -14,8 +14,8 @@ from analysis.rounding import Measured, significant
 from analysis.route_laws import law_rows
 from analysis.routes import routes_json, routes_rows
 from analysis.study import StudyAnalysis
+from analysis.table.trials import UNKNOWN
 from analysis.teachers import student_rows, teacher_rows
-from analysis.trials import UNKNOWN
 from analysis.wording import VERDICTS, plain_name
 
 

@@ -23,7 +23,7 @@ from analysis.export.route_tables import regularisation_table, route_rows, route
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
-from analysis.trials import UNKNOWN, TrialTable
+from analysis.table.trials import UNKNOWN, TrialTable
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis

@@ -20,7 +20,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.points import REACH
-from analysis.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from analysis.plots.style import (
     set_log_ticks,
     size_axis,
 )
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdict import format_size
 from analysis.wording import plain_name, rule_name
 

@@ -20,7 +20,7 @@ from analysis.plots.style import (
     set_log_ticks,
 )
 from analysis.prune import PruneLadder
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdict import format_size
 from analysis.wording import plain_name
 

@@ -18,7 +18,7 @@ from analysis.plots.style import (
     scale,
     set_log_ticks,
 )
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 from analysis.verdict import format_size
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from analysis.plots.style import (
     small_text,
     spread_labels,
 )
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

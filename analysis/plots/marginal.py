@@ -11,7 +11,7 @@ import numpy as np
 from analysis.curve_fit import CurveFit
 from analysis.plots.lines import DASHES, capital, label_data_ends, nothing_to_draw, own_axes
 from analysis.plots.style import INK, RULE, line_colours, note, scale, size_axis
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

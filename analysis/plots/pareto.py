@@ -25,7 +25,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.route_curves import ROUTE_ORDER
-from analysis.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.route_curves import RouteCurve
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

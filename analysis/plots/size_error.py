@@ -29,7 +29,7 @@ from analysis.plots.style import (
     scale,
     size_axis,
 )
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.wording import plain_name, rule_name
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from analysis.plots.style import (
     size_axis,
     small_text,
 )
-from analysis.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdict import format_size
 from analysis.wording import plain_name
 

@@ -13,7 +13,7 @@ from analysis.extrapolation import extrapolate
 from analysis.laws.law import Law
 from analysis.selection import choose_law
 from analysis.solution import BatchFit
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 
 HOLD_OUT_RATIO = 4.0
 """Sizes within this factor of the largest are held out: two doublings, as far as curves reach."""

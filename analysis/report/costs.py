@@ -9,7 +9,7 @@ from analysis.report.markup import figure, folded, notes, paragraph, section, ta
 from analysis.report.words import duration
 from analysis.route_wording import first_of_each, mask_words
 from analysis.study import StudyAnalysis
-from analysis.trials import SIZES, UNKNOWN, TrialTable
+from analysis.table.trials import SIZES, UNKNOWN, TrialTable
 from analysis.verdict import format_size
 from analysis.wording import plain_name
 

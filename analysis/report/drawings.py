@@ -23,7 +23,7 @@ from analysis.report.source import LearningCurve
 from analysis.routes import RouteStudy
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
-from analysis.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.wording import plain_name, rule_name
 
 OTHER_AXES = tuple(

@@ -13,7 +13,7 @@ from analysis.report.markup import embedded_json, section
 from analysis.report.regularisation import regularisation
 from analysis.report.source import ReportSource
 from analysis.study import StudyAnalysis
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 
 SCRIPTS = ("1-draw.js", "2-curve.js", "3-evidence.js", "4-costs.js", "5-trials.js")
 

@@ -20,7 +20,7 @@ from analysis.report.markup import (
 from analysis.report.source import ReportSource
 from analysis.report.words import duration
 from analysis.study import StudyAnalysis
-from analysis.trials import UNKNOWN, TrialTable
+from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.verdict import format_size, interval
 from analysis.wording import plain_name, rule_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from analysis.trials import UNKNOWN
+from analysis.table.trials import UNKNOWN
 
 
 def duration(seconds: float) -> str:

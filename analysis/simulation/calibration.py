@@ -13,7 +13,7 @@ from analysis.curve_fit import fit_points
 from analysis.payoff import OUTCOMES, RuleDraws, apply_rule
 from analysis.settings import RULES, AnalysisSettings, Rule
 from analysis.simulation.truths import TRUTHS, Truth, simulate
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 from analysis.verdict import KINDS, PayoffPoint, VerdictKind
 
 MARGIN = 1.5

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.curve_fit import fit_curve
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import FloatArray
+from analysis.table.trials import FloatArray
 from analysis.verdict import VerdictKind
 
 Sample = tuple[list[float], list[float], frozenset[VerdictKind]]

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.routes import study_routes
 from analysis.settings import AnalysisSettings
 from analysis.simulation.truths import LN2, fails
-from analysis.trials import FloatArray, TrialTable
+from analysis.table.trials import FloatArray, TrialTable
 
 ROUTES = ("trained", "pruned", "distilled")
 

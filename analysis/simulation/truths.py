@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from analysis.trials import FloatArray, TrialTable
+from analysis.table.trials import FloatArray, TrialTable
 
 LN2 = math.log(2.0)
 

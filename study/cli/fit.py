@@ -19,7 +19,7 @@ from study.errors import PayoffError, nearest
 if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
-    from analysis.trials import TrialTable
+    from analysis.table.trials import TrialTable
 
 RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
 """Words of columns that rise as models get better."""
@@ -135,7 +135,7 @@ def _refuse_accuracy(column: str) -> None:
 def _settings(args: argparse.Namespace) -> AnalysisSettings:
     """Settings of the analysis from the command's arguments."""
     from analysis.settings import AnalysisSettings
-    from analysis.trials import ERRORS, SIZES
+    from analysis.table.trials import ERRORS, SIZES
 
     size = args.size if args.size in SIZES else "n_parameters"
     error = args.error if args.error in ERRORS else "test_error"
@@ -170,7 +170,7 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
 
 def _apply_map(args: argparse.Namespace) -> dict[str, str]:
     """Columns that ``--map`` names; those that have options of their own become these options."""
-    from analysis.trials import field_names
+    from analysis.table.trials import field_names
 
     options = {"size", "error", "examples", "seed", "draw", "test-examples"}
     mapped: dict[str, str] = {}
@@ -193,8 +193,8 @@ def _apply_map(args: argparse.Namespace) -> dict[str, str]:
 
 def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
     """The trial table, its columns mapped and its rows chosen."""
-    from analysis.reading import fold_params
-    from analysis.trials import ERRORS, SIZES, TrialTable
+    from analysis.table.reading import fold_params
+    from analysis.table.trials import ERRORS, SIZES, TrialTable
 
     shown, rows = _rows(args.table)
     known = list(dict.fromkeys(name for row in rows for name in row))
@@ -237,8 +237,8 @@ def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
                 file=sys.stderr,
             )
     else:
-        from analysis.nested import settle_states, unfold
-        from analysis.reading import read_rows
+        from analysis.table.nested import settle_states, unfold
+        from analysis.table.reading import read_rows
 
         rows, left_out = settle_states(unfold(read_rows(table)))
         if not rows:

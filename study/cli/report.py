@@ -18,7 +18,7 @@ from study.redaction import redact
 if TYPE_CHECKING:
     from analysis.report import ReportSource
     from analysis.study import StudyAnalysis
-    from analysis.trials import TrialTable
+    from analysis.table.trials import TrialTable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

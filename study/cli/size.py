@@ -30,7 +30,7 @@ def with_size(spec: StudySpec, size: str | None) -> StudySpec:
     """
     if not size:
         return spec
-    from analysis.trials import SIZES
+    from analysis.table.trials import SIZES
 
     if size not in SIZES:
         raise PayoffError(

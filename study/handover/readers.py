@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from analysis.nested import flatten
-from analysis.trials import PHASES, ROUTES, STATUSES
+from analysis.table.nested import flatten
+from analysis.table.trials import PHASES, ROUTES, STATUSES
 from study.errors import StorageError, nearest
 from study.redaction import redact
 

@@ -15,7 +15,7 @@ from study.tracking.database import sqlite_file
 
 if TYPE_CHECKING:
     from analysis.report import LearningCurve, ReportSource
-    from analysis.trials import TrialTable
+    from analysis.table.trials import TrialTable
     from study.spec.study_file import StudySpec
 
 CAPACITIES = 6

@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
-from analysis.trials import SIZES, TrialTable
+from analysis.table.trials import SIZES, TrialTable
 from study.errors import PayoffError
 from study.plan.design import slots
 from study.spec.study_file import StudySpec

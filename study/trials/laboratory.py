@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from analysis.trials import SIZES
+from analysis.table.trials import SIZES
 from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split

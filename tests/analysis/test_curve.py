@@ -8,7 +8,7 @@ import pytest
 from analysis.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 
 SETTINGS = AnalysisSettings()
 

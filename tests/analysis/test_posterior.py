@@ -20,7 +20,7 @@ from analysis.points import Points, draw_test_luck, merge_points, size_grid
 from analysis.posterior import KEPT_WEIGHT, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.shapes import coarse_shapes, refine_shapes
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 from analysis.uncertainty import Noise, measure_noise
 
 OWN = Path(__file__).parent / "data" / "digits_study.csv.gz"

@@ -21,8 +21,8 @@ from analysis.route_laws import RouteLaw, held_out, study_laws
 from analysis.route_wording import regulariser_words
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
+from analysis.table.trials import TrialTable
 from analysis.teachers import study_teachers
-from analysis.trials import TrialTable
 
 SETTINGS = AnalysisSettings(resamples=400)
 PRUNING = np.array([math.log(0.9), math.log(0.08), math.log(1.5), 0.0, 0.0, 0.0])

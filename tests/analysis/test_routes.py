@@ -18,7 +18,7 @@ from analysis.simulation.routes import (
     simulate_routes,
 )
 from analysis.study import analyse
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 
 SETTINGS = AnalysisSettings(resamples=300)
 TRUTH = RouteTruth(

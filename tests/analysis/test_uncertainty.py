@@ -7,7 +7,7 @@ import pytest
 
 from analysis.curve import Curve, build_curves, curve_from_arrays
 from analysis.settings import AnalysisSettings
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 from analysis.uncertainty import measure_noise, resample
 
 

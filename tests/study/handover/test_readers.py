@@ -14,7 +14,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from analysis.trials import TrialTable
+from analysis.table.trials import TrialTable
 from study.cli import main
 from study.errors import StorageError
 from study.handover.readers import read_address, rows_from_mlflow, rows_from_optuna, split_name
@@ -262,6 +262,6 @@ def test_reading_an_optuna_storage_loads_neither_torch_nor_mlflow(storage: str) 
 
 
 def _folded(rows: tuple[dict[str, object], ...]) -> list[dict[str, object]]:
-    from analysis.reading import fold_params
+    from analysis.table.reading import fold_params
 
     return list(fold_params(dict(row) for row in rows))

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError, nearest
-from analysis.names import Cost
+from analysis.table.names import Cost
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -221,7 +221,7 @@ class TrialTable:
 
     def write(self, path: Path | str) -> None:
         """Write the table to a CSV, JSON lines or Parquet file; the suffix says which."""
-        from analysis.reading import write_table
+        from analysis.table.reading import write_table
 
         write_table(self, path)
 

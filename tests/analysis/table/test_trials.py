@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.reading import _decode, _encode, read_rows, read_table, write_table
-from analysis.trials import SIZES, TrialTable
+from analysis.table.reading import _decode, _encode, read_rows, read_table, write_table
+from analysis.table.trials import SIZES, TrialTable
 
 
 def a_row(k: int = 0, **changes: object) -> dict[str, object]:

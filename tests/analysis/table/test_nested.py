@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.nested import settle_states, unfold
+from analysis.table.nested import settle_states, unfold
 from study.cli import main
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.trials import TrialTable, field_names
+from analysis.table.trials import TrialTable, field_names
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _PREFIX = "params."

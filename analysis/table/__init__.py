@@ -1,0 +1,1 @@
+"""The trial table: columns, checks, files in and out."""
