@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.curves.noise import Noise
+from analysis.curves.points import Points
 from analysis.departures import Departure
-from analysis.points import Points
 from analysis.table.trials import BoolArray, FloatArray, IntArray
-from analysis.uncertainty import Noise
 
 SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))
 """Scatter tau of cells beyond replicates at the smallest and at the largest size (log-linear in

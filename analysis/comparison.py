@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve import Curve
+from analysis.curves.curve import Curve
+from analysis.curves.noise import Noise
 from analysis.errors import AnalysisError
-from analysis.uncertainty import Noise
 from analysis.verdict import format_size
 
 

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.curve import Curve, build_curves
+from analysis.curves.curve import Curve, build_curves
+from analysis.curves.noise import measure_noise, resample
 from analysis.prune import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
-from analysis.uncertainty import measure_noise, resample
 
 SAVED = 0.05
 """A cost that masks lower by less than this fraction is not lowered."""

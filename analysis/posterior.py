@@ -39,13 +39,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.combinations import Combinations, combine
-from analysis.curve import Curve
+from analysis.curves.curve import Curve
+from analysis.curves.noise import Noise
+from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.departures import Departures
 from analysis.evidence import ShapeSpan, log_sum, log_weights, relative
-from analysis.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.table.trials import FloatArray, IntArray, read_only
-from analysis.uncertainty import Noise
 
 KEPT_WEIGHT = 1e-4
 """Combinations below this share of the best one's weight draw no curves."""

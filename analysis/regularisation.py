@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve import Curve, build_curves
+from analysis.curves.curve import Curve, build_curves
 from analysis.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.payoff import FLAT, STILL, apply_rule
 from analysis.route_curves import joint_fits

@@ -32,14 +32,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_curves
 from analysis.curve_fit import CurveFit
+from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_curves
+from analysis.curves.noise import Noise, measure_noise, shared_covariance
+from analysis.curves.points import split_test_luck
 from analysis.payoff import payoff_distribution
-from analysis.points import split_test_luck
 from analysis.posterior import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
-from analysis.uncertainty import Noise, measure_noise, shared_covariance
 from analysis.verdict import decide
 
 SAME_SIZE = 2.0**0.5

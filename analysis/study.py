@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve import build_curves
 from analysis.curve_fit import CurveFit, fit_points
+from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.growth import Growth, measure_growth
 from analysis.pareto import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows

@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.curve import Curve
+from analysis.curves.curve import Curve
+from analysis.curves.noise import Noise
 from analysis.payoff import Distribution, Outcome
 from analysis.settings import AnalysisSettings, Rule
-from analysis.uncertainty import Noise
 
 VerdictKind = Literal[
     "pays_off_until", "still_paying", "flat", "hurts_beyond", "no_upturn", "cannot_tell"

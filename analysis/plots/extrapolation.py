@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.curve_fit import CurveFit, fit_points
+from analysis.curves.points import REACH
 from analysis.plots.lines import capital, in_percent, log_limits, nothing_to_draw, own_axes
 from analysis.plots.style import (
     INK,
@@ -19,7 +20,6 @@ from analysis.plots.style import (
     scale,
     size_axis,
 )
-from analysis.points import REACH
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.wording import plain_name
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve import build_curves
 from analysis.curve_fit import CurveFit, fit_points
+from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
 from analysis.report.checks import hold_out, law_fits, misses

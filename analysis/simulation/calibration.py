@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curve import build_curves
 from analysis.curve_fit import fit_points
+from analysis.curves.curve import build_curves
 from analysis.payoff import OUTCOMES, RuleDraws, apply_rule
 from analysis.settings import RULES, AnalysisSettings, Rule
 from analysis.simulation.truths import TRUTHS, Truth, simulate

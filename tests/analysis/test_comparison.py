@@ -7,8 +7,8 @@ import pytest
 
 from analysis import AnalysisError, AnalysisSettings, TrialTable, fit_curve
 from analysis.comparison import Comparison, compare_cells
-from analysis.curve import build_curves
-from analysis.uncertainty import measure_noise
+from analysis.curves.curve import build_curves
+from analysis.curves.noise import measure_noise
 
 
 def compared(rng: np.random.Generator, ratio: float, *, alike: bool) -> Comparison:

@@ -13,15 +13,15 @@ import pytest
 
 from analysis.combinations import Combinations, combine
 from analysis.crossings import _first_size
-from analysis.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.noise import Noise, measure_noise
+from analysis.curves.points import Points, draw_test_luck, merge_points, size_grid
 from analysis.departures import Departures
 from analysis.evidence import ShapeSpan, log_sum, log_weights
-from analysis.points import Points, draw_test_luck, merge_points, size_grid
 from analysis.posterior import KEPT_WEIGHT, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.shapes import coarse_shapes, refine_shapes
 from analysis.table.trials import TrialTable
-from analysis.uncertainty import Noise, measure_noise
 
 OWN = Path(__file__).parent / "data" / "digits_study.csv.gz"
 PUBLISHED = Path(__file__).parents[1] / "certified" / "data" / "scaling_curves_dev.csv.gz"

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve import Curve
+from analysis.curves.curve import Curve
 from analysis.table.trials import FloatArray, IntArray, read_only
 
 SPREAD_FLOOR = 1e-3

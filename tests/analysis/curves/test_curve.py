@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.curve import build_curves
+from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve import Curve
+from analysis.curves.curve import Curve
+from analysis.curves.noise import Noise
 from analysis.table.trials import FloatArray, IntArray
-from analysis.uncertainty import Noise
 
 MAX_POINTS = 32
 """More points than this are merged with their neighbours in size."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.noise import measure_noise, resample
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
-from analysis.uncertainty import measure_noise, resample
 
 
 def simulated(

@@ -1,0 +1,1 @@
+"""From trials to the points of curves, with their noise level by level."""
