@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from analysis.curve_fit import CurveFit, fit_curve
     from analysis.errors import AnalysisError
     from analysis.extrapolation import extrapolate
-    from analysis.fitting import fit_law
     from analysis.growth import Growth
+    from analysis.laws.fitting import fit_law
     from analysis.profile import profile_interval
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
@@ -36,7 +36,7 @@ _HOMES = {
     "analyse": "analysis.study",
     "extrapolate": "analysis.extrapolation",
     "fit_curve": "analysis.curve_fit",
-    "fit_law": "analysis.fitting",
+    "fit_law": "analysis.laws.fitting",
     "fit_surface": "analysis.surface",
     "frontier": "analysis.budget",
     "profile_interval": "analysis.profile",

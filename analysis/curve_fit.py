@@ -279,7 +279,7 @@ def _law_draws(
     Points that scatter more about the law than their replicates allow (a law that misfits, tuning
     luck) stretch the resamples by as much, so that the intervals do not pretend.
     """
-    from analysis.fitting import fit_law
+    from analysis.laws.fitting import fit_law
 
     grid, n_inside = size_grid(np.log(curve.size))
     covariance = noise.mean_covariance(curve.replicates)

@@ -40,12 +40,12 @@ import numpy as np
 
 from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError, nearest
-from analysis.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws import law_named
+from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
+from analysis.laws.solution import BatchFit
 from analysis.payoff import apply_rule
 from analysis.settings import Rule
-from analysis.solution import BatchFit
 
 PROFILED: tuple[Rule, ...] = ("marginal", "plateau")
 """Rules whose payoff point moves smoothly with a law's parameters; the others' points jump."""

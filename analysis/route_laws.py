@@ -29,8 +29,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.fitting import fit_law
 from analysis.laws import law_named
+from analysis.laws.fitting import fit_law
 from analysis.laws.law import Law
 from analysis.laws.pruning import Pruning
 from analysis.prune import PruneLadder, prune_ladders

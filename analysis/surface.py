@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError
-from analysis.fitting import DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws import law_named
+from analysis.laws.fitting import DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
-from analysis.solution import BatchFit, freeze
+from analysis.laws.solution import BatchFit, freeze
 
 SURFACE_LAWS = ("chinchilla", "size_data")
 """Laws of (n_parameters, n_examples)."""

@@ -34,7 +34,7 @@ import numpy as np
 import scipy
 from scipy import optimize, special
 
-from analysis.fitting import fit_law
+from analysis.laws.fitting import fit_law
 
 DATA = Path(__file__).parent.parent / "tests" / "certified" / "data" / "chinchilla_epoch.csv"
 DELTA = 1e-3

@@ -11,8 +11,8 @@ from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError
 from analysis.extrapolation import extrapolate
 from analysis.laws.law import Law
-from analysis.selection import choose_law
-from analysis.solution import BatchFit
+from analysis.laws.selection import choose_law
+from analysis.laws.solution import BatchFit
 from analysis.table.trials import FloatArray
 
 HOLD_OUT_RATIO = 4.0

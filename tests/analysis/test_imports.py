@@ -12,7 +12,7 @@ FORBIDDEN = {
     "analysis": ("torch", "optuna", "mlflow", "study", "numpy", "scipy", "pandas", "matplotlib"),
     "analysis.study": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.curve_fit": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
-    "analysis.fitting": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
+    "analysis.laws.fitting": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.simulation": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.plots": ("torch", "optuna", "mlflow", "study", "pandas"),
     "analysis.export": ("torch", "optuna", "mlflow", "study", "pandas"),

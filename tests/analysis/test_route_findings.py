@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.fitting import fit_law
 from analysis.laws import law_named
+from analysis.laws.fitting import fit_law
 from analysis.laws.pruning import Pruning
 from analysis.pareto import mask_costs, pareto_fronts
 from analysis.prune import pooled_spread, prune_ladders, student

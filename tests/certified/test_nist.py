@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from analysis.levenberg import minimise
+from analysis.laws.levenberg import minimise
 
 Model = Callable[[Any, npt.NDArray[np.float64]], Any]
 

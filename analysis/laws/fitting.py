@@ -20,8 +20,8 @@ import numpy.typing as npt
 from analysis.errors import AnalysisError
 from analysis.laws import law_named
 from analysis.laws.law import Array, Law
-from analysis.levenberg import DAMPING_NEAR, DAMPING_START, Minimum, minimise
-from analysis.solution import BatchFit, Bools, Integers, Status
+from analysis.laws.levenberg import DAMPING_NEAR, DAMPING_START, Minimum, minimise
+from analysis.laws.solution import BatchFit, Bools, Integers, Status
 
 DELTA_UNKNOWN_NOISE = 1e-3
 DELTA_KNOWN_NOISE = 1.345

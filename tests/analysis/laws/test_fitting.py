@@ -9,10 +9,10 @@ import pytest
 from scipy import optimize
 
 from analysis.errors import AnalysisError
-from analysis.fitting import DELTA_KNOWN_NOISE, DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws import LAWS
-from analysis.levenberg import huber
-from analysis.solution import Status
+from analysis.laws.fitting import DELTA_KNOWN_NOISE, DELTA_UNKNOWN_NOISE, fit_law
+from analysis.laws.levenberg import huber
+from analysis.laws.solution import Status
 
 SIZES = np.geomspace(1e3, 1e7, 10)
 TRUTH = np.array([np.log(4.0), 0.35, 0.03])

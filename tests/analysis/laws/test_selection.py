@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.selection import CURVE_LAWS, _hidden_sizes, _weights, choose_law
-from analysis.solution import Status
+from analysis.laws.selection import CURVE_LAWS, _hidden_sizes, _weights, choose_law
+from analysis.laws.solution import Status
 
 SIZES = np.geomspace(1e3, 1e6, 10)
 SHAPES = {

@@ -30,10 +30,10 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.errors import AnalysisError
-from analysis.fitting import fit_law
 from analysis.laws import LAWS, law_named
+from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
-from analysis.solution import BatchFit, Bools
+from analysis.laws.solution import BatchFit, Bools
 
 CURVE_LAWS = ("power", "power_floor", "saturating", "passage", "broken1", "broken2")
 """Candidates by default: each says something different about where a curve goes."""

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.fitting import fit_law
 from analysis.laws import LAWS, Array, Law, law_named
+from analysis.laws.fitting import fit_law
 from analysis.laws.passage import Passage
 from analysis.laws.sigmoidal import solve_sigmoid
-from analysis.solution import Status
+from analysis.laws.solution import Status
 
 SIZES = np.geomspace(1e2, 1e7, 24)
 
