@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.posterior import CurveDraws
+from analysis.posterior.curves import CurveDraws
 from analysis.route_curves import RouteCurve
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray

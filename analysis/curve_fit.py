@@ -22,7 +22,7 @@ from analysis.curves.noise import Noise, measure_noise, resample
 from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
 from analysis.payoff import payoff_distribution
-from analysis.posterior import CurveDraws, draw_curves
+from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
 from analysis.table.trials import FloatArray, TrialTable, read_only
 from analysis.verdict import PayoffPoint, decide, describe, format_size, too_little

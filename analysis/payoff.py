@@ -26,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.posterior import CurveDraws
+from analysis.posterior.curves import CurveDraws
 from analysis.settings import AnalysisSettings, Rule
 from analysis.table.trials import FloatArray, IntArray
 

@@ -37,7 +37,7 @@ from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_cu
 from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.payoff import payoff_distribution
-from analysis.posterior import CurveDraws, draw_curves
+from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.verdict import decide

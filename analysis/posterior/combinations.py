@@ -22,7 +22,7 @@ import numpy as np
 
 from analysis.curves.noise import Noise
 from analysis.curves.points import Points
-from analysis.departures import Departure
+from analysis.posterior.departures import Departure
 from analysis.table.trials import BoolArray, FloatArray, IntArray
 
 SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))

@@ -5,8 +5,8 @@ The log of the error over x = ln(size) is
     f(x) = L + s_theta(x) + g(x),      y = f(x) + depth offset + noise
 
 where ``s_theta`` is the shape of a law (a power law with a floor and the passage from chance,
-constants and pure power laws being its edges; ``analysis.shapes``), L a free level, and g a
-departure from it (none, smooth, a hump, a bend; ``analysis.departures``), which is how an upturn or
+constants and pure power laws being its edges; ``analysis.posterior.shapes``), L a free level, and g a
+departure from it (none, smooth, a hump, a bend; ``analysis.posterior.departures``), which is how an upturn or
 a law that nobody thought of is seen and not smoothed away. All parameters live on a grid that is
 summed, so that there is no optimum to miss and no start to choose: each combination's marginal
 likelihood is a few matrix products.
@@ -38,13 +38,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.combinations import Combinations, combine
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
 from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
-from analysis.departures import Departures
-from analysis.evidence import ShapeSpan, log_sum, log_weights, relative
-from analysis.shapes import Shapes, coarse_shapes, refine_shapes
+from analysis.posterior.combinations import Combinations, combine
+from analysis.posterior.departures import Departures
+from analysis.posterior.evidence import ShapeSpan, log_sum, log_weights, relative
+from analysis.posterior.shapes import Shapes, coarse_shapes, refine_shapes
 from analysis.table.trials import FloatArray, IntArray, read_only
 
 KEPT_WEIGHT = 1e-4

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.combinations import Combinations
+from analysis.posterior.combinations import Combinations
 from analysis.table.trials import FloatArray
 
 SPAN = 1e-4

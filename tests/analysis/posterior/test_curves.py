@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.combinations import Combinations, combine
 from analysis.crossings import _first_size
 from analysis.curves.curve import Curve, build_curves, curve_from_arrays
 from analysis.curves.noise import Noise, measure_noise
 from analysis.curves.points import Points, draw_test_luck, merge_points, size_grid
-from analysis.departures import Departures
-from analysis.evidence import ShapeSpan, log_sum, log_weights
-from analysis.posterior import KEPT_WEIGHT, draw_curves
+from analysis.posterior.combinations import Combinations, combine
+from analysis.posterior.curves import KEPT_WEIGHT, draw_curves
+from analysis.posterior.departures import Departures
+from analysis.posterior.evidence import ShapeSpan, log_sum, log_weights
+from analysis.posterior.shapes import coarse_shapes, refine_shapes
 from analysis.settings import AnalysisSettings
-from analysis.shapes import coarse_shapes, refine_shapes
 from analysis.table.trials import TrialTable
 
 OWN = Path(__file__).parent / "data" / "digits_study.csv.gz"

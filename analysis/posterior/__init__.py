@@ -1,0 +1,1 @@
+"""Every curve that the data leave possible, weighed."""
