@@ -9,17 +9,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.budget import frontier
     from analysis.comparison import Comparison
     from analysis.curve_fit import CurveFit, fit_curve
     from analysis.errors import AnalysisError
-    from analysis.extrapolation import extrapolate
+    from analysis.forecasts.extrapolation import extrapolate
+    from analysis.forecasts.frontier import frontier
+    from analysis.forecasts.surface import fit_surface
     from analysis.growth import Growth
     from analysis.laws.fitting import fit_law
     from analysis.profile import profile_interval
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
-    from analysis.surface import fit_surface
     from analysis.table.reading import read_table, write_table
     from analysis.table.trials import TrialTable
     from analysis.verdict import PayoffPoint
@@ -34,11 +34,11 @@ _HOMES = {
     "StudyAnalysis": "analysis.study",
     "TrialTable": "analysis.table.trials",
     "analyse": "analysis.study",
-    "extrapolate": "analysis.extrapolation",
+    "extrapolate": "analysis.forecasts.extrapolation",
     "fit_curve": "analysis.curve_fit",
     "fit_law": "analysis.laws.fitting",
-    "fit_surface": "analysis.surface",
-    "frontier": "analysis.budget",
+    "fit_surface": "analysis.forecasts.surface",
+    "frontier": "analysis.forecasts.frontier",
     "profile_interval": "analysis.profile",
     "read_table": "analysis.table.reading",
     "write_table": "analysis.table.reading",

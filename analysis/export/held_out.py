@@ -32,7 +32,7 @@ class HeldOut:
 
 def held_out(fit: CurveFit) -> HeldOut | None:
     """Hide the sizes within two doublings of the largest; None where too few would be left."""
-    from analysis.extrapolation import extrapolate
+    from analysis.forecasts.extrapolation import extrapolate
 
     curve, level = fit.curve, fit.settings.level
     if not len(curve):

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError
-from analysis.extrapolation import extrapolate
+from analysis.forecasts.extrapolation import extrapolate
 from analysis.laws.law import Law
 from analysis.laws.selection import choose_law
 from analysis.laws.solution import BatchFit

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.forecasts.surface import SurfaceFit, fit_surface
 from analysis.laws import LAWS
 from analysis.laws.fitting import fit_law
-from analysis.surface import SurfaceFit, fit_surface
 
 DATA = Path(__file__).parent / "data" / "chinchilla_epoch.csv"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.extrapolation import Extrapolation, extrapolate
+from analysis.forecasts.extrapolation import Extrapolation, extrapolate
 
 DATA = Path(__file__).parent / "data" / "scaling_curves_dev.csv.gz"
 

@@ -8,7 +8,7 @@ from scipy import optimize
 
 from analysis import fit_surface, frontier
 from analysis.errors import AnalysisError
-from tests.analysis.test_surface import TRUTH, design, errors
+from tests.analysis.forecasts.test_surface import TRUTH, design, errors
 
 A, B, E, ALPHA, BETA = (TRUTH[k] for k in ("A", "B", "E", "alpha", "beta"))
 

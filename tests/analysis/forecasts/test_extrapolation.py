@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.extrapolation import TREND, _folds, _recency, extrapolate
-from analysis.trend import MAX_POINTS, forecast_trend
+from analysis.forecasts.extrapolation import TREND, _folds, _recency, extrapolate
+from analysis.forecasts.trend import MAX_POINTS, forecast_trend
 
 X = np.geomspace(1e3, 1e6, 30)
 FURTHER = np.array([1.3e6, 2e6])

@@ -26,11 +26,11 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.errors import AnalysisError
+from analysis.forecasts.trend import forecast_trend
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import Bools, freeze
-from analysis.trend import forecast_trend
 
 EXTRAPOLATION_LAWS = ("power", "power_floor", "saturating", "passage")
 """Laws in the average by default."""

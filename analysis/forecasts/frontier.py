@@ -23,13 +23,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.laws.law import Array
-from analysis.surface import (
+from analysis.forecasts.surface import (
     FLOPS_PER_PARAMETER_AND_EXAMPLE,
     Estimate,
     SurfaceFit,
     estimate,
 )
+from analysis.laws.law import Array
 
 
 @dataclass(frozen=True, kw_only=True)

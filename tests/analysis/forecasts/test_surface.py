@@ -7,8 +7,8 @@ import pytest
 from scipy import optimize
 
 from analysis.errors import AnalysisError
+from analysis.forecasts.surface import fit_surface
 from analysis.laws import LAWS
-from analysis.surface import fit_surface
 
 TRUTH = {"A": 50.0, "B": 200.0, "E": 0.3, "alpha": 0.35, "beta": 0.4}
 THETA = np.array([np.log(50.0), np.log(200.0), 0.3, 0.35, 0.4])

@@ -1,0 +1,1 @@
+"""Beyond what was tried: extrapolation, surfaces over size and data, frontiers."""
