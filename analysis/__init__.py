@@ -9,37 +9,37 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.comparison import Comparison
-    from analysis.curve_fit import CurveFit, fit_curve
     from analysis.errors import AnalysisError
     from analysis.forecasts.extrapolation import extrapolate
     from analysis.forecasts.frontier import frontier
     from analysis.forecasts.surface import fit_surface
-    from analysis.growth import Growth
     from analysis.laws.fitting import fit_law
-    from analysis.profile import profile_interval
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
     from analysis.table.reading import read_table, write_table
     from analysis.table.trials import TrialTable
-    from analysis.verdict import PayoffPoint
+    from analysis.verdicts.comparison import Comparison
+    from analysis.verdicts.curve_fit import CurveFit, fit_curve
+    from analysis.verdicts.decide import PayoffPoint
+    from analysis.verdicts.growth import Growth
+    from analysis.verdicts.profile import profile_interval
 
 _HOMES = {
     "AnalysisError": "analysis.errors",
     "AnalysisSettings": "analysis.settings",
-    "Comparison": "analysis.comparison",
-    "CurveFit": "analysis.curve_fit",
-    "Growth": "analysis.growth",
-    "PayoffPoint": "analysis.verdict",
+    "Comparison": "analysis.verdicts.comparison",
+    "CurveFit": "analysis.verdicts.curve_fit",
+    "Growth": "analysis.verdicts.growth",
+    "PayoffPoint": "analysis.verdicts.decide",
     "StudyAnalysis": "analysis.study",
     "TrialTable": "analysis.table.trials",
     "analyse": "analysis.study",
     "extrapolate": "analysis.forecasts.extrapolation",
-    "fit_curve": "analysis.curve_fit",
+    "fit_curve": "analysis.verdicts.curve_fit",
     "fit_law": "analysis.laws.fitting",
     "fit_surface": "analysis.forecasts.surface",
     "frontier": "analysis.forecasts.frontier",
-    "profile_interval": "analysis.profile",
+    "profile_interval": "analysis.verdicts.profile",
     "read_table": "analysis.table.reading",
     "write_table": "analysis.table.reading",
 }

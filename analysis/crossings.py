@@ -26,7 +26,7 @@ from analysis.posterior.curves import CurveDraws
 from analysis.route_curves import RouteCurve
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray
-from analysis.verdict import too_little
+from analysis.verdicts.decide import too_little
 
 GRID = 193
 """Sizes at which the difference of two routes is looked at."""

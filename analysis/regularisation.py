@@ -17,11 +17,11 @@ import numpy as np
 
 from analysis.curves.curve import Curve, build_curves
 from analysis.paired import Gain, Pairs, gains, pair_up, pool
-from analysis.payoff import FLAT, STILL, apply_rule
 from analysis.route_curves import joint_fits
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
-from analysis.verdict import LEAST_SIZES
+from analysis.verdicts.decide import LEAST_SIZES
+from analysis.verdicts.rules import FLAT, STILL, apply_rule
 
 REGULARISERS = (
     "dropout", "weight_decay", "l2", "decoupled_weight_decay", "l1", "label_smoothing",

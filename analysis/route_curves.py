@@ -20,7 +20,7 @@ l        level and tilt that S gives each route                               (2
 
 References
 ----------
-Pairing over what is shared: the same device as in :mod:`analysis.comparison`. The spread of a
+Pairing over what is shared: the same device as in :mod:`analysis.verdicts.comparison`. The spread of a
 parent's (or teacher's) luck, which all cells of its ladder inherit, is a one-way variance
 component: Searle, Casella, McCulloch (1992), *Variance Components*, section 3.6.
 """
@@ -32,15 +32,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_curves
 from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
-from analysis.payoff import payoff_distribution
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
-from analysis.verdict import decide
+from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.decide import decide
+from analysis.verdicts.rules import payoff_distribution
 
 SAME_SIZE = 2.0**0.5
 """Cells within this factor of each other compete for the same place on a route's curve."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
-from analysis.verdict import LEAST_SIZES, describe, format_size, interval
+from analysis.verdicts.decide import LEAST_SIZES, describe, format_size, interval
 
 if TYPE_CHECKING:
     from analysis.crossings import Crossing, Saving

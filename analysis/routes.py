@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from analysis.crossings import Crossing, Saving, find_crossing, find_saving
-from analysis.curve_fit import CurveFit
 from analysis.route_curves import RouteCurve, route_axis, route_curves
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, TrialTable
-from analysis.verdict import PayoffPoint
+from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.decide import PayoffPoint
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit, fit_points
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
-from analysis.growth import Growth, measure_growth
 from analysis.pareto import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows
 from analysis.prune import PruneLadder, prune_ladders
 from analysis.regularisation import (
@@ -28,7 +26,9 @@ from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.teachers import Distilled, student_rows, study_teachers, teacher_rows
-from analysis.verdict import PayoffPoint
+from analysis.verdicts.curve_fit import CurveFit, fit_points
+from analysis.verdicts.decide import PayoffPoint
+from analysis.verdicts.growth import Growth, measure_growth
 from analysis.wording import markdown, sentence, table_row
 
 

@@ -9,13 +9,13 @@ from analysis.route_wording import finding_lines, route_lines
 from analysis.sensitivity import LEAST_TRIALS
 from analysis.table.names import NAMES, plain_name
 from analysis.table.trials import UNKNOWN
-from analysis.verdict import PayoffPoint, describe, format_size, interval
+from analysis.verdicts.decide import PayoffPoint, describe, format_size, interval
 
 if TYPE_CHECKING:
-    from analysis.curve_fit import CurveFit
     from analysis.prune import PruneLadder
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
+    from analysis.verdicts.curve_fit import CurveFit
 
 VERDICTS = {
     "pays_off_until": "pays off until",

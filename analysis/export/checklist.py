@@ -21,7 +21,7 @@ from analysis.export.methods import axis_words
 from analysis.export.prose import Ink
 from analysis.rounding import significant
 from analysis.study import StudyAnalysis
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import plain_name
 
 UNANSWERED = "not recorded: fill in"

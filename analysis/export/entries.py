@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.rounding import Measured
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
-from analysis.verdict import PayoffPoint
+from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.decide import PayoffPoint
 from analysis.wording import rule_name
 
 PLACED = ("pays_off_until", "hurts_beyond")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import CurveFit
 
 LEAST_KNOWN = 5
 """Fewest sizes that a forecast is made from."""

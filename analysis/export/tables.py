@@ -13,7 +13,7 @@ from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff
 from analysis.export.latex import UNITS, escape, full_tex, interval_tex, number_tex
 from analysis.rounding import significant
 from analysis.study import StudyAnalysis
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import VERDICTS, plain_name
 
 SHARE_DIGITS = 2

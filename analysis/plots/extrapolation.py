@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit, fit_points
 from analysis.curves.points import REACH
 from analysis.plots.lines import capital, in_percent, log_limits, nothing_to_draw, own_axes
 from analysis.plots.style import (
@@ -21,6 +20,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import plain_name, rule_name
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from analysis.plots.style import (
     set_log_ticks,
 )
 from analysis.table.trials import FloatArray
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.plots.lines import DASHES, capital, label_data_ends, nothing_to_draw, own_axes
 from analysis.plots.style import INK, RULE, line_colours, note, scale, size_axis
 from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.verdicts.curve_fit import CurveFit
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.plots.lines import (
     EXAMPLES,
     capital,
@@ -30,6 +29,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.verdicts.curve_fit import CurveFit
 from analysis.wording import plain_name, rule_name
 
 if TYPE_CHECKING:

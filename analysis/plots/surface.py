@@ -20,7 +20,7 @@ from analysis.plots.style import (
     small_text,
 )
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

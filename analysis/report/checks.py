@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError
 from analysis.forecasts.extrapolation import extrapolate
 from analysis.laws.law import Law
 from analysis.laws.selection import choose_law
 from analysis.laws.solution import BatchFit
 from analysis.table.trials import FloatArray
+from analysis.verdicts.curve_fit import CurveFit
 
 HOLD_OUT_RATIO = 4.0
 """Sizes within this factor of the largest are held out: two doublings, as far as curves reach."""

@@ -10,7 +10,7 @@ from analysis.report.words import duration
 from analysis.route_wording import first_of_each, mask_words
 from analysis.study import StudyAnalysis
 from analysis.table.trials import SIZES, UNKNOWN, TrialTable
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import plain_name
 
 FIRST = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit, fit_points
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
@@ -24,6 +23,7 @@ from analysis.routes import RouteStudy
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.wording import plain_name, rule_name
 
 OTHER_AXES = tuple(

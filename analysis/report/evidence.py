@@ -21,7 +21,7 @@ from analysis.route_wording import finding_lines, route_lines
 from analysis.routes import routes_rows
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
-from analysis.verdict import format_size
+from analysis.verdicts.decide import format_size
 from analysis.wording import VERDICTS, plain_name
 
 Drawn = Mapping[str, Any]

@@ -21,7 +21,7 @@ from analysis.report.source import ReportSource
 from analysis.report.words import duration
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN, TrialTable
-from analysis.verdict import format_size, interval
+from analysis.verdicts.decide import format_size, interval
 from analysis.wording import plain_name, rule_name
 
 Drawn = Mapping[str, Any]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from analysis.curve_fit import CurveFit
     from analysis.study import StudyAnalysis
+    from analysis.verdicts.curve_fit import CurveFit
     from study.data.dataset import Dataset
     from study.spec.study_file import StudySpec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.verdict import format_size, interval
+from analysis.verdicts.decide import format_size, interval
 from tests.analysis.report.conftest import Written
 from tests.conftest import Watched, Watcher
 

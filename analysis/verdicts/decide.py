@@ -14,8 +14,8 @@ import numpy as np
 
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
-from analysis.payoff import Distribution, Outcome
 from analysis.settings import AnalysisSettings, Rule
+from analysis.verdicts.rules import Distribution, Outcome
 
 VerdictKind = Literal[
     "pays_off_until", "still_paying", "flat", "hurts_beyond", "no_upturn", "cannot_tell"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, AnalysisSettings, TrialTable, fit_curve
-from analysis.comparison import Comparison, compare_cells
 from analysis.curves.curve import build_curves
 from analysis.curves.noise import measure_noise
+from analysis.verdicts.comparison import Comparison, compare_cells
 
 
 def compared(rng: np.random.Generator, ratio: float, *, alike: bool) -> Comparison:

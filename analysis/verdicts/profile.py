@@ -38,14 +38,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError, nearest
 from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit
-from analysis.payoff import apply_rule
 from analysis.settings import Rule
+from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.rules import apply_rule
 
 PROFILED: tuple[Rule, ...] = ("marginal", "plateau")
 """Rules whose payoff point moves smoothly with a law's parameters; the others' points jump."""

@@ -30,11 +30,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError
-from analysis.payoff import INSIDE, apply_rule
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, FloatArray, read_only
+from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.rules import INSIDE, apply_rule
 
 SCATTERS = ((0.0, 0.3), (0.1, 0.2), (0.2, 0.2), (0.4, 0.2), (0.8, 0.1))
 """tau with its prior weight: payoff points that lie off the line by nothing, or by a factor of

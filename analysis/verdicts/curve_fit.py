@@ -16,16 +16,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.comparison import Comparison, compare_cells
 from analysis.curves.curve import Curve, Exclusion, build_curves
 from analysis.curves.noise import Noise, measure_noise, resample
 from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
-from analysis.payoff import payoff_distribution
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
 from analysis.table.trials import FloatArray, TrialTable, read_only
-from analysis.verdict import PayoffPoint, decide, describe, format_size, too_little
+from analysis.verdicts.comparison import Comparison, compare_cells
+from analysis.verdicts.decide import PayoffPoint, decide, describe, format_size, too_little
+from analysis.verdicts.rules import payoff_distribution
 
 Numbers = float | Sequence[float] | npt.NDArray[np.float64]
 

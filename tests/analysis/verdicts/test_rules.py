@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from analysis.payoff import OUTCOMES, apply_rule
 from analysis.settings import AnalysisSettings, Rule
+from analysis.verdicts.rules import OUTCOMES, apply_rule
 
 X = np.linspace(0.0, 10 * math.log(2.0), 201)
 """Ten doublings."""

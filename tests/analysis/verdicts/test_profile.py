@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisSettings, fit_curve, profile_interval
-from analysis.curve_fit import CurveFit
 from analysis.errors import AnalysisError
 from analysis.settings import Rule
+from analysis.verdicts.curve_fit import CurveFit
 
 SIZES = np.repeat(100 * 2.0 ** np.arange(10), 4)
 

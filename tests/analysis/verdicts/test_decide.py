@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.curve_fit import CurveFit, fit_curve
 from analysis.settings import AnalysisSettings
-from analysis.verdict import describe, format_size
+from analysis.verdicts.curve_fit import CurveFit, fit_curve
+from analysis.verdicts.decide import describe, format_size
 
 SIZES = np.repeat(100.0 * 2.0 ** np.arange(10), 3)
 

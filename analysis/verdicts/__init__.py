@@ -1,0 +1,1 @@
+"""Where size stops paying: rules on curves, decisions, growth with data, comparisons."""
