@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from analysis.curves.curve import Curve, build_curves
-from analysis.paired import Gain, Pairs, gains, pair_up, pool
-from analysis.route_curves import joint_fits
+from analysis.routes.curves import joint_fits
+from analysis.routes.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
 from analysis.verdicts.decide import LEAST_SIZES

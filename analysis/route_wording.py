@@ -10,14 +10,14 @@ from analysis.table.trials import UNKNOWN
 from analysis.verdicts.decide import LEAST_SIZES, describe, format_size, interval
 
 if TYPE_CHECKING:
-    from analysis.crossings import Crossing, Saving
-    from analysis.paired import Gain
-    from analysis.pareto import MaskCost
     from analysis.regularisation import Regularisation
-    from analysis.route_laws import RouteLaw
-    from analysis.routes import RouteStudy
+    from analysis.routes.comparison import RouteStudy
+    from analysis.routes.crossings import Crossing, Saving
+    from analysis.routes.fronts import MaskCost
+    from analysis.routes.laws import RouteLaw
+    from analysis.routes.paired import Gain
+    from analysis.routes.teachers import Distilled, TeacherLadder
     from analysis.study import StudyAnalysis
-    from analysis.teachers import Distilled, TeacherLadder
 
 
 def route_lines(study: RouteStudy) -> list[str]:

@@ -12,7 +12,7 @@ from analysis.table.trials import UNKNOWN
 from analysis.verdicts.decide import PayoffPoint, describe, format_size, interval
 
 if TYPE_CHECKING:
-    from analysis.prune import PruneLadder
+    from analysis.routes.pruning import PruneLadder
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
     from analysis.verdicts.curve_fit import CurveFit

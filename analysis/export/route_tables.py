@@ -8,14 +8,14 @@ from typing import Any
 
 from analysis.export.latex import UNITS, escape, interval_tex, number_tex
 from analysis.export.tables import PaperTable
-from analysis.pareto import pareto_rows
 from analysis.regularisation import regularisation_rows, shift_rows
 from analysis.rounding import Measured, significant
-from analysis.route_laws import law_rows
-from analysis.routes import routes_json, routes_rows
+from analysis.routes.comparison import routes_json, routes_rows
+from analysis.routes.fronts import pareto_rows
+from analysis.routes.laws import law_rows
+from analysis.routes.teachers import student_rows, teacher_rows
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
-from analysis.teachers import student_rows, teacher_rows
 from analysis.wording import VERDICTS, plain_name
 
 

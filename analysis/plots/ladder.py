@@ -19,7 +19,7 @@ from analysis.plots.style import (
     scale,
     set_log_ticks,
 )
-from analysis.prune import PruneLadder
+from analysis.routes.pruning import PruneLadder
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
 from analysis.wording import plain_name

@@ -24,7 +24,7 @@ from analysis.plots.style import (
     scale,
     size_axis,
 )
-from analysis.route_curves import ROUTE_ORDER
+from analysis.routes.curves import ROUTE_ORDER
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.wording import plain_name
 

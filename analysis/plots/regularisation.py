@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError, nearest
-from analysis.paired import bounded
 from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_draw, own_axes
 from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
+from analysis.routes.paired import bounded
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.wording import plain_name
 

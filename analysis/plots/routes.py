@@ -27,7 +27,7 @@ from analysis.plots.style import (
     scale,
     size_axis,
 )
-from analysis.route_curves import RouteCurve
+from analysis.routes.curves import RouteCurve
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.wording import plain_name
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.pareto import ParetoFront
 from analysis.report.markup import figure, folded, notes, paragraph, section, table
 from analysis.report.words import duration
 from analysis.route_wording import first_of_each, mask_words
+from analysis.routes.fronts import ParetoFront
 from analysis.study import StudyAnalysis
 from analysis.table.trials import SIZES, UNKNOWN, TrialTable
 from analysis.verdicts.decide import format_size

@@ -19,7 +19,7 @@ from analysis.export.study import curve_rows
 from analysis.report.checks import hold_out, law_fits, misses
 from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
-from analysis.routes import RouteStudy
+from analysis.routes.comparison import RouteStudy
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable

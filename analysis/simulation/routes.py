@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.routes import study_routes
+from analysis.routes.comparison import study_routes
 from analysis.settings import AnalysisSettings
 from analysis.simulation.truths import LN2, fails
 from analysis.table.trials import FloatArray, TrialTable

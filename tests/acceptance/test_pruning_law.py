@@ -9,7 +9,7 @@ import pytest
 from payoff_command import payoff
 
 from analysis import AnalysisSettings, TrialTable, read_table
-from analysis.route_laws import held_out, study_laws
+from analysis.routes.laws import held_out, study_laws
 
 STUDY = """
 [study]

@@ -25,7 +25,7 @@ from analysis.export.references import DATA, ENTRIES, SAMPLERS, bibliography, ci
 from analysis.export.tables import payoff_table
 from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis
-from tests.analysis.test_route_findings import regularised_table
+from tests.analysis.routes.test_findings import regularised_table
 from tests.analysis.test_study import study_rows
 
 needs_latex = pytest.mark.skipif(

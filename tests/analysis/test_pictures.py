@@ -18,8 +18,8 @@ from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
 from analysis.route_wording import regulariser_words
 from analysis.simulation.routes import simulate_routes
-from tests.analysis.test_route_findings import pruned_rows, regularised_rows, regularised_table
-from tests.analysis.test_routes import TRUTH
+from tests.analysis.routes.test_comparison import TRUTH
+from tests.analysis.routes.test_findings import pruned_rows, regularised_rows, regularised_table
 from tests.analysis.test_study import study_rows
 
 

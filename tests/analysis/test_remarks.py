@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.remarks import remarks
 from analysis.report import report_html
-from tests.analysis.test_route_findings import a_row, distilled_rows
+from tests.analysis.routes.test_findings import a_row, distilled_rows
 
 
 def table_with(*, emptied: int, small: int) -> TrialTable:

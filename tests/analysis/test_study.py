@@ -11,7 +11,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
-from analysis.prune import prune_ladders, student
+from analysis.routes.pruning import prune_ladders, student
 
 
 def study_rows(*, pruned: bool = False) -> list[dict[str, object]]:

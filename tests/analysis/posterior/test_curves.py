@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.crossings import _first_size
 from analysis.curves.curve import Curve, build_curves, curve_from_arrays
 from analysis.curves.noise import Noise, measure_noise
 from analysis.curves.points import Points, draw_test_luck, merge_points, size_grid
@@ -20,6 +19,7 @@ from analysis.posterior.curves import KEPT_WEIGHT, draw_curves
 from analysis.posterior.departures import Departures
 from analysis.posterior.evidence import ShapeSpan, log_sum, log_weights
 from analysis.posterior.shapes import coarse_shapes, refine_shapes
+from analysis.routes.crossings import _first_size
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
 

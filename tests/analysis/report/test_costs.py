@@ -11,7 +11,7 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.drawings import drawings
-from tests.analysis.test_route_findings import (
+from tests.analysis.routes.test_findings import (
     distilled_rows,
     pruned_rows,
     regularised_rows,

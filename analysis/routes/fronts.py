@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.curves.curve import Curve, build_curves
 from analysis.curves.noise import measure_noise, resample
-from analysis.prune import LEAST_SPREAD, student
+from analysis.routes.pruning import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
 

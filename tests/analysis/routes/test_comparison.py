@@ -9,7 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.routes import RouteStudy, crossing_rows, routes_rows, saving_rows, study_routes
+from analysis.routes.comparison import (
+    RouteStudy,
+    crossing_rows,
+    routes_rows,
+    saving_rows,
+    study_routes,
+)
 from analysis.settings import AnalysisSettings
 from analysis.simulation.routes import (
     RouteTruth,

@@ -33,7 +33,7 @@ from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Law
 from analysis.laws.pruning import Pruning
-from analysis.prune import PruneLadder, prune_ladders
+from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.prune import pooled_spread, student
+from analysis.routes.pruning import pooled_spread, student
 from analysis.table.trials import FloatArray, IntArray, TrialTable
 
 

@@ -14,15 +14,15 @@ import pytest
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.pruning import Pruning
-from analysis.pareto import mask_costs, pareto_fronts
-from analysis.prune import pooled_spread, prune_ladders, student
 from analysis.regularisation import study_regularisation
-from analysis.route_laws import RouteLaw, held_out, study_laws
 from analysis.route_wording import regulariser_words
+from analysis.routes.fronts import mask_costs, pareto_fronts
+from analysis.routes.laws import RouteLaw, held_out, study_laws
+from analysis.routes.pruning import pooled_spread, prune_ladders, student
+from analysis.routes.teachers import study_teachers
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
-from analysis.teachers import study_teachers
 
 SETTINGS = AnalysisSettings(resamples=400)
 PRUNING = np.array([math.log(0.9), math.log(0.08), math.log(1.5), 0.0, 0.0, 0.0])

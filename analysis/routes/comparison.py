@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.crossings import Crossing, Saving, find_crossing, find_saving
-from analysis.route_curves import RouteCurve, route_axis, route_curves
+from analysis.routes.crossings import Crossing, Saving, find_crossing, find_saving
+from analysis.routes.curves import RouteCurve, route_axis, route_curves
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.verdicts.curve_fit import CurveFit

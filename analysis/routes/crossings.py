@@ -1,7 +1,7 @@
 """Where two routes cross, and how much size one saves over the other at equal error.
 
 Both are functions of a pair of curves. Applied to the paired draws of
-:mod:`analysis.route_curves` they give distributions, and from these estimates, intervals and the
+:mod:`analysis.routes.curves` they give distributions, and from these estimates, intervals and the
 probability of each answer. A crossing that is not seen in the range tried is no number: the routes
 then keep their order there, and the interval is open.
 
@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.posterior.curves import CurveDraws
-from analysis.route_curves import RouteCurve
+from analysis.routes.curves import RouteCurve
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray
 from analysis.verdicts.decide import too_little

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from analysis.curves.curve import teacher_is_axis
-from analysis.paired import Gain, Pairs, gains, pair_up
+from analysis.routes.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 

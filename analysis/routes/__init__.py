@@ -1,0 +1,1 @@
+"""Trained, pruned, distilled: their curves, crossings, laws, teachers and fronts."""
