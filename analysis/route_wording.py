@@ -10,7 +10,6 @@ from analysis.table.trials import UNKNOWN
 from analysis.verdicts.decide import LEAST_SIZES, describe, format_size, interval
 
 if TYPE_CHECKING:
-    from analysis.regularisation import Regularisation
     from analysis.routes.comparison import RouteStudy
     from analysis.routes.crossings import Crossing, Saving
     from analysis.routes.fronts import MaskCost
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.routes.paired import Gain
     from analysis.routes.teachers import Distilled, TeacherLadder
     from analysis.study import StudyAnalysis
+    from analysis.tuning.regularisation import Regularisation
 
 
 def route_lines(study: RouteStudy) -> list[str]:

@@ -11,21 +11,21 @@ import numpy as np
 
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
-from analysis.regularisation import (
-    Regularisation,
-    regularisation_rows,
-    shift_rows,
-    study_regularisation,
-)
 from analysis.remarks import remarks
 from analysis.routes.comparison import RouteStudy, routes_json, study_routes
 from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows
 from analysis.routes.laws import RouteLaw, law_rows, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.routes.teachers import Distilled, student_rows, study_teachers, teacher_rows
-from analysis.sensitivity import Tuning, study_tuning
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
+from analysis.tuning.regularisation import (
+    Regularisation,
+    regularisation_rows,
+    shift_rows,
+    study_regularisation,
+)
+from analysis.tuning.sensitivity import Tuning, study_tuning
 from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.verdicts.decide import PayoffPoint
 from analysis.verdicts.growth import Growth, measure_growth

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from analysis.route_wording import finding_lines, route_lines
-from analysis.sensitivity import LEAST_TRIALS
 from analysis.table.names import NAMES, plain_name
 from analysis.table.trials import UNKNOWN
+from analysis.tuning.sensitivity import LEAST_TRIALS
 from analysis.verdicts.decide import PayoffPoint, describe, format_size, interval
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.plots.lines import group_legend, nothing_to_draw, own_axes, percent_off
 from analysis.plots.style import INK, RULE, line_colours, note, scale
-from analysis.sensitivity import THIRDS, Effect
 from analysis.table.trials import UNKNOWN
+from analysis.tuning.sensitivity import THIRDS, Effect
 from analysis.wording import plain_name
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from analysis.wording import plain_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.regularisation import RegularisationStep
     from analysis.study import StudyAnalysis
+    from analysis.tuning.regularisation import RegularisationStep
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,7 @@ import pytest
 
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.export import export_study
-from analysis.sensitivity import Tuning, best_of, study_tuning
+from analysis.tuning.sensitivity import Tuning, best_of, study_tuning
 from tests.analysis.test_study import study_rows
 
 SETTINGS = AnalysisSettings(resamples=200)

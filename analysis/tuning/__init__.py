@@ -1,0 +1,1 @@
+"""What tuning and regularisation were worth, and whether they were enough."""
