@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
-from analysis.remarks import remarks
 from analysis.routes.comparison import RouteStudy, routes_json, study_routes
 from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows
 from analysis.routes.laws import RouteLaw, law_rows, study_laws
@@ -29,7 +28,8 @@ from analysis.tuning.sensitivity import Tuning, study_tuning
 from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.verdicts.decide import PayoffPoint
 from analysis.verdicts.growth import Growth, measure_growth
-from analysis.wording import markdown, sentence, table_row
+from analysis.words.remarks import remarks
+from analysis.words.study import markdown, sentence, table_row
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,10 +19,10 @@ from analysis.export.held_out import held_out
 from analysis.export.latex import escape
 from analysis.export.methods import axis_words
 from analysis.export.prose import Ink
-from analysis.rounding import significant
 from analysis.study import StudyAnalysis
 from analysis.verdicts.decide import format_size
-from analysis.wording import plain_name
+from analysis.words.rounding import significant
+from analysis.words.study import plain_name
 
 UNANSWERED = "not recorded: fill in"
 """What the study does not know and its authors do."""

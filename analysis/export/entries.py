@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.rounding import Measured
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.verdicts.decide import PayoffPoint
-from analysis.wording import rule_name
+from analysis.words.rounding import Measured
+from analysis.words.study import rule_name
 
 PLACED = ("pays_off_until", "hurts_beyond")
 """Verdicts that name a size."""

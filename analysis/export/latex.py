@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.export.entries import growth_entry, payoff_entries
-from analysis.rounding import Measured
 from analysis.study import StudyAnalysis
-from analysis.wording import VERDICTS, plain_name
+from analysis.words.rounding import Measured
+from analysis.words.study import VERDICTS, plain_name
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.export.latex import escape, number_tex
-from analysis.rounding import Measured
+from analysis.words.rounding import Measured
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from analysis.export.latex import UNITS, escape, interval_tex, number_tex
 from analysis.export.tables import PaperTable
-from analysis.rounding import Measured, significant
 from analysis.routes.comparison import routes_json, routes_rows
 from analysis.routes.fronts import pareto_rows
 from analysis.routes.laws import law_rows
@@ -16,7 +15,8 @@ from analysis.routes.teachers import student_rows, teacher_rows
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.regularisation import regularisation_rows, shift_rows
-from analysis.wording import VERDICTS, plain_name
+from analysis.words.rounding import Measured, significant
+from analysis.words.study import VERDICTS, plain_name
 
 
 def routes_table(analysis: StudyAnalysis) -> PaperTable | None:

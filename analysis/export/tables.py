@@ -11,10 +11,10 @@ from typing import Any
 
 from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff_entries
 from analysis.export.latex import UNITS, escape, full_tex, interval_tex, number_tex
-from analysis.rounding import significant
 from analysis.study import StudyAnalysis
 from analysis.verdicts.decide import format_size
-from analysis.wording import VERDICTS, plain_name
+from analysis.words.rounding import significant
+from analysis.words.study import VERDICTS, plain_name
 
 SHARE_DIGITS = 2
 """Digits of probabilities."""

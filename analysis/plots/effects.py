@@ -11,7 +11,7 @@ from analysis.plots.lines import group_legend, nothing_to_draw, own_axes, percen
 from analysis.plots.style import INK, RULE, line_colours, note, scale
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.sensitivity import THIRDS, Effect
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from analysis.plots.style import (
 )
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.verdicts.curve_fit import CurveFit, fit_points
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

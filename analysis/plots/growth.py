@@ -21,7 +21,7 @@ from analysis.plots.style import (
 )
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
-from analysis.wording import plain_name, rule_name
+from analysis.words.study import plain_name, rule_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from analysis.plots.style import (
 from analysis.routes.pruning import PruneLadder
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from analysis.plots.lines import DASHES, capital, label_data_ends, nothing_to_dr
 from analysis.plots.style import INK, RULE, line_colours, note, scale, size_axis
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.curve_fit import CurveFit
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ from analysis.plots.style import (
 )
 from analysis.routes.curves import ROUTE_ORDER
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_d
 from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
 from analysis.routes.paired import bounded
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from analysis.plots.style import (
     size_axis,
 )
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.wording import plain_name
+from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

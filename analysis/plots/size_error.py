@@ -30,7 +30,7 @@ from analysis.plots.style import (
 )
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.curve_fit import CurveFit
-from analysis.wording import plain_name, rule_name
+from analysis.words.study import plain_name, rule_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

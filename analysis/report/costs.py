@@ -6,12 +6,12 @@ import numpy as np
 
 from analysis.report.markup import figure, folded, notes, paragraph, section, table
 from analysis.report.words import duration
-from analysis.route_wording import first_of_each, mask_words
 from analysis.routes.fronts import ParetoFront
 from analysis.study import StudyAnalysis
 from analysis.table.trials import SIZES, UNKNOWN, TrialTable
 from analysis.verdicts.decide import format_size
-from analysis.wording import plain_name
+from analysis.words.routes import first_of_each, mask_words
+from analysis.words.study import plain_name
 
 FIRST = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
 """Costs that a reader is offered first, where they are known."""

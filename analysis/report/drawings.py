@@ -24,7 +24,7 @@ from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.verdicts.curve_fit import CurveFit, fit_points
-from analysis.wording import plain_name, rule_name
+from analysis.words.study import plain_name, rule_name
 
 OTHER_AXES = tuple(
     dict.fromkeys(

@@ -17,12 +17,12 @@ from analysis.report.markup import (
 )
 from analysis.report.source import ReportSource
 from analysis.report.words import count, number
-from analysis.route_wording import finding_lines, route_lines
 from analysis.routes.comparison import routes_rows
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN
 from analysis.verdicts.decide import format_size
-from analysis.wording import VERDICTS, plain_name
+from analysis.words.routes import finding_lines, route_lines
+from analysis.words.study import VERDICTS, plain_name
 
 Drawn = Mapping[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analysis.export.route_tables import regularisation_table
 from analysis.report.markup import figure, notes, section, table
-from analysis.route_wording import regulariser_words
 from analysis.study import StudyAnalysis
+from analysis.words.routes import regulariser_words
 
 
 def regularisation(analysis: StudyAnalysis) -> str:

@@ -22,7 +22,7 @@ from analysis.report.words import duration
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.verdicts.decide import format_size, interval
-from analysis.wording import plain_name, rule_name
+from analysis.words.study import plain_name, rule_name
 
 Drawn = Mapping[str, Any]
 

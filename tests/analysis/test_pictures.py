@@ -16,8 +16,8 @@ from analysis.export.route_tables import regularisation_table
 from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
-from analysis.route_wording import regulariser_words
 from analysis.simulation.routes import simulate_routes
+from analysis.words.routes import regulariser_words
 from tests.analysis.routes.test_comparison import TRUTH
 from tests.analysis.routes.test_findings import pruned_rows, regularised_rows, regularised_table
 from tests.analysis.test_study import study_rows

@@ -14,7 +14,6 @@ import pytest
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.pruning import Pruning
-from analysis.route_wording import regulariser_words
 from analysis.routes.fronts import mask_costs, pareto_fronts
 from analysis.routes.laws import RouteLaw, held_out, study_laws
 from analysis.routes.pruning import pooled_spread, prune_ladders, student
@@ -23,6 +22,7 @@ from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
 from analysis.tuning.regularisation import study_regularisation
+from analysis.words.routes import regulariser_words
 
 SETTINGS = AnalysisSettings(resamples=400)
 PRUNING = np.array([math.log(0.9), math.log(0.08), math.log(1.5), 0.0, 0.0, 0.0])

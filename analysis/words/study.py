@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from analysis.route_wording import finding_lines, route_lines
 from analysis.table.names import NAMES, plain_name
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.sensitivity import LEAST_TRIALS
 from analysis.verdicts.decide import PayoffPoint, describe, format_size, interval
+from analysis.words.routes import finding_lines, route_lines
 
 if TYPE_CHECKING:
     from analysis.routes.pruning import PruneLadder

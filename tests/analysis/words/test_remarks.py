@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis import AnalysisSettings, TrialTable, analyse
-from analysis.remarks import remarks
 from analysis.report import report_html
+from analysis.words.remarks import remarks
 from tests.analysis.routes.test_findings import a_row, distilled_rows
 
 

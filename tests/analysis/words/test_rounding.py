@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.rounding import Measured, last_place, significant, written
+from analysis.words.rounding import Measured, last_place, significant, written
 
 
 @pytest.mark.parametrize(
