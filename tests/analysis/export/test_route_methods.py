@@ -17,8 +17,8 @@ from analysis.export.references import ENTRIES, cited
 from analysis.simulation.routes import simulate_routes
 from study.handover.paper import facts_of
 from study.spec.study_file import parse_spec
+from tests.analysis.export.test_export import FACTS
 from tests.analysis.routes.test_comparison import TRUTH
-from tests.analysis.test_export import FACTS
 
 
 @pytest.fixture(scope="module")
