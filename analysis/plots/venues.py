@@ -1,8 +1,8 @@
 """How wide a figure is printed, and in which type: one entry for each venue.
 
 Widths are those of the venues' style files; text is 7 to 9 pt at printed size. The table is our own
-because no library holds all of them; ``tests/analysis/plots/test_venues.py`` checks it against tueplots
-where tueplots knows the venue.
+because no library holds all of them; ``tests/analysis/plots/test_venues.py`` checks it against
+tueplots, where tueplots knows the venue.
 """
 
 from __future__ import annotations

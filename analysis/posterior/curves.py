@@ -5,9 +5,9 @@ The log of the error over x = ln(size) is
     f(x) = L + s_theta(x) + g(x),      y = f(x) + depth offset + noise
 
 where ``s_theta`` is the shape of a law (a power law with a floor and the passage from chance,
-constants and pure power laws being its edges; ``analysis.posterior.shapes``), L a free level, and g a
-departure from it (none, smooth, a hump, a bend; ``analysis.posterior.departures``), which is how an upturn or
-a law that nobody thought of is seen and not smoothed away. All parameters live on a grid that is
+constants and pure power laws being its edges; ``posterior.shapes``), L a free level, and g a
+departure from it (none, smooth, a hump, a bend; ``posterior.departures``), which is how an upturn
+or a law that nobody thought of is seen and not smoothed away. All parameters live on a grid that is
 summed, so that there is no optimum to miss and no start to choose: each combination's marginal
 likelihood is a few matrix products.
 

@@ -20,8 +20,8 @@ l        level and tilt that S gives each route                               (2
 
 References
 ----------
-Pairing over what is shared: the same device as in :mod:`analysis.verdicts.comparison`. The spread of a
-parent's (or teacher's) luck, which all cells of its ladder inherit, is a one-way variance
+Pairing over what is shared: the same device as in :mod:`analysis.verdicts.comparison`. The spread
+of a parent's (or teacher's) luck, which all cells of its ladder inherit, is a one-way variance
 component: Searle, Casella, McCulloch (1992), *Variance Components*, section 3.6.
 """
 

@@ -1,1 +1,1 @@
-"""Findings to sentences, and numbers to as many digits as they have: the only place with words for people."""
+"""Findings to sentences, numbers to the digits they have: the only place with words for people."""

@@ -1,1 +1,1 @@
-
+"""Data sets, their splits, their nested subsets; ``loaders/`` has one kind a file."""

@@ -1,1 +1,1 @@
-"""Finished trials to whoever asks for them: trial table, readers, paper facts, report source, importance."""
+"""Finished trials to whoever asks: trial table, readers, paper facts, report source, importance."""

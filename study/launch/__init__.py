@@ -1,1 +1,1 @@
-
+"""A run from start to end: workers and who keeps them, engines, conclusion, progress."""

@@ -1,7 +1,8 @@
 """The files beside a study file that its workers need wherever they are: own code, own data.
 
-Code is followed through its imports, as for the fingerprints (:func:`study.preflight.check.with_imports`).
-What a function opens by itself while it runs is not known, and not found.
+Code is followed through its imports, as for the fingerprints
+(:func:`study.preflight.check.with_imports`). What a function opens by itself while it runs is not
+known, and not found.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Trials in Optuna's storages: opening them, and who may take, holds and returns what. The only importer of ``optuna.storages``."""
+"""Trials in Optuna's storages: opening them; who may take, who holds, who returns what.
+
+The only importer of ``optuna.storages``.
+"""

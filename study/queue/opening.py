@@ -1,6 +1,6 @@
 """Opening Optuna's storages: the journal of one machine, databases, the gRPC proxy.
 
-With :mod:`study.queue.store` and :mod:`study.queue.reading` the only importer of ``optuna.storages``.
+Of this room, the only one that imports ``optuna.storages``.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ One Optuna study per dataset size. Every trial of the design is queued there bef
 runs, so the total is exact; a worker claims a *unit* (trials that share one training) by moving
 its trials from WAITING to RUNNING, which storage decides for exactly one claimant.
 
-A worker keeps a picture of the queue of its own (:mod:`study.queue.readiness`) and reads the storage
-again only now and then: a picture that is behind costs a refused claim, never a wrong one.
+A worker keeps a picture of the queue of its own (:mod:`study.queue.readiness`) and reads the
+storage again only now and then: a picture that is behind costs a refused claim, never a wrong one.
 """
 
 from __future__ import annotations

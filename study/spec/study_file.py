@@ -49,7 +49,7 @@ Route = Literal["train", "prune", "distill"]
 
 WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
-the examples are the same is seen from the examples: see :func:`study.preflight.check.fingerprints`."""
+the examples are the same is seen from the examples: `study.preflight.check.fingerprints`."""
 
 # Limits far beyond any use: they catch a slip of the pen before it fills a disk or a memory.
 MOST = 10**8

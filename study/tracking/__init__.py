@@ -1,1 +1,4 @@
-"""Finished trials into MLflow, exactly once: entries, rows, delivery, views, registry. The only importer of ``mlflow``."""
+"""Finished trials into MLflow, each exactly once: entries, rows, delivery, views, registry.
+
+The only importer of ``mlflow``.
+"""

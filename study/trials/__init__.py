@@ -1,1 +1,1 @@
-"""One trial, from its configuration to its record: the laboratory, own trainers, costs, latency, energy."""
+"""One trial, from its configuration to its record: laboratory, own trainer, costs, latency."""

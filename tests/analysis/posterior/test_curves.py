@@ -23,8 +23,8 @@ from analysis.routes.crossings import _first_size
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
 
-OWN = Path(__file__).parent / "data" / "digits_study.csv.gz"
-PUBLISHED = Path(__file__).parents[1] / "certified" / "data" / "scaling_curves_dev.csv.gz"
+OWN = Path(__file__).parents[1] / "data" / "digits_study.csv.gz"
+PUBLISHED = Path(__file__).parents[2] / "certified" / "data" / "scaling_curves_dev.csv.gz"
 
 Array = np.ndarray  # type: ignore[type-arg]
 

@@ -16,7 +16,7 @@ from study.handover.importance import search_importance, write_importance
 from study.spec.study_file import parse_spec
 from tests.study.trial_records import make_record
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SPEC = parse_spec(
     {

@@ -126,7 +126,8 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
 
 def test_perceptrons_on_the_processor_are_checked_without_torch() -> None:
     code = (
-        "import sys; from study.spec.study_file import load_spec; from study.preflight.check import check_study; "
+        "import sys; from study.spec.study_file import load_spec; "
+        "from study.preflight.check import check_study; "
         "check_study(load_spec(None)); print('torch' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from study.errors import StorageError
 from study.record import TrialRecord
 from study.tracking.spool import BROKEN, Spool
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
 
 
@@ -193,7 +193,8 @@ def test_the_destination_is_kept_without_its_password(tmp_path: Path) -> None:
 
 def test_a_writer_killed_at_any_moment_leaves_whole_records_only(tmp_path: Path) -> None:
     program = (
-        "import sys; from study.tracking.spool import Spool; from trial_records import make_record\n"
+        "import sys; from study.tracking.spool import Spool\n"
+        "from trial_records import make_record\n"
         "spool = Spool(sys.argv[1]); print('go', flush=True)\n"
         "[spool.put(make_record(i)) for i in range(100000)]\n"
     )

@@ -31,7 +31,7 @@ from study.tracking.restore import restore
 from study.tracking.spool import Spool
 from study.tracking.tracker import StoreAway, StudyInfo, Tracker
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
 STUDY = StudyInfo(
     name="digits-mlp",
