@@ -1,4 +1,8 @@
-"""The error of this package: a space that cannot be, said in one line."""
+"""The one base of the project's errors, and the error of this package.
+
+Every mistake that a person can mend is a :class:`PayoffError`: one line that names the thing, the
+rule, the value given and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,11 @@ import difflib
 from collections.abc import Iterable
 
 
-class SpaceError(ValueError):
+class PayoffError(Exception):
+    """A user's mistake or a condition of the machine; shown in one line, exit status 2."""
+
+
+class SpaceError(PayoffError, ValueError):
     """A mistake in a domain, an axis or a space: which key, the rule, the value, the remedy.
 
     Parameters
@@ -35,5 +43,8 @@ class SpaceError(ValueError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    names = list(known)
+    close = [other for other in names if other.casefold() == name.casefold()] or (
+        difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    )
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,13 +1,10 @@
-"""The errors a person reads: each names the thing, the rule, the value given and the remedy."""
+"""The errors of doing a study that a person reads."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-
-class PayoffError(Exception):
-    """A user's mistake or a condition of the machine; shown in one line, exit status 2."""
+from search_spaces.errors import PayoffError
 
 
 class StudyFileError(PayoffError):
@@ -28,12 +25,3 @@ class StorageError(PayoffError):
 
 class StorageAway(StorageError):
     """A storage that does not answer now, and may again: worth waiting for."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
-    names = list(known)
-    close = [other for other in names if other.casefold() == name.casefold()] or (
-        difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    )
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -23,6 +23,7 @@ from analysis.export.route_tables import regularisation_table, route_rows, route
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
+from analysis.table.reading import write_table
 from analysis.table.trials import UNKNOWN, TrialTable
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def export_study(
     for name, text in _texts(analysis, facts, look, captions).items():
         (directory / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(directory / name)
-    table.write(directory / "trials.csv")
+    write_table(table, directory / "trials.csv")
     written.append(directory / "trials.csv")
     written += [path for figure in figures for path in figure.files]
     provenance = directory / "provenance.json"
@@ -84,7 +85,8 @@ def export_study(
 
 
 def _venue(name: str) -> Venue:
-    from analysis.errors import AnalysisError, nearest
+    from analysis.errors import AnalysisError
+    from search_spaces.errors import nearest
 
     if name not in VENUES:
         known = ", ".join(VENUES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from analysis.errors import AnalysisError, nearest
+from analysis.errors import AnalysisError
 from analysis.laws.broken import BrokenOnce, BrokenTwice
 from analysis.laws.chinchilla import Chinchilla
 from analysis.laws.distillation import Distillation
@@ -20,6 +20,7 @@ from analysis.laws.shifted_power import ShiftedPower
 from analysis.laws.sigmoidal import Sigmoidal
 from analysis.laws.size_data import SizeData
 from analysis.laws.weibull import Weibull
+from search_spaces.errors import nearest
 
 LAWS: Mapping[str, Law] = MappingProxyType(
     {

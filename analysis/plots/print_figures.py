@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.errors import AnalysisError, nearest
+from analysis.errors import AnalysisError
 from analysis.plots.gallery import pictures_of
 from analysis.plots.style import new_figure, printed, save_figure
 from analysis.plots.venues import Venue
+from search_spaces.errors import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.errors import AnalysisError, nearest
+from analysis.errors import AnalysisError
 from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_draw, own_axes
 from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
 from analysis.routes.paired import bounded
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.words.study import plain_name
+from search_spaces.errors import nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

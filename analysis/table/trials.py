@@ -13,15 +13,15 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.errors import AnalysisError, nearest
+from analysis.errors import AnalysisError
 from analysis.table.names import Cost
+from search_spaces.errors import nearest
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -218,12 +218,6 @@ class TrialTable:
                 name: values[k] for name, values in self.params.items() if values[k] is not None
             }
         return rows
-
-    def write(self, path: Path | str) -> None:
-        """Write the table to a CSV, JSON lines or Parquet file; the suffix says which."""
-        from analysis.table.reading import write_table
-
-        write_table(self, path)
 
     def where(self, keep: npt.ArrayLike) -> TrialTable:
         """The rows for which ``keep`` (shape ``(rows,)``, bool) is true."""

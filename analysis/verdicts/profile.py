@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.errors import AnalysisError, nearest
+from analysis.errors import AnalysisError
 from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
@@ -46,6 +46,7 @@ from analysis.laws.solution import BatchFit
 from analysis.settings import Rule
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.verdicts.rules import apply_rule
+from search_spaces.errors import nearest
 
 PROFILED: tuple[Rule, ...] = ("marginal", "plateau")
 """Rules whose payoff point moves smoothly with a law's parameters; the others' points jump."""

@@ -8,7 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from study.errors import PayoffError, StudyFileError
+from search_spaces.errors import PayoffError
+from study.errors import StudyFileError
 
 COMMANDS: dict[str, str] = {
     "run": "run a study, or go on with it where it stopped",
@@ -75,16 +76,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"payoff: {where}{error.strerror or error}", file=sys.stderr)
         return EXIT_MISTAKE
-    except Exception as error:
-        if not _is_analysis_error(error):
-            raise
-        print(f"payoff: {error}", file=sys.stderr)
-        return EXIT_MISTAKE
     except KeyboardInterrupt:
         return 130
-
-
-def _is_analysis_error(error: Exception) -> bool:
-    """Tell whether the error is one that the analysis words for a person (it has its own base)."""
-    errors = sys.modules.get("analysis.errors")
-    return errors is not None and isinstance(error, errors.AnalysisError)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import PayoffError, nearest
+from search_spaces.errors import PayoffError, nearest
 
 if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
@@ -107,19 +107,14 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     PayoffError
         If an argument is wrong, or nothing can be analysed.
     """
-    from analysis.errors import AnalysisError
+    _refuse_accuracy(args.error)
+    mapped = _apply_map(args)
+    settings = _settings(args)
+    table = _read(args, mapped)
+    _say_dropped(table, settings)
+    from analysis.study import analyse
 
-    try:
-        _refuse_accuracy(args.error)
-        mapped = _apply_map(args)
-        settings = _settings(args)
-        table = _read(args, mapped)
-        _say_dropped(table, settings)
-        from analysis.study import analyse
-
-        return analyse(table, settings), table
-    except AnalysisError as error:
-        raise PayoffError(str(error)) from None
+    return analyse(table, settings), table
 
 
 def _refuse_accuracy(column: str) -> None:

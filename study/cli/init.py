@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.spec.embedded import EXAMPLES
 
 

@@ -8,8 +8,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import PayoffError
 from study.cli.run import at_least_one
-from study.errors import PayoffError
 from study.places import Places
 from study.spec.study_file import StudySpec, load_spec
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.launch.joining import from_environment
 from study.places import Places
 from study.spec.study_file import load_spec
@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Time every architecture, keep the times, print them."""
     spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
-    from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.launch.hints import command
     from study.trials.laboratory import Laboratory
     from study.trials.latency import latency_file, measure_latencies, write_latencies
 

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """What the view shows at one moment."""
-
-    cells_done: int
-    cells_total: int
-    trials_done: int
-    trials_total: int
-    failed: int
-    cost_done: float
-    """Estimated cost of the finished trials, in the unit of the design."""
-    cost_total: float
-    best_error: float | None
-    """Lowest validation error so far, at dataset size ``best_size``."""
-    best_size: int | None = None
-    logged_behind: int = 0
-    """Finished trials that MLflow has not yet."""
-    note: str = ""
+from study.launch.progress import Snapshot, duration
 
 
-class View:
+class Screen:
     """Shows snapshots; a context manager."""
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
@@ -50,7 +31,7 @@ class View:
         )
         self._task = self._bar.add_task("trials", total=None, text="starting the workers")
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> Screen:
         self._bar.start()
         return self
 
@@ -99,19 +80,3 @@ class View:
         if now.note:
             parts.append(now.note)
         return "".join(f" · {part}" for part in parts)
-
-
-def duration(seconds: float) -> str:
-    """Return a time that a person reads at a glance.
-
-    Examples
-    --------
-    >>> duration(42), duration(200), duration(8000)
-    ('42 s', '3 min 20 s', '2 h 13 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

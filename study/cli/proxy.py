@@ -9,7 +9,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.places import Places
 
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import PayoffError
 from study.cli.fit import TABLE, analyse_table, table_arguments
 from study.cli.size import with_size
-from study.errors import PayoffError
 from study.handover.readers import is_address
 from study.places import Places
 from study.redaction import redact
@@ -77,11 +77,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, ReportSource]:
     """Analyse the finished trials of a study file."""
-    from study.cli.hints import command
     from study.cli.stored import stored_study
     from study.handover.importance import load_without_forests
     from study.handover.report_source import study_source
     from study.handover.results import analyse_study
+    from study.launch.hints import command
     from study.launch.joining import from_environment
     from study.spec.study_file import load_spec
     from study.trials.latency import latency_file, with_latency

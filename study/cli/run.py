@@ -68,15 +68,16 @@ def run_and_show(
     as_json: bool,
 ) -> int:
     """Run a study with any crew of workers, and print its result; return the exit status."""
-    from study.cli.hints import command
-    from study.cli.progress import View, duration
+    from study.cli.progress import Screen
+    from study.launch.hints import command
+    from study.launch.progress import duration
     from study.launch.run import run_study
 
     def hint(name: str, *options: str) -> str:
         return command(name, study_file, places, *options)
 
     began = time.monotonic()
-    with View(Console(stderr=True), quiet=quiet) as view:
+    with Screen(Console(stderr=True), quiet=quiet) as view:
 
         def show(analysis: StudyAnalysis) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
@@ -135,7 +136,7 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
 
 
 def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
-    from study.cli.progress import duration
+    from study.launch.progress import duration
 
     dataset = (
         spec.training.function

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from typing import Any, cast
 
-from study.errors import PayoffError, nearest
+from search_spaces.errors import PayoffError, nearest
 from study.spec.study_file import StudySpec
 
 

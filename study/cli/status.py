@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
     spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
     places = Places.at(args.root)
-    from study.cli.hints import command
     from study.cli.stored import stored_study
+    from study.launch.hints import command
     from study.launch.keeping import Keeper
     from study.tracking.spool import Spool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.places import Places
 from study.redaction import redact
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import PayoffError, StorageError, nearest
+from search_spaces.errors import PayoffError, nearest
+from study.errors import StorageError
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import MASK, redact

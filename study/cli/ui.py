@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from study.cli.hints import command
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
+from study.launch.hints import command
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact

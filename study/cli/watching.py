@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from study.cli.progress import duration
 from study.errors import StorageAway
+from study.launch.progress import duration
 
 if TYPE_CHECKING:
     from study.launch.keeping import Keeper

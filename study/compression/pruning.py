@@ -34,8 +34,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
-from study.errors import PayoffError
 from study.models.weights import weights_of
 from study.spec.routes import Method, Scope
 from study.training.evaluation import no_scores

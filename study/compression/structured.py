@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
-from study.errors import PayoffError
 from study.models import resnet, vit
 from study.models.sizes import forward_flops
 from study.spec.routes import Scope

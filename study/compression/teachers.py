@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.record import Value
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from search_spaces.errors import nearest
 from study.data.examples import resolve
 from study.data.loaders import LOADERS, loader
-from study.errors import nearest
 from study.user_code import check_reference
 
 TABLE_FORMATS = (".csv", ".parquet", ".npz")

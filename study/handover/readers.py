@@ -19,7 +19,8 @@ from urllib.parse import unquote
 
 from analysis.table.nested import flatten
 from analysis.table.trials import PHASES, ROUTES, STATUSES
-from study.errors import StorageError, nearest
+from search_spaces.errors import nearest
+from study.errors import StorageError
 from study.redaction import redact
 
 if TYPE_CHECKING:

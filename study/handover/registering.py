@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search_spaces.errors import PayoffError, nearest
 from study.data.subsets import Standardisation, standardisation
-from study.errors import PayoffError, nearest
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.trials.laboratory import Laboratory, Task

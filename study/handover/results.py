@@ -11,8 +11,9 @@ from typing import Any
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
+from analysis.table.reading import write_table
 from analysis.table.trials import SIZES, TrialTable
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.plan.design import slots
 from study.spec.study_file import StudySpec
 
@@ -124,7 +125,7 @@ def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -
             (folder / "verdict.md").write_text(analysis.markdown(), encoding="utf-8")
             text = json.dumps(analysis.to_json(), indent=2, sort_keys=True, allow_nan=False)
             (folder / "payoff.json").write_text(text + "\n", encoding="utf-8")
-            table.write(folder / "trials.csv")
+            write_table(table, folder / "trials.csv")
             figures = [path.name for path in write_figures(analysis, folder)]
             # Each file appears whole or not at all, and an older one stays until then.
             for path in sorted(folder.iterdir()):

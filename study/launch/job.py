@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli.progress import View
 from study.launch.analyst import Analyst
 from study.launch.keeping import Keeper
+from study.launch.progress import View
 from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots

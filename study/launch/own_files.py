@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.preflight.check import with_imports
 from study.spec.study_file import StudySpec
 

@@ -13,14 +13,14 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from study.cli.hints import command
-from study.cli.progress import Snapshot, View, duration
 from study.errors import StorageAway
 from study.launch.conclusion import break_off, conclude
 from study.launch.engines.local import Worker, end, run_workers, start_ahead
+from study.launch.hints import command
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, opening
+from study.launch.progress import Snapshot, View, duration
 from study.packs.compiling import outlook
 from study.places import Places
 from study.preflight.check import check_study, fingerprints

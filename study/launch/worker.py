@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from study.errors import PayoffError, StorageAway
+from search_spaces.errors import PayoffError
+from study.errors import StorageAway
 from study.launch.joining import from_environment
 from study.launch.keeping import Keeper, keep
 from study.launch.worker_log import WorkerLog

@@ -6,7 +6,7 @@ import math
 
 from torch import nn
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.models.dropout import StreamDropout
 from study.models.images import ToGrid, convolution, grid_of
 from study.models.initialization import glorot, glorot_output

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 
 
 class Grid(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import nn
 
-from study.errors import PayoffError, nearest
+from search_spaces.errors import PayoffError, nearest
 from study.models import cnn, mlp, resnet, vit
 from study.models.dropout import adopt
 from study.streams import Stream, private_generators, torch_seed

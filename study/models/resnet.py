@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.models.dropout import StreamDropout
 from study.models.images import ToGrid, batch_norm, convolution, grid_of
 from study.models.initialization import glorot, glorot_output

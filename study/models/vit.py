@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.models.dropout import StreamDropout
 from study.models.images import Grid, ToGrid, convolution, grid_of
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import PayoffError
 from study.data.subsets import check_sizes
-from study.errors import PayoffError, StudyFileError
+from study.errors import StudyFileError
 from study.plan.design import cells
 from study.preflight.routes import check_routes
 from study.record import Value

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
-from study.errors import PayoffError
 from study.plan.design import cells, prune_ratios
 from study.spec.routes import BEST, capacity_name
 

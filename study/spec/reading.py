@@ -12,7 +12,7 @@ import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from study.errors import nearest
+from search_spaces.errors import nearest
 from study.redaction import redact
 
 Section = TypeVar("Section")

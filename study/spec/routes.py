@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from search_spaces.domains import Float
+from search_spaces.errors import nearest
 from search_spaces.space import Axis, SearchSpace
-from study.errors import nearest
 from study.spec.reading import Mistakes
 from study.spec.space import DISTILL, axis_as_text, read_axis
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from search_spaces.catalogue import CATALOGUE
 from search_spaces.domains import Categorical, Domain, Float, Int
-from search_spaces.errors import SpaceError
+from search_spaces.errors import SpaceError, nearest
 from search_spaces.space import Axis, SearchSpace
-from study.errors import nearest
 from study.spec.reading import Mistakes
 
 SCIENTIFIC = ("width", "depth", "prune_ratio")

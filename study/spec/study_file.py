@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.table.names import Cost
+from search_spaces.errors import PayoffError
 from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
 from study.data.source import check as check_source
-from study.errors import PayoffError, StudyFileError
+from study.errors import StudyFileError
 from study.spec.reading import Mistakes, read_section
 from study.spec.routes import Method, Scope, check_routes, later_defaults, read_distill_axes
 from study.spec.space import read_space, space_as_text

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from study.errors import PayoffError, nearest
+from search_spaces.errors import PayoffError, nearest
 from study.spec.embedded import EXAMPLES
 from study.spec.reading import field_docs
 from study.spec.space import DISTILL, LIMITS, space_as_text

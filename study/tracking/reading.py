@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from study.errors import StorageError, nearest
+from search_spaces.errors import nearest
+from study.errors import StorageError
 from study.redaction import redact
 from study.tracking.errors import StoreAway, explain
 from study.tracking.tracker import quieten

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 
 if TYPE_CHECKING:
     from study.training.settings import TrainResult

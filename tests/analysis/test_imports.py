@@ -13,7 +13,6 @@ FORBIDDEN = {
     "analysis.study": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.verdicts.curve_fit": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.laws.fitting": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
-    "analysis.simulation": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.plots": ("torch", "optuna", "mlflow", "study", "pandas"),
     "analysis.export": ("torch", "optuna", "mlflow", "study", "pandas"),
     "analysis.report": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),

@@ -32,7 +32,7 @@ ELSEWHERE = {
     "pip install": ".ci/run, in a new environment",
     "pytest": ".ci/run",
     "python benchmarks/": "by hand: figures of a quiet machine",
-    "python -m analysis.simulation": "tests/analysis/test_simulation.py, with fewer studies",
+    "python benchmarks/calibration.py": "tests/analysis/test_simulation.py, with fewer studies",
     "payoff launch my-study.toml --workers 64 --on slurm": "tests/study/launch/test_engines.py",
     "payoff worker my-study.toml --storage postgresql": "tests/study/launch/test_distributed.py",
     "payoff run routes.toml": "tests/acceptance/test_routes.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.user_code import check_reference, load_function
 
 

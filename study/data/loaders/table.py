@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from search_spaces.errors import nearest
 from study.data.arrays import as_column, as_inputs, as_targets
 from study.data.examples import Examples, Loader, resolve
 from study.data.labels import encode_labels
 from study.data.loaders.function import from_arrays
 from study.data.source import DataSource
-from study.errors import DataError, nearest
+from study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.launch.own_files import own_files
 from study.spec.study_file import StudySpec
 from study.spec.writing import toml_key, toml_value

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from study.errors import PayoffError, StorageAway
+from search_spaces.errors import PayoffError
+from study.errors import StorageAway
 from study.launch.joining import environment
 from study.launch.keeping import Keeper, keep
 from study.places import Places

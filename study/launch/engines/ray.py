@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.launch.engines.crews import watch_over
 from study.launch.joining import environment
 from study.launch.keeping import Keeper

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.launch.engines.crews import watch_over
 from study.launch.joining import environment
 from study.launch.keeping import Keeper

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from simulation.routes import simulate_routes
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse, plots
 from analysis.errors import AnalysisError
@@ -16,7 +17,6 @@ from analysis.export.route_tables import regularisation_table
 from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
-from analysis.simulation.routes import simulate_routes
 from analysis.words.routes import regulariser_words
 from tests.analysis.routes.test_comparison import TRUTH
 from tests.analysis.routes.test_findings import pruned_rows, regularised_rows, regularised_table

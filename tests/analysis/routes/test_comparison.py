@@ -8,6 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulation.routes import (
+    RouteTruth,
+    calibrate_routes,
+    draw_truth,
+    simulate_routes,
+)
 
 from analysis.routes.comparison import (
     RouteStudy,
@@ -17,12 +23,6 @@ from analysis.routes.comparison import (
     study_routes,
 )
 from analysis.settings import AnalysisSettings
-from analysis.simulation.routes import (
-    RouteTruth,
-    calibrate_routes,
-    draw_truth,
-    simulate_routes,
-)
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
 

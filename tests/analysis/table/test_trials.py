@@ -141,8 +141,8 @@ def test_files_read_back_without_loss(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_the_same_table_gives_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     table = TrialTable.from_rows([a_row(k) for k in range(4)])
-    table.write(tmp_path / f"a{suffix}")
-    table.write(tmp_path / f"b{suffix}")
+    write_table(table, tmp_path / f"a{suffix}")
+    write_table(table, tmp_path / f"b{suffix}")
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import AnalysisSettings, TrialTable, analyse, read_table
+from analysis import AnalysisSettings, TrialTable, analyse, read_table, write_table
 from analysis.report import write_report
 from study.cli import main
 from study.handover.report_source import chosen_slots, study_source
@@ -61,7 +61,7 @@ def data(page: Path, name: str) -> dict[str, object]:
 def test_a_table_becomes_a_page_with_the_numbers_of_fit(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TrialTable.from_rows(study_rows()).write(folder / "mine.csv")
+    write_table(TrialTable.from_rows(study_rows()), folder / "mine.csv")
     options = ["--rule", "plateau", "--resamples", "200", "--examples", "n_examples"]
     assert main(["report", "mine.csv", *options]) == 0
     assert capsys.readouterr().out.strip() == "mine-report.html"
@@ -132,7 +132,7 @@ def test_chosen_replicates_are_dense_and_spread_over_the_sizes() -> None:
 def test_mistakes_are_named(
     folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    TrialTable.from_rows(study_rows()[:24]).write(folder / "mine.csv")
+    write_table(TrialTable.from_rows(study_rows()[:24]), folder / "mine.csv")
     assert main(words) == 2
     err = capsys.readouterr().err
     assert message in err and "Traceback" not in err

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
 from study.compression.pruning import (
     apply_masks,
@@ -18,7 +19,6 @@ from study.compression.pruning import (
     prune_and_tune,
 )
 from study.data.dataset import Split
-from study.errors import PayoffError
 from study.models.mlp import perceptron
 from study.models.registry import FAMILIES, build_model
 from study.models.sizes import measure

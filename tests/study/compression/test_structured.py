@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from search_spaces.errors import PayoffError
 from study.compression.pruning import apply_masks
 from study.compression.structured import groups, kept_units, smaller, unit_masks
-from study.errors import PayoffError
 from study.models.mlp import perceptron
 from study.models.registry import build_model
 from study.models.sizes import measure

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from search_spaces.errors import PayoffError
 from study.compression.teachers import Answers, answers_of, read_answers, write_answers
-from study.errors import PayoffError
 from study.packs.fused import TrainJob, train_pack
 from study.plan.design import Cell, Slot
 from study.training.settings import TrainResult, TrainSettings

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from search_spaces.errors import PayoffError
 from study.data.subsets import draw_split
-from study.errors import PayoffError
 from study.handover.registering import train_again
 from study.plan.design import slots
 from study.record import TrialRecord

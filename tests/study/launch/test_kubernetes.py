@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from distributed_studies import start, write_study
 
+from search_spaces.errors import PayoffError
 from study.cli import main
-from study.errors import PayoffError
 from study.launch.engines.kubernetes import MOST_BYTES, manifest
 from study.spec.study_file import load_spec
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.models.mlp import perceptron
 from study.models.registry import FAMILIES, build_model
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from study.errors import PayoffError, StudyFileError
+from search_spaces.errors import PayoffError
+from study.errors import StudyFileError
 from study.plan.design import slots
 from study.spec.embedded import EXAMPLES
 from study.spec.reading import field_docs

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from study.errors import PayoffError
+from search_spaces.errors import PayoffError
 from study.training.settings import TrainSettings
 
 

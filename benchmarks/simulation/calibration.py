@@ -10,11 +10,11 @@ import numpy as np
 
 from analysis.curves.curve import build_curves
 from analysis.settings import RULES, AnalysisSettings, Rule
-from analysis.simulation.truths import TRUTHS, Truth, simulate
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import fit_points
 from analysis.verdicts.decide import KINDS, PayoffPoint, VerdictKind
 from analysis.verdicts.rules import OUTCOMES, RuleDraws, apply_rule
+from simulation.truths import TRUTHS, Truth, simulate
 
 MARGIN = 1.5
 """A truth is clear-cut where its verdict would be the same with the rule's number 1.5 times smaller

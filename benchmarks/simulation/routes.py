@@ -14,8 +14,8 @@ import numpy as np
 
 from analysis.routes.comparison import study_routes
 from analysis.settings import AnalysisSettings
-from analysis.simulation.truths import LN2, fails
 from analysis.table.trials import FloatArray, TrialTable
+from simulation.truths import LN2, fails
 
 ROUTES = ("trained", "pruned", "distilled")
 
@@ -156,17 +156,15 @@ def calibrate_routes(
     return score
 
 
-def main(studies: int = 200, seed: int = 0) -> None:
-    """Print the scores: ``python -m analysis.simulation.routes``."""
+def table(studies: int, *, seed: int = 0) -> str:
+    """Return the scores in a line for each place of the crossing."""
+    lines = []
     for crosses in (True, False):
         score = calibrate_routes(studies, seed=seed, crosses=crosses)
         where = "inside the range" if crosses else "outside the range"
-        print(
+        lines.append(
             f"crossing {where}: {score.crossing_covered} of {score.studies} intervals hold it; "
             f"{score.named} orders named rightly, {score.wrong} wrongly; "
             f"{score.saving_covered} of {score.studies} intervals of the size saved hold it"
         )
-
-
-if __name__ == "__main__":
-    main()
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``python -m analysis.simulation``: the calibration table and the hostile inputs."""
+"""Is the analysis calibrated? Simulated studies of known truth, routes, hostile inputs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import argparse
 import sys
 import time
 
+from simulation import routes
+from simulation.calibration import calibrate, table
+from simulation.hostile import run_hostile
+from simulation.truths import TRUTHS
+
 from analysis.settings import RULES, AnalysisSettings
-from analysis.simulation.calibration import calibrate, table
-from analysis.simulation.hostile import run_hostile
-from analysis.simulation.truths import TRUTHS
 
 
 def main() -> int:
     """Run what was asked for; the tables go to stdout, words to stderr."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=200, help="of each truth (default: 200)")
     parser.add_argument("--hostile", type=int, default=1400, help="hostile inputs (default: 1400)")
+    parser.add_argument("--routes", type=int, default=0, help="studies of routes (default: none)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--truth", action="append", choices=list(TRUTHS), help="only these")
     parser.add_argument("--rule", action="append", choices=RULES, help="only these")
@@ -35,6 +38,8 @@ def main() -> int:
             )
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
         print(table(scores, settings.level))
+    if args.routes:
+        print(routes.table(args.routes, seed=args.seed))
     if args.hostile:
         report = run_hostile(args.hostile, seed=args.seed)
         print(

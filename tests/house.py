@@ -1,0 +1,173 @@
+"""The house as its code builds it: which file imports which, and in what order the rooms stand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+ROOMS: tuple[str, ...] = (
+    "payoff",
+    *(
+        f"study.{room}"
+        for room in (
+            "cli",
+            "launch",
+            "handover",
+            "preflight",
+            "queue",
+            "trials",
+            "compression",
+            "plan",
+            "packs",
+            "training",
+            "spec",
+            "tracking",
+            "data",
+            "models",
+        )
+    ),
+    "study",
+    "analysis.report",
+    "analysis.export",
+    "analysis.plots",
+    "analysis.study",
+    *(
+        f"analysis.{room}"
+        for room in (
+            "words",
+            "tuning",
+            "routes",
+            "verdicts",
+            "posterior",
+            "forecasts",
+            "curves",
+            "laws",
+            "table",
+        )
+    ),
+    "analysis",
+    "search_spaces",
+)
+"""From the top of the house to its foundation: a room imports from itself and from those below it.
+The packages themselves stand for the flat files that all of their rooms need."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """One import statement."""
+
+    importer: str
+    imported: str
+    """The module as it is named, ours or anybody's."""
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.importer}:{self.line} imports {self.imported}"
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Return every module of the house with its file."""
+    files = [*root.glob("payoff.py")]
+    for package in ("study", "analysis", "search_spaces"):
+        files += (root / package).rglob("*.py")
+    return {name_of(file.relative_to(root)): file for file in files}
+
+
+def name_of(file: Path) -> str:
+    """Return the dotted name of a module's file."""
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(names: Mapping[str, Path]) -> list[Import]:
+    """Return every import that can happen while the code runs, those inside functions included."""
+    found = []
+    for importer, file in sorted(names.items()):
+        for node in _running(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{importer}: imports are absolute"
+                inner = (f"{node.module}.{alias.name}" for alias in node.names)
+                targets = [name if name in names else node.module or "" for name in inner]
+            else:
+                continue
+            found += [
+                Import(importer=importer, imported=target, line=node.lineno)
+                for target in dict.fromkeys(targets)
+            ]
+    return found
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk a tree without what only type checkers read."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from _running(child)
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module stands in.
+
+    Examples
+    --------
+    >>> room_of("study.queue.opening"), room_of("study.places"), room_of("analysis.study")
+    ('study.queue', 'study', 'analysis.study')
+    """
+    return next(
+        (
+            room
+            for room in sorted(ROOMS, key=len, reverse=True)
+            if f"{module}.".startswith(f"{room}.")
+        ),
+        "",
+    )
+
+
+def upward(found: Sequence[Import], rooms: Sequence[str] = ROOMS) -> list[Import]:
+    """Return the imports that run up the house."""
+    place = {room: k for k, room in enumerate(rooms)}
+    return [
+        one
+        for one in found
+        if (to := room_of(one.imported)) and place[to] < place[room_of(one.importer)]
+    ]
+
+
+def circles(found: Sequence[Import], names: Mapping[str, Path]) -> list[tuple[str, ...]]:
+    """Return every set of files that need each other, by Tarjan's algorithm."""
+    to: dict[str, list[str]] = {name: [] for name in names}
+    for one in found:
+        if one.imported in names and one.imported != one.importer:
+            to[one.importer].append(one.imported)
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    result: list[tuple[str, ...]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in to[name]:
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            circle = tuple(sorted(stack[at:]))
+            del stack[at:]
+            if len(circle) > 1:
+                result.append(circle)
+
+    for name in names:
+        if name not in index:
+            visit(name)
+    return result

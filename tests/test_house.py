@@ -1,0 +1,88 @@
+"""The order of the rooms, drawn from the code: imports run down, never up, never in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOMS, ROOT, Import, circles, imports, modules, room_of, upward
+
+MODULES = modules()
+IMPORTS = imports(MODULES)
+
+MOST_LINES = 450
+MOST_LINES_OF_A_CLASS = 250
+
+
+def test_no_room_imports_upward() -> None:
+    assert [str(one) for one in upward(IMPORTS)] == []
+
+
+def test_no_files_need_each_other() -> None:
+    assert circles(IMPORTS, MODULES) == []
+
+
+def test_every_module_stands_in_a_room() -> None:
+    assert [name for name in MODULES if not room_of(name)] == []
+    assert {room_of(name) for name in MODULES} == set(ROOMS)
+
+
+def test_an_arrow_up_and_a_circle_would_be_seen(tmp_path: Path) -> None:
+    for name, text in {
+        "study/queue/a.py": "def f():\n    from study.cli import b\n",
+        "study/cli/b.py": "import study.queue.a\nif TYPE_CHECKING:\n    import study.nowhere\n",
+        "study/cli/__init__.py": "",
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    names = modules(tmp_path)
+    found = imports(names)
+    assert upward(found) == [Import(importer="study.queue.a", imported="study.cli.b", line=2)]
+    assert circles(found, names) == [("study.cli.b", "study.queue.a")]
+    assert not any("nowhere" in one.imported for one in found)
+
+
+@pytest.mark.parametrize(
+    ("system", "room"), [("mlflow", "study.tracking"), ("optuna.storages", "study.queue")]
+)
+def test_only_one_room_imports_an_outside_system(system: str, room: str) -> None:
+    importers = {
+        room_of(one.importer) for one in IMPORTS if f"{one.imported}.".startswith(f"{system}.")
+    }
+    assert importers == {room}
+
+
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - {"payoff", "analysis.study"}))
+def test_each_room_says_in_a_line_what_it_is_for(room: str) -> None:
+    said = ast.get_docstring(ast.parse(MODULES[room].read_text())) or ""
+    assert said.splitlines()[:1], f"{room}/__init__.py says nothing"
+
+
+def test_no_file_and_no_class_is_long() -> None:
+    long = []
+    for name, file in MODULES.items():
+        text = file.read_text(encoding="utf-8")
+        if text.count("\n") > MOST_LINES:
+            long.append(f"{name}: {text.count(chr(10))} lines")
+        long += [
+            f"{name}.{node.name}: {length} lines"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ClassDef)
+            and (length := (node.end_lineno or node.lineno) - node.lineno + 1)
+            > MOST_LINES_OF_A_CLASS
+        ]
+    assert long == []
+
+
+def test_no_file_is_named_after_its_room() -> None:
+    named = [
+        name
+        for name, file in MODULES.items()
+        if file.name != "__init__.py"
+        and file.parent != ROOT
+        and file.stem.startswith((f"{file.parent.name}_", f"{file.parent.name.rstrip('s')}_"))
+    ]
+    assert named == []
