@@ -37,7 +37,7 @@ from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.laboratory import failed
+from study.trials.records import failed
 
 KINDS = ("journal", "sqlite", "sqlite-proxy", "postgresql", "proxy", "mariadb")
 WINDOW = 200
@@ -67,14 +67,7 @@ def step(store: StudyStore, worker: str) -> bool:
     claims = store.claim(worker)
     for claim in claims or ():
         error = claim.slot.seed / 2**31
-        record = failed(
-            store.spec,
-            claim.slot,
-            claim.params,
-            "",
-            optuna_study=claim.optuna_study,
-            number=claim.number,
-        )
+        record = failed(store.spec, claim, "")
         metrics = {"val_error": error, "test_error": error}
         told = dataclasses.replace(record, status="complete", metrics=metrics)
         store.finish(claim.trial_id, told)

@@ -25,7 +25,6 @@ from study.compression.pruning import (
     path_to,
 )
 from study.compression.structured import cut_out, unit_masks
-from study.models.registry import Builder
 from study.packs.packing import TrainJob
 from study.spec.routes import Method, Scope
 from study.training.settings import TrainResult, TrainSettings
@@ -65,10 +64,7 @@ _Key = tuple[Any, ...]
 
 
 def prune_pack(
-    jobs: Sequence[PruneJob],
-    *,
-    train: Callable[..., list[TrainResult]],
-    custom_model: Builder | None = None,
+    jobs: Sequence[PruneJob], *, train: Callable[[Sequence[TrainJob]], list[TrainResult]]
 ) -> list[TrainResult]:
     """Return what ``prune_and_tune`` gives for each job, to float32 rounding, in their order."""
     reached: dict[_Key, _Node] = {}
@@ -76,7 +72,7 @@ def prune_pack(
         reached[_key(job, 0)] = _Node(job.parent, None)
     for level in range(1, max((len(job.path) for job in jobs), default=0) + 1):
         wanted = {_key(job, level): job for job in jobs if len(job.path) >= level}
-        reached |= _walk(wanted, level, reached, train, custom_model)
+        reached |= _walk(wanted, level, reached, train)
     return [_finished(job, reached[_key(job, len(job.path))]) for job in jobs]
 
 
@@ -90,8 +86,7 @@ def _walk(
     wanted: Mapping[_Key, PruneJob],
     level: int,
     reached: Mapping[_Key, _Node],
-    train: Callable[..., list[TrainResult]],
-    custom_model: Builder | None,
+    train: Callable[[Sequence[TrainJob]], list[TrainResult]],
 ) -> dict[_Key, _Node]:
     """Take every path one level further."""
     found: dict[_Key, _Node] = {}
@@ -103,7 +98,7 @@ def _walk(
             found[key] = _Node(diverged, None)
         else:
             trainings[key] = _training(job, level, before)
-    results = train(list(trainings.values()), custom_model=custom_model) if trainings else []
+    results = train(list(trainings.values())) if trainings else []
     for (key, training), result in zip(trainings.items(), results, strict=True):
         spent = reached[_key(wanted[key], level - 1)].result
         counts = level > 1  # the parent is shared by all its ratios

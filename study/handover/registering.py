@@ -17,7 +17,8 @@ from search_spaces.errors import PayoffError, nearest
 from study.data.subsets import Standardisation, standardisation
 from study.plan.design import slots
 from study.record import TrialRecord
-from study.trials.laboratory import Laboratory, Task
+from study.trials.laboratory import Laboratory
+from study.trials.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
     task = Task(
         slot=slot, params=record.params, optuna_study=record.optuna_study, number=record.trial
     )
-    result = laboratory.retrain(task)
+    (result,) = laboratory.train([laboratory.job(task)])
     if result.model is None:
         raise PayoffError(f"{record.slot}: trained again it diverged ({result.reason})")
     error, recorded = float(result.scores.test_error), record.metrics["test_error"]

@@ -36,7 +36,7 @@ from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
-from study.trials.laboratory import Laboratory, Task
+from study.trials.laboratory import Laboratory
 
 IDLE_SECONDS = 0.25
 """Pause before looking again when trials are left but none is ready."""
@@ -139,22 +139,12 @@ class Worker:
         While the storage is away the training goes on, and the results wait on disk, in order.
         """
         ids = {claim.slot.name: claim.trial_id for claim in claims}
-        tasks = [
-            Task(
-                slot=c.slot,
-                params=c.params,
-                optuna_study=c.optuna_study,
-                number=c.number,
-                teacher=c.teacher,
-            )
-            for c in claims
-        ]
         began, before = time.monotonic(), self.tally.storage
         self.log.write("take", trials=sorted(ids))
         owed: deque[tuple[int, TrialRecord]] = deque()
         next_try = 0.0
         with self.store.in_bulk():
-            for task, record in self._laboratory.run(tasks):
+            for task, record in self._laboratory.run(claims):
                 start = time.monotonic()
                 self._keep_on_disk(record, claims)
                 owed.append((ids.pop(task.slot.name), record))

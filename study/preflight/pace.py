@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from study.plan.design import n_search, slots
 from study.record import Value
+from study.trials.task import Task
+from study.trials.trainers import settings_of
 
 if TYPE_CHECKING:
     from study.packs.packing import TrainJob
-    from study.trials.laboratory import Laboratory, Task
+    from study.trials.laboratory import Laboratory
 
 PROBE_SECONDS = 1.0
 """What timing one capacity may take, about, where a single step does not take longer."""
@@ -55,14 +57,13 @@ def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
     Pace
         Zero or more in each part: a difference lost in the noise counts as nothing.
     """
-    train = laboratory.trainer()
     clock = _clock(laboratory)
     tasks = _tasks(laboratory, capacity)
 
     def timed(size: int, steps: int, every: int) -> float:
         pack = [_job(laboratory, task, steps, every) for task in tasks[:size]]
         began = clock()
-        train(pack, device=laboratory.spec.run.device, custom_model=laboratory.own_model)
+        laboratory.train(pack)
         return clock() - began
 
     timed(1, 1, 1)  # imports, thread pools, caches
@@ -96,8 +97,6 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
 
     What a search would choose lies in the middle of its range.
     """
-    from study.trials.laboratory import Task
-
     spec = laboratory.spec
     middle = spec.space.from_units([0.5] * spec.space.n_nuisance, capacity)
     phase = "search" if n_search(spec) > spec.replicates.total else "replicate"
@@ -115,8 +114,8 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
 def _job(laboratory: Laboratory, task: Task, steps: int, every: int) -> TrainJob:
     from study.packs.packing import TrainJob
 
-    settings = laboratory.settings(task)
+    settings = settings_of(laboratory.spec, task)
     return TrainJob(
         settings=dataclasses.replace(settings, steps=steps, evaluate_every=every, patience=0),
-        data=laboratory.split(task.slot.cell.n_examples, task.slot.draw),
+        data=laboratory.split(task.slot),
     )

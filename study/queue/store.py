@@ -50,6 +50,7 @@ from study.queue.reading import (
     explained,
 )
 from study.record import TrialRecord, Value
+from study.trials.task import Task
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec
@@ -70,17 +71,10 @@ LONGEST_SKIP = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Task):
     """One trial in a worker's hands."""
 
-    optuna_study: str
     trial_id: int
-    number: int
-    slot: Slot
-    params: Mapping[str, Value]
-    """Every hyperparameter, the nuisance ones included."""
-    teacher: Teacher | None = None
-    """Of whom it learns; None if of nobody, or if all who could teach it failed."""
 
 
 class StudyStore(StudyReader):
@@ -517,10 +511,11 @@ class StudyStore(StudyReader):
 
     def failed_record(self, name: str, trial: FrozenTrial, reason: str) -> TrialRecord:
         """Return the record of a trial that gave no result."""
-        from study.trials.laboratory import failed
+        from study.trials.records import failed
 
         slot = self._slots[trial.user_attrs["slot"]]
-        return failed(self.spec, slot, slot.params, reason, optuna_study=name, number=trial.number)
+        task = Task(slot=slot, params=slot.params, optuna_study=name, number=trial.number)
+        return failed(self.spec, task, reason)
 
 
 def deaths_of(trial: FrozenTrial) -> int:

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, TypeVar
 from search_spaces.errors import PayoffError
 
 if TYPE_CHECKING:
+    from study.packs.packing import TrainJob
     from study.training.settings import TrainResult
+    from study.trials.trainers import Trainer
 
 JOULES_PER_KWH = 3.6e6
 
@@ -68,6 +70,15 @@ class EnergyMeter:
         finally:
             found = self._tracker.stop_task(name)
         return answer, float(found.energy_consumed) * JOULES_PER_KWH
+
+    def metered(self, train: Trainer) -> Trainer:
+        """Return a trainer that says what each of its results took."""
+
+        def measured(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+            results, joules = self.measure(lambda: train(jobs))
+            return shared(results, joules)
+
+        return measured
 
 
 def shared(results: Sequence[TrainResult], joules: float) -> list[TrainResult]:

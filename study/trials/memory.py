@@ -15,13 +15,40 @@ import torch
 from torch import Tensor, nn
 
 from study.training.evaluation import training_loss
+from study.trials.trainers import settings_of
 
 if TYPE_CHECKING:
-    from study.data.dataset import Task
+    from study.compression.teachers import Teacher
+    from study.data.dataset import Task as DataTask
     from study.training.settings import TrainSettings
+    from study.trials.laboratory import Laboratory
+    from study.trials.task import Task
 
 STATES = {"adamw": 2, "sgd": 1}
 """Values an optimiser keeps per parameter."""
+
+
+class Peaks:
+    """How much memory the trainings of one study take, each kind counted once."""
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self._laboratory = laboratory
+        self._known: dict[object, int] = {}
+
+    def of(self, task: Task | Teacher) -> int:
+        """Return the peak of the trainings that led to a network: the largest of them."""
+        settings = settings_of(self._laboratory.spec, task)
+        capacity = task.slot.cell.capacity
+        batch = min(settings.batch_size, task.slot.cell.n_examples)
+        key = (tuple(capacity.items()), batch, settings.dropout > 0)
+        if key not in self._known:
+            data = self._laboratory.dataset
+            model = self._laboratory.build(capacity, dropout=settings.dropout)
+            self._known[key] = training_peak_bytes(
+                model, data.input_shape, batch, settings, data.task
+            )
+        teacher = getattr(task, "teacher", None)
+        return self._known[key] if teacher is None else max(self._known[key], self.of(teacher))
 
 
 def training_peak_bytes(
@@ -29,7 +56,7 @@ def training_peak_bytes(
     input_shape: tuple[int, ...],
     batch_size: int,
     settings: TrainSettings,
-    task: Task = "classification",
+    task: DataTask = "classification",
 ) -> int:
     """Bytes of tensors that live at the peak of training ``model``; the model is left as it is.
 

@@ -15,8 +15,9 @@ from study.cli import main
 from study.cli.stored import stored_study
 from study.places import Places
 from study.spec.study_file import load_spec
-from study.trials.laboratory import Laboratory, Task
+from study.trials.laboratory import Laboratory
 from study.trials.latency import architecture
+from study.trials.task import Task
 
 STUDY = """
 [study]

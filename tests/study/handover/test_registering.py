@@ -14,7 +14,8 @@ from study.handover.registering import train_again
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.laboratory import Laboratory, Task
+from study.trials.laboratory import Laboratory
+from study.trials.task import Task
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from study.handover.results import analyse_study, write_results
 from study.launch.analyst import Analyst
 from study.plan.design import slots
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.laboratory import Laboratory, Task
+from study.trials.laboratory import Laboratory
+from study.trials.task import Task
 
 
 @pytest.fixture

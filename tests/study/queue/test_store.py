@@ -24,7 +24,7 @@ from study.queue.opening import open_storage, with_driver
 from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.laboratory import failed
+from study.trials.records import failed
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
@@ -51,9 +51,7 @@ def address(kind: str, folder: Path) -> str:
 
 
 def record_of(spec: StudySpec, claim: Claim, **changes: Any) -> TrialRecord:
-    base = failed(
-        spec, claim.slot, claim.params, "", optuna_study=claim.optuna_study, number=claim.number
-    )
+    base = failed(spec, claim, "")
     error = (claim.slot.seed % 97) / 100
     changes = {"status": "complete", "metrics": {"val_error": error, "val_loss": error}, **changes}
     return dataclasses.replace(base, **changes)

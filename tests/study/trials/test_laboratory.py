@@ -12,7 +12,10 @@ import pytest
 from study.plan.design import slots
 from study.record import TrialRecord, unpack_bits
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.laboratory import Laboratory, Task, as_number, failed
+from study.trials.laboratory import Laboratory
+from study.trials.own_trainer import as_number
+from study.trials.records import failed
+from study.trials.task import Task
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
@@ -161,6 +164,7 @@ def test_torch_scalars_count_as_numbers_and_other_things_do_not() -> None:
 def test_a_failed_record_carries_the_slot_and_the_reason() -> None:
     spec = spec_of()
     slot = next(slots(spec))
-    record = failed(spec, slot, slot.params, "why", optuna_study="s", number=3)
+    task = Task(slot=slot, params=slot.params, optuna_study="s", number=3)
+    record = failed(spec, task, "why")
     assert (record.slot, record.reason, record.status) == (slot.name, "why", "failed")
     assert TrialRecord.from_json(record.to_json()) == record

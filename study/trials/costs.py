@@ -1,0 +1,77 @@
+"""What a network is counted by, and what it took to make it by its whole route.
+
+A new cost is one measure in :data:`MEASURES`, and its column in the trial table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from study.compression.structured import groups
+from study.models.sizes import measure
+
+if TYPE_CHECKING:
+    from study.trials.laboratory import Laboratory
+    from study.trials.networks import Network
+
+UNRECORDED = ("nonzero_macs_per_example",)
+"""Counts of a network that no program that torch runs gains by."""
+
+Measure = Callable[["Laboratory", "Network"], Mapping[str, float]]
+"""Sizes of one network by their names; NaN for what is unknown."""
+
+
+def counted(laboratory: Laboratory, network: Network) -> dict[str, float]:
+    """Count the network itself."""
+    cell, model = network.task.slot.cell, network.model
+    sizes = measure(
+        model,
+        laboratory.dataset.input_shape,
+        architecture=(
+            laboratory.spec.model.family,
+            tuple(cell.capacity.items()),
+            laboratory.dataset.n_outputs,
+            tuple(tuple(parameter.shape) for parameter in model.parameters()),
+        ),
+    )
+    return {name: float(n) for name, n in asdict(sizes).items() if name not in UNRECORDED}
+
+
+def peak_memory(laboratory: Laboratory, network: Network) -> dict[str, float]:
+    """Count the memory of its training, or of its teacher's if that took more."""
+    return {"peak_memory_bytes": float(laboratory.peaks.of(network.task))}
+
+
+def energy(_: Laboratory, network: Network) -> dict[str, float]:
+    """Sum the energy of its training, its parent's and its teacher's."""
+    teacher, parent = network.task.teacher, network.parent
+    joules = network.result.energy_joules
+    joules += 0.0 if parent is None else parent.energy_joules
+    joules += 0.0 if teacher is None else teacher.sizes.get("energy_joules", math.nan)
+    return {"energy_joules": joules}
+
+
+def units_left(_: Laboratory, network: Network) -> dict[str, float]:
+    """Count the hidden units of each layer that structured pruning left."""
+    if not network.task.slot.method.startswith("structured"):
+        return {}
+    found = enumerate(groups(network.model), start=1)
+    return {f"units_{place}": float(group.n_units) for place, group in found}
+
+
+MEASURES: tuple[Measure, ...] = (counted, peak_memory, energy, units_left)
+
+
+def price(network: Network) -> dict[str, float]:
+    """Return what it took to get this network, its parent's or its teacher's training included."""
+    teacher, parent = network.task.teacher, network.parent
+    flops, seconds = network.result.train_flops, network.result.wall_seconds
+    if parent is not None:
+        flops, seconds = flops + parent.train_flops, seconds + parent.wall_seconds
+    if teacher is not None:
+        flops += teacher.metrics.get("train_flops", math.nan)
+        seconds += teacher.metrics.get("train_seconds", math.nan)
+    return {"route_flops": flops, "route_seconds": seconds}

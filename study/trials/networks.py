@@ -1,0 +1,92 @@
+"""From a trained network to its record: its scores, its sizes and what it took to make it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from study.record import TrialRecord, finite, pack_bits
+from study.trials.costs import MEASURES, price
+from study.trials.records import failed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from study.training.settings import TrainResult
+    from study.trials.laboratory import Laboratory
+    from study.trials.task import Task
+
+CURVES = ("train_loss", "val_loss", "val_error")
+"""What a record keeps of each evaluation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What came of one trial: a trained network, or a training that diverged."""
+
+    task: Task
+    result: TrainResult
+    parent: TrainResult | None = None
+    """The dense network that it was pruned from."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The network, where the training did not diverge."""
+        assert self.result.model is not None
+        return self.result.model
+
+
+def network_record(laboratory: Laboratory, network: Network, started: float) -> TrialRecord:
+    """Return the record of a trial that was trained, from ``started`` on at the earliest."""
+    task, result, scores = network.task, network.result, network.result.scores
+    sizes: dict[str, float] = {}
+    if result.model is not None:
+        for measure in MEASURES:
+            sizes |= finite(measure(laboratory, network))
+    flags = {
+        "stopped_early": result.stopped_early,
+        "still_improving": result.still_improving,
+        "layer_emptied": bool(result.emptied_layers),
+    }
+    if task.teacher is not None:
+        if "n_parameters" in task.teacher.sizes:
+            sizes["teacher_size"] = task.teacher.sizes["n_parameters"]
+        teacher_size = sizes.get("teacher_size", math.inf)
+        flags["teacher_smaller"] = teacher_size < sizes.get("n_parameters", 0.0)
+    return dataclasses.replace(
+        failed(laboratory.spec, task, result.reason, worker=laboratory.worker),
+        started_at=max(started, time.time() - result.wall_seconds),  # its share of its pack's time
+        status=result.status,
+        metrics=finite(
+            {
+                "train_error": scores.train_error,
+                "train_loss": scores.train_loss,
+                "val_error": scores.val_error,
+                "val_loss": scores.val_loss,
+                "test_error": scores.test_error,
+                "test_loss": scores.test_loss,
+                "train_flops": result.train_flops,
+                "steps": result.steps_done,
+                "best_step": result.best_step,
+                "train_seconds": result.wall_seconds,
+                **price(network),
+            }
+        ),
+        sizes=sizes,
+        flags=flags,
+        curve={
+            name: tuple(
+                (point.step, float(getattr(point, name)))
+                for point in result.curve
+                if math.isfinite(getattr(point, name))
+            )
+            for name in CURVES
+        },
+        test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
+        n_test=len(laboratory.dataset.y_test),
+        data_digest=laboratory.dataset.digest,
+        teacher="" if task.teacher is None else task.teacher.slot.name,
+    )

@@ -1,0 +1,99 @@
+"""A user's own trainer: asked for one trial at a time, its answer checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.table.trials import SIZES
+from study.record import TrialRecord, finite, pack_bits
+from study.trials.records import failed
+
+if TYPE_CHECKING:
+    from study.trials.laboratory import Laboratory
+    from study.trials.task import Task
+
+REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
+"""What an answer must hold."""
+
+SIZE_NAMES = tuple(name for name in SIZES if not name.startswith("train_"))
+"""Numbers of an answer that count as sizes; train_flops and train_seconds are costs of the training
+and stay metrics."""
+
+
+def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
+    """Return the record of a trial that the user's own trainer runs.
+
+    Raises
+    ------
+    TypeError, KeyError
+        If its answer is not what was agreed.
+    """
+    started = time.time()
+    answer, measured = _asked(laboratory, task)
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"the trainer must return a dict of metrics, not {type(answer).__name__}")
+    missing = [name for name in REQUIRED_METRICS if name not in answer]
+    if missing:
+        raise KeyError(f"the trainer's answer lacks {', '.join(missing)}")
+    correct = answer.get("test_correct")
+    bits = None if correct is None else np.asarray(correct, dtype=bool)
+    numbers = {
+        name: number for name, value in answer.items() if (number := as_number(value)) is not None
+    }
+    for name, number in measured.items():
+        numbers.setdefault(name, number)
+    no_numbers = [name for name in REQUIRED_METRICS if name not in numbers]
+    if no_numbers:
+        raise TypeError(f"the trainer's {', '.join(no_numbers)} must be numbers")
+    good = math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"])
+    reason = "" if good else "the trainer returned an error that is not finite"
+    return dataclasses.replace(
+        failed(laboratory.spec, task, reason, worker=laboratory.worker, started=started),
+        status="complete" if good else "diverged",
+        metrics=finite({k: v for k, v in numbers.items() if k not in SIZE_NAMES}),
+        sizes=finite({k: v for k, v in numbers.items() if k in SIZE_NAMES}),
+        flags={k: bool(v) for k, v in answer.items() if isinstance(v, (bool, np.bool_))},
+        test_correct=pack_bits(bits),
+        n_test=0 if bits is None else len(bits),
+    )
+
+
+def _asked(laboratory: Laboratory, task: Task) -> tuple[Any, dict[str, float]]:
+    """Return what the trainer answers, and what was measured of it."""
+    assert laboratory.own_trainer is not None
+    own_trainer, slot = laboratory.own_trainer, task.slot
+
+    def ask() -> Any:
+        return own_trainer({**task.params, "draw": slot.draw}, slot.cell.n_examples, slot.seed)
+
+    began, joules = time.monotonic(), math.nan
+    if laboratory.meter is None:
+        answer = ask()
+    else:
+        answer, joules = laboratory.meter.measure(ask)
+    return answer, {"train_seconds": time.monotonic() - began, "energy_joules": joules}
+
+
+def as_number(value: object) -> float | None:
+    """Return a number of any library (NumPy and torch scalars too); None for anything else.
+
+    Examples
+    --------
+    >>> as_number(np.float32(0.5)), as_number(np.array(3)), as_number(True), as_number("x")
+    (0.5, 3.0, None, None)
+    """
+    if isinstance(value, (bool, np.bool_, str)):
+        return None
+    item = getattr(value, "item", None)
+    try:
+        plain = item() if callable(item) else value
+    except (ValueError, RuntimeError):  # an array of several numbers
+        return None
+    return float(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else None

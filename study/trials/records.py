@@ -1,0 +1,69 @@
+"""What is known of a trial whatever came of it, and the record of one that failed."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.record import TrialRecord
+from study.trials.code_version import code_version
+
+if TYPE_CHECKING:
+    from study.plan.design import Slot
+    from study.spec.study_file import StudySpec
+    from study.trials.task import Task
+
+
+def failed(
+    spec: StudySpec, task: Task, reason: str, *, worker: str = "", started: float | None = None
+) -> TrialRecord:
+    """Return the record of a trial that raised, or whose workers died.
+
+    What came of one that ended well is put in place of what this says.
+    """
+    now = time.time()
+    slot = task.slot
+    return TrialRecord(
+        study=spec.name,
+        study_digest=spec.digest(),
+        optuna_study=task.optuna_study,
+        trial=task.number,
+        slot=slot.name,
+        cell=slot.cell.name,
+        phase=slot.phase,
+        status="failed",
+        reason=reason,
+        route=route_of(spec, slot),
+        n_examples=slot.cell.n_examples,
+        draw=slot.draw,
+        seed=slot.seed,
+        params=dict(task.params),
+        metrics={},
+        sizes={},
+        flags={},
+        code_version=code_version(spec),
+        worker=worker,
+        started_at=now if started is None else started,
+        finished_at=now,
+        method=slot.method,
+        parent=slot.unit if slot.method else "",
+    )
+
+
+def route_of(spec: StudySpec, slot: Slot) -> str:
+    """Name how the model is made."""
+    if spec.training.function:
+        return "custom"
+    if slot.cell.teacher:
+        return "distilled"
+    return "pruned" if slot.prune_ratio > 0 else "trained"
+
+
+def describe(error: BaseException) -> str:
+    """Say in one line what was raised and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''}{where}"

@@ -1,0 +1,67 @@
+"""How a study's trials are trained: the settings of each, and by which trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.compression.teachers import Teacher
+    from study.packs.packing import TrainJob
+    from study.spec.study_file import StudySpec
+    from study.training.settings import TrainResult, TrainSettings
+    from study.trials.task import Task
+
+Trainer = Callable[[Sequence["TrainJob"]], list["TrainResult"]]
+"""What trains jobs, on the device of their data."""
+
+
+def settings_of(spec: StudySpec, task: Task | Teacher) -> TrainSettings:
+    """Return what the trainer is told for one trial."""
+    from study.training.settings import TrainSettings
+
+    training = spec.training
+    steps = training.steps(task.slot.cell.n_examples)
+    params = {"patience": training.patience, **task.params}
+    del params["prune_ratio"]
+    return TrainSettings(
+        family=spec.model.family,
+        optimizer=training.optimizer,
+        batch_size=training.batch_size,
+        steps=steps,
+        warmup_fraction=training.warmup_fraction,
+        schedule=training.schedule,
+        evaluate_every=max(1, steps // training.evaluations),
+        select=training.select,
+        seed=task.slot.seed,
+        **params,  # type: ignore[arg-type]
+    )
+
+
+def trainer_of(spec: StudySpec, own_model: Callable[..., Any] | None) -> Trainer:
+    """Return the trainer that the study file asks for by ``run.trainer`` and ``run.memory_gib``."""
+    if spec.run.trainer == "reference":
+        return one_by_one(own_model)
+
+    def together(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+        from study.packs.fused import train_pack
+
+        return train_pack(
+            jobs,
+            custom_model=own_model,
+            memory_budget=round(spec.run.memory_gib * 2**30) or None,
+            compiled=spec.run.trainer != "torch-packs",
+        )
+
+    return together
+
+
+def one_by_one(own_model: Callable[..., Any] | None) -> Trainer:
+    """Return what trains one job after the other by the reference trainer."""
+
+    def each(jobs: Sequence[TrainJob]) -> list[TrainResult]:
+        from study.packs.trainer import train_alone
+
+        return [train_alone(job, own_model) for job in jobs]
+
+    return each
