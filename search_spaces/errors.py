@@ -14,6 +14,10 @@ class PayoffError(Exception):
     """A user's mistake or a condition of the machine; shown in one line, exit status 2."""
 
 
+class NameTaken(PayoffError, ImportError):
+    """A file of the user's was imported under the name of a package of ours; it names the file."""
+
+
 class SpaceError(PayoffError, ValueError):
     """A mistake in a domain, an axis or a space: which key, the rule, the value, the remedy.
 

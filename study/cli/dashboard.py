@@ -11,11 +11,11 @@ from types import FrameType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from search_spaces.errors import PayoffError
-from study.cli.stored import stored_storage
 from study.cli.ui import check_free, serving_arguments, shown_host
 from study.launch.hints import command
 from study.launch.joining import from_environment
 from study.places import Places
+from study.queue.stored import stored_storage
 from study.spec.study_file import load_spec
 
 

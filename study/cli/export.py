@@ -40,11 +40,11 @@ def run(args: argparse.Namespace) -> int:
     places = Places.at(args.root)
     from analysis.export import export_study
     from analysis.plots.print_figures import check_formats, has_latex
-    from study.cli.stored import stored_study
     from study.handover.importance import load_without_forests, search_importance, write_importance
     from study.handover.paper import facts_of
     from study.handover.results import analyse_study
     from study.launch.hints import command
+    from study.queue.stored import stored_study
     from study.trials.latency import latency_file, with_latency
 
     again = command("run", args.study, places)

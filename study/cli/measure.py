@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Time every architecture, keep the times, print them."""
     spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
-    from study.cli.stored import stored_study
     from study.launch.hints import command
+    from study.queue.stored import stored_study
     from study.trials.laboratory import Laboratory
     from study.trials.latency import latency_file, measure_latencies, write_latencies
 

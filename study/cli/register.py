@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
     """Choose, train, check, log; the model's address goes to stdout."""
     spec = from_environment(load_spec(args.study))
     places = Places.at(args.root)
-    from study.cli.stored import stored_study
     from study.handover.registering import choose_trial, train_again
     from study.handover.results import analyse_study
     from study.launch.hints import command
+    from study.queue.stored import stored_study
     from study.tracking.models import register_model
     from study.trials.latency import latency_file, with_latency
 

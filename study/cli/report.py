@@ -77,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, ReportSource]:
     """Analyse the finished trials of a study file."""
-    from study.cli.stored import stored_study
     from study.handover.importance import load_without_forests
     from study.handover.report_source import study_source
     from study.handover.results import analyse_study
     from study.launch.hints import command
     from study.launch.joining import from_environment
+    from study.queue.stored import stored_study
     from study.spec.study_file import load_spec
     from study.trials.latency import latency_file, with_latency
 

@@ -68,10 +68,10 @@ def run_and_show(
     as_json: bool,
 ) -> int:
     """Run a study with any crew of workers, and print its result; return the exit status."""
-    from study.cli.progress import Screen
     from study.launch.hints import command
     from study.launch.progress import duration
     from study.launch.run import run_study
+    from study.launch.screen import Screen
 
     def hint(name: str, *options: str) -> str:
         return command(name, study_file, places, *options)

@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
     spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
     places = Places.at(args.root)
-    from study.cli.stored import stored_study
     from study.launch.hints import command
     from study.launch.keeping import Keeper
+    from study.queue.stored import stored_study
     from study.tracking.spool import Spool
 
     again = command("run", args.study, places)

@@ -1,10 +1,11 @@
 """One worker: takes packs until none is left.
 
-``python -m study.launch.worker ROOT [STUDY_FILE]`` is a worker of a run: it imports what it needs,
-begins when a byte arrives on its standard input, and ends by itself when the study is done
-(status 0), after the pack in hand on SIGTERM (status 0), and at once when the process that started
-it dies, which it learns from its standard input being closed. ``payoff worker`` is one that stands
-alone: it also looks after the dead and delivers its own results to MLflow.
+``python -m study.launch.worker ROOT [STUDY_FILE BASE]`` is a worker of a run; relative paths in the
+study file start from ``BASE``. It imports what it needs, begins when a byte arrives on its standard
+input, and ends by itself when the study is done (status 0), after the pack in hand on SIGTERM
+(status 0), and at once when the process that started it dies, which it learns from its standard
+input being closed. ``payoff worker`` is one that stands alone: it also looks after the dead and
+delivers its own results to MLflow.
 """
 
 from __future__ import annotations
@@ -268,7 +269,8 @@ def main(words: list[str]) -> int:
     os.nice(NICENESS)
     places = Places(Path(words[0]))
     try:
-        spec = from_environment(load_spec(words[1] if len(words) > 1 else None))
+        file, base = (words[1], Path(words[2])) if len(words) > 1 else (None, None)
+        spec = from_environment(load_spec(file, base=base))
         if not spec.training.function:
             get_ready()
         told.wait()

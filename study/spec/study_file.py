@@ -422,8 +422,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def load_spec(path: str | Path | None) -> StudySpec:
+def load_spec(path: str | Path | None, *, base: Path | None = None) -> StudySpec:
     """Read and check a study file whole; ``None`` gives the embedded default study.
+
+    Relative paths in it start from ``base``; without one, from the file's own folder.
 
     Raises
     ------
@@ -433,7 +435,7 @@ def load_spec(path: str | Path | None) -> StudySpec:
         If the file cannot be read or is not TOML.
     """
     if path is None:
-        return parse_spec({}, base=Path.cwd())
+        return parse_spec({}, base=base or Path.cwd())
     file = Path(path).expanduser()
     try:
         text = file.read_text(encoding="utf-8")
@@ -447,7 +449,7 @@ def load_spec(path: str | Path | None) -> StudySpec:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise PayoffError(f"{file}: not valid TOML: {error}") from None
-    return parse_spec(raw, base=file.resolve().parent)
+    return parse_spec(raw, base=base or file.resolve().parent)
 
 
 def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:

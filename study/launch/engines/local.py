@@ -189,7 +189,7 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
     words = [sys.executable, "-P", "-m", "study.launch.worker", str(places.root)]
     file = log.open("wb")
     process = subprocess.Popen(
-        [*words, *([study_file] if study_file else [])],
+        [*words, *([study_file, str(spec.base)] if study_file else [])],
         stdin=subprocess.PIPE,
         stdout=file,
         stderr=subprocess.STDOUT,

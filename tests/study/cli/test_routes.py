@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from study.cli import main
-from study.cli.stored import stored_study
 from study.places import Places
+from study.queue.stored import stored_study
 from study.spec.study_file import load_spec
 from study.trials.laboratory import Laboratory
 from study.trials.latency import architecture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from search_spaces.errors import PayoffError
+from search_spaces.errors import PayoffError, nearest
 from study.places import Places
 from study.redaction import redact
 
@@ -62,3 +62,31 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
         raise PayoffError(f"{spec.name}: this study was not started yet; start it with: {again}")
     store.check_unchanged()
     return store
+
+
+def stored_records(
+    name: str, address: str, places: Places, again: str
+) -> tuple[dict[str, Any], ...]:
+    """Return the record of every finished trial of a study by its name, without its file.
+
+    Raises
+    ------
+    PayoffError
+        If no study of that name was started.
+    """
+    storage = stored_storage(address, places, again)
+    found = [study for study in storage.get_all_studies() if "/n=" in study.study_name]
+    names = dict.fromkeys(study.study_name.rpartition("/n=")[0] for study in found)
+    if name not in names:
+        listed = ", ".join(names) or "none"
+        raise PayoffError(
+            f"{name}: no study of this name was started here{nearest(name, names)} "
+            f"(there are: {listed}); start it with: {again}"
+        )
+    return tuple(
+        trial.user_attrs["record"]
+        for study in found
+        if study.study_name.rpartition("/n=")[0] == name
+        for trial in storage.get_all_trials(study._study_id, deepcopy=False)
+        if trial.state.is_finished() and "record" in trial.user_attrs
+    )
