@@ -19,6 +19,9 @@ MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NAME = re.compile(r"[A-Za-z_]\w*")
 HOW = 'write "path/to/file.py:name" or "module:name"'
 
+OURS = ("payoff", "study", "analysis", "search_spaces")
+"""Names of our own modules. A file of the user's may have one of them; no import leads to it."""
+
 
 def check_reference(reference: str, key: str, relative_to: Path | None = None) -> list[str]:
     """Return what is wrong with a reference, without running any of the code it names.
@@ -35,6 +38,11 @@ def check_reference(reference: str, key: str, relative_to: Path | None = None) -
             ]
     elif not MODULE.fullmatch(place):
         return [f"{key}: must name a .py file or a module, got {reference!r}; {HOW}"]
+    elif (ours := place.split(".")[0]) in OURS:
+        return [
+            f"{key}: the module {ours!r} is payoff's own, got {reference!r}; "
+            f'write "{ours}.py:{name}" for a file of that name'
+        ]
     return []
 
 
@@ -132,4 +140,10 @@ def describe_failure(key: str, reference: str, error: BaseException) -> str:
     else:
         where = f" (line {own[-1].lineno})" if own else ""
     words = " ".join(str(error).split())
-    return f"{key}: {place} fails{where}, got {type(error).__name__}: {words}; correct the code"
+    module = error.name if isinstance(error, ImportError) else None
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        module = error.obj.__name__
+    remedy = "correct the code"
+    if module in OURS:
+        remedy = f"the module {module!r} is payoff's own: rename your file of that name"
+    return f"{key}: {place} fails{where}, got {type(error).__name__}: {words}; {remedy}"

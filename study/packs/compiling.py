@@ -100,7 +100,7 @@ def compilers() -> list[list[str]]:
         if command and shutil.which(command[0]):
             found.append(command)
     if find_spec("ziglang") is not None:
-        found.append([sys.executable, "-m", "ziglang", "cc"])
+        found.append([sys.executable, "-P", "-m", "ziglang", "cc"])
     return found
 
 

@@ -55,6 +55,8 @@ def write_study(
 ) -> int:
     """Write a study whose trials sleep; return how many it has."""
     (folder / "mine.py").write_text(TRAINER.replace("SECONDS", str(seconds)))
+    for name in ("study.py", "analysis.py"):  # the user's own, which no worker may take for ours
+        (folder / name).write_text("raise RuntimeError('imported in place of a package')\n")
     text = STUDY.replace("WIDTHS", ", ".join(str(4 * (k + 1)) for k in range(widths)))
     text = text.replace("DRAWS", str(draws)).replace("OPTUNA", optuna).replace("MLFLOW", mlflow)
     (folder / "study.toml").write_text(text)
@@ -64,7 +66,17 @@ def write_study(
 def start(folder: Path, *words: str, root: str = "mlruns", **more: str) -> subprocess.Popen[bytes]:
     """Start a payoff command in a folder."""
     return subprocess.Popen(
-        [sys.executable, "-m", "study.cli", words[0], "study.toml", "--root", root, *words[1:]],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "study.cli",
+            words[0],
+            "study.toml",
+            "--root",
+            root,
+            *words[1:],
+        ],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -62,6 +62,24 @@ def test_user_folders_cannot_hide_installed_modules(tmp_path: Path) -> None:
     assert load_function("model.py:f", "model.function", tmp_path)() == (0.0, 0.0, 0)
 
 
+@pytest.mark.parametrize("name", ["study", "analysis", "search_spaces", "payoff"])
+def test_a_file_may_have_the_name_of_a_module_of_ours(tmp_path: Path, name: str) -> None:
+    write(tmp_path, f"{name}.py", "def f(): return 7\n")
+    assert load_function(f"{name}.py:f", "training.function", tmp_path)() == 7
+    with pytest.raises(PayoffError, match=rf'{name!r} is payoff\'s own.* write "{name}\.py:f"'):
+        load_function(f"{name}:f", "training.function", tmp_path)
+
+
+@pytest.mark.parametrize("code", ["from study import f", "import study\nf = study.f"])
+def test_a_file_that_imports_another_of_the_name_of_ours_is_told_to_rename_it(
+    tmp_path: Path, code: str
+) -> None:
+    write(tmp_path, "study.py", "def f(): return 7\n")
+    write(tmp_path, "mine.py", f"{code}\n")
+    with pytest.raises(PayoffError, match="'study' is payoff's own: rename your file of that name"):
+        load_function("mine.py:f", "training.function", tmp_path)
+
+
 def test_two_files_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     for folder, value in (("a", 1), ("b", 2)):
         write(tmp_path, f"{folder}/model.py", f"def f(): return {value}\n")

@@ -88,8 +88,11 @@ def run_on_ray(
     ours = not ray.is_initialized()
     try:
         if ours:
-            ray.init(address=address, log_to_driver=False, include_dashboard=False,
-                     configure_logging=False)  # fmt: skip
+            # Ray puts the folder that it is started from first on its workers' path: a file
+            # study.py in the user's would stand in for this package.
+            with contextlib.chdir(Path(__file__).parents[3]):
+                ray.init(address=address, log_to_driver=False, include_dashboard=False,
+                         configure_logging=False)  # fmt: skip
     except Exception as error:
         raise PayoffError(
             f"--address: no Ray cluster answers at {address} ({redact(error).splitlines()[0]})"

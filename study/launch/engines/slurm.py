@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -117,7 +118,11 @@ class _Array:
             ) from None
         self._spec, self._keeper, self._asked = spec, keeper, jobs
         try:
-            self._executor = submitit.SlurmExecutor(folder=places.logs(spec.name) / "slurm" / "%j")
+            self._executor = submitit.SlurmExecutor(
+                folder=places.logs(spec.name) / "slurm" / "%j",
+                # -P: a file study.py where it is launched must not stand in for this package.
+                python=f"{shlex.quote(sys.executable)} -P",
+            )
         except RuntimeError as error:
             raise PayoffError(
                 f"--on slurm: {redact(error)}; launch where sbatch and srun are"
