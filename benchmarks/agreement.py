@@ -1,6 +1,6 @@
 """Do the fused and the reference trainer draw the same curves?
 
-    python benchmarks/agreement.py [STUDY_FILE] [--keep FOLDER]
+    python -m benchmarks.agreement [STUDY_FILE] [--keep FOLDER]
 
 Runs one study twice, once with each trainer, each into a store of its own, and compares: the mean
 test error of the replicates in every cell with its interval, the fitted curves with their bands,

@@ -6,12 +6,11 @@ import argparse
 import sys
 import time
 
-from simulation import routes
-from simulation.calibration import calibrate, table
-from simulation.hostile import run_hostile
-from simulation.truths import TRUTHS
-
 from analysis.settings import RULES, AnalysisSettings
+from benchmarks.simulation import routes
+from benchmarks.simulation.calibration import calibrate, table
+from benchmarks.simulation.hostile import run_hostile
+from benchmarks.simulation.truths import TRUTHS
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Harm a study in every way for some minutes; it must end by itself, whole.
 
-    python benchmarks/chaos.py [--minutes 10] [--workers 6] [--no-ray] [--no-mount]
+    python -m benchmarks.chaos [--minutes 10] [--workers 6] [--no-ray] [--no-mount]
 
 Over a real study of trials that sleep, on PostgreSQL and an MLflow server: a random worker is
 killed every few seconds, PostgreSQL is restarted twice, the MLflow server is killed twice, the disk
@@ -26,13 +26,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "study"))
-
-from databases import Server, free_port, postgresql
-from distributed_studies import check_whole, start, store_of, write_study
-
 from study.places import Places
 from study.queue.leases import living
+from tests.support.commands import environment
+from tests.support.databases import Server, database_server
+from tests.support.servers import free_port, kill_group, start_mlflow, wait_until_healthy
+from tests.support.studies import check_whole, start, store_of, write_study
+from tests.support.waiting import FAR_AWAY
 
 SPOOL_BYTES = 16 * 2**20
 
@@ -42,26 +42,20 @@ class Mlflow:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir()
+        self.start()
 
     def start(self) -> None:
         """Start it; whoever wants it waits."""
-        words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-        words += ["--port", str(self.port), "--workers", "1"]
-        words += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
-        words += ["--artifacts-destination", str(self.folder / "artifacts")]
-        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with (self.folder / "mlflow.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                words, stdout=log, stderr=log, env={**os.environ, **quiet}, start_new_session=True
-            )
+        self.process = start_mlflow(self.folder, self.port)
 
     def kill(self) -> None:
         """Kill it and all its workers."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        kill_group(self.process)
+
+    def wait(self) -> None:
+        """Return as soon as it answers."""
+        wait_until_healthy(self.process, self.port, self.folder)
 
 
 @contextmanager
@@ -87,6 +81,8 @@ class Chaos:
         self, folder: Path, server: Server, mlflow: Mlflow, *, minutes: float, every: float
     ) -> None:
         self.folder, self.server, self.mlflow = folder, server, mlflow
+        self.calm = folder / "calm"
+        """The last trial waits for this file: the study does not end in the middle of the harm."""
         self.seconds, self.every = 60 * minutes, every
         self.random = random.Random(7)
         self.figures: dict[str, Any] = {
@@ -135,17 +131,20 @@ class Chaos:
         self.figures["disk_filled"] += 1
 
     def run(self, launchers: list[subprocess.Popen[bytes]]) -> None:
-        """Do it all, then wait for the launchers to end by themselves."""
+        """Do it all, let all come back, then wait for the launchers to end by themselves."""
         began = next_kill = time.monotonic()
         while any(one.poll() is None for one in launchers):
             elapsed = time.monotonic() - began
-            assert elapsed < 4 * self.seconds + 300, "the study did not end"
+            assert elapsed < 4 * self.seconds + FAR_AWAY, "the study did not end"
             for due in [one for one in self._due if one[0] <= elapsed]:
                 self._due.remove(due)
                 due[1]()
             if elapsed < self.seconds and time.monotonic() >= next_kill:
                 self.kill_a_worker()
                 next_kill = time.monotonic() + self.every
+            if elapsed >= self.seconds and not self.calm.exists():
+                self.mlflow.wait()
+                self.calm.touch()
             time.sleep(0.2)
         self.figures["seconds"] = round(time.monotonic() - began, 1)
         self.figures["left_undone"] = len(self._due)
@@ -159,7 +158,7 @@ def lose_node(cluster: Any, node: Any, figures: dict[str, Any]) -> None:
 
 def main(words: list[str] | None = None) -> int:
     """Run it and print what happened."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=6)
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two kills")
@@ -173,22 +172,22 @@ def main(words: list[str] | None = None) -> int:
                 tempfile.TemporaryDirectory(prefix="payoff-chaos-", ignore_cleanup_errors=True)
             )
         )
-        server = stack.enter_context(postgresql())
-        mlflow = Mlflow(folder)
-        mlflow.start()
+        server = stack.enter_context(database_server("postgresql"))
+        mlflow = Mlflow(folder / "mlflow")
         stack.callback(mlflow.kill)
+        chaos = Chaos(folder, server, mlflow, minutes=args.minutes, every=args.every)
         draws = max(2, round(60 * args.minutes * args.rate / 12))
         total = write_study(
             folder,
             seconds=2.0,
             widths=6,
             draws=draws,
-            optuna=server.addresses["postgresql"],
+            optuna=server.address,
             mlflow=f"http://127.0.0.1:{mlflow.port}",
+            until=chaos.calm,
         )
         spool = Places.at(folder / "mlruns").spool("sleeper")
         mounted = not args.no_mount and stack.enter_context(small_disk(spool))
-        chaos = Chaos(folder, server, mlflow, minutes=args.minutes, every=args.every)
         launchers = [start(folder, "launch", "--workers", str(args.workers))]
         if not args.no_ray:
             launchers.append(_on_ray(stack, folder, chaos))
@@ -207,6 +206,7 @@ def main(words: list[str] | None = None) -> int:
         counts = store_of(folder).counts()
         print(counts, file=sys.stderr)
         assert figures["exits"] == [0] * len(launchers)
+        assert figures["left_undone"] == 0
         check_whole(folder, total)
     print("whole: exactly the planned trials in Optuna and MLflow, nothing left running")
     return 0
@@ -214,7 +214,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _on_ray(stack: ExitStack, folder: Path, chaos: Chaos) -> subprocess.Popen[bytes]:
     """Start a Ray cluster with workers of the same study, one node of which will be lost."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    os.environ["PYTHONPATH"] = environment()["PYTHONPATH"]
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 

@@ -1,6 +1,6 @@
 """The whole default study against the same trials run the way the documentations show.
 
-    python benchmarks/default_study.py [--sample 60]
+    python -m benchmarks.default_study [--sample 60]
 
 By the documentation: one process, ``study.optimize`` on SQLite, a DataLoader over a TensorDataset,
 a plain PyTorch loop, and MLflow's fluent calls in nested runs, a value at a time. Running all
@@ -25,6 +25,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from tests.support.commands import environment
 
 
 def by_the_documentation(sample: int, folder: Path) -> tuple[float, int, int]:
@@ -138,7 +140,7 @@ def ours(folder: Path) -> tuple[float, float, dict[str, Any]]:
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        env=environment(),
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -12,7 +12,7 @@ What is compared, on the 240 runs of tests/certified/data/chinchilla_epoch.csv, 
 Each figure is the median of ``--repeats`` runs; the two sides alternate, so that a busy machine
 slows both.
 
-    OMP_NUM_THREADS=1 python benchmarks/fitting.py
+    OMP_NUM_THREADS=1 python -m benchmarks.fitting
 """
 
 from __future__ import annotations

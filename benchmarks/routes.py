@@ -9,7 +9,7 @@
 
 Measured on two virtual cores (AMD EPYC), Python 3.11, torch 2.14, one thread:
 
-    OMP_NUM_THREADS=1 python benchmarks/routes.py
+    OMP_NUM_THREADS=1 python -m benchmarks.routes
 """
 
 from __future__ import annotations

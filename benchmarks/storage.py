@@ -1,7 +1,7 @@
 """What it costs to take a trial from the queue and to tell its result.
 
-    python benchmarks/storage.py [--trials 400] [--workers 1 2 4 8] [--kinds journal sqlite ...]
-    python benchmarks/storage.py --flat 20000 [--kinds journal postgresql]
+    python -m benchmarks.storage [--trials 400] [--workers 1 2 4 8] [--kinds journal sqlite ...]
+    python -m benchmarks.storage --flat 20000 [--kinds journal postgresql]
 
 The first form: each worker process claims one trial at a time and tells a made-up result at once,
 so that nothing but the storage is timed. Figures are wall milliseconds a trial and worker, and
@@ -29,15 +29,13 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "study"))
-
-from databases import free_port, mariadb, new_database, postgresql
-
 from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.records import failed
+from tests.support.databases import Server, database_server, new_database
+from tests.support.servers import free_port
 
 KINDS = ("journal", "sqlite", "sqlite-proxy", "postgresql", "proxy", "mariadb")
 WINDOW = 200
@@ -110,7 +108,7 @@ def time_storage(trials: int, address: str, root: str, workers: int) -> tuple[fl
 
 
 @contextmanager
-def storage(kind: str, stack: ExitStack, servers: dict[str, object], root: str) -> Iterator[str]:
+def storage(kind: str, stack: ExitStack, servers: dict[str, Server], root: str) -> Iterator[str]:
     """Return the address of an empty storage of a kind."""
     if kind == "journal":
         yield ""
@@ -136,9 +134,8 @@ def storage(kind: str, stack: ExitStack, servers: dict[str, object], root: str) 
                 server.wait()
     else:
         if kind not in servers:
-            start = postgresql if kind == "postgresql" else mariadb
-            servers[kind] = stack.enter_context(start())
-        yield new_database(servers[kind], kind, f"d{time.monotonic_ns()}")  # type: ignore[arg-type]
+            servers[kind] = stack.enter_context(database_server(kind))
+        yield new_database(servers[kind].address)
 
 
 def flat(finished: int, address: str, root: str) -> tuple[float, float]:
@@ -165,7 +162,7 @@ def main() -> None:
     parser.add_argument("--flat", type=int, metavar="FINISHED")
     args = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores; optuna {version('optuna')}")
-    servers: dict[str, object] = {}
+    servers: dict[str, Server] = {}
     with ExitStack() as stack:
         if args.flat:
             print(f"{'storage':<14}{'at 200, ms':>12}{f'at {args.flat}, ms':>16}{'ratio':>8}")

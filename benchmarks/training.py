@@ -1,7 +1,7 @@
 """How fast many networks train: the fused trainer beside a DataLoader loop and a tensor loop.
 
-    python benchmarks/training.py                # everything, some ten minutes
-    python benchmarks/training.py --only mlp-64  # one group; --rounds 3 is quicker
+    python -m benchmarks.training                # everything, some ten minutes
+    python -m benchmarks.training --only mlp-64  # one group; --rounds 3 is quicker
 
 Three ways to take the same optimiser steps on the same data and networks, per network and step:
 

@@ -1,6 +1,6 @@
 """Do several workers on one machine scale, and how long do they wait?
 
-    python benchmarks/workers.py
+    python -m benchmarks.workers
 
 1. A compute-bound study (perceptrons of two layers of 256 units, digits, a journal) with one and
    with two worker processes: trials a second from the first pack taken to the last trial told.
@@ -22,10 +22,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "study"))
-
-from databases import new_database, postgresql
-from distributed_studies import write_study
+from tests.support.commands import environment
+from tests.support.databases import database_server, new_database
+from tests.support.studies import write_study
 
 COMPUTE = """
 [study]
@@ -66,7 +65,7 @@ def payoff(folder: Path, *words: str) -> None:
         check=False,  # one size is no curve: the analysis may say so
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
 
 
@@ -85,9 +84,9 @@ def speed(workers: int) -> float:
 
 def waiting() -> tuple[float, float, int]:
     """Return the shares of time in the storage and idle, and the trials, of eight workers."""
-    with tempfile.TemporaryDirectory() as name, postgresql() as server:
+    with tempfile.TemporaryDirectory() as name, database_server("postgresql") as server:
         folder = Path(name)
-        address = new_database(server, "postgresql", "waiting")
+        address = new_database(server.address)
         total = write_study(folder, seconds=2.0, widths=5, draws=32, optuna=address)
         payoff(folder, "launch", "--workers", "8")
         ends = [log[-1] for log in events(folder, "sleeper").values()]

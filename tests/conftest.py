@@ -1,72 +1,58 @@
-"""Shared by all tests: a real browser, and pages whose every request and complaint is kept."""
+"""What all tests share, and how they are told apart and spread over processes."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+# At the end, for `tests` and `benchmarks`: of the packages, the installed ones come first.
+sys.path.append(str(Path(__file__).parents[1]))
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-"""The browser itself is to ask nobody for anything, and runs in containers too."""
+from tests.support.browser import browser
+from tests.support.databases import own_postgresql, postgresql
+from tests.support.servers import server_address
+from tests.support.sharing import close_folder, open_folder
 
+__all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
 
-@dataclass
-class Watched:
-    """A page with what it asked for and what it complained of."""
+NEEDS = {
+    "browser": "browser",
+    "postgresql": "database",
+    "own_postgresql": "database",
+}
+"""A fixture -> the mark of the tests that need it."""
 
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def strangers(self, *known: str) -> list[str]:
-        """Return the addresses asked for that start with none of the known ones."""
-        inside = (*known, "data:", "blob:", "about:")
-        return [address for address in self.requests if not address.startswith(inside)]
+NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
 
 
-class Watcher:
-    """Opens watched pages."""
-
-    def __init__(self, browser: Browser) -> None:
-        self.browser = browser
-
-    def open(self, address: str, **how: Any) -> Watched:
-        """Open an address in a new context; ``how`` is what Playwright's ``new_context`` takes."""
-        watched = Watched(page=self.browser.new_context(**how).new_page())
-        page = watched.page
-        page.on("request", lambda request: watched.requests.append(request.url))
-        page.on("pageerror", lambda error: watched.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda line: watched.complaints.append(line.text) if line.type == "error" else None,
-        )
-        page.goto(address)
-        return watched
+def pytest_configure(config: pytest.Config) -> None:
+    """What is shared belongs to the process that was started by hand."""
+    if not hasattr(config, "workerinput"):
+        open_folder()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Watcher]:
-    """Headless Chromium; a test that needs it is skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"needs a browser: none of {', '.join(names)} is on the PATH")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=path, args=FLAGS)
-        yield Watcher(chromium)
-        chromium.close()
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        close_folder()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process a core; none but this one for a single file, whose tests stay together."""
+    if (len(config.args) == 1 and "::" in config.args[0]) or config.args[0].endswith(".py"):
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs what, and what is quick; begin with the files that take long."""
+    for item in items:
+        for fixture in set(getattr(item, "fixturenames", ())) & set(NEEDS):
+            item.add_marker(NEEDS[fixture])
+        if not NOT_QUICK & {mark.name for mark in item.iter_markers()}:
+            item.add_marker("quick")
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)

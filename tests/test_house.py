@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import ROOMS, ROOT, Import, circles, imports, modules, room_of, upward
+from tests.support.house import ROOMS, ROOT, Import, circles, imports, modules, room_of, upward
 
 MODULES = modules()
 IMPORTS = imports(MODULES)

@@ -14,7 +14,7 @@ from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import fit_points
 from analysis.verdicts.decide import KINDS, PayoffPoint, VerdictKind
 from analysis.verdicts.rules import OUTCOMES, RuleDraws, apply_rule
-from simulation.truths import TRUTHS, Truth, simulate
+from benchmarks.simulation.truths import TRUTHS, Truth, simulate
 
 MARGIN = 1.5
 """A truth is clear-cut where its verdict would be the same with the rule's number 1.5 times smaller

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.routes.comparison import study_routes
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray, TrialTable
-from simulation.truths import LN2, fails
+from benchmarks.simulation.truths import LN2, fails
 
 ROUTES = ("trained", "pruned", "distilled")
 

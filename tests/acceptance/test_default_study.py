@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from payoff_command import payoff
 
 from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import load_spec
+from tests.support.commands import payoff
 
 
 @pytest.fixture(scope="module")

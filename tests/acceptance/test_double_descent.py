@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from payoff_command import payoff
 
 from study.spec.writing import study_file
+from tests.support.commands import payoff
 
 
 @pytest.mark.slow

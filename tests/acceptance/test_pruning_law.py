@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from payoff_command import payoff
 
 from analysis import AnalysisSettings, TrialTable, read_table
 from analysis.routes.laws import held_out, study_laws
+from tests.support.commands import payoff
 
 STUDY = """
 [study]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from payoff_command import payoff
 
 from analysis import read_table
+from tests.support.commands import payoff
 
 ROUTES = {
     "trained", "distilled", "pruned (one-shot-global)", "pruned (iterative-global)",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from simulation.hostile import KINDS, run_hostile
 
 from analysis import AnalysisSettings
+from benchmarks.simulation.hostile import KINDS, run_hostile
 
 SETTINGS = AnalysisSettings(resamples=200)
 

@@ -1,4 +1,4 @@
-"""Calibration on studies of known truth (the whole table: ``python benchmarks/calibration.py``).
+"""Calibration on studies of known truth (the whole table: ``python -m benchmarks.calibration``).
 
 The bounds are what the counts allow: with n answers a true rate p is missed by more than
 2.6 sqrt(p (1 - p) / n) once in a hundred runs, and the seed is fixed.
@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 import pytest
-from simulation.calibration import calibrate, table
-from simulation.truths import TRUTHS, simulate
 
 from analysis import AnalysisSettings
+from benchmarks.simulation.calibration import calibrate, table
+from benchmarks.simulation.truths import TRUTHS, simulate
 
 SETTINGS = AnalysisSettings(resamples=400)
 

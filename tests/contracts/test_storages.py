@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import KINDS
 
 from study.errors import StorageAway, StorageError
 from study.launch.keeping import Keeper
@@ -26,6 +25,7 @@ from study.queue.turns import Turn
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.records import failed
+from tests.support.databases import KINDS
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},

@@ -26,13 +26,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.commands import environment as environment_of_tests
+
 ROOT = Path(__file__).parents[2]
 
 ELSEWHERE = {
     "pip install": ".ci/run, in a new environment",
     "pytest": ".ci/run",
-    "python benchmarks/": "by hand: figures of a quiet machine",
-    "python benchmarks/calibration.py": "tests/analysis/test_simulation.py, with fewer studies",
+    "python -m benchmarks.": "by hand: figures of a quiet machine",
+    "python -m benchmarks.calibration": "tests/analysis/test_simulation.py, with fewer studies",
     "payoff launch my-study.toml --workers 64 --on slurm": "tests/study/launch/test_engines.py",
     "payoff worker my-study.toml --storage postgresql": "tests/study/launch/test_distributed.py",
     "payoff run routes.toml": "tests/acceptance/test_routes.py",
@@ -83,12 +85,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, words in (("payoff", "-m study.cli"), ("python", "")):
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (folder / name).chmod(0o755)
-    return {
-        **os.environ,
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-        "BROWSER": "true",
-    }
+    return environment_of_tests(PATH=f"{folder}{os.pathsep}{os.environ['PATH']}", BROWSER="true")
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import environment
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
@@ -20,16 +22,12 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
     (tmp_path / "payoff").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m study.cli "$@"\n')
     (tmp_path / "payoff").chmod(0o755)
     code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
-        "from execute import execute; execute(Path(sys.argv[2]), Path(sys.argv[3]))"
+        "import sys; from pathlib import Path; from docs.notebooks.execute import execute; "
+        "execute(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path.parent), str(path), str(tmp_path / path.name)],
-        env={
-            **os.environ,
-            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-        },
+        [sys.executable, "-c", code, str(path), str(tmp_path / path.name)],
+        env=environment(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}"),
         capture_output=True,
         text=True,
         check=False,

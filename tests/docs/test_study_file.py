@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.commands import environment
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -16,7 +18,7 @@ def test_the_page_of_keys_is_up_to_date() -> None:
         capture_output=True,
         text=True,
         check=True,
-        env=_environment(),
+        env=environment(),
     ).stdout
     assert made == (DOCS / "study-file.md").read_text(), "run: python docs/study_file.py --write"
 
@@ -29,9 +31,3 @@ def test_the_page_names_every_key_of_a_new_file() -> None:
         key, equals, _ = line.partition(" = ")
         if equals and not line.startswith("#"):
             assert f"| {key} |" in page, key
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -26,7 +26,7 @@ from analysis.export.tables import payoff_table
 from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis
 from tests.analysis.routes.test_findings import regularised_table
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="pdflatex is not installed (texlive-latex-recommended)"

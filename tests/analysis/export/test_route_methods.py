@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulation.routes import simulate_routes
 
 from analysis import AnalysisSettings, StudyAnalysis, analyse
 from analysis.export.checklist import checklist
 from analysis.export.facts import AxisFacts
 from analysis.export.methods import methods
 from analysis.export.references import ENTRIES, cited
+from benchmarks.simulation.routes import simulate_routes
 from study.handover.paper import facts_of
 from study.spec.study_file import parse_spec
 from tests.analysis.export.test_export import FACTS

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from simulation.routes import simulate_routes
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse, plots
 from analysis.errors import AnalysisError
@@ -18,9 +17,10 @@ from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
 from analysis.words.routes import regulariser_words
+from benchmarks.simulation.routes import simulate_routes
 from tests.analysis.routes.test_comparison import TRUTH
 from tests.analysis.routes.test_findings import pruned_rows, regularised_rows, regularised_table
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from analysis.plots import (
     write_figures,
 )
 from analysis.plots.style import line_colours, readable_ticks, spread_labels
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 
 @pytest.fixture(scope="module")

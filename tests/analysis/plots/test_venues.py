@@ -24,7 +24,7 @@ from analysis.plots.gallery import PICTURES, pictures_of
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.style import new_figure, printed
 from analysis.plots.venues import VENUES, Venue
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="pdflatex is not installed (texlive-latex-recommended)"

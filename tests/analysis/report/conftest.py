@@ -10,7 +10,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import LearningCurve, ReportSource, Share, write_report
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 HOSTILE = '</script><img src=x onerror="document.title=1">&amp;'
 

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.verdicts.decide import format_size, interval
 from tests.analysis.report.conftest import Written
-from tests.conftest import Watched, Watcher
+from tests.support.browser import Watched, Watcher
 
 DESKTOP = {"width": 1200, "height": 900}
 PHONE = {"width": 390, "height": 844}

@@ -17,7 +17,7 @@ from tests.analysis.routes.test_findings import (
     regularised_rows,
     regularised_table,
 )
-from tests.conftest import Watched, Watcher
+from tests.support.browser import Watched, Watcher
 
 SETTINGS = AnalysisSettings(resamples=200)
 

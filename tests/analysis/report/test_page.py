@@ -14,7 +14,7 @@ from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.checks import hold_out, law_fits, misses
 from tests.analysis.report.conftest import HOSTILE, Written
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 PARTS = [
     "curve", "payoff", "checks", "tuning", "effects", "routes", "pruning", "learning", "failures",

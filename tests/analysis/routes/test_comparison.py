@@ -8,12 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulation.routes import (
-    RouteTruth,
-    calibrate_routes,
-    draw_truth,
-    simulate_routes,
-)
 
 from analysis.routes.comparison import (
     RouteStudy,
@@ -25,6 +19,12 @@ from analysis.routes.comparison import (
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
+from benchmarks.simulation.routes import (
+    RouteTruth,
+    calibrate_routes,
+    draw_truth,
+    simulate_routes,
+)
 
 SETTINGS = AnalysisSettings(resamples=300)
 TRUTH = RouteTruth(

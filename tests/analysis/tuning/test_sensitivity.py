@@ -14,7 +14,7 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.export import export_study
 from analysis.tuning.sensitivity import Tuning, best_of, study_tuning
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 SETTINGS = AnalysisSettings(resamples=200)
 

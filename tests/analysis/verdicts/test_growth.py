@@ -8,7 +8,7 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.errors import AnalysisError
 from analysis.verdicts.growth import Growth, grow
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 N = (100, 300, 1000, 3000, 10000)
 

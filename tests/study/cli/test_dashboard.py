@@ -12,10 +12,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import free_port
 
 from study.cli import main
 from study.places import Places
+from tests.support.servers import free_port
 
 HAS_DASHBOARD = importlib.util.find_spec("optuna_dashboard") is not None
 

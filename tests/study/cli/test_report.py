@@ -15,7 +15,7 @@ from analysis.report import write_report
 from study.cli import main
 from study.handover.report_source import chosen_slots, study_source
 from study.spec.study_file import load_spec
-from tests.analysis.test_study import study_rows
+from tests.support.tables import study_rows
 
 SMALL = """
 [study]

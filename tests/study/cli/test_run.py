@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -12,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import free_port
-from payoff_command import payoff
 
 from study.cli import main
 from study.places import Places
+from tests.support.commands import environment, payoff
+from tests.support.servers import free_port
 
 SMALL = """
 [study]
@@ -276,7 +275,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(folder: Path) ->
         text=True,
         check=False,
         preexec_fn=limit,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("payoff: ") == 1
@@ -379,10 +378,9 @@ def test_with_mlflow_away_the_verdict_is_shown_and_what_waits_is_synced_later(
     # The address was wrong: with the right one the runs are there, also those never waited for.
     own_study(folder)
     sync = [sys.executable, "-m", "study.cli", "sync", "my study.toml", "--root", "kept"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for delivered in (24, 24, 0):
         # A process each, since MLflow keeps a database open that is not there any more.
-        done = subprocess.run(sync, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(sync, capture_output=True, text=True, check=False, env=environment())
         sentence = f"mine: {delivered} trials delivered, none waits\n"
         assert (done.returncode, done.stdout) == (0, sentence), done.stderr
         if delivered and not (folder / "lost.db").exists():

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import free_port
-from trial_records import make_record
 
 from study.cli import main
 from study.places import Places
 from study.tracking.spool import Spool
+from tests.support.records import make_record
+from tests.support.servers import free_port
 
 
 def waiting(root: Path, address: str = "") -> Spool:

@@ -12,12 +12,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import free_port
-from trial_records import make_record
 
 from study.cli import main
 from study.places import Places
 from study.tracking.tracker import StudyInfo, Tracker
+from tests.support.records import make_record
+from tests.support.servers import free_port
 
 
 def test_no_store_yet_is_said_in_one_line(

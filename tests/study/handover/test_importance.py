@@ -14,7 +14,8 @@ import pytest
 
 from study.handover.importance import search_importance, write_importance
 from study.spec.study_file import parse_spec
-from tests.study.trial_records import make_record
+from tests.support.commands import environment
+from tests.support.records import make_record
 
 ROOT = Path(__file__).parents[3]
 
@@ -114,7 +115,7 @@ def test_importances_without_forests_are_the_same_and_load_no_pandas() -> None:
     usual, quick = (
         subprocess.run(
             [sys.executable, "-c", WITHOUT, how], capture_output=True, text=True, check=True,
-            cwd=ROOT,
+            env=environment(),
         ).stdout.splitlines()
         for how in ("usual", "quick")
     )  # fmt: skip

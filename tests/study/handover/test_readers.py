@@ -20,7 +20,7 @@ from study.errors import StorageError
 from study.handover.readers import read_address, rows_from_mlflow, rows_from_optuna, split_name
 from study.tracking.entries import StudyInfo
 from study.tracking.tracker import Tracker
-from tests.study.trial_records import make_record
+from tests.support.records import make_record
 
 SIZES = (100, 200, 400, 800, 1600, 3200)
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import free_port, mlflow_server
 
 from study.places import Places
 from study.tracking.reading import LoggedRun, read_runs
 from study.tracking.tracker import quieten
 from study.tracking.views import CURVES, TRIALS, view_fragment
-from tests.conftest import Watched, Watcher
+from tests.support.browser import Watched, Watcher
+from tests.support.servers import free_port, mlflow_server
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databases import Server, new_database, postgres_binaries, postgresql
-from distributed_studies import check_whole, start, store_of, write_study
+
+from tests.support.commands import environment
+from tests.support.studies import check_whole, n_finished, start, write_study
+from tests.support.waiting import FAR_AWAY, end_of, wait_until
 
 SBATCH = """\
 #!{python}
@@ -37,65 +37,40 @@ print("Submitted batch job 4200")
 SRUN = """\
 #!{python}
 import os, sys
+from tests.support.commands import environment
 words = sys.argv[1:]
 first = next(k for k, word in enumerate(words) if "python" in word)
 os.execv(words[first], words[first:])
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    if postgres_binaries() is None:
-        pytest.skip("no PostgreSQL on this machine, and no package pgserver")
-    with postgresql() as running:
-        yield running
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_ray_cluster_that_loses_a_node_ends_the_study(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray", reason="the extra ray is not installed")
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    total = write_study(
-        tmp_path,
-        seconds=0.5,
-        widths=4,
-        draws=10,
-        optuna=new_database(server, "postgresql", "ray"),
-    )
+    total = write_study(tmp_path, seconds=0.5, widths=4, draws=10, optuna=postgresql)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         cluster.add_node(num_cpus=1)
         lost = cluster.add_node(num_cpus=1)
         words = ("--on", "ray", "--workers", "4", "--cpus", "0.5", "--address", cluster.address)
         run = start(tmp_path, "launch", *words)
-        deadline = time.monotonic() + 200
-        while _finished(tmp_path) < 15:
-            assert run.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        wait_until(lambda: n_finished(tmp_path) >= 15, alive=run)
         cluster.remove_node(lost)
-        _, said = run.communicate(timeout=300)
-        assert run.returncode == 0, said.decode()
+        end_of(run)
     finally:
         cluster.shutdown()
     check_whole(tmp_path, total)
 
 
-def _finished(folder: Path) -> int:
-    try:
-        return store_of(folder).counts().finished
-    except Exception:
-        return 0
-
-
 @pytest.mark.slow
-def test_slurm_gets_one_array_of_workers_and_no_password(server: Server, tmp_path: Path) -> None:
+def test_slurm_gets_one_array_of_workers_and_no_password(postgresql: str, tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra slurm is not installed")
     commands = tmp_path / "commands"
     commands.mkdir()
@@ -104,17 +79,16 @@ def test_slurm_gets_one_array_of_workers_and_no_password(server: Server, tmp_pat
         file.write_text(text.format(python=sys.executable, folder=tmp_path))
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
     total = write_study(tmp_path, seconds=0.1, widths=3, draws=5)
-    address = new_database(server, "postgresql", "slurm")
     run = start(
         tmp_path,
         "launch",
         *("--on", "slurm", "--workers", "2", "--max-hours", "1", "--partition", "short"),
         PATH=f"{commands}:{os.environ['PATH']}",
-        PAYOFF_STORAGE=address.replace("payoff@", "payoff:sesame@"),
+        PAYOFF_STORAGE=postgresql.replace("payoff@", "payoff:sesame@"),
     )
-    _, said = run.communicate(timeout=300)
+    _, said = run.communicate(timeout=FAR_AWAY)
     assert run.returncode == 0, said.decode() + (tmp_path / "jobs.log").read_text()
-    check_whole(tmp_path, total, storage=address)
+    check_whole(tmp_path, total, storage=postgresql)
     script = (tmp_path / "script.sh").read_text()
     assert "#SBATCH --array=0-1" in script
     assert "#SBATCH --partition=short" in script

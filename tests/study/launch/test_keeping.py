@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import postgres_binaries, postgresql
-from distributed_studies import start, store_of, write_study
 
 from study.errors import StorageAway
 from study.launch.keeping import Keeper
@@ -18,6 +16,9 @@ from study.patience import Patience
 from study.places import Places
 from study.queue.leases import Lease
 from study.queue.store import StudyStore
+from tests.support.databases import Server
+from tests.support.studies import start, store_of, write_study
+from tests.support.waiting import FAR_AWAY
 
 
 def die_with_a_trial(store: StudyStore, places: Places) -> str:
@@ -51,40 +52,39 @@ def test_who_watches_blames_the_trial_that_a_worker_beside_it_died_of(
     assert record["reason"].startswith("its worker died 2 times")
 
 
-def test_a_database_that_goes_away_while_tidying_is_waited_for(tmp_path: Path) -> None:
-    if postgres_binaries() is None:
-        pytest.skip("no PostgreSQL on this machine, and no package pgserver")
-    with postgresql() as server:
-        address = server.addresses["postgresql"]
-        total = write_study(tmp_path, seconds=0, widths=2, draws=2, optuna=address)
-        places = Places.at(tmp_path / "mlruns")
-        store = store_of(tmp_path)
-        store.prepare()
-        slot = die_with_a_trial(store, places)
-        keeper = Keeper(store_of(tmp_path), places, "keeper")
-        requeue = keeper.store.requeue
+def test_a_database_that_goes_away_while_tidying_is_waited_for(
+    own_postgresql: Server, tmp_path: Path
+) -> None:
+    server, address = own_postgresql, own_postgresql.address
+    total = write_study(tmp_path, seconds=0, widths=2, draws=2, optuna=address)
+    places = Places.at(tmp_path / "mlruns")
+    store = store_of(tmp_path)
+    store.prepare()
+    slot = die_with_a_trial(store, places)
+    keeper = Keeper(store_of(tmp_path), places, "keeper")
+    requeue = keeper.store.requeue
 
-        def away(*words: Any, **more: Any) -> int:
-            server.stop(signal.SIGQUIT)
-            return requeue(*words, **more)
+    def away(*words: Any, **more: Any) -> int:
+        server.stop(signal.SIGQUIT)
+        return requeue(*words, **more)
 
-        keeper.store.requeue = away  # type: ignore[method-assign]
-        with pytest.raises(StorageAway, match="the database did not answer"):
-            keeper.tidy()
-        keeper.store._orphans.look([(1, None)])
-        with pytest.raises(StorageAway):
-            keeper.tidy()  # away from the beginning
-        assert not keeper.store._orphans._since  # who took a trial could not sign it either
-        server.start()
-        keeper.store.requeue = requeue  # type: ignore[method-assign]
-        # The turn could not be given back: it is still this keeper's, and only once.
-        patience = Patience(30, threading.Event())
-        other = Keeper(patience.insist(lambda: store_of(tmp_path)), places, "other")
-        assert patience.insist(other.tidy) == 0
-        assert patience.insist(keeper.tidy) == 1
-        assert die_with_a_trial(store_of(tmp_path), places) == slot
-        assert other.tidy() == 1
-        assert other.store.counts().waiting == total
+    keeper.store.requeue = away  # type: ignore[method-assign]
+    with pytest.raises(StorageAway, match="the database did not answer"):
+        keeper.tidy()
+    keeper.store._orphans.look([(1, None)])
+    with pytest.raises(StorageAway):
+        keeper.tidy()  # away from the beginning
+    assert not keeper.store._orphans._since  # who took a trial could not sign it either
+    server.start()
+    keeper.store.requeue = requeue  # type: ignore[method-assign]
+    # The turn could not be given back: it is still this keeper's, and only once.
+    patience = Patience(30, threading.Event())
+    other = Keeper(patience.insist(lambda: store_of(tmp_path)), places, "other")
+    assert patience.insist(other.tidy) == 0
+    assert patience.insist(keeper.tidy) == 1
+    assert die_with_a_trial(store_of(tmp_path), places) == slot
+    assert other.tidy() == 1
+    assert other.store.counts().waiting == total
 
 
 POISON = """
@@ -109,7 +109,7 @@ def test_workers_of_one_folder_give_up_what_kills_them(tmp_path: Path) -> None:
     while not codes or codes[-1] != 0:  # as an engine would start them again
         assert len(codes) <= 4
         worker: subprocess.Popen[bytes] = start(tmp_path, "worker")
-        _, words = worker.communicate(timeout=120)
+        _, words = worker.communicate(timeout=FAR_AWAY)
         codes.append(worker.returncode)
         assert codes[-1] in (0, -9), words.decode()
     counts = store_of(tmp_path).counts()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import load_spec
 from study.tracking.spool import Spool
+from tests.support.commands import environment
+from tests.support.waiting import FAR_AWAY, end_of, wait_until
 
 STUDY = """
 [study]
@@ -49,7 +52,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
 
 
@@ -61,6 +64,10 @@ def finished(folder: Path) -> int:
         spec = load_spec(folder / "study.toml")
         return StudyStore(spec, open_storage("", places)).counts().finished
     return 0
+
+
+def gets_further(folder: Path, than: int) -> bool:
+    return finished(folder) > than
 
 
 def check_everything(folder: Path) -> None:
@@ -101,20 +108,15 @@ def test_five_sigkills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     for kill in range(5):
         run = start(tmp_path)
         before = finished(tmp_path)
-        deadline = time.monotonic() + 120
         # Let every second run get somewhere, and kill the others on their way up.
-        while kill % 2 and finished(tmp_path) == before < TOTAL:
-            assert time.monotonic() < deadline
-            assert run.poll() is None
-            time.sleep(0.1)
+        if kill % 2 and before < TOTAL:
+            wait_until(partial(gets_further, tmp_path, before), alive=run)
         time.sleep(moments.uniform(0.0, 4.0))
         run.send_signal(signal.SIGKILL)
         run.wait()
         assert run.stderr is not None
         run.stderr.close()
-    end = start(tmp_path)
-    _, words = end.communicate(timeout=240)
-    assert end.returncode == 0, words.decode()
+    end_of(start(tmp_path))
     check_everything(tmp_path)
 
 
@@ -123,14 +125,11 @@ def test_a_killed_worker_is_replaced_and_its_trials_run_again(tmp_path: Path) ->
     (tmp_path / "study.toml").write_text(STUDY)
     run = start(tmp_path)
     leases = tmp_path / "mlruns" / "leases"
-    deadline = time.monotonic() + 120
-    while not (alive := living(leases)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: living(leases), alive=run)
+    worker = int(living(leases)[0].split("-")[-2])
     time.sleep(1.0)
-    os.kill(int(alive[0].split("-")[-2]), signal.SIGKILL)
-    _, words = run.communicate(timeout=240)
-    assert run.returncode == 0, words.decode()
+    os.kill(worker, signal.SIGKILL)
+    end_of(run)
     check_everything(tmp_path)
 
 
@@ -139,8 +138,7 @@ def test_a_second_start_beside_the_first_is_safe(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY)
     runs = [start(tmp_path) for _ in range(2)]
     for run in runs:
-        _, words = run.communicate(timeout=300)
-        assert run.returncode == 0, words.decode()
+        end_of(run)
     check_everything(tmp_path)
 
 
@@ -148,12 +146,9 @@ def test_a_second_start_beside_the_first_is_safe(tmp_path: Path) -> None:
 def test_ctrl_c_hands_over_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY)
     run = start(tmp_path)
-    deadline = time.monotonic() + 120
-    while finished(tmp_path) == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: finished(tmp_path), alive=run)
     run.send_signal(signal.SIGINT)
-    _, words = run.communicate(timeout=120)
+    _, words = run.communicate(timeout=FAR_AWAY)
     done = finished(tmp_path)
     if done < TOTAL:
         assert run.returncode == 130
@@ -163,8 +158,5 @@ def test_ctrl_c_hands_over_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> N
             open_storage("", Places.at(tmp_path / "mlruns")),
         )
         assert store.counts().running == 0
-    end = start(tmp_path)
-    assert end.wait(timeout=240) == 0
-    assert end.stderr is not None
-    end.stderr.close()
+    end_of(start(tmp_path))
     check_everything(tmp_path)

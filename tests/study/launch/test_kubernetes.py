@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed_studies import start, write_study
 
 from search_spaces.errors import PayoffError
 from study.cli import main
 from study.launch.engines.kubernetes import MOST_BYTES, manifest
 from study.spec.study_file import load_spec
+from tests.support.studies import start, write_study
 
 yaml = pytest.importorskip("yaml")
 

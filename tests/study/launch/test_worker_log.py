@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_trainings import make_data
 
 from study.launch.worker_log import WorkerLog
 from study.packs.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.trainings import make_data
 
 __all__ = ["make_data"]
 

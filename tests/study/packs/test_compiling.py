@@ -22,6 +22,7 @@ from study.packs.fused import TrainJob, train_pack
 from study.spec.study_file import load_spec
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.commands import environment
 
 
 def compiler() -> list[str]:
@@ -107,7 +108,7 @@ def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> N
 
 TRAIN = """
 import torch
-from small_trainings import blobs
+from tests.support.trainings import blobs
 from study.packs.compiling import kernels
 from study.packs.fused import TrainJob, train_pack
 from study.training.settings import TrainSettings
@@ -140,12 +141,7 @@ def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
         command.chmod(0o700)
         done = subprocess.run(
             [sys.executable, "-c", TRAIN],
-            env={
-                **os.environ,
-                "CC": str(command),
-                "XDG_CACHE_HOME": str(tmp_path),
-                "PYTHONPATH": str(Path(__file__).parents[1]),
-            },
+            env=environment(CC=str(command), XDG_CACHE_HOME=str(tmp_path)),
             capture_output=True,
             text=True,
             check=True,

@@ -8,9 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import free_port, mlflow_server
 from mlflow import MlflowClient
-from trial_records import make_record
 
 from study.errors import StorageError
 from study.places import Places
@@ -18,6 +16,8 @@ from study.tracking.curves import curves_of, stored_curves
 from study.tracking.database import sqlite_file
 from study.tracking.reading import read_curves
 from study.tracking.tracker import StudyInfo, Tracker
+from tests.support.records import make_record
+from tests.support.servers import free_port, mlflow_server
 
 NAMES = ("val_error", "val_loss", "train_loss")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trial_records import make_record
 
 from study.errors import StorageError
 from study.places import Places
@@ -24,6 +23,7 @@ from study.tracking.entries import Point, RunEntry, entry
 from study.tracking.errors import StoreAway
 from study.tracking.rows import COLUMNS, NotWritable, RunRows
 from study.tracking.tracker import StudyInfo, Tracker
+from tests.support.records import make_record
 
 STUDY = StudyInfo(name="rows", digest="d" * 64)
 

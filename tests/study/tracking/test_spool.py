@@ -10,14 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from trial_records import make_record
 
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.tracking.spool import BROKEN, Spool
-
-HERE = Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
+from tests.support.commands import environment
+from tests.support.records import make_record
 
 
 def test_a_record_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -141,7 +139,7 @@ def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env=environment(),
     )
     with holder:
         assert holder.stdout is not None
@@ -194,7 +192,7 @@ def test_the_destination_is_kept_without_its_password(tmp_path: Path) -> None:
 def test_a_writer_killed_at_any_moment_leaves_whole_records_only(tmp_path: Path) -> None:
     program = (
         "import sys; from study.tracking.spool import Spool\n"
-        "from trial_records import make_record\n"
+        "from tests.support.records import make_record\n"
         "spool = Spool(sys.argv[1]); print('go', flush=True)\n"
         "[spool.put(make_record(i)) for i in range(100000)]\n"
     )
@@ -202,7 +200,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_records_only(tmp_path: Path)
         [sys.executable, "-c", program, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env=environment(),
     )
     with writer:
         assert writer.stdout is not None

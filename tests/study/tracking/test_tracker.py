@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -19,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import free_port, kill_group, mlflow_server
-from trial_records import make_record
 
 from study.errors import StorageError
 from study.places import Places
@@ -30,9 +27,10 @@ from study.tracking.delivery import TrackerThread, deliver_all
 from study.tracking.restore import restore
 from study.tracking.spool import Spool
 from study.tracking.tracker import StoreAway, StudyInfo, Tracker
+from tests.support.commands import environment
+from tests.support.records import make_record
+from tests.support.servers import free_port, kill_group, mlflow_server
 
-HERE = Path(__file__).parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
 STUDY = StudyInfo(
     name="digits-mlp",
     digest="d" * 64,
@@ -361,7 +359,7 @@ def test_a_failed_trial_run_again_and_well_becomes_the_trial(ready: Tracker) -> 
 KILLED_TRACKER = """
 import os, signal, sys
 from pathlib import Path
-from trial_records import make_record
+from tests.support.records import make_record
 from study.places import Places
 from study.tracking.tracker import StudyInfo, Tracker
 from study.tracking.rows import RunRows
@@ -399,7 +397,8 @@ tracker.deliver(make_record(2))
 )
 def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) -> None:
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_TRACKER, str(store), moment, "", STUDY.name], env=ENVIRONMENT
+        [sys.executable, "-c", KILLED_TRACKER, str(store), moment, "", STUDY.name],
+        env=environment(),
     )
     assert killed.returncode == -signal.SIGKILL
     made = tracker(store)
@@ -425,7 +424,7 @@ def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) 
 def test_a_half_written_run_of_another_record_is_replaced(store: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", KILLED_TRACKER, str(store), "after the batch", "", STUDY.name],
-        env=ENVIRONMENT,
+        env=environment(),
     )
     made = tracker(store)
     made.initialise()
@@ -594,7 +593,7 @@ def test_processes_that_start_at_once_share_one_store(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=ENVIRONMENT,
+            env=environment(),
         )
         for _ in range(4)
     ]
@@ -606,7 +605,7 @@ def test_processes_that_start_at_once_share_one_store(tmp_path: Path) -> None:
 
 def test_a_start_killed_in_the_middle_leaves_no_broken_store(tmp_path: Path) -> None:
     starter = subprocess.Popen(
-        [sys.executable, "-c", INITIALISE, str(tmp_path)], env=ENVIRONMENT, stdout=subprocess.PIPE
+        [sys.executable, "-c", INITIALISE, str(tmp_path)], env=environment(), stdout=subprocess.PIPE
     )
     with starter:
         while not list(tmp_path.glob("mlflow.db.unfinished*")):
@@ -812,7 +811,7 @@ def test_a_delivery_to_a_server_killed_in_the_middle_is_completed(
             server_address,
             "other",
         ],
-        env=ENVIRONMENT,
+        env=environment(),
     )
     assert killed.returncode == -signal.SIGKILL
     made = tracker(tmp_path, study, server_address)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from study.launch.joining import at
@@ -15,13 +15,18 @@ from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, load_spec
 from study.tracking.spool import Spool
+from tests.support.commands import environment
 
 TRAINER = """
 import time
+from pathlib import Path
 
 
 def train(config, n_examples, seed):
     time.sleep(SECONDS)
+    last = (config["width"], config["draw"], n_examples) == (WIDEST, DRAWS, 1000)
+    while last and UNTIL and not Path(UNTIL).exists():
+        time.sleep(0.1)
     error = 0.5 / (config["width"] * n_examples) ** 0.3 * (1 + (seed % 89) / 900)
     return {"val_error": error, "test_error": error, "n_parameters": 10 * config["width"]}
 """
@@ -51,10 +56,19 @@ resamples = 100
 
 
 def write_study(
-    folder: Path, *, seconds: float, widths: int, draws: int, optuna: str = "", mlflow: str = ""
+    folder: Path,
+    *,
+    seconds: float,
+    widths: int,
+    draws: int,
+    optuna: str = "",
+    mlflow: str = "",
+    until: Path | None = None,
 ) -> int:
-    """Write a study whose trials sleep; return how many it has."""
-    (folder / "mine.py").write_text(TRAINER.replace("SECONDS", str(seconds)))
+    """Write a study whose trials sleep, the last one until a file is there; return how many."""
+    trainer = TRAINER.replace("SECONDS", str(seconds)).replace("WIDEST", str(4 * widths))
+    trainer = trainer.replace("DRAWS", str(draws)).replace("UNTIL", repr(str(until or "")))
+    (folder / "mine.py").write_text(trainer)
     for name in ("study.py", "analysis.py"):  # the user's own, which no worker may take for ours
         (folder / name).write_text("raise RuntimeError('imported in place of a package')\n")
     text = STUDY.replace("WIDTHS", ", ".join(str(4 * (k + 1)) for k in range(widths)))
@@ -80,7 +94,7 @@ def start(folder: Path, *words: str, root: str = "mlruns", **more: str) -> subpr
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more},
+        env=environment(**more),
     )
 
 
@@ -93,6 +107,13 @@ def store_of(folder: Path, storage: str = "") -> StudyStore:
     """Open the study's queue."""
     spec = spec_of(folder, storage)
     return StudyStore(spec, open_storage(spec.storage.optuna, Places.at(folder / "mlruns")))
+
+
+def n_finished(folder: Path, storage: str = "") -> int:
+    """Return how many trials are finished; none while the queue can not be read."""
+    with suppress(Exception):
+        return store_of(folder, storage).counts().finished
+    return 0
 
 
 def check_whole(folder: Path, total: int, *, storage: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The command as a user types it: in a process of its own."""
+"""Commands as a user types them: in processes of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process that finds what this one finds, in the same order."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more}
 
 
 def payoff(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -16,7 +21,7 @@ def payoff(*words: str, folder: Path | None = None) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(),
     )
     assert done.returncode == 0, done.stderr
     return done
