@@ -34,6 +34,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -263,7 +264,9 @@ def perceptrons(inputs: int) -> Callable[[int], None]:
     return run
 
 
-def images(family: str, shapes: tuple[tuple[int, ...], ...], widths: tuple[int, ...]) -> Callable:
+def images(
+    family: str, shapes: tuple[tuple[int, ...], ...], widths: tuple[int, ...]
+) -> Callable[[int], None]:
     """Return a group of image networks, of depth 1 to 3 for ``cnn`` and 1 for others."""
 
     def run(rounds: int) -> None:
@@ -279,6 +282,12 @@ def images(family: str, shapes: tuple[tuple[int, ...], ...], widths: tuple[int, 
                     compare(rounds, settings, data, f"{sides} w{width} d{depth}")
 
     return run
+
+
+def train_each(jobs: list[TrainJob]) -> None:
+    """Train one after the other, by the reference trainer."""
+    for job in jobs:
+        train(job.settings, job.data)
 
 
 def digits(rounds: int) -> None:
@@ -315,10 +324,8 @@ def digits(rounds: int) -> None:
         some = jobs[3::8]
         fused, tensor = [], []
         for _ in range(max(1, rounds // 2)):
-            fused.append(seconds_of(lambda jobs=jobs: train_pack(jobs)) / len(jobs))
-            tensor.append(
-                seconds_of(lambda some=some: [train(j.settings, j.data) for j in some]) / len(some)
-            )
+            fused.append(seconds_of(partial(train_pack, jobs)) / len(jobs))
+            tensor.append(seconds_of(partial(train_each, some)) / len(some))
         ratio = statistics.median(a / b for a, b in zip(tensor, fused, strict=True))
         print(
             f"{width:>6}{len(jobs):>8}{statistics.median(tensor) * 1e3:>11.1f}"

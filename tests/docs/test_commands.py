@@ -20,6 +20,7 @@ import textwrap
 import time
 import tomllib
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def reader_s_folder(tmp_path_factory: pytest.TempPathFactory, environment: dict[
     return folder
 
 
-def _csv(path: Path, head: list[str], rows: list[tuple[object, ...]]) -> None:
+def _csv(path: Path, head: list[str], rows: Sequence[tuple[object, ...]]) -> None:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([head, *rows])
 

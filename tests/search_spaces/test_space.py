@@ -198,7 +198,7 @@ def test_unsound_axes_are_refused() -> None:
         (lambda: Condition("a", "b"), "put it in brackets"),  # type: ignore[arg-type]
     ]:
         with pytest.raises(SpaceError) as caught:
-            build()  # type: ignore[no-untyped-call]
+            build()
         assert message in str(caught.value)
 
 

@@ -207,7 +207,7 @@ def _execute(address: str, statement: str) -> None:
             connection.execute(text(statement))
         return True
 
-    wait_until(done, despite=SQLAlchemyError)
+    wait_until(done, despite=[SQLAlchemyError])
     engine.dispose()
 
 

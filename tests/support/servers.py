@@ -84,7 +84,7 @@ def wait_until_healthy(server: subprocess.Popen[bytes], port: int, folder: Path)
             return True
 
     try:
-        wait_until(answers, alive=server, despite=OSError)
+        wait_until(answers, alive=server, despite=[OSError])
     except AssertionError as error:
         raise AssertionError((folder / "server.log").read_text()) from error
 

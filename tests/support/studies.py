@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from study.launch.joining import at
 from study.places import Places
@@ -20,6 +21,7 @@ from tests.support.commands import environment
 TRAINER = """
 import time
 from pathlib import Path
+from typing import Any
 
 
 def train(config, n_examples, seed):
@@ -135,7 +137,8 @@ def check_whole(folder: Path, total: int, *, storage: str = "") -> None:
     client = MlflowClient(tracking_uri=spec.storage.mlflow or places.mlflow_address)
     experiment = client.get_experiment_by_name(spec.name)
     assert experiment is not None
-    runs, token = [], None
+    runs: list[Any] = []
+    token = None
     while True:
         page = client.search_runs([experiment.experiment_id], max_results=1000, page_token=token)
         runs += page

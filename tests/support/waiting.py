@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 FAR_AWAY = 1200.0
@@ -16,7 +16,7 @@ def wait_until(
     *,
     alive: subprocess.Popen[bytes] | None = None,
     every: float = 0.05,
-    despite: type[Exception] | tuple[type[Exception], ...] = (),
+    despite: Sequence[type[Exception]] = (),
 ) -> None:
     """Return once something has happened; fail when the process it needs has ended.
 
@@ -25,7 +25,7 @@ def wait_until(
     deadline = time.monotonic() + FAR_AWAY
     while True:
         ended = alive is not None and alive.poll() is not None
-        with suppress(despite):
+        with suppress(*despite):
             if happened():
                 return
         if ended and alive is not None:

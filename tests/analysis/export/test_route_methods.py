@@ -27,6 +27,8 @@ def routes() -> StudyAnalysis:
     return analyse(table, AnalysisSettings(resamples=200))
 
 
+Facts = dict[str, str | int | float | bool]
+
 WAYS = {
     "one-shot": ("in one cut and fine-tuned for 30%", "han2015learning"),
     "untuned": ("in one cut with no training after it", "han2015learning"),
@@ -39,7 +41,11 @@ WAYS = {
 
 @pytest.mark.parametrize("method", WAYS)
 def test_a_way_of_pruning_is_told_and_cited_alone(routes: StudyAnalysis, method: str) -> None:
-    pruning = {"fine_tune_fraction": 0.3, "methods": method, "level_ratio": 0.2}
+    pruning: Facts = {
+        "fine_tune_fraction": 0.3,
+        "methods": method,
+        "level_ratio": 0.2,
+    }
     facts = dataclasses.replace(FACTS, pruning=pruning)
     words, key = WAYS[method]
     text = methods(routes, facts, "markdown")
@@ -52,7 +58,11 @@ def test_a_way_of_pruning_is_told_and_cited_alone(routes: StudyAnalysis, method:
 
 
 def test_all_that_is_cited_has_an_entry(routes: StudyAnalysis) -> None:
-    pruning = {"fine_tune_fraction": 0.3, "methods": ", ".join(WAYS), "level_ratio": 0.2}
+    pruning: Facts = {
+        "fine_tune_fraction": 0.3,
+        "methods": ", ".join(WAYS),
+        "level_ratio": 0.2,
+    }
     facts = dataclasses.replace(
         FACTS,
         pruning=pruning,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -75,7 +77,8 @@ def test_without_a_fit_nothing_is_claimed() -> None:
 
 def test_budgets_are_checked() -> None:
     surface = fit_surface(*design(), errors(), n_resamples=10)
-    for arguments in ({}, {"flops": [1.0], "examples": [1.0]}):
+    wrong: list[dict[str, Any]] = [{}, {"flops": [1.0], "examples": [1.0]}]
+    for arguments in wrong:
         with pytest.raises(AnalysisError, match="give one budget"):
             frontier(surface, **arguments)
     with pytest.raises(AnalysisError, match=r"examples: must be finite and positive, got -1.0"):

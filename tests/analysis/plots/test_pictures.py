@@ -112,7 +112,7 @@ def test_learning_curves_take_plain_mappings() -> None:
     assert info.lines[0].middle[0] == pytest.approx(0.5 / 10**0.3 * 1.1)
     plots.draw_learning_curves(info)
     with pytest.raises(AnalysisError, match="'broken' must be"):
-        plots.learning_info({"broken": [3.0, 4.0]})  # type: ignore[list-item]
+        plots.learning_info({"broken": [3.0, 4.0]})  # type: ignore[dict-item]
 
 
 def test_without_search_trials_there_are_no_effects(routes: StudyAnalysis) -> None:

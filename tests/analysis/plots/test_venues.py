@@ -64,7 +64,7 @@ def test_all_text_has_seven_to_nine_points_and_stays_inside(
         assert shown
         frame = figure.bbox
         for text in shown:
-            assert 7.0 <= text.get_fontsize() <= 9.0, (picture.name, text)
+            assert 7.0 <= float(text.get_fontsize()) <= 9.0, (picture.name, text)
             box = text.get_window_extent()
             inside = (box.x0 > -1, box.y0 > -1, box.x1 < frame.x1 + 1, box.y1 < frame.y1 + 1)
             assert all(inside), (picture.name, text, box)

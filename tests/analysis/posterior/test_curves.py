@@ -26,7 +26,7 @@ from analysis.table.trials import TrialTable
 OWN = Path(__file__).parents[1] / "data" / "digits_study.csv.gz"
 PUBLISHED = Path(__file__).parents[2] / "certified" / "data" / "scaling_curves_dev.csv.gz"
 
-Array = np.ndarray  # type: ignore[type-arg]
+Array = np.ndarray
 
 
 def digits(n_examples: int) -> Curve:

@@ -103,7 +103,9 @@ def test_ties_on_the_front_share_it_or_lose_to_the_cheaper_and_to_the_better() -
             rows.append(a_row(width, draw, error + step, flops_per_example=cost * 1.1))
     fronts = pareto_fronts(TrialTable.from_rows(rows), SETTINGS)
     front = next(one for one in fronts if one.cost == "flops_per_example")
-    on_front = {round(point.error, 6): [] for point in front.points}
+    on_front: dict[float, list[tuple[int, bool]]] = {
+        round(point.error, 6): [] for point in front.points
+    }
     for point in front.points:
         on_front[round(point.error, 6)].append((round(point.cost / 1.1), point.on_front))
     assert sorted(on_front[0.2]) == [(100, True), (100, True), (150, False)]

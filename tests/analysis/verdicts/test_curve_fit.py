@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,11 @@ from analysis.verdicts.curve_fit import CurveFit
 SIZES = np.repeat(100.0 * 2.0 ** np.arange(9), 4)
 
 
-def truth(size: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def truth(size: np.ndarray) -> np.ndarray:
     return np.asarray(0.06 + 0.5 * (size / 100.0) ** -0.7)
 
 
-def runs(seed: int, spread: float = 0.04) -> np.ndarray:  # type: ignore[type-arg]
+def runs(seed: int, spread: float = 0.04) -> np.ndarray:
     noise = np.random.default_rng(seed).standard_normal(len(SIZES))
     return truth(SIZES) * np.exp(spread * noise)
 
@@ -121,7 +123,7 @@ def test_columns_of_a_filtered_frame_are_read_by_position() -> None:
 
     sizes = np.repeat(2.0 ** np.arange(6, 14), 3)
     errors = 0.05 + 2.0 * sizes**-0.5 + np.tile([0.001, 0.0, -0.001], 8)
-    frame = pd.DataFrame({"size": sizes, "error": errors}).sample(frac=1, random_state=0)
+    frame: Any = pd.DataFrame({"size": sizes, "error": errors}).sample(frac=1, random_state=0)
     frame = frame[frame["size"] > 64]
     plain = fit_curve(frame["size"].to_numpy(), frame["error"].to_numpy())
     for size, error in (

@@ -12,7 +12,7 @@ from analysis.verdicts.decide import describe, format_size
 SIZES = np.repeat(100.0 * 2.0 ** np.arange(10), 3)
 
 
-def fitted(error: np.ndarray, spread: float = 0.03, sizes: np.ndarray = SIZES) -> CurveFit:  # type: ignore[type-arg]
+def fitted(error: np.ndarray, spread: float = 0.03, sizes: np.ndarray = SIZES) -> CurveFit:
     noise = np.exp(spread * np.random.default_rng(0).standard_normal(len(sizes)))
     return fit_curve(sizes, error * noise, settings=AnalysisSettings(price=1e-5))
 

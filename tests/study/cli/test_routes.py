@@ -189,7 +189,7 @@ def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
         for slot in students
     ]
     for trainer in ("packs", "reference"):
-        run = dataclasses.replace(spec.run, trainer=trainer)  # type: ignore[arg-type]
+        run = dataclasses.replace(spec.run, trainer=trainer)
         laboratory = Laboratory(dataclasses.replace(spec, run=run))
         for task, record in laboratory.run(tasks):
             before = records[task.slot.name]

@@ -41,7 +41,7 @@ def test_lenet_has_as_many_parameters_as_published() -> None:
 @pytest.mark.parametrize("scope", ["global", "layerwise"])
 def test_a_fifth_of_what_is_left_goes_at_each_level(scope: Any) -> None:
     lenet = perceptron([300, 100], 0.0, 784, 10)
-    masks = None
+    masks: dict[str, torch.Tensor] | None = None
     remaining = []
     for ratio in levels_to(1 - 0.8**20)[:20]:
         before = masks

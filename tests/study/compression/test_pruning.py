@@ -107,10 +107,11 @@ def test_the_smallest_weights_go_wherever_they_stand() -> None:
 
 
 def test_of_equal_weights_the_first_go_first() -> None:
-    model = nn.Sequential(nn.Linear(2, 3, bias=False), nn.Linear(3, 1, bias=False))
+    first, second = nn.Linear(2, 3, bias=False), nn.Linear(3, 1, bias=False)
+    model = nn.Sequential(first, second)
     with torch.no_grad():
-        model[0].weight.copy_(torch.tensor([[1.0, -1.0], [1.0, 2.0], [-1.0, 1.0]]))
-        model[1].weight.fill_(-1.0)
+        first.weight.copy_(torch.tensor([[1.0, -1.0], [1.0, 2.0], [-1.0, 1.0]]))
+        second.weight.fill_(-1.0)
 
     masks = magnitude_masks(model, 4 / 9)
 
@@ -191,7 +192,7 @@ def test_everything_pruned_is_a_valid_result_that_says_so(
 def test_a_layer_emptied_on_its_own_is_named() -> None:
     model = perceptron([4], 0.0, 8, 3)
     with torch.no_grad():
-        model[4].weight.mul_(1e-6)  # type: ignore[operator,union-attr]
+        model[4].weight.mul_(1e-6)  # type: ignore[operator]
 
     masks = magnitude_masks(model, 12 / 44)
 

@@ -86,7 +86,7 @@ def test_units_of_least_norm_go() -> None:
 def test_one_unit_of_each_layer_stays() -> None:
     model = perceptron([5, 7], 0.0, 3, 2)
     for scope in ("global", "layerwise"):
-        kept = kept_units(model, 1.0, scope)  # type: ignore[arg-type]
+        kept = kept_units(model, 1.0, scope)
         assert [int(each.sum()) for each in kept.values()] == [1, 1]
 
 

@@ -218,10 +218,11 @@ def test_data_sets_stand_on_parents_and_on_the_model(workplace: Workplace) -> No
     client = MlflowClient(workplace.places.mlflow_address, workplace.places.mlflow_address)
     found = {}
     for run in workplace.runs:
-        inputs = client.get_run(run.run_id).inputs.dataset_inputs
-        if inputs:
-            found[run.name] = [one.dataset.name for one in inputs]
-            assert inputs[0].dataset.digest == run.tags["data_digest"][:36]
+        inputs = client.get_run(run.run_id).inputs
+        if inputs is not None and inputs.dataset_inputs:
+            sets = inputs.dataset_inputs
+            found[run.name] = [one.dataset.name for one in sets]
+            assert sets[0].dataset.digest == run.tags["data_digest"][:36]
     assert found == {
         "n=80": ["digits n=80"],
         "n=160": ["digits n=160"],
@@ -264,7 +265,7 @@ def test_the_registered_model_loads_and_makes_the_errors_on_record(workplace: Wo
     assert info.signature is not None and info.signature.inputs.is_tensor_spec()
     version = MlflowClient(address, address).get_model_version("digits", "1")
     assert version.tags["cell"] == CELL
-    assert "With 160 training examples" in version.description
+    assert "With 160 training examples" in (version.description or "")
 
 
 def test_what_cannot_be_registered_is_said(

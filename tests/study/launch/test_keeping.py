@@ -105,7 +105,7 @@ def test_workers_of_one_folder_give_up_what_kills_them(tmp_path: Path) -> None:
     file = tmp_path / "study.toml"
     file.write_text(file.read_text().replace("max_attempts = 20", "max_attempts = 2"))
     store_of(tmp_path).prepare()
-    codes = []
+    codes: list[int] = []
     while not codes or codes[-1] != 0:  # as an engine would start them again
         assert len(codes) <= 4
         worker: subprocess.Popen[bytes] = start(tmp_path, "worker")

@@ -101,7 +101,7 @@ def test_code_of_ones_own_goes_along_with_what_it_imports(tmp_path: Path) -> Non
     file = written(
         tmp_path / "here",
         '[training]\nfunction = "code/mine.py:train"\n[space]\n"my axis" = [1, 2]\n',
-        **{
+        **{  # type: ignore[arg-type]
             "code/mine.py": CODE,
             "code/helping/__init__.py": "",
             "code/helping/parts.py": "# -*- coding: latin-1 -*-\nRESULT = '\u00e9'\n".encode(

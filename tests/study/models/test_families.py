@@ -92,9 +92,9 @@ def test_the_seed_alone_decides_the_initial_weights(family: str) -> None:
 def test_an_mlp_has_depth_hidden_layers_of_the_given_width() -> None:
     shapes = [
         tuple(m.weight.shape)
-        for m in build("mlp", (784,), width=128, depth=3)
-        if hasattr(m, "weight")
-    ]  # type: ignore[attr-defined]
+        for m in build("mlp", (784,), width=128, depth=3).children()
+        if isinstance(m, nn.Linear)
+    ]
 
     assert shapes == [(128, 784), (128, 128), (128, 128), (10, 128)]
 

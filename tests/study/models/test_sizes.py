@@ -131,8 +131,8 @@ def test_zeros_are_left_out_of_what_is_non_zero() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(1)
-        model[1].weight.view(-1)[:5] = 0  # type: ignore[union-attr,operator,index]
-        model[4].bias[0] = 0  # type: ignore[index,operator]
+        model[1].weight.view(-1)[:5] = 0  # type: ignore[operator]
+        model[4].bias[0] = 0  # type: ignore[operator]
 
     sizes = measure(model, (8,))
 
@@ -146,7 +146,7 @@ def test_a_zero_in_a_kernel_saves_a_product_at_every_place() -> None:
     model = build("cnn", 6, 1, (1, 8, 8))
     dense = measure(model, (1, 8, 8))
     with torch.no_grad():
-        model[1].weight.view(-1)[0] = 0  # type: ignore[index,operator,union-attr]
+        model[1].weight.view(-1)[0] = 0  # type: ignore[index]
 
     sizes = measure(model, (1, 8, 8))
 
@@ -157,12 +157,12 @@ def test_a_zero_in_a_kernel_saves_a_product_at_every_place() -> None:
 def test_measuring_leaves_the_model_as_it_was() -> None:
     model = build("resnet", 4, 1)
     model.train()
-    model[2].eval()  # type: ignore[index,operator]
+    model[2].eval()  # type: ignore[index]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
     measure(model, (1, 8, 8))
 
-    assert model.training and not model[2].training  # type: ignore[index,union-attr]
+    assert model.training and not model[2].training  # type: ignore[index]
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
 

@@ -190,11 +190,11 @@ def test_tensors_of_other_types_and_shapes_are_refused_by_the_kernels() -> None:
     assert can_compile(dataclasses.replace(job(data), teacher=good))
     assert not can_compile(dataclasses.replace(job(data), teacher=good[:10]))
     for changed in (
-        {"x_train": data.x_train.double()},
-        {"y_train": data.y_train.int()},
-        {"y_train": data.y_train[:5]},
+        dataclasses.replace(data, x_train=data.x_train.double()),
+        dataclasses.replace(data, y_train=data.y_train.int()),
+        dataclasses.replace(data, y_train=data.y_train[:5]),
     ):
-        assert not can_compile(job(dataclasses.replace(data, **changed)))
+        assert not can_compile(job(changed))
 
 
 def test_index_blocks_count_as_memory() -> None:

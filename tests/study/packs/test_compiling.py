@@ -247,10 +247,12 @@ def test_who_starts_a_study_is_told_of_the_kernels(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiling, "compilers", lambda: [])
     assert "no C compiler here" in outlook(spec) and "payoff[compiler]" in outlook(spec)
-    for changed in ({"trainer": "reference"}, {"trainer": "torch-packs"}, {"device": "cuda"}):
-        assert (
-            outlook(dataclasses.replace(spec, run=dataclasses.replace(spec.run, **changed))) == ""
-        )
+    for run in (
+        dataclasses.replace(spec.run, trainer="reference"),
+        dataclasses.replace(spec.run, trainer="torch-packs"),
+        dataclasses.replace(spec.run, device="cuda"),
+    ):
+        assert outlook(dataclasses.replace(spec, run=run)) == ""
     monkeypatch.undo()
     if compiling.kernels() is None:
         return

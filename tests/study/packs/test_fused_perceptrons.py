@@ -15,10 +15,10 @@ import torch
 from study.compression.pruning import apply_masks, magnitude_masks
 from study.models.registry import build_model
 from study.models.sizes import measure
-from study.packs import trainer as pack_trainer
 from study.packs.compiled import CompiledSteps
 from study.packs.compiling import kernels
 from study.packs.fused import TrainJob, train_pack
+from study.packs.loop import PackRun
 from study.packs.packing import form_packs
 from study.packs.steps import TorchSteps
 from study.packs.trainer import train_alone
@@ -228,14 +228,14 @@ def test_memory_running_out_halves_the_pack_and_goes_on(
     caplog: pytest.LogCaptureFixture,
     train: Train,
 ) -> None:
-    init = pack_trainer.PackRun.__init__
+    init = PackRun.__init__
 
-    def scarce(self: pack_trainer.PackRun, jobs: Sequence[TrainJob], *rest: object) -> None:
+    def scarce(self: PackRun, jobs: Sequence[TrainJob], *rest: object) -> None:
         if len(jobs) > 3:
             torch.empty(2**60)  # a real failure to allocate
         init(self, jobs, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pack_trainer.PackRun, "__init__", scarce)
+    monkeypatch.setattr(PackRun, "__init__", scarce)
     jobs = [job(datas[0], seed=seed, steps=20) for seed in range(7)]
     with caplog.at_level(logging.WARNING):
         results = train(jobs)

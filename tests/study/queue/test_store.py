@@ -270,7 +270,7 @@ def test_each_trial_is_signed_before_the_next_is_taken(storage: BaseStorage) -> 
         seen.append(unsigned(storage))
         return take(*words)
 
-    storage.set_trial_state_values = watched  # type: ignore[method-assign]
+    storage.set_trial_state_values = watched  # type: ignore[method-assign, assignment]
     claims = store.claim("w", most=4)
     assert claims
     assert seen == [[]] * len(claims)

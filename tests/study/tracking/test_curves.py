@@ -39,8 +39,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         tracker.deliver(make_record(number, curve=curve))
     tracker.deliver(make_record(5, status="failed"))
     client = MlflowClient(tracking_uri=places.mlflow_address, registry_uri=places.mlflow_address)
-    number = client.get_experiment_by_name("digits-mlp").experiment_id
-    (run,) = client.search_runs([number], f"tags.slot = '{make_record(4).slot}'")
+    experiment = client.get_experiment_by_name("digits-mlp")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.slot = '{make_record(4).slot}'")
     client.log_metric(run.info.run_id, "curve/val_error", math.nan, step=40)
     return places.mlflow_address
 

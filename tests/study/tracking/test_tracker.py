@@ -74,15 +74,24 @@ def ready(store: Path) -> Tracker:
     return made
 
 
+def experiment_of(address: str, name: str = STUDY.name) -> Any:
+    """The experiment, read by a client of our own."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=address, registry_uri=address)
+    return client.get_experiment_by_name(name)
+
+
 def all_runs(address: str, name: str = STUDY.name, deleted: bool = True) -> list[Any]:
     """Every run of the experiment, read by a client of our own; deleted ones too."""
     from mlflow import MlflowClient
     from mlflow.entities import ViewType
 
     client = MlflowClient(tracking_uri=address, registry_uri=address)
-    experiment = client.get_experiment_by_name(name)
     view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
-    return list(client.search_runs([experiment.experiment_id], run_view_type=view))
+    return list(
+        client.search_runs([experiment_of(address, name).experiment_id], run_view_type=view)
+    )
 
 
 def trial_runs(address: str, name: str = STUDY.name) -> list[Any]:
@@ -492,7 +501,7 @@ def test_there_is_exactly_one_current_analysis(ready: Tracker, tmp_path: Path) -
     note = runs[0].data.tags["mlflow.note.content"]
     assert note.startswith("# Second") and f"run_uuid={second}" in note
     client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
-    experiment = client.get_experiment_by_name(STUDY.name)
+    experiment = experiment_of(ready.address)
     assert experiment.tags["mlflow.note.content"].startswith("# Second")
     assert "How big must an MLP be" in experiment.tags["mlflow.note.content"]
     # Two processes that both wrote it, neither seeing the other's, leave it twice; one is kept.
@@ -548,7 +557,7 @@ def test_the_experiment_carries_views_for_the_ui(ready: Tracker) -> None:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
-    tags = client.get_experiment_by_name(STUDY.name).tags
+    tags = experiment_of(ready.address).tags
     views = {name: json.loads(value) for name, value in tags.items() if "sharedViewState" in name}
     assert [view["name"] for view in views.values()] == [
         "All trials by dataset size",
@@ -565,10 +574,7 @@ def test_starting_again_keeps_the_verdict_in_the_description(
 ) -> None:
     ready.log_analysis("# Verdict")
     tracker(tmp_path).initialise()
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=ready.address, registry_uri=ready.address)
-    assert "# Verdict" in client.get_experiment_by_name(STUDY.name).tags["mlflow.note.content"]
+    assert "# Verdict" in experiment_of(ready.address).tags["mlflow.note.content"]
 
 
 # Setting up

@@ -125,7 +125,7 @@ def test_the_loop_is_the_textbook_one(make_data: MakeData) -> None:
                 if name in weights:
                     g = g + decay * p + l1 * p.sign()
                 velocity[name] = momentum * velocity[name] + g
-                p -= rate * velocity[name]
+                p.sub_(rate * velocity[name])
 
     for name, expected in model.state_dict().items():
         torch.testing.assert_close(state(result)[name].double(), expected, rtol=1e-4, atol=1e-5)

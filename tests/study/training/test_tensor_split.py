@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ from study.training.tensors import TensorSplit
 def split(**changes: object) -> Split:
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     y = np.array([0, 1, 1])
-    parts = {"x_train": x, "x_validation": x, "x_test": x}
-    parts |= {"y_train": y, "y_validation": y, "y_test": y}
-    made = Split(**parts, task="classification", n_outputs=2, draw=0)
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+    parts: dict[str, Any] = {f"x_{part}": x for part in ("train", "validation", "test")}
+    parts |= {f"y_{part}": y for part in ("train", "validation", "test")}
+    parts |= {"task": "classification", "n_outputs": 2, "draw": 0}
+    return Split(**{**parts, **changes})
 
 
 def test_arrays_become_tensors_of_the_right_types() -> None:
