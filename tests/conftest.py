@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# The tests share the cores of the machine: each process, and each that it starts, uses one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # At the end, for `tests` and `benchmarks`: of the packages, the installed ones come first.
 sys.path.append(str(Path(__file__).parents[1]))
 
