@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import payoff
-from tests.house import ROOT
+from tests.support.house import ROOT
 
 HEAVY = ("torch", "numpy", "scipy", "pandas", "matplotlib", "optuna", "mlflow")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from study.places import Places
 from study.spec.study_file import StudySpec
 from study.spec.writing import as_toml
 from study.trials.latency import latency_file
+from tests.support.commands import environment
 
 STUDY = """
 [study]
@@ -173,9 +173,8 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(tmp_pat
         "import payoff\nprint(len(payoff.run('slow.toml', quiet=True).fits))\n"
     )
     words = [sys.executable, "script.py"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(
-        words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        words, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
     ) as process:
         while not (tmp_path / "begun").exists():
             assert process.poll() is None
@@ -187,7 +186,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(tmp_pat
     done = int(last.split()[3])
     assert 1 <= done < 12
     again = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
     )
     assert again.stdout == "1\n"
     assert len(trials(tmp_path / "slow.toml", root=tmp_path / "mlruns")) == 12
