@@ -124,7 +124,7 @@ def test_rewound_weights_start_from_the_first_ones(parents: list[tuple[Job, Trai
     job, parent = parents[0]
     seen: list[Job] = []
 
-    def note(jobs: list[Job], **_: object) -> list[TrainResult]:
+    def note(jobs: Sequence[Job], **_: object) -> list[TrainResult]:
         seen.extend(jobs)
         return train_pack(jobs)
 
@@ -148,7 +148,7 @@ def test_ratios_of_one_parent_share_their_levels(parents: list[tuple[Job, TrainR
     job, parent = parents[0]
     trained: list[int] = []
 
-    def count(jobs: list[Job], **_: object) -> list[TrainResult]:
+    def count(jobs: Sequence[Job], **_: object) -> list[TrainResult]:
         trained.append(len(jobs))
         return train_pack(jobs)
 
