@@ -16,17 +16,11 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from tests.support.browser import browser
 from tests.support.databases import own_postgresql, postgresql
+from tests.support.needs import FIXTURES, missing
 from tests.support.servers import server_address
 from tests.support.sharing import close_folder, open_folder
 
 __all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
-
-NEEDS = {
-    "browser": "browser",
-    "postgresql": "database",
-    "own_postgresql": "database",
-}
-"""A fixture -> the mark of the tests that need it."""
 
 NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
 
@@ -44,7 +38,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One process a core; none but this one for a single file, whose tests stay together."""
-    if (len(config.args) == 1 and "::" in config.args[0]) or config.args[0].endswith(".py"):
+    if len(config.args) == 1 and (config.args[0].endswith(".py") or "::" in config.args[0]):
         return 0
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -53,9 +47,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs what, and what is quick; begin with the files that take long."""
     for item in items:
-        for fixture in set(getattr(item, "fixturenames", ())) & set(NEEDS):
-            item.add_marker(NEEDS[fixture])
+        for fixture in FIXTURES.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(FIXTURES[fixture])
         if not NOT_QUICK & {mark.name for mark in item.iter_markers()}:
             item.add_marker("quick")
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine can not run, and say why."""
+    for mark in item.iter_markers():
+        if why := missing(mark.name):
+            pytest.skip(why)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -95,6 +94,7 @@ def test_students_and_masks_are_judged_in_plain_words(
 
 
 @pytest.mark.slow
+@pytest.mark.latex
 def test_the_export_has_the_routes(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     payoff("export", "routes.toml", "--to", "paper", "--formats", "pdf", folder=folder)
@@ -102,8 +102,6 @@ def test_the_export_has_the_routes(finished: tuple[Path, dict[str, Any]]) -> Non
                  "figures/pareto.pdf", "figures/prune_ladder.pdf"):  # fmt: skip
         assert (folder / "paper" / name).is_file(), name
     assert json.loads((folder / "paper" / "analysis.json").read_text()) == result
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed (texlive-latex-recommended)")
     said = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "example"],
         cwd=folder / "paper",

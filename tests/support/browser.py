@@ -23,6 +23,8 @@ FLAGS = [
 ]
 """The browser itself is to ask nobody for anything, and runs in containers too."""
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
 
 @dataclass
 class Watched:
@@ -58,15 +60,17 @@ class Watcher:
         return watched
 
 
+def browser_path() -> str | None:
+    """Return the program; None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Watcher]:
-    """Headless Chromium; a test that needs it is skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"needs a browser: none of {', '.join(names)} is on the PATH")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=path, args=FLAGS)
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=browser_path(), args=FLAGS)
         yield Watcher(chromium)
         chromium.close()

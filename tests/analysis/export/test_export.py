@@ -28,10 +28,6 @@ from analysis.study import StudyAnalysis
 from tests.analysis.routes.test_findings import regularised_table
 from tests.support.tables import study_rows
 
-needs_latex = pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="pdflatex is not installed (texlive-latex-recommended)"
-)
-
 FACTS = StudyFacts(
     name="clean_study",
     digest="0" * 64,
@@ -247,7 +243,7 @@ def _latex(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@needs_latex
+@pytest.mark.latex
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES)
 def test_everything_compiles_in_a_document_of_each_venue(
@@ -271,7 +267,7 @@ def test_everything_compiles_in_a_document_of_each_venue(
     assert all(points < 5.0 for points in over), over
 
 
-@needs_latex
+@pytest.mark.latex
 def test_figures_are_read_as_pdf_where_there_is_no_pgf(exported: Exported, tmp_path: Path) -> None:
     analysis, table, _ = exported
     export_study(analysis, table, tmp_path, facts=FACTS, formats=("pdf",))
@@ -280,7 +276,7 @@ def test_figures_are_read_as_pdf_where_there_is_no_pgf(exported: Exported, tmp_p
     assert "figures/size_error.pdf" in (tmp_path / "example.log").read_text(errors="replace")
 
 
-@needs_latex
+@pytest.mark.latex
 def test_an_unknown_key_stops_latex_and_names_the_known_ones(
     exported: Exported, tmp_path: Path
 ) -> None:

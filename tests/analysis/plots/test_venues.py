@@ -26,10 +26,6 @@ from analysis.plots.style import new_figure, printed
 from analysis.plots.venues import VENUES, Venue
 from tests.support.tables import study_rows
 
-needs_latex = pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="pdflatex is not installed (texlive-latex-recommended)"
-)
-
 
 @pytest.fixture(scope="module")
 def study() -> StudyAnalysis:
@@ -134,7 +130,7 @@ def test_every_font_is_embedded(study: StudyAnalysis, tmp_path: Path) -> None:
             assert all(re.search(r"\byes\b", line) for line in said), said
 
 
-@needs_latex
+@pytest.mark.latex
 def test_every_format_is_the_same_byte_for_byte(study: StudyAnalysis, tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     first = write_printed(study, tmp_path, VENUES["icml"])

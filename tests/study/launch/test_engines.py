@@ -13,6 +13,8 @@ from tests.support.commands import environment
 from tests.support.studies import check_whole, n_finished, start, write_study
 from tests.support.waiting import FAR_AWAY, end_of, wait_until
 
+pytestmark = [pytest.mark.slow, pytest.mark.engine]
+
 SBATCH = """\
 #!{python}
 # What SLURM does with an array, on one machine: each task is the script with its own numbers.
@@ -44,7 +46,6 @@ os.execv(words[first], words[first:])
 """
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_ray_cluster_that_loses_a_node_ends_the_study(
     postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -69,7 +70,6 @@ def test_a_ray_cluster_that_loses_a_node_ends_the_study(
     check_whole(tmp_path, total)
 
 
-@pytest.mark.slow
 def test_slurm_gets_one_array_of_workers_and_no_password(postgresql: str, tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="the extra slurm is not installed")
     commands = tmp_path / "commands"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from study.cli import main
 from study.launch.engines.kubernetes import MOST_BYTES, manifest
 from study.spec.study_file import load_spec
 from tests.support.studies import start, write_study
+from tests.support.waiting import end_of
 
 yaml = pytest.importorskip("yaml")
 
@@ -158,14 +158,14 @@ def test_what_cannot_go_along_is_refused_with_the_remedy(
 
 
 @pytest.mark.slow
+@pytest.mark.engine
 def test_a_pod_with_nothing_but_the_manifest_works_on_the_study(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/optuna.db"
     write_study(tmp_path, seconds=0, widths=2, draws=1, optuna=database)
     _, config, job = manifest_of(tmp_path / "study.toml")
     pod = unpack(config, job, tmp_path / "pod").parent
     there = {"PAYOFF_STORAGE": database, "PAYOFF_TRACKING": f"sqlite:///{tmp_path}/mlflow.db"}
-    early: subprocess.Popen[bytes] = start(pod, "worker", root="scratch", **there)
+    early = start(pod, "worker", root="scratch", **there)
     launcher = start(tmp_path, "launch", "--workers", "1", **there)
     for process in (launcher, early):
-        _, words = process.communicate(timeout=120)
-        assert process.returncode == 0, words.decode()
+        end_of(process)

@@ -257,7 +257,6 @@ def test_the_result_is_a_network_of_its_own(datas: list[TensorSplit], train: Tra
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_what_the_cpu_gives(datas: list[TensorSplit], train: Train) -> None:
     jobs = varied(datas, depth=2)
     for one, other in zip(train(jobs), train(jobs, device="cuda"), strict=True):

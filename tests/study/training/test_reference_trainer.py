@@ -315,7 +315,6 @@ def test_a_stage_of_its_own_sees_other_batches(make_data: MakeData) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_gpu_trains_on_the_same_weights_batches_and_masks(
     make_data: MakeData, family: str
