@@ -36,11 +36,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         close_folder()
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process a core; none but this one for a single file, whose tests stay together."""
-    if len(config.args) == 1 and (config.args[0].endswith(".py") or "::" in config.args[0]):
-        return 0
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No further processes for a single file, whose tests stay together; else one a core."""
+    alone = len(config.args) == 1 and (config.args[0].endswith(".py") or "::" in config.args[0])
+    return 0 if alone else None
 
 
 @pytest.hookimpl(tryfirst=True)

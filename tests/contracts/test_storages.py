@@ -26,6 +26,7 @@ from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.records import failed
 from tests.support.databases import KINDS
+from tests.support.waiting import FAR_AWAY
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
@@ -80,7 +81,7 @@ def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> No
 
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(work, f"w{i}") for i in range(4)]:
-            future.result(timeout=120)
+            future.result(timeout=FAR_AWAY)
     assert Counter(claim.slot.name for claim in taken).most_common(1)[0][1] == 1
     counts = site.store().counts()
     assert (counts.total, counts.complete, counts.waiting, counts.running) == (TOTAL, TOTAL, 0, 0)
@@ -113,7 +114,9 @@ def test_launchers_that_open_a_fresh_database_at_once_all_get_in(site: Site) -> 
         return site.store()
 
     with ThreadPoolExecutor(6) as pool:
-        stores = [future.result(timeout=120) for future in [pool.submit(launch) for _ in range(6)]]
+        stores = [
+            future.result(timeout=FAR_AWAY) for future in [pool.submit(launch) for _ in range(6)]
+        ]
     assert stores[0].prepare() == TOTAL
     assert {store.counts().waiting for store in stores} == {TOTAL}
 
@@ -134,7 +137,9 @@ def test_launchers_that_prepare_at_once_make_one_queue(site: Site) -> None:
             return store.prepare()
 
     with ThreadPoolExecutor(len(stores)) as pool:
-        queued = [future.result(timeout=120) for future in [pool.submit(launch, s) for s in stores]]
+        queued = [
+            future.result(timeout=FAR_AWAY) for future in [pool.submit(launch, s) for s in stores]
+        ]
     store = StudyStore(spec, open_storage(site.address, site.places))
     counts = store.counts()
     assert (counts.total, counts.waiting) == (total, total)

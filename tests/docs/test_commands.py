@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 import tomllib
 import urllib.request
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ import numpy as np
 import pytest
 
 from tests.support.commands import environment as environment_of_tests
+from tests.support.waiting import FAR_AWAY, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,17 +115,14 @@ def _serve(words: list[str], folder: Path, environment: dict[str, str]) -> None:
             address = server.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:"), log.read_text()
             base = "/".join(address.split("/")[:3])
-            for _ in range(100):
-                try:
-                    with urllib.request.urlopen(base, timeout=30) as answer:
-                        assert answer.status == 200
-                    break
-                except OSError:
-                    time.sleep(0.2)
-            else:
-                raise AssertionError(log.read_text())
+
+            def answers() -> bool:
+                with urllib.request.urlopen(base, timeout=FAR_AWAY) as answer:
+                    return bool(answer.status == 200)
+
+            wait_until(answers, despite=[OSError])
             server.send_signal(signal.SIGINT)
-            assert server.wait(60) == 0, log.read_text()
+            assert server.wait(FAR_AWAY) == 0, log.read_text()
         finally:
             server.kill()
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.waiting import FAR_AWAY
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -50,6 +52,7 @@ class Watcher:
         """Open an address in a new context; ``how`` is what Playwright's ``new_context`` takes."""
         watched = Watched(page=self.browser.new_context(**how).new_page())
         page = watched.page
+        page.set_default_timeout(1000 * FAR_AWAY)
         page.on("request", lambda request: watched.requests.append(request.url))
         page.on("pageerror", lambda error: watched.complaints.append(str(error)))
         page.on(

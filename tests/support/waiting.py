@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-FAR_AWAY = 1200.0
+FAR_AWAY = 900.0
 """Seconds after which something is broken, not slow."""
 
 

@@ -16,6 +16,7 @@ import pytest
 from study.cli import main
 from study.places import Places
 from tests.support.servers import free_port
+from tests.support.waiting import FAR_AWAY
 
 HAS_DASHBOARD = importlib.util.find_spec("optuna_dashboard") is not None
 
@@ -38,11 +39,11 @@ def test_the_studies_of_the_journal_are_served(tmp_path: Path) -> None:
             assert server.stdout is not None
             place = server.stdout.readline().strip()
             assert place == f"http://127.0.0.1:{port}"
-            with urllib.request.urlopen(f"{place}/api/studies", timeout=30) as answer:
+            with urllib.request.urlopen(f"{place}/api/studies", timeout=FAR_AWAY) as answer:
                 studies = json.load(answer)["study_summaries"]
             assert [study["study_name"] for study in studies] == ["digits-mlp/n=80"]
             server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
+            assert server.wait(FAR_AWAY) == 0
             assert server.stderr is not None
             assert "Traceback" not in server.stderr.read()
         finally:

@@ -18,6 +18,7 @@ from study.places import Places
 from study.tracking.tracker import StudyInfo, Tracker
 from tests.support.records import make_record
 from tests.support.servers import free_port
+from tests.support.waiting import FAR_AWAY
 
 
 def test_no_store_yet_is_said_in_one_line(
@@ -72,7 +73,7 @@ def test_the_ui_answers_at_the_address_it_prints_and_ends_at_ctrl_c(tmp_path: Pa
             number = tracker.experiment_id
             assert place.startswith(f"http://127.0.0.1:{port}/#/experiments/{number}/runs?")
             base = f"http://127.0.0.1:{port}"
-            with urllib.request.urlopen(f"{base}/", timeout=30) as answer:
+            with urllib.request.urlopen(f"{base}/", timeout=FAR_AWAY) as answer:
                 assert b"MLflow" in answer.read()
             question = json.dumps({"experiment_ids": [number]}).encode()
             request = urllib.request.Request(
@@ -80,15 +81,15 @@ def test_the_ui_answers_at_the_address_it_prints_and_ends_at_ctrl_c(tmp_path: Pa
                 question,
                 {"Content-Type": "application/json"},
             )
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=FAR_AWAY) as answer:
                 names = {run["info"]["run_name"] for run in json.load(answer)["runs"]}
             assert names == {"n=80", "w64 d2 n80 search 1"}
             run_id = artifact.parent.parent.name
             where = f"{base}/get-artifact?path=trial.json&run_uuid={run_id}"
-            with urllib.request.urlopen(where, timeout=30) as answer:
+            with urllib.request.urlopen(where, timeout=FAR_AWAY) as answer:
                 assert answer.read() == artifact.read_bytes()
             ui.send_signal(signal.SIGINT)
-            assert ui.wait(60) == 0
+            assert ui.wait(FAR_AWAY) == 0
             assert "Traceback" not in ui.stderr.read()
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -117,7 +117,7 @@ def test_the_list_of_experiments_names_the_study_and_its_answer(
 ) -> None:
     seen = browser.open(f"{workplace.address}/#/experiments")
     row = seen.page.get_by_role("row").filter(has_text="small")
-    row.wait_for(timeout=60_000)
+    row.wait_for()
     assert "With 160 training examples" in row.inner_text()
     assert seen.strangers(workplace.address) == []
     assert faults(seen) == []
@@ -128,13 +128,13 @@ def test_a_parent_opens_to_its_trials(browser: Watcher, workplace: Workplace) ->
         workplace.address + view_fragment("1", TRIALS), viewport={"width": 1700, "height": 1000}
     )
     page = seen.page
-    page.get_by_role("link", name="n=160", exact=True).wait_for(timeout=60_000)
+    page.get_by_role("link", name="n=160", exact=True).wait_for()
     for name in ("analysis", "n=80", f"model {CELL}"):
         assert page.get_by_role("link", name=name, exact=True).count() == 1
     before = page.locator("a", has_text="w8 d1 n160").count()
     parent = page.get_by_role("row").filter(has=page.get_by_role("link", name="n=160", exact=True))
     parent.get_by_role("button").first.click()
-    page.locator("a", has_text="w8 d1 n160").first.wait_for(timeout=30_000)
+    page.locator("a", has_text="w8 d1 n160").first.wait_for()
     assert before == 0
     assert seen.strangers(workplace.address) == []
     assert faults(seen) == []
@@ -145,7 +145,7 @@ def test_the_charts_compare_the_dataset_sizes(browser: Watcher, workplace: Workp
         workplace.address + view_fragment("1", CURVES), viewport={"width": 1700, "height": 1000}
     )
     page = seen.page
-    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
     assert page.locator("a", has_text="curve n=").count() == 2
     assert page.locator(".js-plotly-plot").count() >= 2
     assert seen.strangers(workplace.address) == []
@@ -157,9 +157,9 @@ def test_the_analysis_shows_the_verdict_and_the_figure(
 ) -> None:
     seen = browser.open(workplace.page(workplace.run("analysis")))
     page = seen.page
-    page.get_by_text("With 160 training examples").first.wait_for(timeout=60_000)
+    page.get_by_text("With 160 training examples").first.wait_for()
     picture = page.locator("img[src*='get-artifact']").first
-    picture.wait_for(state="attached", timeout=30_000)
+    picture.wait_for(state="attached")
     page.wait_for_function(
         "image => image.complete && image.naturalWidth > 300", arg=picture.element_handle()
     )
@@ -173,7 +173,7 @@ def test_the_report_lives_inside_the_analysis_run(browser: Watcher, workplace: W
         viewport={"width": 1700, "height": 1000},
     )
     inner = seen.page.frame_locator("iframe")
-    inner.locator('[data-draw="curve"] svg').wait_for(timeout=60_000)
+    inner.locator('[data-draw="curve"] svg').wait_for()
     assert inner.locator('[data-draw="curve"] path.line').count() == 2
     assert "With 160 training examples" in inner.locator(".verdict").inner_text()
     assert seen.strangers(workplace.address) == []

@@ -17,6 +17,7 @@ from study.plan.design import slots
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory
 from study.trials.task import Task
+from tests.support.waiting import FAR_AWAY
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_process_whose_asker_is_gone_writes_nothing(
     assert process.stdin is not None
     pickle.dump((spec, records, tmp_path), process.stdin)
     process.stdin.close()
-    assert process.wait(60) == 1
+    assert process.wait(FAR_AWAY) == 1
     assert not (tmp_path / "verdict.md").exists()
 
 

@@ -20,6 +20,7 @@ from study.spec.study_file import StudySpec
 from study.spec.writing import as_toml
 from study.trials.latency import latency_file
 from tests.support.commands import environment
+from tests.support.waiting import wait_until
 
 STUDY = """
 [study]
@@ -176,8 +177,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(tmp_pat
     with subprocess.Popen(
         words, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
     ) as process:
-        while not (tmp_path / "begun").exists():
-            assert process.poll() is None
+        wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         (tmp_path / "go").touch()
         _, said = process.communicate()

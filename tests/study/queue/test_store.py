@@ -25,6 +25,7 @@ from study.queue.store import Claim, StudyStore
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.records import failed
+from tests.support.waiting import FAR_AWAY
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
@@ -168,7 +169,7 @@ def test_many_claimants_never_get_the_same_trial(kind: str, tmp_path: Path) -> N
 
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(work, f"w{i}") for i in range(4)]:
-            future.result(timeout=60)
+            future.result(timeout=FAR_AWAY)
     assert Counter(claim.slot.name for claim in taken).most_common(1)[0][1] == 1
     assert len(taken) == TOTAL
 

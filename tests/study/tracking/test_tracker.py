@@ -10,10 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections import Counter
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from study.tracking.tracker import StoreAway, StudyInfo, Tracker
 from tests.support.commands import environment
 from tests.support.records import make_record
 from tests.support.servers import free_port, kill_group, mlflow_server
+from tests.support.waiting import FAR_AWAY, wait_until
 
 STUDY = StudyInfo(
     name="digits-mlp",
@@ -614,10 +615,8 @@ def test_a_start_killed_in_the_middle_leaves_no_broken_store(tmp_path: Path) -> 
         [sys.executable, "-c", INITIALISE, str(tmp_path)], env=environment(), stdout=subprocess.PIPE
     )
     with starter:
-        while not list(tmp_path.glob("mlflow.db.unfinished*")):
-            assert starter.poll() is None
-            time.sleep(0.01)
-        time.sleep(0.2)
+        begun = partial(tmp_path.glob, "mlflow.db.unfinished*")
+        wait_until(lambda: any(file.stat().st_size for file in begun()), alive=starter)
         starter.send_signal(signal.SIGKILL)
     assert not (tmp_path / "mlflow.db").exists()
     made = tracker(tmp_path)
@@ -729,18 +728,18 @@ def test_a_database_that_takes_long_to_be_made_is_waited_for(tmp_path: Path) -> 
     with ExitStack() as lock:
         lock.enter_context(creation_lock(made.address))  # somebody else is at it
         with TrackerThread(made, spool) as thread:
-            thread.wait_until_ready(60.0, give_up=lambda: True)
+            thread.wait_until_ready(FAR_AWAY, give_up=lambda: True)
             assert thread.report().waiting == 1
             waiting = threading.Thread(
-                target=thread.wait_until_ready, args=(60.0, lambda: False), daemon=True
+                target=thread.wait_until_ready, args=(FAR_AWAY, lambda: False), daemon=True
             )
             waiting.start()
             waiting.join(1.0)
             assert waiting.is_alive()
             lock.close()
-            waiting.join(60.0)
+            waiting.join(FAR_AWAY)
             assert not waiting.is_alive()
-            assert thread.flush(10.0).logged == 1
+            assert thread.flush(FAR_AWAY).logged == 1
 
 
 def test_a_call_that_hangs_is_told(tmp_path: Path) -> None:
@@ -845,14 +844,12 @@ def test_a_server_killed_in_the_middle_and_back_again_has_everything_once(
     thread = TrackerThread(tracker(tmp_path, address=address), spool)
     with mlflow_server(tmp_path, port) as server:
         thread.start()
-        while thread.report().logged < 5:
-            time.sleep(0.02)
+        wait_until(lambda: thread.report().logged >= 5, every=0.02)
         kill_group(server)
-    while not thread.report().error:
-        time.sleep(0.02)
+    wait_until(lambda: thread.report().error)
     waiting = thread.report().waiting
     assert 0 < waiting <= 35
     with mlflow_server(tmp_path, port):
-        report = thread.stop(120)
+        report = thread.stop(FAR_AWAY)
         assert (report.waiting, report.error) == (0, "")
         assert_exactly_once(address, records)
