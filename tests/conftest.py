@@ -10,6 +10,8 @@ import pytest
 
 # The tests share the cores of the machine: each process, and each that it starts, uses one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# gRPC's handlers of forks end servers that are started beside a proxy.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 # At the end, for `tests` and `benchmarks`: of the packages, the installed ones come first.
 sys.path.append(str(Path(__file__).parents[1]))

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import warnings
-from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
 
 from search_spaces.errors import PayoffError
 from study.places import Places
@@ -29,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     from study.launch.joining import at, from_environment
-    from study.queue.opening import PROXY, open_storage
+    from study.queue.opening import open_storage
+    from study.queue.proxy import PROXY, serve
     from study.redaction import redact
     from study.spec.study_file import load_spec
 
@@ -41,25 +38,15 @@ def run(args: argparse.Namespace) -> int:
             f"got {redact(address) if address else 'the journal of this machine'}; "
             "give --storage postgresql://..."
         )
-    storage = open_storage(address, Places.at("mlruns"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from optuna.storages._grpc.server import make_server
 
-        server = make_server(storage, args.host, args.port, ThreadPoolExecutor(args.threads))
-    server.start()
+    def say() -> None:
+        print(f"grpc://{args.host}:{args.port}", flush=True)
+        print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
+        if args.host not in ("127.0.0.1", "localhost", "::1"):
+            print(
+                "payoff: the proxy asks nobody for a password: let only your workers reach it",
+                file=sys.stderr,
+            )
 
-    def end(number: int, frame: FrameType | None) -> None:
-        server.stop(1.0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    print(f"grpc://{args.host}:{args.port}", flush=True)
-    print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
-    if args.host not in ("127.0.0.1", "localhost", "::1"):
-        print(
-            "payoff: the proxy asks nobody for a password: let only your workers reach it",
-            file=sys.stderr,
-        )
-    server.wait_for_termination()
+    serve(open_storage(address, Places.at("mlruns")), args.host, args.port, args.threads, say)
     return 0

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         if record["status"] != "complete"
     )
     running = [
-        (slot, worker, keeper.is_alive(worker)) for slot, worker, _ in store.running() if worker
+        (one.slot, one.worker, keeper.is_alive(one.worker)) for one in store.running() if one.worker
     ]
     waiting = Spool(places.spool(spec.name)).waiting()
     undertrained = sum(bool(record["flags"].get("still_improving")) for record in records)

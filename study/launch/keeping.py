@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.errors import StorageAway
 from study.launch.locking import exclusively
 from study.places import Places
 from study.queue import leases
+from study.queue.away import explained
 from study.queue.beats import BEATS, Roll, Watch
-from study.queue.reading import explained
 from study.queue.store import StudyStore
+from study.queue.trials import Stored
 from study.queue.turns import Turn
 from study.record import TrialRecord
 from study.tracking.spool import Spool
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 
 class Keeper:
@@ -122,7 +120,8 @@ class Keeper:
         try:
             return self._tidy(blame)
         except Exception:
-            self.store.lose_sight()  # whoever took a trial meanwhile could not sign it either
+            # Whoever took a trial meanwhile could not sign it either.
+            self.store.deaths.lose_sight()
             raise
 
     def _tidy(self, blame: bool) -> int:
@@ -130,19 +129,19 @@ class Keeper:
         if self.untold.waiting():
             with exclusively(self.places):
                 self.tell_left_behind()
-        if not self.store.dead(self.is_alive):
+        if not self.store.deaths.find(self.is_alive):
             return 0
         with exclusively(self.places), self._turn_taken() as mine:
             if not mine:
                 return 0
-            innocent: list[tuple[str, FrozenTrial]] = []
-            suspect: list[tuple[str, FrozenTrial]] = []
-            for one in self.store.dead(self.is_alive):
-                worker = one[1].user_attrs.get("claim", {}).get("worker", "")
-                spared = not blame and leases.is_of(self.places.leases, worker)
-                (innocent if spared or not worker else suspect).append(one)
-            return self.store.requeue(innocent, blame=False, give_up=self._give_up) + (
-                self.store.requeue(suspect, blame=True, give_up=self._give_up)
+            innocent: list[Stored] = []
+            suspect: list[Stored] = []
+            for one in self.store.deaths.find(self.is_alive):
+                spared = not blame and leases.is_of(self.places.leases, one.worker)
+                (innocent if spared or not one.worker else suspect).append(one)
+            requeue = self.store.deaths.requeue
+            return requeue(innocent, blame=False, give_up=self._give_up) + (
+                requeue(suspect, blame=True, give_up=self._give_up)
             )
 
     def _give_up(self, trial_id: int, record: TrialRecord) -> None:

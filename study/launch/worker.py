@@ -31,9 +31,10 @@ from study.launch.worker_log import WorkerLog
 from study.patience import Patience
 from study.places import Places
 from study.queue.beats import BEATS, Heart
+from study.queue.claims import Claim
 from study.queue.leases import Lease
 from study.queue.opening import open_storage
-from study.queue.store import Claim, StudyStore
+from study.queue.store import StudyStore
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
@@ -75,7 +76,8 @@ class Worker:
         self.patience = Patience(spec.run.patience, stop, self._say, seed=lease.name)
         self.tally = Tally()
         self.heart: Heart | None = None
-        self.store = self.patience.insist(self._join)
+        with self.log.listening():
+            self.store = self.patience.insist(self._join)
         self.keeper = Keeper(self.store, places, lease.name)
         self._laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
         self._next_tidy = 0.0

@@ -111,11 +111,6 @@ def living(folder: Path) -> tuple[str, ...]:
     return tuple(name for name in names if is_alive(folder, name))
 
 
-def process_of(name: str) -> int:
-    """Return the process number in a lease's name."""
-    return int(name.split("-")[-2])
-
-
 def _path(folder: Path, name: str) -> Path:
     return folder / f"{name}.lease"
 

@@ -1,35 +1,22 @@
-"""Reading a study's trials from Optuna's storage: how far it is, what came of it."""
+"""What a study's trials in Optuna's storage tell: how far it is, what came of it."""
 
 from __future__ import annotations
 
-import datetime
 import functools
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from study.errors import StorageAway, StorageError
-from study.plan.design import Slot, best_of, relative_cost, slots
-from study.queue.opening import is_away
-from study.redaction import redact
+from study.queue.away import explained
+from study.queue.identity import check_identity
+from study.queue.trials import Stored, StoredTrials
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
-FINGERPRINTS = "payoff.fingerprints"
-TEACHERS = "payoff.best_of"
-"""Attribute of an Optuna study with the capacities of whose networks the best teaches, from the
-moment that there are students of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,147 +51,65 @@ class StudyProgress:
     """That dataset size."""
 
 
-def is_of_database(error: Exception) -> bool:
-    """Tell whether an error came from a database or its driver, rather than from us."""
-    internal = isinstance(error, optuna.exceptions.StorageInternalError)
-    return internal or type(error).__module__.split(".")[0] in ("sqlalchemy", "grpc")
-
-
-def explained(method: Callable[P, T]) -> Callable[P, T]:
-    """Turn a database's errors into one line without its password."""
-
-    @functools.wraps(method)
-    def inner(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except Exception as error:
-            if not is_of_database(error):
-                raise
-            text = redact(str(error.__cause__ or error).splitlines()[0])
-            kind = StorageAway if is_away(error) else StorageError
-            raise kind(
-                f"storage.optuna: the database did not answer ({text}); "
-                "see that it runs, then start the study again: nothing that was finished is lost"
-            ) from None
-
-    return inner
-
-
 class StudyReader:
     """A study's trials in Optuna's storage, to be read."""
 
     def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
-        self.spec = spec
+        self.spec, self.storage = spec, storage
         self.digest = spec.digest()
-        self._storage = storage
-        self._slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
-        self._studies: dict[str, int] = {}
-        self._cells = {slot.cell.name for slot in self._slots.values()}
-        # A unit is one training, whatever is pruned from it: its cost is spread over its trials.
-        sizes = Counter(slot.unit for slot in self._slots.values())
-        self._costs: dict[str, float] = {
-            slot.unit: relative_cost(spec, slot.cell) for slot in self._slots.values()
-        }
-        self._shares = {
-            name: self._costs[slot.unit] / sizes[slot.unit] for name, slot in self._slots.items()
-        }
-        self._total_cost = sum(self._shares.values())
-
-    def study_name(self, n_examples: int) -> str:
-        """Return the name of the Optuna study of one dataset size."""
-        return f"{self.spec.name}/n={n_examples}"
+        self.trials = StoredTrials(spec, storage)
 
     @explained
     def is_started(self) -> bool:
         """Tell whether the storage holds any Optuna study of this one."""
-        names = {study.study_name for study in self._storage.get_all_studies()}
-        return any(self.study_name(n) in names for n in self.spec.sizes)
+        return bool(self.trials.studies())
 
     @explained
     def check_unchanged(self, fingerprints: Mapping[str, str] | None = None) -> None:
         """Raise StorageError if the study in the storage is not the one in the file."""
-        for study in self._storage.get_all_studies():
-            stored = study.user_attrs.get(DIGEST)
-            if stored is None or not study.study_name.startswith(f"{self.spec.name}/n="):
-                continue
-            written_by = str(study.user_attrs.get(VERSION, optuna.__version__))
-            if written_by.split(".")[0] != optuna.__version__.split(".")[0]:
-                raise StorageError(
-                    f"{self.spec.name}: stored by Optuna {written_by}, this is "
-                    f"{optuna.__version__}; install optuna=={written_by}, "
-                    "or start afresh with --root"
-                )
-            if stored != self.digest:
-                from study.spec.study_file import differences
-
-                changed = differences(
-                    json.loads(study.user_attrs[SEMANTICS]), self.spec.semantics()
-                )
-                raise StorageError(
-                    f"study.name: {self.spec.name!r} was started with other settings "
-                    f"({'; '.join(changed)}); undo the change, or give the study a new name"
-                )
-            self._check_teachers(study.user_attrs.get(TEACHERS, ()))
-            if fingerprints is not None:
-                self._check_fingerprints(study.user_attrs.get(FINGERPRINTS, {}), fingerprints)
-
-    def _check_teachers(self, stored: Sequence[str]) -> None:
-        """Raise StorageError if the best of other networks would teach than have taught."""
-        found = best_of(self.spec)
-        if stored and found and set(stored) != set(found):
-            changed = [f"+{name}" for name in found if name not in stored]
-            changed += [f"-{name}" for name in stored if name not in found]
-            raise StorageError(
-                f"study.name: {self.spec.name!r} has students of the best of its networks, and "
-                f"the best of others would teach from now on ({', '.join(changed)}); undo the "
-                "change, name capacities as distillation.teachers, or give the study a new name"
-            )
-
-    def _check_fingerprints(self, stored: Mapping[str, str], found: Mapping[str, str]) -> None:
-        changed = [
-            name
-            for name in sorted({*stored, *found})
-            if name in stored and stored[name] != found.get(name)
-        ]
-        if changed:
-            raise StorageError(
-                f"study.name: {self.spec.name!r} was started with other {', '.join(changed)} "
-                "(the content differs); undo the change, or give the study a new name"
-            )
+        check_identity(self.storage, self.spec, fingerprints)
 
     @explained
     def counts(self) -> Counts:
         """Count the trials by state."""
-        return self._count(Counter(trial.state for _, trial in self._all_trials()))
+        return self._count(self.trials.read())
 
-    def _count(self, states: Counter[TrialState]) -> Counts:
+    def _count(self, trials: Iterable[Stored]) -> Counts:
+        states = Counter(one.trial.state for one in trials)
         return Counts(
-            total=len(self._slots),
+            total=len(self.trials.slots),
             waiting=states[TrialState.WAITING],
             running=states[TrialState.RUNNING],
             complete=states[TrialState.COMPLETE],
             failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
         )
 
+    @functools.cached_property
+    def _shares(self) -> dict[str, float]:
+        """Relative cost of each trial: a unit is one training, whatever is pruned from it."""
+        slots, costs = self.trials.slots, self.trials.costs
+        members = Counter(slot.unit for slot in slots.values())
+        return {name: costs[slot.unit] / members[slot.unit] for name, slot in slots.items()}
+
     @explained
     def progress(self) -> StudyProgress:
         """Return counts, cells, cost and the best validation error."""
-        trials = [trial for _, trial in self._all_trials()]
-        states = Counter(trial.state for trial in trials)
-        open_cells = {t.user_attrs["cell"] for t in trials if not t.state.is_finished()}
-        done = [trial for trial in trials if trial.state.is_finished()]
+        trials, slots = self.trials.read(), self.trials.slots
+        done = [one for one in trials if one.is_finished]
+        open_cells = {slots[one.slot].cell.name for one in trials if not one.is_finished}
+        cells = {slot.cell.name for slot in slots.values()}
         best: dict[int, float] = {}
-        for trial in done:
-            if trial.state == TrialState.COMPLETE and trial.value is not None:
-                n_examples = self._slots[trial.user_attrs["slot"]].cell.n_examples
-                best[n_examples] = min(trial.value, best.get(n_examples, trial.value))
+        for one in done:
+            if one.trial.state == TrialState.COMPLETE and one.trial.value is not None:
+                n_examples = slots[one.slot].cell.n_examples
+                best[n_examples] = min(one.trial.value, best.get(n_examples, one.trial.value))
         largest = max(best, default=None)
         return StudyProgress(
-            counts=self._count(states),
-            cells_done=len(self._cells - open_cells) if trials else 0,
-            cells_total=len(self._cells),
-            cost_done=sum(self._shares[trial.user_attrs["slot"]] for trial in done),
-            cost_total=self._total_cost,
+            counts=self._count(trials),
+            cells_done=len(cells - open_cells) if trials else 0,
+            cells_total=len(cells),
+            cost_done=sum(self._shares[one.slot] for one in done),
+            cost_total=sum(self._shares.values()),
             best_error=None if largest is None else best[largest],
             best_size=largest,
         )
@@ -213,78 +118,35 @@ class StudyReader:
     def records(self) -> tuple[dict[str, Any], ...]:
         """Return the record of every finished trial, in the order of the design."""
         found = {
-            trial.user_attrs["slot"]: trial.user_attrs["record"]
-            for _, trial in self._all_trials()
-            if trial.state.is_finished() and "record" in trial.user_attrs
+            one.slot: one.record for one in self.trials.read() if one.is_finished and one.record
         }
-        return tuple(found[name] for name in self._slots if name in found)
+        return tuple(found[name] for name in self.trials.slots if name in found)
 
     @explained
     def failures(self) -> Counter[str]:
         """Count the trials that gave no usable result by what became of them."""
         return Counter(
-            f"{record['status']}: {record['reason']}"
-            for _, trial in self._all_trials()
-            if trial.state in (TrialState.FAIL, TrialState.PRUNED)
-            and (record := trial.user_attrs.get("record"))
+            f"{one.record['status']}: {one.record['reason']}"
+            for one in self.trials.read()
+            if one.trial.state in (TrialState.FAIL, TrialState.PRUNED) and one.record
         )
+
+    @explained
+    def running(self) -> list[Stored]:
+        """Return the trials that somebody has in hand."""
+        return [one for one in self.trials.read() if one.is_running]
 
     @explained
     def n_unused(self) -> int:
         """Count finished trials that the study file no longer asks for: kept, but not read."""
-        prefix = f"{self.spec.name}/n="
+        names = [study.study_name for study in self.storage.get_all_studies()]
         return sum(
             trial.state.is_finished()
             and "slot" in trial.user_attrs
-            and trial.user_attrs["slot"] not in self._slots
-            for study in self._storage.get_all_studies()
-            if study.study_name.startswith(prefix)
-            for trial in self._storage.get_all_trials(study._study_id, deepcopy=False)
-        )
-
-    @explained
-    def running(self) -> tuple[tuple[str, str, datetime.datetime | None], ...]:
-        """Return (slot, worker, since when) of each running trial."""
-        return tuple(
-            (
-                trial.user_attrs["slot"],
-                trial.user_attrs.get("claim", {}).get("worker", ""),
-                trial.datetime_start,
+            and trial.user_attrs["slot"] not in self.trials.slots
+            for name in names
+            if name.startswith(f"{self.spec.name}/n=")
+            for trial in self.storage.get_all_trials(
+                self.storage.get_study_id_from_name(name), deepcopy=False
             )
-            for _, trial in self._all_trials()
-            if trial.state == TrialState.RUNNING
         )
-
-    @explained
-    def unfinished(self) -> dict[str, int]:
-        """Return Optuna's internal trial id by slot, of trials without a result."""
-        return {
-            trial.user_attrs["slot"]: trial._trial_id
-            for _, trial in self._all_trials()
-            if not trial.state.is_finished()
-        }
-
-    def _all_trials(self) -> list[tuple[str, FrozenTrial]]:
-        if len(self._studies) < len(self.spec.sizes):
-            names = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
-            for n_examples in self.spec.sizes:
-                name = self.study_name(n_examples)
-                if name in names:
-                    self._studies[name] = names[name]
-        return [
-            (name, trial)
-            for name, study_id in self._studies.items()
-            for trial in self._trials(study_id)
-        ]
-
-    def _trials(self, study_id: int) -> list[FrozenTrial]:
-        """Return the trials of one Optuna study that belong to the design, one of each slot.
-
-        Should a slot have been queued twice, the lowest number is its trial, for everybody.
-        """
-        found: dict[str, FrozenTrial] = {}
-        for trial in self._storage.get_all_trials(study_id, deepcopy=False):
-            slot = trial.user_attrs.get("slot")
-            if slot in self._slots and (slot not in found or trial.number < found[slot].number):
-                found[slot] = trial
-        return list(found.values())

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,26 +17,19 @@ from study.launch.keeping import Keeper
 from study.launch.locking import exclusively
 from study.places import Places
 from study.queue.beats import Heart, Roll, Watch
+from study.queue.claims import Claim
+from study.queue.filling import template
 from study.queue.opening import open_storage
 from study.queue.orphans import ORPHAN_SECONDS, Orphans
-from study.queue.store import Claim, StudyStore
+from study.queue.store import StudyStore
 from study.queue.turns import Turn
-from study.record import TrialRecord
-from study.spec.study_file import StudySpec, parse_spec
-from study.trials.records import failed
+from study.spec.study_file import parse_spec
 from tests.support.databases import KINDS
+from tests.support.queues import RAW as SMALL
+from tests.support.queues import TOTAL, record_of
 from tests.support.waiting import FAR_AWAY
 
-RAW: dict[str, Any] = {
-    "study": {"name": "small"},
-    "data": {"sizes": [80, 160]},
-    "space": {"width": [2, 4], "depth": [1], "prune_ratio": [0.0, 0.5]},
-    "search": {"trials": 2},
-    "replicates": {"draws": 2},
-    "training": {"min_steps": 0},
-    "run": {"lease": 2, "max_attempts": 2},
-}
-TOTAL = 4 * 2 + 4 * 2 * 2
+RAW = {**SMALL, "run": {"lease": 2, "max_attempts": 2}}
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
@@ -56,13 +48,6 @@ class Site:
 @pytest.fixture
 def site(kind: str, new_address: Callable[[str], str], tmp_path: Path) -> Site:
     return Site(new_address(kind), tmp_path)
-
-
-def record_of(spec: StudySpec, claim: Claim, **changes: Any) -> TrialRecord:
-    base = failed(spec, claim, "")
-    error = (claim.slot.seed % 97) / 100
-    changes = {"status": "complete", "metrics": {"val_error": error, "val_loss": error}, **changes}
-    return dataclasses.replace(base, **changes)
 
 
 def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> None:
@@ -166,8 +151,8 @@ def test_a_slot_that_was_queued_twice_runs_once(site: Site) -> None:
     store.prepare()
     study_id = store.storage.get_study_id_from_name("small/n=80")
     for trial in store.storage.get_all_trials(study_id)[:3]:
-        slot = store._slots[trial.user_attrs["slot"]]
-        store.storage.create_new_trial(study_id, store._template(slot))
+        slot = store.trials.slots[trial.user_attrs["slot"]]
+        store.storage.create_new_trial(study_id, template(site.spec, slot))
     assert store.prepare() == 0
     assert store.counts().waiting == TOTAL
     taken: list[str] = []
@@ -238,21 +223,21 @@ def test_what_was_taken_and_never_signed_runs_again_and_is_not_blamed(
     site.store().prepare()
     clock = [0.0]
     keeper = Keeper(site.store(), site.places, "keeper")
-    keeper.store._orphans = Orphans(2 * ORPHAN_SECONDS, lambda: clock[0])
+    keeper.store.deaths._orphans = Orphans(2 * ORPHAN_SECONDS, lambda: clock[0])
 
-    def dies(slot: str, worker: str) -> None:
+    def dies(trial_id: int, worker: str) -> None:
         raise KeyboardInterrupt
 
     for _ in range(3):  # more often than a trial may kill a worker
         doomed = site.store()
-        doomed._sign = dies  # type: ignore[method-assign]
+        doomed._claims._sign = dies  # type: ignore[method-assign]
         with pytest.raises(KeyboardInterrupt):
             doomed.claim("doomed", most=3)
         assert keeper.tidy() == 0
         clock[0] += ORPHAN_SECONDS + 1
         with monkeypatch.context() as patch:
             if doomed.is_local:
-                patch.setattr("study.queue.store.ORPHAN_SECONDS", -1.0)
+                patch.setattr("study.queue.deaths.ORPHAN_SECONDS", -1.0)
             assert keeper.tidy() == 1
         assert keeper.tidy() == 0
     counts = keeper.store.counts()

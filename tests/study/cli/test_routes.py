@@ -177,14 +177,14 @@ def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
     spec = load_spec(folder / "s.toml")
     store = stored_study(spec, Places.at(folder / "runs"), "")
     store.claim("nobody")  # reads the queue; nothing is left to take
-    students = [slot for slot in store._slots.values() if slot.cell.teacher == "best"][-2:]
+    students = [slot for slot in store.trials.slots.values() if slot.cell.teacher == "best"][-2:]
     tasks = [
         Task(
             slot=slot,
             params=records[slot.name]["params"],
             optuna_study="",
             number=0,
-            teacher=store._teacher(slot),
+            teacher=store._claims._winners.teacher(slot),
         )
         for slot in students
     ]

@@ -62,21 +62,21 @@ def test_a_database_that_goes_away_while_tidying_is_waited_for(
     store.prepare()
     slot = die_with_a_trial(store, places)
     keeper = Keeper(store_of(tmp_path), places, "keeper")
-    requeue = keeper.store.requeue
+    requeue = keeper.store.deaths.requeue
 
     def away(*words: Any, **more: Any) -> int:
         server.stop(signal.SIGQUIT)
         return requeue(*words, **more)
 
-    keeper.store.requeue = away  # type: ignore[method-assign]
+    keeper.store.deaths.requeue = away  # type: ignore[method-assign]
     with pytest.raises(StorageAway, match="the database did not answer"):
         keeper.tidy()
-    keeper.store._orphans.look([(1, None)])
+    keeper.store.deaths._orphans.look([(1, None)])
     with pytest.raises(StorageAway):
         keeper.tidy()  # away from the beginning
-    assert not keeper.store._orphans._since  # who took a trial could not sign it either
+    assert not keeper.store.deaths._orphans._since  # who took a trial could not sign it either
     server.start()
-    keeper.store.requeue = requeue  # type: ignore[method-assign]
+    keeper.store.deaths.requeue = requeue  # type: ignore[method-assign]
     # The turn could not be given back: it is still this keeper's, and only once.
     patience = Patience(30, threading.Event())
     other = Keeper(patience.insist(lambda: store_of(tmp_path)), places, "other")

@@ -15,8 +15,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.study import StudyDirection
 
-from study.queue.journal import append, cut_torn_line
-from study.queue.opening import LocalJournal, LocalStorage
+from study.queue.journal import LocalJournal, LocalStorage, append, cut_torn_line
 
 
 def lines(path: Path) -> list[dict[str, int]]:

@@ -1,0 +1,83 @@
+"""Errors of a database: which mean that it does not answer now, and how a person is told."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+import optuna
+
+from study.errors import StorageAway, StorageError
+from study.redaction import redact
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AWAY = ("connect", "terminat", "closed", "gone away", "starting up", "shutting down", "refused")
+"""Words of drivers whose database does not answer, or not now."""
+
+MADE = ("already exists", "duplicate")
+"""Words of drivers whose database holds a table, type or row already."""
+
+
+def is_of_database(error: Exception) -> bool:
+    """Tell whether an error came from a database or its driver, rather than from us."""
+    internal = isinstance(error, optuna.exceptions.StorageInternalError)
+    return internal or type(error).__module__.split(".")[0] in ("sqlalchemy", "grpc")
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether a database's error means that it does not answer now, but may again."""
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+
+    for cause in _causes(error):
+        if type(cause).__module__.startswith("grpc") or isinstance(cause, TimeoutError):
+            return True
+        if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+            return True
+        if isinstance(cause, OperationalError | InterfaceError):
+            text = str(cause).casefold()
+            return "sqlite" not in text and (
+                any(word in text for word in AWAY) or "locked" in text or "deadlock" in text
+            )
+    return False
+
+
+def was_overtaken(error: BaseException) -> bool:
+    """Tell whether what an error was to make had been made by another process just before."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    return any(
+        isinstance(cause, IntegrityError)
+        or (isinstance(cause, DBAPIError) and any(word in str(cause).casefold() for word in MADE))
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, what it came from, what that came from ..."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def explained(method: Callable[P, T]) -> Callable[P, T]:
+    """Turn a database's errors into one line without its password."""
+
+    @functools.wraps(method)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            if not is_of_database(error):
+                raise
+            text = redact(str(error.__cause__ or error).splitlines()[0])
+            kind = StorageAway if is_away(error) else StorageError
+            raise kind(
+                f"storage.optuna: the database did not answer ({text}); "
+                "see that it runs, then start the study again: nothing that was finished is lost"
+            ) from None
+
+    return inner

@@ -1,0 +1,84 @@
+"""Databases as Optuna's storage: the driver, the connection, the cache above it."""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+
+from study.queue.away import was_overtaken
+from study.queue.sqlite import open_sqlite
+from study.queue.upstream import Unlike, go_public
+
+CONNECT_SECONDS = 10
+"""How long a database may take to answer a connection before it counts as away."""
+
+DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg"),
+    "mysql": ("pymysql", "MySQLdb"),
+    "mariadb": ("pymysql", "MySQLdb"),
+}
+"""Python's drivers of each database, the one of our own extra first."""
+
+RACE_PAUSES = (0.2, 0.5, 1.0, 2.0)
+"""Seconds before each new attempt to open a database whose tables others make meanwhile."""
+
+
+def open_database(address: str, *, create: bool) -> BaseStorage:
+    """Open a database; where another process makes its tables at this moment, try again."""
+    opened = open_sqlite if address.startswith("sqlite:") else _connect
+    for pause in RACE_PAUSES:
+        try:
+            return _lean(opened(address, create=create))
+        except Exception as error:
+            if not was_overtaken(error):
+                raise
+        time.sleep(pause)
+    return _lean(opened(address, create=create))
+
+
+def _lean(backend: RDBStorage) -> BaseStorage:
+    """Put our lean cache above a database; Optuna's own where what ours builds on is not there."""
+    try:
+        from study.queue.lean import LeanStorage
+
+        return LeanStorage(backend)
+    except (ImportError, Unlike) as reason:
+        go_public("the database is read through Optuna's own cache", str(reason))
+        return cached(backend)
+
+
+def cached(backend: RDBStorage) -> BaseStorage:
+    """Put Optuna's own cache above a database; nothing where Optuna no longer tells of it."""
+    wrap = getattr(optuna.storages, "get_storage", None)
+    return backend if wrap is None else wrap(backend)
+
+
+def _connect(address: str, *, create: bool) -> RDBStorage:
+    """Open a server's database so that a connection that died is noticed and made again."""
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if address.startswith(("postgres", "mysql", "mariadb")):
+        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    return RDBStorage(with_driver(address), engine_kwargs=options, skip_table_creation=not create)
+
+
+def with_driver(address: str) -> str:
+    """Name a driver that is installed where an address names none.
+
+    Releases of SQLAlchemy differ in the driver that they take for PostgreSQL by default.
+
+    Examples
+    --------
+    >>> with_driver("sqlite:///a.db"), with_driver("mysql+pymysql://host/db")
+    ('sqlite:///a.db', 'mysql+pymysql://host/db')
+    """
+    scheme, separator, rest = address.partition("://")
+    if scheme == "postgres":  # as many hosts still write it; SQLAlchemy knows it no more
+        scheme, address = "postgresql", f"postgresql://{rest}"
+    for driver in DRIVERS.get(scheme, ()):
+        if find_spec(driver) is not None:
+            return f"{scheme}+{driver}{separator}{rest}"
+    return address

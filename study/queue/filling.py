@@ -1,0 +1,79 @@
+"""Queueing the design: each slot of a study once, as a waiting trial that anybody may take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from study.plan.design import Slot, fixed_params
+from study.queue.distributions import distribution_of
+from study.queue.identity import write_identity
+from study.queue.trials import StoredTrials
+
+if TYPE_CHECKING:
+    from study.spec.study_file import StudySpec
+
+
+@runtime_checkable
+class TakesMany(Protocol):
+    """A storage that is filled in bulk (:class:`study.queue.lean.LeanStorage`)."""
+
+    def create_many(
+        self, study_id: int, templates: Sequence[FrozenTrial], *, once: str = ""
+    ) -> int:
+        """Queue trials, each whose value of the attribute ``once`` is not there yet."""
+
+
+def fill(trials: StoredTrials, fingerprints: Mapping[str, str]) -> int:
+    """Create the Optuna studies and queue what is missing; return how many were queued."""
+    wanted: dict[int, list[Slot]] = defaultdict(list)
+    for slot in trials.slots.values():
+        wanted[slot.cell.n_examples].append(slot)
+    queued = 0
+    for n_examples, expected in wanted.items():
+        name = trials.study_name(n_examples)
+        study_id = _create(trials.storage, name)
+        write_identity(trials.storage, study_id, trials.spec, fingerprints)
+        known = {one.slot for one in trials.of(name)}
+        missing = [template(trials.spec, slot) for slot in expected if slot.name not in known]
+        queued += _queue(trials.storage, study_id, missing)
+    return queued
+
+
+def _create(storage: BaseStorage, name: str) -> int:
+    try:
+        return storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
+    except optuna.exceptions.DuplicatedStudyError:
+        return storage.get_study_id_from_name(name)
+
+
+def _queue(storage: BaseStorage, study_id: int, templates: Sequence[FrozenTrial]) -> int:
+    if isinstance(storage, TakesMany):
+        return storage.create_many(study_id, templates, once="slot")
+    for one in templates:
+        storage.create_new_trial(study_id, one)
+    return len(templates)
+
+
+def template(spec: StudySpec, slot: Slot) -> FrozenTrial:
+    """Return the trial of a slot, as it is queued."""
+    fixed = fixed_params(spec, slot.cell)
+    params = {name: value for name, value in slot.params.items() if name not in fixed}
+    return create_trial(
+        state=TrialState.WAITING,
+        params=params,
+        distributions={name: distribution_of(spec, name) for name in params},
+        user_attrs={
+            "slot": slot.name,
+            "unit": slot.unit,
+            "cell": slot.cell.name,
+            "phase": slot.phase,
+            "draw": slot.draw,
+            "seed": slot.seed,
+        },
+    )

@@ -1,0 +1,242 @@
+"""Trials as rows of the tables that Optuna keeps in a database.
+
+Optuna reads them through an object layer that takes five times as long, and writes them one trial
+at a time. Tables and columns are private to Optuna: :func:`check` compares them with those known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Engine, insert, select
+
+from study.queue.upstream import expect, expect_arguments
+
+COLUMNS = {
+    "StudyModel": {"study_id", "study_name"},
+    "TrialModel": {
+        "trial_id", "number", "study_id", "state", "datetime_start", "datetime_complete"
+    },
+    "TrialParamModel": {"param_id", "trial_id", "param_name", "param_value", "distribution_json"},
+    "TrialValueModel": {"trial_value_id", "trial_id", "objective", "value", "value_type"},
+    "TrialIntermediateValueModel": {
+        "trial_intermediate_value_id", "trial_id", "step", "intermediate_value",
+        "intermediate_value_type",
+    },
+    "TrialUserAttributeModel": {"trial_user_attribute_id", "trial_id", "key", "value_json"},
+    "TrialSystemAttributeModel": {"trial_system_attribute_id", "trial_id", "key", "value_json"},
+}  # fmt: skip
+"""Optuna's classes of the tables that are read or written here, with their columns."""
+
+CHUNK = 500
+"""Trials read whole, or written, in one statement: databases bound the number of variables."""
+
+ATTEMPTS = 3
+"""Looks at a trial that reads otherwise in two ways: somebody may have changed it in between."""
+
+
+def check(backend: RDBStorage) -> None:
+    """Raise :class:`~study.queue.upstream.Unlike` unless all is as it is known here.
+
+    What the columns mean is tried on a trial of the database, if there is any: it must read as
+    Optuna reads it.
+    """
+    expect(isinstance(getattr(backend, "engine", None), Engine), "a storage has no engine")
+    for name, columns in COLUMNS.items():
+        table = getattr(getattr(models, name, None), "__table__", None)
+        expect(table is not None, f"there is no table {name}")
+        expect(set(_table(name).c.keys()) == columns, f"the table {name} has other columns")
+    for name, function in (
+        ("TrialValueModel", "stored_repr_to_value"),
+        ("TrialIntermediateValueModel", "stored_repr_to_intermediate_value"),
+    ):
+        expect_arguments(getattr(models, name), function, "value", "float_type")
+    for _ in range(ATTEMPTS):
+        with backend.engine.connect() as connection:
+            trial_id = _one_trial(connection)
+            ours = read(connection, {trial_id}) if trial_id is not None else []
+        # As text, in which one NaN is like another.
+        if trial_id is None or repr(ours) == repr([backend.get_trial(trial_id)]):
+            return
+    expect(False, "a trial reads otherwise than Optuna reads it")
+
+
+def _one_trial(connection: Connection) -> int | None:
+    """Return the id of a trial that says as much as any: a finished one if there is one."""
+    table = _table("TrialModel")
+    ids = select(table.c.trial_id).order_by(table.c.trial_id.desc()).limit(1)
+    complete = ids.where(table.c.state == TrialState.COMPLETE)
+    found = connection.execute(complete).scalar()
+    return found if found is not None else connection.execute(ids).scalar()
+
+
+def states(
+    connection: Connection, study_id: int, after: int
+) -> dict[int, tuple[TrialState, datetime | None]]:
+    """Return, by trial id, state and start of unfinished trials and of all those after an id."""
+    table = _table("TrialModel")
+    rows = connection.execute(
+        select(table.c.trial_id, table.c.state, table.c.datetime_start).where(
+            table.c.study_id == study_id,
+            table.c.state.in_((TrialState.WAITING, TrialState.RUNNING))
+            | (table.c.trial_id > after),
+        )
+    )
+    return {int(row[0]): (row[1], row[2]) for row in rows}
+
+
+def read(connection: Connection, trial_ids: set[int]) -> list[FrozenTrial]:
+    """Read trials as Optuna would, by one plain query a table."""
+    params: dict[int, dict[str, Any]] = defaultdict(dict)
+    shapes: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
+    for row in _rows(connection, "TrialParamModel", trial_ids, "param_id"):
+        shape = _distribution(row.distribution_json)
+        params[row.trial_id][row.param_name] = shape.to_external_repr(row.param_value)
+        shapes[row.trial_id][row.param_name] = shape
+    values: dict[int, list[float]] = defaultdict(list)
+    value = models.TrialValueModel.stored_repr_to_value
+    for row in _rows(connection, "TrialValueModel", trial_ids, "objective"):
+        values[row.trial_id].append(value(row.value, row.value_type))
+    steps: dict[int, dict[int, float]] = defaultdict(dict)
+    step = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
+    for row in _rows(connection, "TrialIntermediateValueModel", trial_ids, "step"):
+        steps[row.trial_id][row.step] = step(row.intermediate_value, row.intermediate_value_type)
+    user = _attributes(connection, "TrialUserAttributeModel", trial_ids)
+    system = _attributes(connection, "TrialSystemAttributeModel", trial_ids)
+    return [
+        FrozenTrial(
+            number=row.number,
+            state=row.state,
+            value=None,
+            values=values.get(row.trial_id),
+            datetime_start=_local(row.datetime_start),
+            datetime_complete=_local(row.datetime_complete),
+            params=params[row.trial_id],
+            distributions=shapes[row.trial_id],
+            user_attrs=user[row.trial_id],
+            system_attrs=system[row.trial_id],
+            intermediate_values=steps[row.trial_id],
+            trial_id=row.trial_id,
+        )
+        for row in _rows(connection, "TrialModel", trial_ids, "trial_id")
+    ]
+
+
+def write(
+    connection: Connection, study_id: int, templates: Sequence[FrozenTrial], *, once: str = ""
+) -> int:
+    """Add waiting trials to a study, with the rows that Optuna's ``create_new_trial`` would write.
+
+    The study's row is locked meanwhile, as Optuna does, so that trial numbers stay unique.
+
+    Parameters
+    ----------
+    connection
+        In a transaction of its own.
+    study_id, templates
+        The Optuna study, and what to queue in it.
+    once
+        A user attribute: templates whose value a trial of the study has already are left out,
+        whoever queued it, up to the moment of the lock.
+
+    Returns
+    -------
+    int
+        How many were added.
+    """
+    trials, studies = _table("TrialModel"), _table("StudyModel")
+    connection.execute(
+        select(studies.c.study_id).where(studies.c.study_id == study_id).with_for_update()
+    )
+    numbers = select(trials.c.number).where(trials.c.study_id == study_id)
+    first = max(connection.execute(numbers).scalars(), default=-1) + 1
+    if once:
+        there = _values(connection, study_id, once)
+        templates = [one for one in templates if one.user_attrs[once] not in there]
+    for start in range(0, len(templates), CHUNK):
+        part = dict(enumerate(templates[start : start + CHUNK], first + start))
+        rows = [
+            {"study_id": study_id, "number": number, "state": one.state}
+            for number, one in part.items()
+        ]
+        connection.execute(insert(trials), rows)
+        known = connection.execute(
+            select(trials.c.trial_id, trials.c.number).where(
+                trials.c.study_id == study_id, trials.c.number >= first + start
+            )
+        )
+        fill = [(int(trial_id), part[number]) for trial_id, number in known]
+        if params := [row for one in fill for row in _param_rows(*one)]:
+            connection.execute(insert(_table("TrialParamModel")), params)
+        if attrs := [row for one in fill for row in _attr_rows(*one)]:
+            connection.execute(insert(_table("TrialUserAttributeModel")), attrs)
+    return len(templates)
+
+
+def _table(name: str) -> Any:
+    return getattr(models, name).__table__
+
+
+def _rows(connection: Connection, name: str, trial_ids: set[int], order: str) -> Iterable[Any]:
+    table = _table(name)
+    return connection.execute(
+        select(table).where(table.c.trial_id.in_(trial_ids)).order_by(table.c[order])
+    )
+
+
+def _attributes(
+    connection: Connection, name: str, trial_ids: set[int]
+) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for row in _rows(connection, name, trial_ids, "key"):
+        found[row.trial_id][row.key] = json.loads(row.value_json)
+    return found
+
+
+def _values(connection: Connection, study_id: int, key: str) -> set[Any]:
+    """Return the values of one user attribute over all trials of a study."""
+    trials, attributes = _table("TrialModel"), _table("TrialUserAttributeModel")
+    found = connection.execute(
+        select(attributes.c.value_json)
+        .join(trials, trials.c.trial_id == attributes.c.trial_id)
+        .where(trials.c.study_id == study_id, attributes.c.key == key)
+    ).scalars()
+    return {json.loads(text) for text in found}
+
+
+@lru_cache(maxsize=1024)
+def _distribution(text: str) -> BaseDistribution:
+    return json_to_distribution(text)
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Turn the naive UTC of the database into Optuna's naive local time."""
+    return moment and moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def _param_rows(trial_id: int, template: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial_id": trial_id,
+            "param_name": name,
+            "param_value": template.distributions[name].to_internal_repr(value),
+            "distribution_json": distribution_to_json(template.distributions[name]),
+        }
+        for name, value in template.params.items()
+    ]
+
+
+def _attr_rows(trial_id: int, template: FrozenTrial) -> list[dict[str, Any]]:
+    return [
+        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+        for key, value in template.user_attrs.items()
+    ]

@@ -1,0 +1,124 @@
+"""The trials of a study as they stand in Optuna's storage."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from study.plan.design import Slot, relative_cost, slots
+from study.queue.readiness import State
+from study.queue.upstream import go_public
+
+if TYPE_CHECKING:
+    from study.spec.study_file import StudySpec
+
+
+class Stored(NamedTuple):
+    """A trial of the design, as it was when it was last read."""
+
+    study: str
+    """Name of its Optuna study."""
+    id: int
+    """What the storage knows it by."""
+    trial: FrozenTrial
+
+    @property
+    def slot(self) -> str:
+        """Its place in the design."""
+        return str(self.trial.user_attrs["slot"])
+
+    @property
+    def worker(self) -> str:
+        """Who signed for it; empty if nobody did."""
+        return str(self.trial.user_attrs.get("claim", {}).get("worker", ""))
+
+    @property
+    def deaths(self) -> int:
+        """How many workers may have died of it."""
+        return int(self.trial.user_attrs.get("deaths", 0))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What came of it; empty if nothing was told."""
+        found: dict[str, Any] = self.trial.user_attrs.get("record", {})
+        return found
+
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody has it in hand."""
+        return self.trial.state == TrialState.RUNNING
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it will not run again."""
+        return bool(self.trial.state.is_finished())
+
+    @property
+    def state(self) -> State:
+        """Where it is in the queue."""
+        if self.is_finished:
+            return "finished"
+        return "running" if self.is_running else "waiting"
+
+
+def sign(storage: BaseStorage, trial_id: int, worker: str) -> None:
+    """Put a worker's name on a trial; an empty one takes it off."""
+    storage.set_trial_user_attr(trial_id, "claim", {"worker": worker})
+
+
+class StoredTrials:
+    """Reads a study's trials from its storage: one Optuna study for each dataset size."""
+
+    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+        self.spec, self.storage = spec, storage
+        self.slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
+        self.costs: dict[str, float] = {
+            slot.unit: relative_cost(spec, slot.cell) for slot in self.slots.values()
+        }
+        """Relative cost of each unit, which is one training, whatever is pruned from it."""
+        self._ids: dict[str, int] = {}
+
+    def study_name(self, n_examples: int) -> str:
+        """Return the name of the Optuna study of one dataset size."""
+        return f"{self.spec.name}/n={n_examples}"
+
+    def studies(self) -> Mapping[str, int]:
+        """Return the storage's id of each Optuna study that was started, by name."""
+        for name in map(self.study_name, self.spec.sizes):
+            if name not in self._ids:
+                with contextlib.suppress(KeyError):
+                    self._ids[name] = self.storage.get_study_id_from_name(name)
+        return self._ids
+
+    def read(self) -> list[Stored]:
+        """Return every trial of the design that is queued, running or finished."""
+        return [one for name in self.studies() for one in self.of(name)]
+
+    def of(self, study: str) -> list[Stored]:
+        """Return the trials of one Optuna study that belong to the design, one of each slot.
+
+        Should a slot have been queued twice, the lowest number is its trial, for everybody.
+        """
+        study_id = self.studies()[study]
+        found: dict[str, FrozenTrial] = {}
+        for trial in self.storage.get_all_trials(study_id, deepcopy=False):
+            slot = trial.user_attrs.get("slot")
+            if slot in self.slots and (slot not in found or trial.number < found[slot].number):
+                found[slot] = trial
+        trials = list(found.values())
+        ids = ids_of(self.storage, study_id, trials)
+        return [Stored(study, *one) for one in zip(ids, trials, strict=True)]
+
+
+def ids_of(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+    """Return what the storage knows trials by; where they don't tell it, the storage is asked."""
+    try:
+        return [trial._trial_id for trial in trials]
+    except AttributeError as reason:
+        go_public("the storage is asked for each trial's id", str(reason))
+        ask = storage.get_trial_id_from_study_id_trial_number
+        return [ask(study_id, trial.number) for trial in trials]

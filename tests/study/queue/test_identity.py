@@ -1,0 +1,77 @@
+"""A study that goes on is the one that was started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from optuna.storages import BaseStorage
+
+from study.errors import StorageError
+from study.queue.store import StudyStore
+from tests.support.queues import spec_of
+
+
+def test_a_changed_study_is_refused_and_what_differs_is_shown(storage: BaseStorage) -> None:
+    StudyStore(spec_of(), storage).prepare()
+    changed = spec_of(training={"epochs": 31}, search={"trials": 3})
+    with pytest.raises(StorageError) as caught:
+        StudyStore(changed, storage).prepare()
+    assert "search.trials: 2 -> 3; training.epochs: 30 -> 31; training.min_steps: 0 -> 400" in str(
+        caught.value
+    )
+    assert "new name" in str(caught.value)
+
+
+def test_a_study_grows_unless_others_would_teach_its_students(storage: BaseStorage) -> None:
+    trained: dict[str, Any] = {"routes": ["train", "prune"], "name": "small"}
+    taught: dict[str, Any] = {"routes": ["train", "prune", "distill"], "name": "small"}
+    wider: dict[str, Any] = {"width": [2, 4, 8], "depth": [1]}
+    narrower: dict[str, Any] = {"width": [2], "depth": [1]}
+    StudyStore(spec_of(study=trained), storage).prepare()
+    before = spec_of(study=trained, space=wider)
+    StudyStore(before, storage).prepare()  # nobody is taught yet
+    spec = spec_of(study=taught, space=wider)
+    assert spec.digest() == before.digest()
+    assert StudyStore(spec, storage).prepare() > 0
+    assert StudyStore(spec, storage).prepare() == 0
+    more = spec_of(study=taught, space=wider, data={"sizes": [80, 160, 320]},
+                   replicates={"draws": 3})  # fmt: skip
+    assert StudyStore(more, storage).prepare() > 0
+    for space, change in (
+        ({"width": [2, 4, 8, 16], "depth": [1]}, r"\(\+width16-depth1\)"),
+        (narrower, r"\(-width4-depth1, -width8-depth1\)"),
+    ):
+        other = spec_of(study=taught, space=space)
+        assert other.digest() == spec.digest()
+        with pytest.raises(StorageError, match=f"has students of the best .* {change}; undo"):
+            StudyStore(other, storage).prepare()
+        with pytest.raises(StorageError, match="has students of the best"):
+            StudyStore(other, storage).check_unchanged()
+    # Whom a named network teaches, it teaches on.
+    named = spec_of(
+        study=taught,
+        space={"width": [2, 4, 8, 16], "depth": [1]},
+        distillation={"teachers": ["width8-depth1"]},
+    )
+    assert StudyStore(named, storage).prepare() > 0
+
+
+def test_changed_data_or_code_is_refused_and_named(storage: BaseStorage) -> None:
+    store = StudyStore(spec_of(), storage)
+    seen = {"data": "aa", "training.function mine.py": "bb"}
+    store.prepare(seen)
+    assert store.prepare(seen) == 0
+    with pytest.raises(StorageError, match=r"other training.function mine.py \(the content"):
+        store.prepare({**seen, "training.function mine.py": "cc"})
+    with pytest.raises(StorageError, match=r"other data \(the content differs\); undo"):
+        store.prepare({**seen, "data": "cc"})
+
+
+def test_the_storage_of_another_optuna_is_refused(storage: BaseStorage) -> None:
+    store = StudyStore(spec_of(), storage)
+    store.prepare()
+    study_id = storage.get_study_id_from_name("small/n=80")
+    storage.set_study_user_attr(study_id, "payoff.optuna_version", "4.9.0")
+    with pytest.raises(StorageError, match=r"stored by Optuna 4\.9\.0, this is .*optuna==4\.9\.0"):
+        store.check_unchanged()
