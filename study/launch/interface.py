@@ -9,6 +9,7 @@ import dataclasses
 import os
 import time
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ def run(
         If it was interrupted, after what was in hand: what has finished is kept, and the same call
         goes on.
     """
+    _import_optuna()
     from rich.console import Console
 
     from study.launch.progress import duration
@@ -132,6 +134,7 @@ def trials(
     PayoffError
         If no such study was started, or with other settings, or nothing has finished yet.
     """
+    _import_optuna()
     from study.handover.results import table_of
     from study.queue.stored import stored_records, stored_study
     from study.trials.latency import latency_file, with_latency
@@ -147,6 +150,13 @@ def trials(
     if not records:
         raise PayoffError(f"{name}: no trial has finished yet; go on with: {again}")
     return table_of(with_latency(records, latency_file(places, name)))
+
+
+def _import_optuna() -> None:
+    """Import Optuna without tqdm's advice about a bar in notebooks that nobody shows."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import optuna  # noqa: F401
 
 
 def _read(study: str | Path | StudySpec | None) -> tuple[StudySpec, str | None]:

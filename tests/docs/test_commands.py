@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,17 +218,31 @@ def test_the_study_files_of_the_readme_hold_no_mistake(
         assert parse_spec(raw, base=tmp_path).sizes, block.text
 
 
-def test_the_notebook_block_of_the_readme_runs() -> None:
+@pytest.mark.slow
+def test_the_python_blocks_of_the_readme_run(
+    reader_s_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reader_s_folder)
     size = np.geomspace(100, 1e5, 10).repeat(3)
     rng = np.random.default_rng(0)
-    names = {
+    names: dict[str, Any] = {
         "size": size,
         "error": (0.05 + (size / 50) ** -0.7) * np.exp(0.05 * rng.standard_normal(30)),
         "seed": np.tile([0, 1, 2], 10),
     }
-    ran = 0
+    ran = ""
     for block in blocks(ROOT / "README.md"):
-        if block.language == "python" and "import analysis" in block.text:
+        if block.language == "python" and "payoff." in block.text:
             exec(compile(block.text, "README.md", "exec"), names)
-            ran += 1
-    assert ran == 1
+            ran += block.text
+    assert ran.count("import payoff") == 1
+    assert "payoff.run(" in ran
+    assert "payoff.fit_curve(" in ran
+    assert len(names["table"]) == names["analysis"].n_trials
+
+
+def test_pages_and_notebooks_use_the_supported_interface_and_nothing_else() -> None:
+    docs = ROOT / "docs"
+    pages = [ROOT / "README.md", *docs.glob("*.md"), *docs.glob("notebooks/*.ipynb")]
+    inner = re.compile(r"\b(?:from|import) (?:analysis|study|search_spaces)\b")
+    assert [page.name for page in pages if inner.search(page.read_text())] == []
