@@ -201,6 +201,30 @@ def test_the_command_works_beside_files_of_all_names(tmp_path: Path) -> None:
     assert "cannot tell" in done.stdout  # three sizes
 
 
+@pytest.mark.slow
+def test_a_notebook_beside_files_of_all_names_works_until_it_imports_one(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient")
+    for name in ("analysis", "study", "search_spaces"):
+        (tmp_path / f"{name}.py").write_text("answer = 42\n")
+    for first, expected in (
+        ("", "pays_off_until"),
+        ("import analysis", "analysis.py was imported"),
+    ):
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(text) for text in (first, FIT)]
+        )
+        runner = client.NotebookClient(
+            book, resources={"metadata": {"path": str(tmp_path)}}, allow_errors=True
+        )
+        path = os.pathsep.join([str(tmp_path), str(ROOT)])  # the notebook's folder comes first
+        runner.execute(env={**os.environ, "PYTHONPATH": path})
+        said = "".join(
+            str(output.get("text", output.get("evalue", ""))) for output in book.cells[1].outputs
+        )
+        assert expected in said
+
+
 # -- as it is installed --------------------------------------------------------------------------
 
 
