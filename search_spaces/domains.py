@@ -8,11 +8,10 @@ The two exclude each other, as they do in Optuna.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
-from search_spaces.errors import SpaceError, nearest
+from search_spaces.errors import SpaceError
 
 Value = str | int | float | bool
 """What a hyperparameter may be: a plain JSON scalar."""
@@ -33,8 +32,8 @@ class Float:
 
     Examples
     --------
-    >>> Float(1e-4, 1e-2, log=True).grid(3)
-    (0.0001, 0.001, 0.01)
+    >>> Float(0.0, 10.0).from_unit(0.25)
+    2.5
     """
 
     low: float
@@ -61,11 +60,6 @@ class Float:
                     f"set high = {below:g} or change step",
                 )
 
-    @property
-    def n_values(self) -> int | None:
-        """How many values there are; None if they are not countable."""
-        return None if self.step is None else round((self.high - self.low) / self.step) + 1
-
     def contains(self, value: object) -> bool:
         """Whether ``value`` is one of the domain's."""
         if not _is_number(value) or not self.low <= value <= self.high:
@@ -90,30 +84,6 @@ class Float:
             return _clip(self.low * math.exp(unit * span), self.low, self.high)
         return _clip(self.low + unit * (self.high - self.low), self.low, self.high)
 
-    def grid(self, n: int) -> tuple[float, ...]:
-        """``n`` values spread evenly (by logarithm if ``log``), both ends included.
-
-        One value is the middle. On a lattice there may be fewer: each value comes once.
-        """
-        shares = _shares(n)
-        if self.step is not None:
-            last = round((self.high - self.low) / self.step)
-            return tuple(self._lattice(index) for index in _whole(shares, last))
-        if self.log:
-            span = math.log(self.high / self.low)
-            values = [self.low * math.exp(share * span) for share in shares]
-        else:
-            values = [self.low + share * (self.high - self.low) for share in shares]
-        ends = {0.0: self.low, 1.0: self.high}
-        return tuple(
-            ends.get(share, float(f"{value:.12g}"))
-            for share, value in zip(shares, values, strict=True)
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :func:`domain_from_json` reads them back."""
-        return _range_json("float", self)
-
     def __str__(self) -> str:
         return _range_text(self)
 
@@ -133,8 +103,8 @@ class Int:
 
     Examples
     --------
-    >>> Int(1, 64, log=True).grid(4)
-    (1, 4, 16, 64)
+    >>> [Int(1, 8).from_unit(unit) for unit in (0.0, 0.25, 0.99)]
+    [1, 3, 8]
     """
 
     low: int
@@ -186,21 +156,6 @@ class Int:
             return min(max(value, self.low), self.high)
         return self.low + math.floor(unit * self.n_values) * (self.step or 1)
 
-    def grid(self, n: int) -> tuple[int, ...]:
-        """At most ``n`` values spread evenly, both ends included, each once."""
-        shares = _shares(n)
-        if self.log:
-            span = math.log(self.high / self.low)
-            values = [math.floor(self.low * math.exp(share * span) + 0.5) for share in shares]
-            return tuple(sorted(set(values)))
-        return tuple(
-            self.low + index * (self.step or 1) for index in _whole(shares, self.n_values - 1)
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :func:`domain_from_json` reads them back."""
-        return _range_json("int", self)
-
     def __str__(self) -> str:
         return _range_text(self)
 
@@ -233,11 +188,6 @@ class Categorical:
             if pair in marked[:index]:
                 raise SpaceError("choices", f"each must come once, got {pair[1]!r} twice; drop one")
 
-    @property
-    def n_values(self) -> int:
-        """How many choices there are."""
-        return len(self.choices)
-
     def contains(self, value: object) -> bool:
         """Whether ``value`` is one of the choices, type included."""
         return any(type(value) is type(choice) and value == choice for choice in self.choices)
@@ -251,60 +201,11 @@ class Categorical:
         _check_unit(unit)
         return self.choices[math.floor(unit * len(self.choices))]
 
-    def grid(self, n: int) -> tuple[Value, ...]:
-        """All choices: without an order there is no leaving out. ``n`` must be enough for them."""
-        _shares(n)
-        if n < len(self.choices):
-            raise SpaceError(
-                "choices", f"a grid holds all {len(self.choices)}, got {n} places; give more places"
-            )
-        return self.choices
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :func:`domain_from_json` reads them back."""
-        return {"type": "categorical", "choices": list(self.choices)}
-
     def __str__(self) -> str:
         return "one of " + ", ".join(repr(choice) for choice in self.choices)
 
 
 Domain = Float | Int | Categorical
-
-
-def domain_from_json(table: Mapping[str, Any]) -> Domain:
-    """Read what ``to_json`` wrote.
-
-    ``type`` may be left out: ``choices`` make a categorical, two whole bounds an :class:`Int`,
-    anything else a :class:`Float`.
-
-    Raises
-    ------
-    SpaceError
-        If a key is missing or unknown, or the domain itself is unsound.
-    """
-    kind = table.get("type")
-    if kind is None:
-        bounds = [table.get(name) for name in ("low", "high", "step") if name in table]
-        whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in bounds)
-        kind = "categorical" if "choices" in table else "int" if whole and bounds else "float"
-    known: dict[object, tuple[str, ...]] = {
-        "float": ("low", "high", "log", "step"),
-        "int": ("low", "high", "log", "step"),
-        "categorical": ("choices",),
-    }
-    if kind not in known:
-        raise SpaceError("type", f"must be float, int or categorical, got {kind!r}; correct it")
-    given = {name: value for name, value in table.items() if name != "type"}
-    for name in given:
-        if name not in known[kind]:
-            hint = nearest(name, known[kind])
-            raise SpaceError(name, f"no such key of a {kind} domain{hint or '; remove it'}")
-    for name in known[kind]:
-        if name not in given and name not in ("log", "step"):
-            raise SpaceError(name, f"a {kind} domain needs it, got {dict(table)}; add it")
-    if kind == "categorical":
-        return Categorical(given["choices"])
-    return Float(**given) if kind == "float" else Int(**given)
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -349,28 +250,6 @@ def _check_range(domain: Float | Int) -> None:
 def _check_unit(unit: float) -> None:
     if not 0 <= unit < 1:
         raise ValueError(f"unit: must be in [0, 1), got {unit}")
-
-
-def _shares(n: int) -> list[float]:
-    """``n`` numbers from 0 to 1, evenly; the middle if there is one only."""
-    if n < 1:
-        raise ValueError(f"n: a grid has at least one value, got {n}")
-    return [0.5] if n == 1 else [index / (n - 1) for index in range(n)]
-
-
-def _whole(shares: list[float], last: int) -> list[int]:
-    """Nearest of ``0 .. last`` to each share, each once, rising."""
-    return sorted({math.floor(share * last + 0.5) for share in shares})
-
-
-def _range_json(kind: str, domain: Float | Int) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "low": domain.low,
-        "high": domain.high,
-        "log": domain.log,
-        "step": domain.step,
-    }
 
 
 def _range_text(domain: Float | Int) -> str:

@@ -98,7 +98,7 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
     What a search would choose lies in the middle of its range.
     """
     spec = laboratory.spec
-    middle = spec.space.from_units([0.5] * spec.space.n_nuisance, capacity)
+    middle = spec.space.from_units([0.5] * spec.space.n_nuisance)
     phase = "search" if n_search(spec) > spec.replicates.total else "replicate"
     mine = [
         Task(slot=slot, params={**middle, **slot.params}, optuna_study="", number=0)

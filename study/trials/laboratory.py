@@ -168,7 +168,7 @@ class Laboratory:
         """Say what a trial would need and does not have; empty if it can be run."""
         nuisance = space_of(self.spec, task.slot.cell).nuisance
         if task.slot.phase == "replicate" and any(
-            axis.name not in task.params and axis.when is None for axis in nuisance
+            axis.name not in task.params for axis in nuisance
         ):
             return "every search trial of its cell failed"
         if task.slot.cell.teacher and task.teacher is None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces.domains import Categorical, Domain, Float, Int, domain_from_json
+from search_spaces.domains import Categorical, Domain, Float, Int
 from search_spaces.errors import SpaceError
 
 DOMAINS: list[Domain] = [
@@ -102,31 +102,6 @@ def test_log_units_are_uniform_in_the_logarithm() -> None:
     assert (domain.from_unit(0.0), domain.from_unit(1 - 1e-16)) == (1, 8)
 
 
-def test_grids_include_both_ends_exactly() -> None:
-    assert Float(1e-4, 1e-1, log=True).grid(4) == (1e-4, 1e-3, 1e-2, 1e-1)
-    assert Float(0.0, 1.0).grid(5) == (0.0, 0.25, 0.5, 0.75, 1.0)
-    assert Float(0.0, 1.0, step=0.5).grid(9) == (0.0, 0.5, 1.0)
-    assert Int(2, 256, log=True).grid(8) == (2, 4, 8, 16, 32, 64, 128, 256)
-    assert Int(0, 3).grid(100) == (0, 1, 2, 3)
-    assert Int(0, 10).grid(1) == (5,)
-    assert Int(3, 15, step=4).grid(2) == (3, 15)
-    assert Categorical(("a", "b")).grid(5) == ("a", "b")
-    with pytest.raises(SpaceError, match="a grid holds all 2, got 1 places"):
-        Categorical(("a", "b")).grid(1)
-    with pytest.raises(ValueError, match="at least one value, got 0"):
-        Int(0, 3).grid(0)
-
-
-@pytest.mark.parametrize("domain", DOMAINS[:-1], ids=str)
-@settings(deadline=None)
-@given(n=st.integers(1, 40))
-def test_grids_rise_inside_the_domain(domain: Domain, n: int) -> None:
-    values = domain.grid(n)
-    assert len(values) <= n
-    assert list(values) == sorted(set(values))
-    assert all(domain.contains(value) for value in values)
-
-
 def test_contains_tells_types_apart_and_follows_the_lattice() -> None:
     assert Float(0.0, 1.0, step=0.1).contains(0.1 + 0.2)
     assert not Float(0.0, 1.0, step=0.1).contains(0.25)
@@ -137,37 +112,3 @@ def test_contains_tells_types_apart_and_follows_the_lattice() -> None:
     assert not Int(0, 4).contains(2.0)
     assert not Int(0, 4, step=2).contains(3)
     assert not Categorical((1,)).contains(True)
-
-
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
-def test_json_brings_the_domain_back(domain: Domain) -> None:
-    assert domain_from_json(domain.to_json()) == domain
-
-
-@pytest.mark.parametrize(
-    ("table", "domain"),
-    [
-        ({"low": 1, "high": 8}, Int(1, 8)),
-        ({"low": 1, "high": 8.0}, Float(1.0, 8.0)),
-        ({"low": 0, "high": 1, "step": 0.5}, Float(0.0, 1.0, step=0.5)),
-        ({"choices": ["a", "b"]}, Categorical(("a", "b"))),
-        ({"type": "float", "low": 1, "high": 8}, Float(1.0, 8.0)),
-    ],
-)
-def test_a_table_without_a_type_is_read_by_its_bounds(table: Any, domain: Domain) -> None:
-    assert domain_from_json(table) == domain
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"low": 1, "hihg": 2}, "hihg: no such key of a int domain; did you mean 'high'?"),
-        ({"low": 1}, "high: a int domain needs it"),
-        ({}, "low: a float domain needs it"),
-        ({"type": "real", "low": 1, "high": 2}, "type: must be float, int or categorical"),
-    ],
-)
-def test_a_wrong_table_is_refused(table: Any, message: str) -> None:
-    with pytest.raises(SpaceError) as caught:
-        domain_from_json(table)
-    assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""Spaces: exact grids, conditions respected, digests that hold still, and Optuna's own trials."""
+"""Spaces: exact grids, sound axes, and Optuna's own trials."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from search_spaces.catalogue import CATALOGUE
 from search_spaces.domains import Categorical, Float, Int
 from search_spaces.errors import SpaceError
-from search_spaces.space import Axis, Condition, SearchSpace
+from search_spaces.space import Axis, SearchSpace
 
 OPTIMIZER = Axis("optimizer", Categorical(("adamw", "sgd")), "nuisance")
-MOMENTUM = Axis("momentum", Float(0.0, 0.99), "nuisance", when=Condition.equals("optimizer", "sgd"))
+MOMENTUM = Axis("momentum", Float(0.0, 0.99), "nuisance")
 WIDTH = Axis("width", Int(1, 64, log=True), "scientific", (2, 4))
 NORM = Axis("norm", Categorical(("none", "batch")), "scientific")
-GROUPS = Axis("groups", Int(1, 8), "scientific", (1, 2, 4), Condition("norm", ("batch",)))
+GROUPS = Axis("groups", Int(1, 8), "scientific", (1, 2, 4))
 SPACE = SearchSpace((MOMENTUM, GROUPS, WIDTH, OPTIMIZER, NORM, Axis.fixed("l1", 0.0)))
 
 
@@ -33,16 +33,14 @@ def test_roles_sort_the_axes() -> None:
         _ = SPACE["width"].value
 
 
-def test_grid_is_the_exact_product_and_conditions_do_not_multiply_it() -> None:
+def test_grid_is_the_exact_product_of_the_scientific_axes() -> None:
     grid = SPACE.grid()
-    assert len(grid) == 2 * (1 + 3)
-    assert len({tuple(point.items()) for point in grid}) == 8
-    assert sum("groups" in point for point in grid) == 6
-    assert all(("groups" in point) == (point["norm"] == "batch") for point in grid)
+    assert len(grid) == 3 * 2 * 2
+    assert len({tuple(point.items()) for point in grid}) == 12
     assert list(grid[-1]) == ["groups", "width", "norm"]
 
 
-def test_grid_without_conditions_runs_its_last_axis_fastest() -> None:
+def test_grid_runs_its_last_axis_fastest() -> None:
     depth = Axis("depth", Int(1, 4), "scientific", (2, 1))
     assert SearchSpace((WIDTH, depth)).grid() == (
         {"width": 2, "depth": 2},
@@ -53,27 +51,15 @@ def test_grid_without_conditions_runs_its_last_axis_fastest() -> None:
     assert SearchSpace((OPTIMIZER,)).grid() == ({},)
 
 
-def test_a_condition_on_a_fixed_axis_decides_the_grid() -> None:
-    when = Condition("norm", ("batch",))
-    axes = (Axis("groups", Int(1, 8), "scientific", (1, 2), when), Axis.fixed("norm", "batch"))
-    with pytest.raises(SpaceError, match="must list values of norm"):
-        SearchSpace((axes[0], Axis.fixed("norm", "none")))
-    assert SearchSpace(axes).grid() == ({"groups": 1}, {"groups": 2})
-    none = Axis("norm", Categorical(("none", "batch")), "fixed", ("none",))
-    assert SearchSpace((axes[0], none)).grid() == ({},)
-
-
-def test_suggest_asks_a_real_optuna_trial_and_respects_conditions() -> None:
+def test_suggest_asks_a_real_optuna_trial() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     seen = set()
     for _ in range(30):
         trial = study.ask()
         values = SPACE.suggest(trial)
-        assert ("momentum" in values) == (values["optimizer"] == "sgd")
-        assert ("groups" in values) == (values["norm"] == "batch")
         assert values["l1"] == 0.0
         assert trial.params == {name: value for name, value in values.items() if name != "l1"}
-        assert list(values) == [name for name in SPACE.names if name in values]
+        assert tuple(values) == SPACE.names
         seen.add(values["optimizer"])
         study.tell(trial, 0.0)
     assert seen == {"adamw", "sgd"}
@@ -127,57 +113,17 @@ def test_enqueued_grid_points_come_back_as_they_were() -> None:
 def test_quasi_random_points_keep_their_coordinates(units: tuple[float, float]) -> None:
     values = SPACE.from_units(units)
     assert values["optimizer"] == ("adamw" if units[1] < 0.5 else "sgd")
-    if values["optimizer"] == "sgd":
-        assert values["momentum"] == pytest.approx(0.99 * units[0])
-    else:
-        assert "momentum" not in values
+    assert values["momentum"] == pytest.approx(0.99 * units[0])
 
 
-def test_quasi_random_points_are_checked_and_may_hang_on_the_cell() -> None:
+def test_quasi_random_points_have_a_coordinate_for_each_nuisance_axis() -> None:
     with pytest.raises(ValueError, match="need 2 coordinates, got 1"):
         SPACE.from_units([0.5])
-    dropout = Axis("dropout", Float(0.0, 0.5), "nuisance", when=Condition("width", (4,)))
-    space = SearchSpace((WIDTH, dropout))
-    assert space.from_units([0.5], {"width": 4}) == {"dropout": 0.25}
-    assert space.from_units([0.5], {"width": 2}) == {}
-    with pytest.raises(ValueError, match="dropout hangs on width"):
-        space.from_units([0.5])
 
 
-@pytest.mark.parametrize(
-    ("axes", "message"),
-    [
-        ((WIDTH, WIDTH), "width: an axis of this name is there already"),
-        ((MOMENTUM,), "momentum.when: must name another axis, got 'optimizer'"),
-        (
-            (Axis("optimiser", Categorical(("sgd",)), "nuisance"), MOMENTUM),
-            "did you mean 'optimiser'?",
-        ),
-        (
-            (
-                Axis("a", Int(0, 1), "nuisance", when=Condition("b", (1,))),
-                Axis("b", Int(0, 1), "nuisance", when=Condition("a", (1,))),
-            ),
-            "a.when: conditions run in a circle: a -> b -> a",
-        ),
-        (
-            (Axis("a", Int(0, 1), "nuisance", when=Condition("a", (1,))),),
-            "a.when: must name another axis, got 'a'",
-        ),
-        (
-            (OPTIMIZER, Axis("w", Int(0, 1), "scientific", (0,), Condition("optimizer", ("sgd",)))),
-            "w.when: a scientific axis cannot hang on the nuisance axis 'optimizer'",
-        ),
-        (
-            (OPTIMIZER, Axis("w", Int(0, 1), "nuisance", when=Condition("optimizer", ("adam",)))),
-            "w.when: must list values of optimizer",
-        ),
-    ],
-)
-def test_unsound_spaces_are_refused(axes: tuple[Axis, ...], message: str) -> None:
-    with pytest.raises(SpaceError) as caught:
-        SearchSpace(axes)
-    assert message in str(caught.value)
+def test_a_name_belongs_to_one_axis() -> None:
+    with pytest.raises(SpaceError, match="width: an axis of this name is there already"):
+        SearchSpace((WIDTH, WIDTH))
 
 
 def test_unsound_axes_are_refused() -> None:
@@ -194,8 +140,6 @@ def test_unsound_axes_are_refused() -> None:
         (lambda: Axis("a", Int(0, 1), "fixed", (0, 1)), "a fixed axis has exactly one, got 2"),
         (lambda: Axis("a", Int(0, 1), "nuisance", (0,)), "tuned over its domain"),
         (lambda: Axis("a", Int(0, 1), "scientific", "01"), "must be a list"),  # type: ignore[arg-type]
-        (lambda: Condition("a", ()), "must list values of a, got none"),
-        (lambda: Condition("a", "b"), "put it in brackets"),  # type: ignore[arg-type]
     ]:
         with pytest.raises(SpaceError) as caught:
             build()
@@ -220,28 +164,6 @@ def test_replace_and_add_return_new_spaces() -> None:
     with pytest.raises(SpaceError, match="no such axis to replace; did you mean 'width'"):
         SPACE.replace(Axis.fixed("widht", 4))
     assert SPACE.add(Axis.fixed("batch_size", 64)).names[-1] == "batch_size"
-
-
-def test_the_digest_is_golden() -> None:
-    """Old results are found by it: change it only with a note in the changelog."""
-    assert SPACE.digest() == "c9f0361073825f4b36587b649285c3786ce4885e7d83417ff19b2d96b911ac79"
-    assert (
-        CATALOGUE["mlp"]().digest()
-        == "f8110c0c0b214e5600f5b67ebff067125e311c1a14b624a6ad604415c7cfb561"
-    )
-
-
-def test_the_digest_sees_every_change() -> None:
-    variants = [
-        SPACE,
-        SPACE.replace(Axis("width", Int(1, 64, log=True), "scientific", (2, 4, 8))),
-        SPACE.replace(Axis("width", Int(1, 64), "scientific", (2, 4))),
-        SPACE.replace(Axis("width", Int(1, 65, log=True), "scientific", (2, 4))),
-        SPACE.replace(Axis("momentum", Float(0.0, 0.99), "nuisance")),
-        SPACE.replace(Axis.fixed("l1", 0.1)),
-        SearchSpace(tuple(reversed(SPACE.axes))),
-    ]
-    assert len({space.digest() for space in variants}) == len(variants)
 
 
 @pytest.mark.parametrize("family", CATALOGUE)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trial_records import bits_of
 
 from study.models.weights import weights_of
 from study.plan.design import slots
-from study.record import TrialRecord, unpack_bits
+from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials import units
 from study.trials.laboratory import Laboratory
@@ -114,7 +115,7 @@ def test_pruned_trials_lack_exactly_the_weights_asked_for(monkeypatch: pytest.Mo
 def test_a_record_holds_what_the_test_set_said_of_each_example() -> None:
     spec = spec_of()
     record = next(iter(run(spec, tasks_of(spec)[:1]).values()))
-    correct = unpack_bits(record.test_correct, record.n_test)
+    correct = bits_of(record)
     assert record.n_test == 360
     assert 1 - correct.mean() == pytest.approx(record.metrics["test_error"])
     assert [point[0] for point in record.curve["val_error"]][-1] == record.metrics["steps"]
