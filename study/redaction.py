@@ -71,11 +71,6 @@ def redact(text: object, *addresses: str) -> str:
     return _HEADER.sub(rf"\g<head>{MASK}", result)
 
 
-def holds_secret(address: str) -> bool:
-    """Tell whether an address carries a credential of its own."""
-    return redact(address) != address
-
-
 def _mask_web_token(match: re.Match[str]) -> str:
     """Mask ``https://TOKEN@host``, where the user part alone is the credential."""
     return f"{match['head']}{MASK}@"

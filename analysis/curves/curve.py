@@ -10,7 +10,6 @@ Notation: K cells (points), N replicates.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -133,21 +132,6 @@ def build_curves(
     return tuple(
         _build(table, settings, int(n), size, error, reasons) for n in np.unique(table.n_examples)
     )
-
-
-def curve_from_arrays(
-    size: Sequence[float] | FloatArray,
-    error: Sequence[float] | FloatArray,
-    *,
-    n_test: int = 0,
-) -> Curve:
-    """A curve from plain numbers: rows of one size are replicates of one cell."""
-    rows = [
-        {"n_parameters": float(m), "test_error": float(e), "n_test": n_test}
-        for m, e in zip(size, error, strict=True)
-    ]
-    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
-    return curve
 
 
 def _reasons(

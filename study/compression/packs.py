@@ -33,15 +33,23 @@ from study.training.tensors import TensorSplit
 
 @dataclass(frozen=True, kw_only=True)
 class PruneJob:
-    """One parent and the ratio it is pruned to: the arguments of ``prune_and_tune``."""
+    """One parent and the ratio it is pruned to."""
 
     parent: TrainResult
+    """The trained network; it is not changed. Rewinding weights needs its ``initial_state``."""
     settings: TrainSettings
-    """How the parent was trained."""
+    """How the parent was trained. The fine-tuning has the same batch size, regularisation and
+    optimiser (its state fresh); rewinding trains with the settings as they are."""
     data: TensorSplit
+    """The examples that the parent was trained on."""
     ratio: float
+    """Fraction of the weights to remove, in [0, 1]."""
     fine_tune_steps: int
+    """Optimiser steps of a level; 0 scores the network as pruned. Rewinding has its own."""
     learning_rate_factor: float = 1.0
+    """Where the learning rate of the fine-tuning starts, times the parent's peak; it falls along
+    half a cosine, without warm-up or early stopping. On digits (64-256-10, 80% of the weights
+    pruned, 150 steps) factors of 0.1, 0.3 and 1 healed in that order."""
     method: Method = "one-shot"
     scope: Scope = "global"
     level_ratio: float = LEVEL_RATIO
@@ -66,7 +74,13 @@ _Key = tuple[Any, ...]
 def prune_pack(
     jobs: Sequence[PruneJob], *, train: Callable[[Sequence[TrainJob]], list[TrainResult]]
 ) -> list[TrainResult]:
-    """Return what ``prune_and_tune`` gives for each job, to float32 rounding, in their order."""
+    """Prune a copy of each parent and train what is left; one result a job, in their order.
+
+    FLOPs and seconds are those of all levels, without the parent's, which all its ratios share;
+    steps and curve are those of the last level. ``emptied_layers`` names weights that lost every
+    value; such a network answers the same whatever it is asked, which is a valid, and telling,
+    result. A diverged parent or level gives a diverged result.
+    """
     reached: dict[_Key, _Node] = {}
     for job in jobs:
         reached[_key(job, 0)] = _Node(job.parent, None)

@@ -21,13 +21,13 @@ iterative       each level: cut, fine-tuning
 rewind-weights  each level: cut, back to the weights of before the first step, the
                 whole training again with the same batches (Frankle and Carbin 2019)
 rewind-rate     each level: cut, the whole training again, its learning rates
-                included, from the trained weights (Renda et al. 2020)
+                included, from the trained weights (Renda et al. 2020: retraining at
+                those beats a small constant one)
 =============== ===================================================================
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 
@@ -39,9 +39,7 @@ from study.compression.counts import n_pruned
 from study.models.weights import weights_of
 from study.spec.routes import Method, Scope
 from study.training.evaluation import no_scores
-from study.training.reference import train_model
 from study.training.settings import TrainResult, TrainSettings
-from study.training.tensors import TensorSplit
 
 FINE_TUNE_STAGE = 1
 """Which random streams the fine-tuning reads: never those of the training before it. Further levels
@@ -148,74 +146,6 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 def emptied_layers(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Names of the weights of which nothing is left."""
     return tuple(name for name, mask in masks.items() if mask.ndim > 1 and not bool(mask.any()))
-
-
-def prune_and_tune(
-    parent: TrainResult,
-    settings: TrainSettings,
-    data: TensorSplit,
-    *,
-    ratio: float,
-    fine_tune_steps: int,
-    learning_rate_factor: float = 1.0,
-    method: Method = "one-shot",
-    scope: Scope = "global",
-    level_ratio: float = LEVEL_RATIO,
-) -> TrainResult:
-    """Prune a copy of a trained network and train what is left; level by level if so asked.
-
-    Parameters
-    ----------
-    parent
-        The trained network; it is not changed, so that any number of ratios may start from it.
-        Rewinding weights needs its ``initial_state``.
-    settings
-        How the parent was trained. The fine-tuning has the same batch size, regularisation and
-        optimiser (its state fresh), and a learning rate that falls from ``learning_rate_factor``
-        times the parent's peak along half a cosine, without warm-up or early stopping. Rewinding
-        trains with the settings as they are.
-    data
-        The same examples that the parent was trained on.
-    ratio
-        Fraction of the weights to remove, in [0, 1].
-    fine_tune_steps
-        Optimiser steps of a level; 0 scores the network as pruned. Rewinding has its own.
-    learning_rate_factor
-        See ``settings``. The default starts at the parent's own peak: on digits (64-256-10, 80% of
-        the weights pruned, 150 steps) factors of 0.1, 0.3 and 1 healed in that order.
-    method, scope, level_ratio
-        See the module. Structured pruning is :mod:`study.compression.structured`.
-
-    Returns
-    -------
-    TrainResult
-        FLOPs and seconds are those of all levels, without the parent's, which all its ratios
-        share; steps and curve are those of the last level. ``emptied_layers`` names weights that
-        lost every value; such a network answers the same whatever it is asked, which is a valid,
-        and telling, result. A diverged parent or level gives a diverged result.
-
-    References
-    ----------
-    Han et al. 2015, section 3 (prune by magnitude, then retrain); Renda et al. 2020 (retraining at
-    the learning rates of training beats a small constant one).
-    """
-    result, masks = parent, None
-    flops = seconds = 0.0
-    for level, passed in enumerate(path_to(ratio, method, level_ratio), start=1):
-        if result.model is None:
-            return diverged_parent(result)
-        masks = magnitude_masks(result.model, passed, scope, masks)
-        model = copy.deepcopy(result.model)
-        if method == "rewind-weights":
-            model.load_state_dict(dict(first_weights(parent)))
-        apply_masks(model, masks)
-        tuning = level_settings(settings, method, fine_tune_steps, learning_rate_factor)
-        stage = level_stage(method, level)
-        result = train_model(model, tuning, data, masks=masks, stage=stage)
-        flops, seconds = flops + result.train_flops, seconds + result.wall_seconds
-    return dataclasses.replace(
-        result, emptied_layers=emptied_layers(masks or {}), train_flops=flops, wall_seconds=seconds
-    )
 
 
 def first_weights(parent: TrainResult) -> Mapping[str, Tensor]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.redaction import holds_secret, redact
+from study.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,6 @@ def test_secrets_of_every_form_are_masked(text: str) -> None:
 )
 def test_what_holds_no_secret_is_left_as_it_is(text: str) -> None:
     assert redact(text) == text
-    assert not holds_secret(text)
 
 
 def test_user_host_and_database_stay_readable() -> None:
@@ -83,4 +82,4 @@ def test_any_password_in_an_address_is_masked(password: str) -> None:
     shown = redact(address)
     assert shown.startswith("postgresql://anna:***@")
     assert shown.endswith("db.example.org:5432/payoff") or "@" in password
-    assert holds_secret(address) or password == "***"
+    assert shown != address or password == "***"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from study.record import TrialRecord, pack_bits
 
@@ -59,3 +61,9 @@ def make_record(number: int, **changes: Any) -> TrialRecord:
         "finished_at": 1_790_000_001.5 + number,
     }
     return TrialRecord(**{**fields, **changes})
+
+
+def bits_of(record: TrialRecord) -> npt.NDArray[np.bool_]:
+    """Return which test examples a trial got right."""
+    packed = np.frombuffer(base64.b64decode(record.test_correct), np.uint8)
+    return np.unpackbits(packed, count=record.n_test).astype(bool)

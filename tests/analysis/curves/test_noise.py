@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
-from analysis.curves.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.curve import Curve, build_curves
 from analysis.curves.noise import measure_noise, resample
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
+
+
+def plain(size: ArrayLike, error: ArrayLike, n_test: int = 0) -> Curve:
+    """Rows of one size are replicates of one cell."""
+    pairs = zip(np.ravel(size), np.ravel(error), strict=True)
+    rows = [{"n_parameters": m, "test_error": e, "n_test": n_test} for m, e in pairs]
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    return curve
 
 
 def simulated(
@@ -55,19 +64,19 @@ def test_one_wild_cell_keeps_its_own_spread() -> None:
     size = np.repeat(100.0 * 2.0 ** np.arange(8), 4)
     error = 0.2 * np.exp(0.02 * rng.standard_normal(32))
     error[12] *= 10.0
-    noise = measure_noise(curve_from_arrays(size, error))
+    noise = measure_noise(plain(size, error))
     spread = np.sqrt(noise.run_variance)
     assert spread[3] > 0.5
     assert np.delete(spread, 3).max() < 0.1
 
 
 def test_identical_replicates_leave_a_floor_of_spread() -> None:
-    noise = measure_noise(curve_from_arrays([1, 1, 2, 2, 4, 4], [0.5] * 6))
+    noise = measure_noise(plain([1, 1, 2, 2, 4, 4], [0.5] * 6))
     assert (noise.run_variance >= 1e-6).all()
 
 
 def test_zeros_are_lifted_to_half_a_test_example() -> None:
-    curve = curve_from_arrays([1, 1, 2, 2], [0.1, 0.1, 0.0, 0.0], n_test=100)
+    curve = plain([1, 1, 2, 2], [0.1, 0.1, 0.0, 0.0], n_test=100)
     noise = measure_noise(curve)
     assert noise.lifted == 1
     np.testing.assert_allclose(np.exp(noise.log_error), [0.1, 0.0025])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.curves.curve import Curve, build_curves, curve_from_arrays
+from analysis.curves.curve import Curve, build_curves
 from analysis.curves.noise import Noise, measure_noise
 from analysis.curves.points import Points, draw_test_luck, merge_points, size_grid
 from analysis.posterior.combinations import Combinations, combine
@@ -45,9 +45,9 @@ def published() -> Curve:
             if row["Training"] == "1":
                 points[row["Task"], row["Model"]].append(row)
     rows = points[min(points)][::4]
-    return curve_from_arrays(
-        [float(row["Seen Examples"]) for row in rows], [float(row["Loss"]) for row in rows]
-    )
+    columns = {"n_parameters": "Seen Examples", "test_error": "Loss"}
+    (curve,) = build_curves(TrialTable.from_rows(rows, columns=columns), AnalysisSettings())
+    return curve
 
 
 CURVES = {"80 digits": lambda: digits(80), "1,280 digits": lambda: digits(1280),

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from study.compression.counts import n_pruned
 from study.compression.packs import PruneJob, prune_pack
-from study.compression.pruning import levels_to, magnitude_masks, prune_and_tune
+from study.compression.pruning import levels_to, magnitude_masks
 from study.models.mlp import perceptron
 from study.models.weights import weights_of
 from study.packs.fused import TrainJob, train_pack
 from study.packs.packing import TrainJob as Job
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.pruning import prune_and_tune
 
 MakeData = Callable[..., TensorSplit]
 Agreement = Callable[..., None]

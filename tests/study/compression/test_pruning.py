@@ -16,7 +16,6 @@ from study.compression.pruning import (
     apply_masks,
     emptied_layers,
     magnitude_masks,
-    prune_and_tune,
 )
 from study.data.dataset import Split
 from study.models.mlp import perceptron
@@ -26,6 +25,7 @@ from study.models.weights import weights_of
 from study.training.reference import train
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.pruning import prune_and_tune
 
 RATIOS = [0.0, 0.1, 1 / 3, 0.5, 0.9, 0.987, 0.9999, 1.0]
 

@@ -21,14 +21,14 @@ import pytest
 
 from study.errors import StorageError
 from study.places import Places
-from study.record import TrialRecord, unpack_bits
+from study.record import TrialRecord
 from study.tracking.database import creation_lock
 from study.tracking.delivery import TrackerThread, deliver_all
 from study.tracking.restore import restore
 from study.tracking.spool import Spool
 from study.tracking.tracker import StoreAway, StudyInfo, Tracker
 from tests.support.commands import environment
-from tests.support.records import make_record
+from tests.support.records import bits_of, make_record
 from tests.support.servers import free_port, kill_group, mlflow_server
 from tests.support.waiting import FAR_AWAY, wait_until
 
@@ -177,7 +177,7 @@ def test_the_artifact_holds_the_record_and_the_test_correctness(
     (path,) = (tmp_path / "artifacts").rglob("trial.json")
     again = TrialRecord.from_json(path.read_text())
     assert again == record
-    assert unpack_bits(again.test_correct, 360).sum() == 360 - 15
+    assert bits_of(again).sum() == 360 - 15
     assert path.parent.parent.name == trial_runs(ready.address)[0].info.run_id
 
 

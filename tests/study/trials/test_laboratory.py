@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trial_records import bits_of
 
 from study.models.weights import weights_of
 from study.plan.design import slots
@@ -19,6 +18,7 @@ from study.trials.laboratory import Laboratory
 from study.trials.networks import Network, network_record
 from study.trials.records import failed
 from study.trials.task import Task
+from tests.support.records import bits_of
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},
