@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from study.packs.cnn import layers_of
-from study.packs.compiling import FAMILIES, kernels
+from study.packs.compiling import FAMILIES, Network, Pack, kernels
 from study.packs.optimizer import Rates
 from study.packs.packing import LARGEST
 from study.packs.parameters import Layout, Stack
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from study.packs.packing import TrainJob
 
 MOST_LAYERS = 63
-"""As in ``kernels/perceptrons.h``, the last layer included."""
+"""Hidden layers, at most: as in ``kernels/networks.h``, the last layer included there."""
 
 ASKED_AT_ONCE = 64
 """Examples of one forward pass outside training."""
@@ -48,40 +48,6 @@ LOSSES = {
     ("regression", True): 3,
 }
 """By task and whether there is a teacher: ``enum Loss`` of ``kernels/pack.h``."""
-
-
-class _Pack(ctypes.Structure):
-    """``Pack`` of ``kernels/pack.h``, field by field."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n_models", "n_slots", "n_tensors")),
-        *((name, ctypes.c_int64) for name in ("batch", "n_inputs", "n_outputs")),
-        *((name, ctypes.c_void_p) for name in ("slot_ends", "sizes")),
-        *((name, ctypes.c_void_p) for name in ("parameters", "first", "second", "masks")),
-        *((name, ctypes.c_void_p) for name in ("decays", "inputs", "targets", "rows")),
-        *((name, ctypes.c_int64) for name in ("same_rows", "loss")),
-        *((name, ctypes.c_void_p) for name in ("smoothing", "mixing", "temperature")),
-        *((name, ctypes.c_void_p) for name in ("teachers", "loss_sums")),
-        ("adam", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("rates", "kept", "weight_decay", "l1", "l2")),
-        *((name, ctypes.c_void_p) for name in ("momentum", "streams", "thresholds", "keep_scale")),
-    ]
-
-
-class _Perceptrons(ctypes.Structure):
-    """``Perceptrons`` of ``kernels/perceptrons.h``."""
-
-    _fields_ = [
-        ("depth", ctypes.c_int64),
-        ("width", ctypes.c_int64),
-        ("widths", ctypes.c_void_p),
-    ]
-
-
-class _Convolutions(ctypes.Structure):
-    """``Convolutions`` of ``kernels/convolutions.h``."""
-
-    _fields_ = [("depth", ctypes.c_int64), ("layers", ctypes.c_void_p)]
 
 
 class _Told:
@@ -149,34 +115,34 @@ def working_bytes(job: TrainJob, layout: Layout) -> int:
 
 
 def _block_bytes(job: TrainJob, layout: Layout, batch: int) -> int:
-    told, pack = _Told(), _Pack()
+    told, pack = _Told(), Pack()
     _describe(told, pack, job, layout, batch)
     net = _network(told, job, [job.settings.width])
-    return int(_kernel(job, "bytes")(ctypes.byref(pack), ctypes.byref(net)))
+    return int(_library().working_bytes(ctypes.byref(pack), ctypes.byref(net)))
 
 
-def _kernel(job: TrainJob, name: str) -> Any:
+def _library() -> ctypes.CDLL:
     library = kernels()
     assert library is not None
-    return getattr(library, f"{FAMILIES[job.settings.family]}_{name}")
+    return library
 
 
-def _describe(told: _Told, pack: _Pack, job: TrainJob, layout: Layout, batch: int) -> None:
+def _describe(told: _Told, pack: Pack, job: TrainJob, layout: Layout, batch: int) -> None:
     """Fill in the shapes."""
     pack.n_tensors, pack.sizes = len(layout.names), told.integers(layout.sizes)
     pack.batch = batch
     pack.n_inputs, pack.n_outputs = math.prod(job.data.input_shape), job.data.n_outputs
 
 
-def _network(told: _Told, widest: TrainJob, widths: Sequence[int]) -> _Perceptrons | _Convolutions:
+def _network(told: _Told, widest: TrainJob, widths: Sequence[int]) -> Network:
     settings = widest.settings
     if settings.family == "mlp":
-        return _Perceptrons(settings.depth, settings.width, told.integers(widths))
+        return Network(settings.depth, settings.width, told.integers(widths))
     layers = [
         (layer.channels, layer.outputs, *layer.sides, *layer.kernel, *layer.window)
         for layer in layers_of(settings.width, settings.depth, widest.data.input_shape)
     ]
-    return _Convolutions(len(layers), told.integers(layers))
+    return Network(settings.depth, settings.width, None, told.integers(layers))
 
 
 class CompiledSteps:
@@ -195,8 +161,6 @@ class CompiledSteps:
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack, masks: Stack | None) -> None:
         self._jobs = list(jobs)
         self._widest = max(jobs, key=lambda job: job.settings.width)
-        self._train = _kernel(self._widest, "steps")
-        self._ask = _kernel(self._widest, "outputs")
         self._slots = Slots(jobs)
         self._masks = masks
         self._adam = jobs[0].settings.optimizer == "adamw"
@@ -222,7 +186,7 @@ class CompiledSteps:
     def _bind(self, parameters: Stack) -> None:
         """Lay out what the kernels are told, for the models that are left."""
         self._told = told = _Told()
-        pack, jobs, layout = _Pack(), self._jobs, parameters.layout
+        pack, jobs, layout = Pack(), self._jobs, parameters.layout
         settings = [job.settings for job in jobs]
         _describe(told, pack, self._widest, layout, self._slots.size)
         pack.n_models, pack.n_slots = len(jobs), len(self._slots.counts)
@@ -244,7 +208,7 @@ class CompiledSteps:
         self._bind_optimizer(told, pack, parameters)
         self._pack, self._net = pack, _network(told, self._widest, [s.width for s in settings])
 
-    def _bind_optimizer(self, told: _Told, pack: _Pack, parameters: Stack) -> None:
+    def _bind_optimizer(self, told: _Told, pack: Pack, parameters: Stack) -> None:
         settings, layout = [job.settings for job in self._jobs], parameters.layout
         pack.adam = self._adam
         pack.parameters = told.tensors(parameters.rows)
@@ -281,7 +245,7 @@ class CompiledSteps:
         n_threads = min(len(self._blocks), n_models)
 
         def train(thread: int) -> None:
-            self._train(
+            _library().take_steps(
                 ctypes.byref(self._pack),
                 ctypes.byref(self._net),
                 self._blocks[thread].data_ptr(),
@@ -323,13 +287,13 @@ class CompiledSteps:
 
     def predict(self, parameters: Stack, x: Tensor) -> Tensor:
         """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
-        told, pack, n_models = _Told(), _Pack(), parameters.n_models
+        told, pack, n_models = _Told(), Pack(), parameters.n_models
         _describe(told, pack, self._widest, parameters.layout, ASKED_AT_ONCE)
         pack.n_models, pack.parameters = n_models, told.tensors(parameters.rows)
         # What is padded is zero, so every model may be taken for one of the widest.
         net = _network(told, self._widest, [self._widest.settings.width] * n_models)
         out = torch.empty(n_models, pack.n_outputs, x.shape[1])
-        self._ask(
+        _library().predict(
             ctypes.byref(pack),
             ctypes.byref(net),
             self._asking.data_ptr(),

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FAMILIES: Final = {"mlp": "perceptron", "cnn": "convolution"}
-"""The model families that the kernels know, by their names there."""
+FAMILIES: Final = ("mlp", "cnn")
+"""The model families that the kernels know."""
 
 SOURCES: Final = Path(__file__).parent / "kernels"
 
@@ -54,6 +54,33 @@ MACHINES: Final[tuple[tuple[str, ...], ...]] = (
 COMPILE_SECONDS: Final = 120.0
 
 
+class Pack(ctypes.Structure):
+    """``Pack`` of ``kernels/pack.h``, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("n_models", "n_slots", "n_tensors")),
+        *((name, ctypes.c_int64) for name in ("batch", "n_inputs", "n_outputs")),
+        *((name, ctypes.c_void_p) for name in ("slot_ends", "sizes")),
+        *((name, ctypes.c_void_p) for name in ("parameters", "first", "second", "masks")),
+        *((name, ctypes.c_void_p) for name in ("decays", "inputs", "targets", "rows")),
+        *((name, ctypes.c_int64) for name in ("same_rows", "loss")),
+        *((name, ctypes.c_void_p) for name in ("smoothing", "mixing", "temperature")),
+        *((name, ctypes.c_void_p) for name in ("teachers", "loss_sums")),
+        ("adam", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("rates", "kept", "weight_decay", "l1", "l2")),
+        *((name, ctypes.c_void_p) for name in ("momentum", "streams", "thresholds", "keep_scale")),
+    ]
+
+
+class Network(ctypes.Structure):
+    """``Network`` of ``kernels/networks.h``, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("depth", "width")),
+        *((name, ctypes.c_void_p) for name in ("widths", "layers")),
+    ]
+
+
 class NoCompiler(Exception):
     """Why there are no compiled kernels."""
 
@@ -64,11 +91,10 @@ def kernels() -> ctypes.CDLL | None:
     reasons = []
     for command in compilers():
         try:
-            library = load(command, cache_directory())
+            library = _declared(load(command, cache_directory()))
         except (NoCompiler, OSError, subprocess.SubprocessError) as reason:
             reasons.append(str(reason))
             continue
-        _declare(library)
         log.info("packs are trained by compiled kernels, %d lanes wide", library.lanes())
         return library
     why = "; ".join(reasons) or "no C compiler was found (CC, cc, gcc, clang, the extra compiler)"
@@ -223,14 +249,24 @@ def _processor() -> Iterator[str]:
                 return
 
 
-def _declare(library: ctypes.CDLL) -> None:
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Say what the kernels take and give; they must see the structures as they are here."""
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    library.lanes.restype = number
-    for family in ("perceptron", "convolution"):
-        size = getattr(library, f"{family}_bytes")
-        size.restype, size.argtypes = number, [pointer, pointer]
-        steps = getattr(library, f"{family}_steps")
-        steps.restype, steps.argtypes = None, [pointer] * 3 + [number] * 5
-        outputs = getattr(library, f"{family}_outputs")
-        outputs.restype = None
-        outputs.argtypes = [pointer] * 4 + [number] * 2 + [pointer]
+    for name, takes, gives in (
+        ("lanes", [], number),
+        ("pack_bytes", [], number),
+        ("network_bytes", [], number),
+        ("working_bytes", [pointer] * 2, number),
+        ("take_steps", [pointer] * 3 + [number] * 5, None),
+        ("predict", [pointer] * 4 + [number] * 2 + [pointer], None),
+    ):
+        kernel = getattr(library, name)
+        kernel.argtypes, kernel.restype = takes, gives
+    for structure, there in ((Pack, library.pack_bytes()), (Network, library.network_bytes())):
+        here = ctypes.sizeof(structure)
+        if there != here:
+            raise NoCompiler(
+                f"the kernels' {structure.__name__} has {there} bytes, got {here} in Python; "
+                "give both the same fields"
+            )
+    return library

@@ -13,16 +13,8 @@
 #ifndef PAYOFF_CONVOLUTIONS
 #define PAYOFF_CONVOLUTIONS
 
-#include "perceptrons.h"
-
-typedef struct {
-    i64 channels, outputs, high, wide, kernel_high, kernel_wide, window_high, window_wide;
-} Convolution;
-
-typedef struct {
-    i64 depth;
-    const Convolution *layers; /* (depth) */
-} Convolutions;
+#include "draws.h"
+#include "networks.h"
 
 typedef struct {
     i64 pooled_high, pooled_wide, units, fan_in;
@@ -38,15 +30,11 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    i64 examples, row, x_row, features_row, units;
+    i64 features_row, units;
     Layer layers[MOST_LAYERS];
-    float *x, *across;
     i64 *pixels; /* (inputs): where each stands in the first I */
-    float *features, *turned, *outputs;
-    float *gradients[MOST_TENSORS];
-    uint64_t *words;
-    Answers answers;
-} ConvolutionWork;
+    float *features, *turned;
+} Convolutions;
 
 INLINE i64 pad_high(const Convolution *c) { return c->kernel_high / 2; }
 INLINE i64 pad_wide(const Convolution *c) { return c->kernel_wide / 2; }
@@ -87,29 +75,19 @@ static void lay_out_layer(Arena *arena, const Convolution *c, i64 examples, Laye
     }
 }
 
-static void convolution_work(Arena *arena, const Pack *p, const Convolutions *net,
-                             ConvolutionWork *w) {
-    const i64 batch = whole_vectors(p->batch);
+static void convolution_work(Arena *arena, const Pack *p, const Network *net, Batch *batch,
+                             Convolutions *w) {
     i64 most_units = 0;
-    w->examples = batch;
-    w->row = row_step(p->batch);
-    w->x_row = row_step(p->n_inputs);
-    w->x = take_floats(arena, batch * w->x_row);
-    w->across = take_floats(arena, whole_vectors(p->n_inputs) * w->row);
     for (i64 l = 0; l < net->depth; l++) {
-        lay_out_layer(arena, net->layers + l, batch, w->layers + l);
+        lay_out_layer(arena, net->layers + l, whole_vectors(p->batch), w->layers + l);
         if (w->layers[l].units > most_units) most_units = w->layers[l].units;
     }
-    const Layer *top = w->layers + net->depth - 1;
-    w->units = top->units;
+    batch_work(arena, p, most_units, batch);
+    w->units = w->layers[net->depth - 1].units;
     w->features_row = row_step(w->units);
-    w->features = take_floats(arena, whole_vectors(w->units) * batch);
-    w->turned = take_floats(arena, batch * w->features_row);
-    w->outputs = take_floats(arena, whole_vectors(p->n_outputs) * w->row);
+    w->features = take_floats(arena, whole_vectors(w->units) * batch->examples);
+    w->turned = take_floats(arena, batch->examples * w->features_row);
     w->pixels = take(arena, p->n_inputs * 8);
-    for (i64 t = 0; t < p->n_tensors; t++) w->gradients[t] = take_floats(arena, p->sizes[t]);
-    w->words = take(arena, (p->batch * most_units + 3) / 4 * 8);
-    answers_for(arena, p, &w->answers);
     if (!arena->block) return;
     for (i64 l = 0; l < net->depth; l++) {
         Layer *layer = w->layers + l;
@@ -118,7 +96,7 @@ static void convolution_work(Arena *arena, const Pack *p, const Convolutions *ne
             layer->places[u] = l + 1 < net->depth
                                    ? place(layer + 1, net->layers + l + 1, u / (high * wide),
                                            u / wide % high, u % wide)
-                                   : u * batch;
+                                   : u * batch->examples;
     }
     const Convolution *c = net->layers;
     for (i64 u = 0; u < p->n_inputs; u++)
@@ -126,7 +104,7 @@ static void convolution_work(Arena *arena, const Pack *p, const Convolutions *ne
 }
 
 /* Where layer l writes H. */
-INLINE float *activations(ConvolutionWork *w, const Convolutions *net, i64 l) {
+INLINE float *activations(Convolutions *w, const Network *net, i64 l) {
     return l + 1 < net->depth ? w->layers[l + 1].inputs : w->features;
 }
 
@@ -213,27 +191,27 @@ APART void convolve(const Convolution *c, const Layer *layer, const float *weigh
 }
 
 /* Outputs of model m for the examples in the first layer's inputs. */
-static void convolution_forward(const Pack *p, const Convolutions *net, ConvolutionWork *w, i64 m,
-                                int training) {
+static void convolution_forward(const Pack *p, const Network *net, Batch *batch, Convolutions *w,
+                                i64 m, int training) {
     for (i64 l = 0; l < net->depth; l++) {
         const Convolution *c = net->layers + l;
         const Layer *layer = w->layers + l;
         const float *weights = tensor(p, m, 2 * l), *bias = tensor(p, m, 2 * l + 1);
         float *to = activations(w, net, l);
         convolve(c, layer, weights, bias, to);
-        if (training) drop_out(p, m, layer->units, w->words, to, layer->places, 0);
+        if (training) drop_out(p, m, layer->units, batch->words, to, layer->places, 0);
     }
     const Product head = {
         .a = tensor(p, m, 2 * net->depth),
         .a_row = w->units,
         .a_depth = 1,
         .b = w->features,
-        .b_depth = w->examples,
+        .b_depth = w->layers->pixel,
         .rows = p->n_outputs,
         .depth = w->units,
-        .columns = w->examples,
-        .out = w->outputs,
-        .out_row = w->row,
+        .columns = batch->examples,
+        .out = batch->outputs,
+        .out_row = batch->row,
         .bias = tensor(p, m, 2 * net->depth + 1),
         .finish = BIASED,
     };
@@ -349,23 +327,25 @@ static void by_inputs(const Convolution *c, const Layer *layer, const float *wei
     }
 }
 
-/* Gradients of model m; w->outputs holds batch x dloss/doutputs. */
-static void convolution_backward(const Pack *p, const Convolutions *net, ConvolutionWork *w, i64 m) {
+/* Gradients of model m; batch->outputs holds batch x dloss/doutputs. */
+static void convolution_backward(const Pack *p, const Network *net, Batch *batch, Convolutions *w,
+                                 i64 m) {
     const i64 head = 2 * net->depth;
     const float share = 1.0f / (float)p->batch;
-    mean_of_rows(w->outputs, w->row, p->n_outputs, w->examples, share, w->gradients[head + 1]);
-    transpose(w->features, w->examples, whole_vectors(w->units), w->examples, w->turned,
+    mean_of_rows(batch->outputs, batch->row, p->n_outputs, batch->examples, share,
+                 batch->gradients[head + 1]);
+    transpose(w->features, batch->examples, whole_vectors(w->units), batch->examples, w->turned,
               w->features_row);
     const Product by_weight = {
-        .a = w->outputs,
-        .a_row = w->row,
+        .a = batch->outputs,
+        .a_row = batch->row,
         .a_depth = 1,
         .b = w->turned,
         .b_depth = w->features_row,
         .rows = p->n_outputs,
         .depth = p->batch,
         .columns = w->units,
-        .out = w->gradients[head],
+        .out = batch->gradients[head],
         .out_row = w->units,
         .factor = share,
         .finish = SCALED,
@@ -375,13 +355,13 @@ static void convolution_backward(const Pack *p, const Convolutions *net, Convolu
         .a = tensor(p, m, head),
         .a_row = 1,
         .a_depth = w->units,
-        .b = w->outputs,
-        .b_depth = w->row,
+        .b = batch->outputs,
+        .b_depth = batch->row,
         .rows = w->units,
         .depth = p->n_outputs,
-        .columns = w->examples,
+        .columns = batch->examples,
         .out = w->layers[net->depth - 1].back,
-        .out_row = w->examples,
+        .out_row = batch->examples,
         .factor = 1.0f,
         .finish = SCALED,
     };
@@ -389,58 +369,18 @@ static void convolution_backward(const Pack *p, const Convolutions *net, Convolu
     for (i64 l = net->depth - 1; l >= 0; l--) {
         const Convolution *c = net->layers + l;
         const Layer *layer = w->layers + l;
-        unpool(c, layer, activations(w, net, l), p->keep_scale[m], share, w->gradients[2 * l + 1]);
-        by_weights(c, layer, share, w->gradients[2 * l]);
+        unpool(c, layer, activations(w, net, l), p->keep_scale[m], share,
+               batch->gradients[2 * l + 1]);
+        by_weights(c, layer, share, batch->gradients[2 * l]);
         if (l) by_inputs(c, layer, tensor(p, m, 2 * l), layer[-1].back);
     }
 }
 
 /* Put a gathered batch into the first layer's inputs. */
-static void enter(const Pack *p, ConvolutionWork *w) {
+static void enter(const Pack *p, const Batch *batch, Convolutions *w) {
     for (i64 u = 0; u < p->n_inputs; u++)
-        memcpy(w->layers->inputs + w->pixels[u], w->across + u * w->row, (size_t)w->examples * 4);
-}
-
-static void train_convolutions(const Pack *p, const Convolutions *net, ConvolutionWork *w,
-                               i64 first_step, i64 n_steps, i64 prepared, i64 begin, i64 end) {
-    i64 start = 0;
-    for (i64 slot = 0; slot < p->n_slots; start = p->slot_ends[slot++]) {
-        const i64 from = start < begin ? begin : start;
-        const i64 to = p->slot_ends[slot] < end ? p->slot_ends[slot] : end;
-        for (i64 k = 0; k < n_steps && from < to; k++) {
-            const i64 *rows = p->rows + ((prepared + k) * p->n_slots + slot) * p->batch;
-            if (!(p->same_rows && k)) {
-                gather(p->inputs[slot], p->n_inputs, rows, p->batch, w->x, w->x_row, w->across,
-                       w->row);
-                enter(p, w);
-                look_up(p, slot, rows, &w->answers);
-            }
-            for (i64 m = from; m < to; m++) {
-                convolution_forward(p, net, w, m, 1);
-                gradient_of_loss(p, m, rows, w->outputs, &w->answers);
-                convolution_backward(p, net, w, m);
-                update_model(p, m, first_step + k, w->gradients);
-            }
-        }
-    }
-}
-
-static void ask_convolutions(const Pack *p, const Convolutions *net, ConvolutionWork *w,
-                             const float *const *tables, i64 shared, i64 n, float *out) {
-    for (i64 b = 0; b < n; b += p->batch) {
-        const i64 some = n - b < p->batch ? n - b : p->batch;
-        for (i64 m = 0; m < p->n_models; m++) {
-            if (!(shared && m)) {
-                gather(tables[m] + b * p->n_inputs, p->n_inputs, (const i64 *)0, some, w->x,
-                       w->x_row, w->across, w->row);
-                enter(p, w);
-            }
-            convolution_forward(p, net, w, m, 0);
-            for (i64 c = 0; c < p->n_outputs; c++)
-                memcpy(out + (m * p->n_outputs + c) * n + b, w->outputs + c * w->row,
-                       (size_t)some * 4);
-        }
-    }
+        memcpy(w->layers->inputs + w->pixels[u], batch->across + u * batch->row,
+               (size_t)batch->examples * 4);
 }
 
 #endif

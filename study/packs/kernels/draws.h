@@ -1,4 +1,4 @@
-/* Dropout, from the stream of each training: see study/training/streams.py, DropoutStream. */
+/* Dropout, from the stream of each training: see study/streams.py, DropoutStream. */
 
 #ifndef PAYOFF_DRAWS
 #define PAYOFF_DRAWS

@@ -1,4 +1,4 @@
-/* Training losses and their gradients: see study/training/pack_loss.py and pack_distillation.py. */
+/* Training losses and their gradients: see study/packs/loss.py and distillation.py. */
 
 #ifndef PAYOFF_LOSSES
 #define PAYOFF_LOSSES

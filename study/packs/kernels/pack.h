@@ -1,4 +1,4 @@
-/* What the trainings of a pack are told: study/training/compiled_pack.py has the same fields in the
+/* What the trainings of a pack are told: study/packs/compiled.py has the same fields in the
  * same order. Every field is 8 bytes. M models, S slots, K steps prepared, T named tensors. */
 
 #ifndef PAYOFF_PACK

@@ -1,4 +1,4 @@
-/* AdamW and SGD, each model with its own rates: see study/training/pack_optimizer.py. */
+/* AdamW and SGD, each model with its own rates: see study/packs/optimizer.py. */
 
 #ifndef PAYOFF_UPDATES
 #define PAYOFF_UPDATES

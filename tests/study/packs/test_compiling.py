@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import logging
 import os
@@ -212,6 +213,34 @@ def test_without_a_compiler_packs_are_trained_by_torch(
         compiling.kernels.cache_clear()
     assert "through torch's operations: no C compiler was found" in caplog.text
     assert result.status == "complete"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("header", "structure"), [("pack.h", "Pack"), ("networks.h", "Network")])
+def test_kernels_with_a_field_that_python_does_not_know_are_not_used(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    header: str,
+    structure: str,
+) -> None:
+    sources, command = tmp_path / "kernels", compiler()
+    shutil.copytree(compiling.SOURCES, sources)
+    text = (sources / header).read_text()
+    (sources / header).write_text(text.replace(f"}} {structure};", f"i64 more; }} {structure};"))
+    monkeypatch.setattr(compiling, "SOURCES", sources)
+    monkeypatch.setattr(compiling, "compilers", lambda: [command])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    compiling.kernels.cache_clear()
+    try:
+        with caplog.at_level(logging.INFO):
+            assert compiling.kernels() is None
+    finally:
+        compiling.kernels.cache_clear()
+    there = ctypes.sizeof(getattr(compiling, structure)) + 8
+    (line,) = caplog.messages
+    assert "through torch's operations" in line
+    assert f"the kernels' {structure} has {there} bytes" in line
 
 
 def test_a_cache_that_others_may_write_is_not_used(
