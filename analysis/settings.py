@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from analysis.errors import AnalysisError
+from analysis.table.names import Cost
 
 Rule = Literal["marginal", "plateau", "overfit", "economic"]
 RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
@@ -14,13 +15,17 @@ RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSettings:
-    """Settings of one analysis; errors and gains are relative unless said otherwise."""
+    """How the trials are read. Errors and gains are relative unless said otherwise.
 
-    size: str = "n_parameters"
-    """Column that the x axis counts."""
-    route_size: str = ""
-    """Column on which the routes are compared; empty takes ``size``, or ``n_nonzero`` where masks
-    leave ``size`` as it is."""
+    A study file may say some of them (``study.spec.sections.ANALYSIS``), in the same words.
+    """
+
+    size: Cost = "n_parameters"
+    """What the size axis counts: n_parameters, n_nonzero, flops_per_example, model_bytes or any
+    other cost that was measured."""
+    route_size: Literal["", Cost] = ""
+    """What the comparison of the routes counts, likewise; empty: size, or n_nonzero where pruned
+    networks keep their zeros and size does not see them."""
     size_label: str = ""
     """What to call the size in words and figures; empty takes the name of the column."""
     error: str = "test_error"
@@ -28,21 +33,23 @@ class AnalysisSettings:
     error_label: str = ""
     """What to call the error; empty takes the name of the column."""
     rule: Rule = "marginal"
-    """The rule whose verdict comes first; the others are reported beside it."""
+    """The rule whose payoff point comes first: marginal, plateau, overfit or economic.
+    The others are reported beside it."""
+    # A tenth is about twice the seed-to-seed spread of one small model (2-5%): smaller gains are
+    # hard to see in a single new run.
     marginal: float = 0.10
-    """Doubling the size pays as long as it lowers the error by at least this fraction. A tenth is
-    about twice the seed-to-seed spread of one small model (2-5%): smaller gains are hard to see in
-    a single new run."""
+    """marginal: size pays while doubling it lowers the error by at least this fraction."""
     marginal_is_absolute: bool = False
     """Read ``marginal`` in units of the error (0.005 = half a point) instead of as a fraction."""
     plateau: float = 0.10
-    """A size is good enough when its error is at most this fraction above the best in the range."""
+    """plateau: the smallest size whose error is at most this fraction above the best in range."""
     upturn: float = 0.05
-    """Error turns up when it rises from a minimum by at least this fraction."""
+    """overfit: the error turns up when it rises from a minimum by at least this fraction."""
+    # In Python None leaves it out.
     price: float | None = None
-    """Error that one more unit of size must save to be worth it; None leaves the rule out."""
+    """economic: error that one more unit of size must save to be worth it; 0 leaves it out."""
     level: float = 0.9
-    """Of intervals and bands."""
+    """Coverage that every interval aims at."""
     confidence: float = 0.8
     """A verdict is given when its probability is at least this; else it is "cannot tell"."""
     resamples: int = 2000

@@ -295,7 +295,7 @@ def digits(rounds: int) -> None:
     from study.data.registry import load_dataset
     from study.data.source import DataSource
     from study.data.subsets import draw_split
-    from study.spec.study_file import TrainingSection
+    from study.spec.sections import TrainingSection
 
     training = TrainingSection()
     dataset = load_dataset(DataSource(), base=Path())

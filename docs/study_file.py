@@ -14,8 +14,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal
 
-from study.spec.reading import field_docs
 from study.spec.routes import DISTILL_AXES
+from study.spec.sections import entries
 from study.spec.space import DISTILL, LIMITS, space_as_text
 from study.spec.study_file import SEMANTIC, load_spec
 from study.spec.writing import AXES, toml_value
@@ -50,7 +50,7 @@ def page() -> str:
 
 def _section(spec: Any, name: str) -> str:
     section = getattr(spec, name)
-    docs, hints = field_docs(type(section)), typing.get_type_hints(type(section))
+    hints = typing.get_type_hints(type(section))
     fixed = name in SEMANTIC
     intro = inspect.cleandoc(type(section).__doc__ or "").split(". ")[0]
     intro = " ".join(intro.split()).rstrip(".") + "."
@@ -60,10 +60,8 @@ def _section(spec: Any, name: str) -> str:
         sizes = toml_value(list(spec.sizes))
         words = "Dataset sizes: training examples, rising; subsets are nested. May grow and shrink."
         lines.append(_row("sizes", "list of whole numbers", f"`{sizes}`", words))
-    for key in dataclasses.fields(section):
-        doc = docs.get(key.name, "") or "see above"
-        shown = toml_value(getattr(section, key.name))
-        lines.append(_row(key.name, _kind(hints[key.name]), f"`{shown}`", doc))
+    for key, value, doc in entries(section):
+        lines.append(_row(key, _kind(hints[key]), f"`{toml_value(value)}`", doc or "see above"))
     return "\n".join(lines) + "\n"
 
 

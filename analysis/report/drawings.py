@@ -22,6 +22,7 @@ from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
+from analysis.table.names import Cost
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.words.study import plain_name, rule_name
@@ -80,7 +81,7 @@ def _n(fit: CurveFit) -> int | None:
     return None if fit.curve.n_examples == UNKNOWN else fit.curve.n_examples
 
 
-def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
+def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[Cost]:
     """Sizes beside the headline's that would draw another picture."""
     kept = [analysis.settings.size]
     rows = np.concatenate([fit.curve.run_row for fit in analysis.fits])
@@ -94,7 +95,7 @@ def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
     return kept[1:]
 
 
-def _refit(table: TrialTable, s: AnalysisSettings, size: str) -> StudyAnalysis | None:
+def _refit(table: TrialTable, s: AnalysisSettings, size: Cost) -> StudyAnalysis | None:
     """The curves over another size; rules that have a price for a unit of size are left out."""
     rule = "marginal" if s.rule == "economic" else s.rule
     settings = replace(s, size=size, size_label="", price=None, rule=rule, include_pruned=False)

@@ -37,6 +37,7 @@ from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
+from analysis.table.names import Cost
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.verdicts.decide import decide
@@ -69,7 +70,7 @@ class RouteCurve:
         return self.fit.draws
 
 
-def route_axis(table: TrialTable, settings: AnalysisSettings) -> str:
+def route_axis(table: TrialTable, settings: AnalysisSettings) -> Cost:
     """The size axis on which the routes are compared.
 
     The one asked for, unless masks do not change it (``n_parameters`` counts the zeros): then

@@ -35,7 +35,7 @@ UNKNOWN = -1
 PHASES = ("search", "replicate")
 STATUSES = ("complete", "diverged", "failed")
 ROUTES = ("trained", "pruned", "distilled", "custom")
-SIZES: tuple[str, ...] = get_args(Cost)
+SIZES: tuple[Cost, ...] = get_args(Cost)
 """Columns that a model may be counted by."""
 ERRORS = ("test_error", "val_error", "train_error")
 

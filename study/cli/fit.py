@@ -12,13 +12,14 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.errors import PayoffError, nearest
 
 if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
+    from analysis.table.names import Cost
     from analysis.table.trials import TrialTable
 
 RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
@@ -108,7 +109,7 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
         If an argument is wrong, or nothing can be analysed.
     """
     _refuse_accuracy(args.error)
-    mapped = _apply_map(args)
+    args, mapped = _mapped(args)
     settings = _settings(args)
     table = _read(args, mapped)
     _say_dropped(table, settings)
@@ -138,7 +139,7 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
         raise PayoffError("--price: the economic rule needs the error that one unit must save")
     price = args.threshold if args.rule == "economic" and args.price is None else args.price
     settings = AnalysisSettings(
-        size=size,
+        size=cast("Cost", size),
         size_label=args.size,
         error=error,
         error_label=args.error,
@@ -163,18 +164,18 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
     return settings
 
 
-def _apply_map(args: argparse.Namespace) -> dict[str, str]:
-    """Columns that ``--map`` names; those that have options of their own become these options."""
+def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str]]:
+    """The arguments with the options that ``--map`` stands for, and the other columns it names."""
     from analysis.table.trials import field_names
 
     options = {"size", "error", "examples", "seed", "draw", "test-examples"}
-    mapped: dict[str, str] = {}
+    given, mapped = dict(vars(args)), dict[str, str]()
     for pair in ",".join(args.map).split(",") if args.map else ():
         name, equals, column = (part.strip() for part in pair.partition("="))
         if not (name and equals and column):
             raise PayoffError(f"--map: must be NAME=COLUMN,..., got {pair!r}")
         if name in options:
-            setattr(args, name.replace("-", "_"), column)
+            given[name.replace("-", "_")] = column
         elif name in field_names() and name != "params":
             mapped[name] = column
         else:
@@ -183,7 +184,7 @@ def _apply_map(args: argparse.Namespace) -> dict[str, str]:
                 f"--map: the trial table has no column {name!r}{nearest(name, known)} "
                 f"(its columns: {', '.join(sorted(set(known) - {'params'}))})"
             )
-    return mapped
+    return argparse.Namespace(**given), mapped
 
 
 def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:

@@ -39,5 +39,5 @@ def with_size(spec: StudySpec, size: str | None) -> StudySpec:
     section = dataclasses.replace(spec.analysis, size=cast(Any, size))
     if size != spec.analysis.size:
         rule = "marginal" if section.rule == "economic" else section.rule
-        section = dataclasses.replace(section, price=0.0, rule=cast(Any, rule))
+        section = dataclasses.replace(section, price=None, rule=cast(Any, rule))
     return dataclasses.replace(spec, analysis=section)

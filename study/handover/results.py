@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections import Counter
@@ -62,20 +63,7 @@ def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> AnalysisSettings:
     """Return the settings of the analysis that a study file asks for."""
-    section = spec.analysis
-    return AnalysisSettings(
-        size=section.size,
-        route_size=section.route_size,
-        rule=section.rule,
-        marginal=section.marginal,
-        plateau=section.plateau,
-        upturn=section.upturn,
-        price=section.price or None,
-        level=section.level,
-        resamples=section.resamples,
-        seed=spec.study.seed,
-        chance_error=chance_error,
-    )
+    return dataclasses.replace(spec.analysis, seed=spec.study.seed, chance_error=chance_error)
 
 
 def analyse_study(

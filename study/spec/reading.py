@@ -64,14 +64,28 @@ def read_section(
     *,
     also: Collection[str] = (),
 ) -> Section:
-    """Build ``section`` from the keys given; a wrong one is noted and its default used."""
-    assert dataclasses.is_dataclass(section)
+    """Build ``section`` from the keys given, of which those of ``also`` are read elsewhere."""
+    fields = [field.name for field in dataclasses.fields(section)]  # type: ignore[arg-type]
+    values = read_values(section, name, given, mistakes, keys=(*fields, *also))
+    return section(**values)
+
+
+def read_values(
+    section: type[Any],
+    name: str,
+    given: Mapping[str, Any],
+    mistakes: Mistakes,
+    *,
+    keys: Collection[str],
+) -> dict[str, Any]:
+    """Read ``keys`` of a dataclass; a wrong one is noted and its default used."""
     hints = typing.get_type_hints(section)
-    fields = {field.name: field for field in dataclasses.fields(section)}
-    mistakes.unknown(name, given, {*fields, *also})
-    values: dict[str, Any] = {}
+    mistakes.unknown(name, given, keys)
+    values = {
+        field.name: field.default for field in dataclasses.fields(section) if field.name in keys
+    }
     for key, value in given.items():
-        if key not in fields:
+        if key not in values:
             continue
         try:
             values[key] = _convert(value, hints[key])
@@ -79,7 +93,7 @@ def read_section(
             mistakes.add(f"{name}.{key}", str(error), value, error.remedy)
         except ValueError as error:
             mistakes.add(f"{name}.{key}", str(error), value)
-    return typing.cast(Section, section(**values))
+    return values
 
 
 class _NotAnOption(ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from search_spaces.errors import PayoffError, nearest
 from study.spec.embedded import EXAMPLES
-from study.spec.reading import field_docs
+from study.spec.sections import entries
 from study.spec.space import DISTILL, LIMITS, space_as_text
 from study.spec.study_file import StudySpec, load_spec, parse_spec
 
@@ -79,9 +79,8 @@ def as_toml(spec: StudySpec, *, file: str) -> str:
         lines = [f"[{field.name}]"]
         if field.name == "data":
             lines += _entry("sizes", list(spec.sizes), "Dataset sizes: training examples, rising.")
-        docs = field_docs(type(section))
-        for key in dataclasses.fields(section):
-            lines += _entry(key.name, getattr(section, key.name), docs.get(key.name, ""))
+        for key, value, doc in entries(section):
+            lines += _entry(key, value, doc)
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
@@ -102,8 +101,6 @@ def _space(spec: StudySpec) -> str:
 
 def _entry(key: str, value: object, doc: str) -> list[str]:
     comment = textwrap.wrap(" ".join(doc.split()), width=96)
-    if value is None:
-        return [*(f"# {line}" for line in comment), f"# {key} = "]
     return [*(f"# {line}" for line in comment), f"{key} = {toml_value(value)}"]
 
 

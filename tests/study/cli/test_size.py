@@ -96,7 +96,7 @@ def test_another_axis_takes_no_price_of_the_file_s_own() -> None:
     spec = parse_spec(raw, base=Path.cwd())
     assert with_size(spec, "n_parameters") == spec == with_size(spec, None)
     other = with_size(spec, "model_bytes").analysis
-    assert (other.size, other.rule, other.price) == ("model_bytes", "marginal", 0.0)
+    assert (other.size, other.rule, other.price) == ("model_bytes", "marginal", None)
 
 
 def test_the_axis_of_the_routes_stands_in_the_study_file(
