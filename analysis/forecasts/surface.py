@@ -18,6 +18,7 @@ from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit, freeze
+from analysis.streams import Stream, generator
 
 SURFACE_LAWS = ("chinchilla", "size_data")
 """Laws of (n_parameters, n_examples)."""
@@ -181,9 +182,9 @@ def _runs(
 
 
 def _resample(law: Law, x: Array, y: Array, fit: BatchFit, n: int, seed: int) -> BatchFit:
-    generator = np.random.default_rng(seed)
     count = len(y)
-    weights = generator.multinomial(count, np.full(count, 1.0 / count), size=n).astype(np.float64)
+    rng = generator(seed, Stream.DATA)
+    weights = rng.multinomial(count, np.full(count, 1.0 / count), size=n).astype(np.float64)
     return fit_law(law, x, y, weights=weights, delta=fit.delta, theta0=fit.theta[0])
 
 

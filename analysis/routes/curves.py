@@ -37,6 +37,7 @@ from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
+from analysis.streams import Stream, generator
 from analysis.table.names import Cost
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.verdicts.curve_fit import CurveFit
@@ -197,12 +198,12 @@ def joint_fits(
         x = np.log(curves[q].size)
         rough, _ = split_test_luck(x, shared[block, block])
         given = replace(noises[q], draw_variance=0.0, test_covariance=read_only(rough))
-        rng = np.random.default_rng([s.seed, max(n_examples, 0), 7, place])
+        rng = generator(s.seed, Stream.ROUTE, n_examples, place)
         drawn[q] = draw_curves(curves[q], given, resamples=s.resamples, level=s.level, rng=rng)
         tilts[2 * place : 2 * place + 2, block] = np.linalg.pinv(
             np.stack([np.ones_like(x), x - x.mean()], axis=1)
         )
-    rng = np.random.default_rng([s.seed, max(n_examples, 0), 8])
+    rng = generator(s.seed, Stream.LUCK, n_examples)
     luck = _gaussian(tilts @ shared @ tilts.T, s.resamples, rng)
     level = _gaussian(
         _draw_luck([curves[q] for q in able], [noises[q] for q in able]), s.resamples, rng

@@ -19,6 +19,7 @@ from analysis.curves.curve import Curve, build_curves
 from analysis.curves.noise import measure_noise, resample
 from analysis.routes.pruning import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
+from analysis.streams import Stream, generator
 from analysis.table.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
 
 SAVED = 0.05
@@ -75,7 +76,7 @@ def pareto_fronts(table: TrialTable, s: AnalysisSettings) -> tuple[ParetoFront, 
     for curve in build_curves(table, settings, every_route=True):
         if len(curve) < 3:
             continue
-        rng = np.random.default_rng([s.seed, max(curve.n_examples, 0), 9])
+        rng = generator(s.seed, Stream.FRONT, curve.n_examples)
         errors = resample(curve, measure_noise(curve), s.resamples, rng)
         for cost in SIZES:
             values, scatter = _cell_costs(curve, table, cost)

@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 
 from analysis.settings import AnalysisSettings
+from analysis.streams import Stream, generator
 from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
 
 LEAST_TRIALS = 4
@@ -299,7 +300,7 @@ _Cell = tuple[int, str, float, IntArray]
 
 
 def _effects(table: TrialTable, cells: list[_Cell], settings: AnalysisSettings) -> Iterator[Effect]:
-    rng = np.random.default_rng([settings.seed, 5])
+    rng = generator(settings.seed, Stream.EFFECTS)
     error = table.val_error
     positive = error[np.isfinite(error) & (error > 0.0)]
     if not len(positive):

@@ -22,6 +22,7 @@ from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
+from analysis.streams import Stream, generator
 from analysis.table.trials import FloatArray, TrialTable, read_only
 from analysis.verdicts.comparison import Comparison, compare_cells
 from analysis.verdicts.decide import PayoffPoint, decide, describe, format_size, too_little
@@ -166,7 +167,7 @@ class CurveFit:
 
     def _run_noise(self, shape: tuple[int, ...]) -> FloatArray:
         """Scatter of a new run, wider where few replicates say how wide it is."""
-        rng = np.random.default_rng([self.settings.seed, 1])
+        rng = generator(self.settings.seed, Stream.NEW_RUN)
         degrees = self.noise.degrees if self.noise.degrees > 0 else 3.0
         noise: FloatArray = rng.standard_t(min(degrees, 1e6), (shape[0], 1))
         return noise * self._draws().run_spread
@@ -241,7 +242,7 @@ def fit_points(curve: Curve, settings: AnalysisSettings) -> CurveFit:
     noise = measure_noise(curve)
     draws, failed = None, 0
     if curve.n_sizes >= 2:
-        rng = np.random.default_rng([settings.seed, max(curve.n_examples, 0)])
+        rng = generator(settings.seed, Stream.DATA, curve.n_examples)
         if settings.law == "auto":
             draws = draw_curves(
                 curve, noise, resamples=settings.resamples, level=settings.level, rng=rng

@@ -32,6 +32,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
+from analysis.streams import Stream, generator
 from analysis.table.trials import UNKNOWN, FloatArray, read_only
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.verdicts.rules import INSIDE, apply_rule
@@ -101,7 +102,7 @@ class Growth:
         if not (math.isfinite(n_examples) and n_examples >= 1):
             raise AnalysisError(f"n_examples: must be at least 1, got {n_examples}")
         at = math.log(n_examples) - float(np.log(self.n_examples).mean())
-        rng = np.random.default_rng([self.seed, 2])
+        rng = generator(self.seed, Stream.FORECAST)
         drawn = (
             self.levels + at * self.slopes + self.scatter * rng.standard_normal(len(self.slopes))
         )
@@ -146,7 +147,7 @@ def measure_growth(fits: Sequence[CurveFit], settings: AnalysisSettings) -> Grow
     ]
     if len(found) < LEAST_SIZES or settings.rule == "overfit":
         return None
-    rng = np.random.default_rng([settings.seed, 3])
+    rng = generator(settings.seed, Stream.PAYOFF_POINTS)
     columns = []
     for _, draws in found:
         inside = slice(0, draws.n_inside)
@@ -170,7 +171,7 @@ def grow(n_examples: Sequence[int], log_size: FloatArray, *, level: float, seed:
     seed : int
         Of the draws.
     """
-    rng = np.random.default_rng([seed, 4])
+    rng = generator(seed, Stream.GROWTH)
     log_n = np.log(np.asarray(n_examples, dtype=np.float64))
     x = log_n - log_n.mean()
     middle = np.median(log_size, axis=0)
