@@ -165,7 +165,7 @@ def test_the_compiler_of_the_extra_makes_them(
 ) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert compilers() == [[sys.executable, "-m", "ziglang", "cc"]]
+    assert compilers() == [[sys.executable, "-P", "-m", "ziglang", "cc"]]
     assert load(compiler(), tmp_path).lanes() >= 4
 
 
