@@ -7,10 +7,27 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from analysis.errors import AnalysisError
-from analysis.table.names import Cost
 
 Rule = Literal["marginal", "plateau", "overfit", "economic"]
 RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
+
+Cost = Literal[
+    "n_parameters",
+    "n_nonzero",
+    "macs_per_example",
+    "flops_per_example",
+    "model_bytes",
+    "sparse_bytes",
+    "peak_memory_bytes",
+    "latency_seconds",
+    "latency_p95_seconds",
+    "latency_128_seconds",
+    "latency_128_p95_seconds",
+    "train_flops",
+    "train_seconds",
+    "energy_joules",
+]
+"""What a model may be counted by; any of them can be the x axis."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,8 @@ from analysis.report.checks import hold_out, law_fits, misses
 from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
-from analysis.settings import AnalysisSettings
+from analysis.settings import AnalysisSettings, Cost
 from analysis.study import StudyAnalysis
-from analysis.table.names import Cost
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.words.study import plain_name, rule_name

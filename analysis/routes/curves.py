@@ -36,9 +36,8 @@ from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_cu
 from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.posterior.curves import CurveDraws, draw_curves
-from analysis.settings import AnalysisSettings
+from analysis.settings import AnalysisSettings, Cost
 from analysis.streams import Stream, generator
-from analysis.table.names import Cost
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.verdicts.decide import decide

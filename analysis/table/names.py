@@ -2,26 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-Cost = Literal[
-    "n_parameters",
-    "n_nonzero",
-    "macs_per_example",
-    "flops_per_example",
-    "model_bytes",
-    "sparse_bytes",
-    "peak_memory_bytes",
-    "latency_seconds",
-    "latency_p95_seconds",
-    "latency_128_seconds",
-    "latency_128_p95_seconds",
-    "train_flops",
-    "train_seconds",
-    "energy_joules",
-]
-"""What a model may be counted by; any of them can be the x axis."""
-
 NAMES = {
     "n_parameters": "parameters",
     "n_nonzero": "non-zero weights",

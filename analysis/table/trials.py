@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError
-from analysis.table.names import Cost
+from analysis.settings import Cost
 from search_spaces.errors import nearest
 
 FloatArray = npt.NDArray[np.float64]

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from search_spaces.errors import PayoffError, nearest
 
 if TYPE_CHECKING:
-    from analysis.settings import AnalysisSettings
+    from analysis.settings import AnalysisSettings, Cost
     from analysis.study import StudyAnalysis
-    from analysis.table.names import Cost
     from analysis.table.trials import TrialTable
 
 RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
