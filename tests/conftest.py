@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,7 +29,9 @@ NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What is shared belongs to the process that was started by hand."""
+    """Hear Ctrl-C, also in the background; what is shared is of the process started by hand."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # which what we start would inherit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         open_folder()
 

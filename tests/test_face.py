@@ -175,6 +175,7 @@ def test_the_error_is_a_payoff_error_and_an_import_error(tmp_path: Path) -> None
     assert "PayoffError" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_whole_study_runs_from_a_bare_script_beside_files_of_all_names(tmp_path: Path) -> None:
     for name in ("analysis", "study", "search_spaces"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('this is the file of the user')\n")
@@ -189,6 +190,7 @@ def test_a_whole_study_runs_from_a_bare_script_beside_files_of_all_names(tmp_pat
     assert done.stdout == f"StudyAnalysis 6 {ROOT / 'payoff.py'}\n", done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_works_beside_files_of_all_names(tmp_path: Path) -> None:
     for name in ("analysis", "study", "search_spaces"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('this is the file of the user')\n")

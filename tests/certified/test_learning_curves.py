@@ -45,6 +45,7 @@ def scores(forecasts: dict[tuple[str, str], Forecast]) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 def test_no_curve_fails(forecasts: dict[tuple[str, str], Forecast]) -> None:
     assert len(forecasts) == 36
     for forecast, _ in forecasts.values():

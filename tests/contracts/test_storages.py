@@ -106,6 +106,7 @@ def test_launchers_that_open_a_fresh_database_at_once_all_get_in(site: Site) -> 
     assert {store.counts().waiting for store in stores} == {TOTAL}
 
 
+@pytest.mark.slow
 def test_launchers_that_prepare_at_once_make_one_queue(site: Site) -> None:
     site.store().prepare()  # the tables, the studies and some trials are there
     draws = 4 if site.address.startswith("grpc:") else 40
@@ -244,6 +245,7 @@ def test_what_was_taken_and_never_signed_runs_again_and_is_not_blamed(
     assert (counts.waiting, counts.failed) == (TOTAL, 0)
 
 
+@pytest.mark.slow
 def test_a_turn_has_one_holder_and_outlives_a_dead_one(site: Site) -> None:
     study_id = Roll(site.store().storage, "small").study_id
     dead: set[str] = set()

@@ -24,7 +24,13 @@ from tests.support.servers import free_port
 from tests.support.sharing import listens, outlives_us, shared
 from tests.support.waiting import wait_until
 
-KINDS = ("journal", "sqlite", "postgresql", "mariadb", "grpc")
+KINDS = (
+    "journal",
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.database),
+    pytest.param("mariadb", marks=pytest.mark.database),
+    pytest.param("grpc", marks=pytest.mark.database),
+)
 """Every kind of storage that a study may stand in."""
 
 

@@ -65,6 +65,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return analysis, table, folder
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes(exported: Exported, tmp_path: Path) -> None:
     _, table, folder = exported
     again = analyse(table, AnalysisSettings(rule="plateau", resamples=400))

@@ -38,6 +38,7 @@ def test_bands_widen_with_distance_and_level() -> None:
     assert (np.log(wide.upper / wide.lower) > 2.5 * width).all()
 
 
+@pytest.mark.slow
 def test_bands_hold_the_truth_of_a_power_law_with_a_floor() -> None:
     held = []
     for seed in range(60):

@@ -48,6 +48,7 @@ def test_examples_get_the_size_whose_flops_would_buy_them() -> None:
     assert not frontier(surface, flops=[1e30])[0].inside
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = 0
     for seed in range(40):

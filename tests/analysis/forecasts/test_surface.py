@@ -33,6 +33,7 @@ def test_noise_free_surface_is_recovered() -> None:
     np.testing.assert_allclose(surface.predict(n, d), errors(sd=0.0), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = dict.fromkeys(TRUTH, 0)
     for seed in range(30):

@@ -169,6 +169,7 @@ def test_iteration_limit_is_reported() -> None:
     assert fit.status[0] == Status.ITERATION_LIMIT and not fit.ok[0]
 
 
+@pytest.mark.slow
 def test_nothing_warns_on_extreme_scales() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -40,6 +40,7 @@ def test_weights_are_an_average_and_the_prediction_lies_between_the_laws() -> No
     assert inside.min() <= choice.predict([3e6])[0, 0] <= inside.max()
 
 
+@pytest.mark.slow
 def test_known_noise_rules_out_falling_laws_for_a_curve_that_turns_up() -> None:
     for seed in range(5):
         choice = choose_law(SIZES, noisy("u", seed), noise=0.02)

@@ -79,6 +79,7 @@ def _shown(figure: Figure) -> list[Text]:
     return [t for t in texts if t not in beyond and t.get_visible() and t.get_text().strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES.values(), ids=lambda venue: venue.name)
 def test_the_pdf_has_the_venue_s_size_and_type(
     study: StudyAnalysis, venue: Venue, tmp_path: Path
@@ -119,6 +120,7 @@ def test_embedded_fonts_are_outlines_without_tables_for_setting_text(
     assert subset.Options is usual
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdffonts") is None, reason="pdffonts is not installed (poppler)")
 def test_every_font_is_embedded(study: StudyAnalysis, tmp_path: Path) -> None:
     for venue in VENUES.values():

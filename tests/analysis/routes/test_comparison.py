@@ -82,6 +82,7 @@ def test_no_crossing_in_the_range_is_said_with_its_probability(table: TrialTable
     assert crossing.range_low < crossing.clear_until <= crossing.range_high * 1.001
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     score = calibrate_routes(20, seed=11, settings=AnalysisSettings(resamples=200))
     # P(at most 15 of 20 | 90%) = 4%; a factor of two in the spread would give 60%: P(16+) = 5%.

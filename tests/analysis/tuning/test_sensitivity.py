@@ -145,6 +145,7 @@ def test_effects_are_seen_through_differences_between_cells(
         assert third[2] - third[0] == pytest.approx(truth["slope"] / 3, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [4, 16])
 def test_where_nothing_matters_intervals_hold_zero_as_often_as_they_say(cells: int) -> None:
     held = total = claimed = 0
@@ -160,6 +161,7 @@ def test_where_nothing_matters_intervals_hold_zero_as_often_as_they_say(cells: i
     assert claimed / total <= 0.05, claimed / total
 
 
+@pytest.mark.slow
 def test_the_report_and_the_exports_say_what_was_seen(tmp_path: Path) -> None:
     table = TrialTable.from_rows(study_rows() + search_rows(1, slope=1.0, spread=0.3))
     analysis = analyse(table, AnalysisSettings(rule="plateau", resamples=200))

@@ -49,6 +49,7 @@ def test_a_straight_line_has_the_interval_of_least_squares() -> None:
     assert found.value == pytest.approx(1.0, abs=4 * error)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = sum(
         (found := profile_interval(curve(seed), "E")).low <= 0.1 <= found.high for seed in range(60)

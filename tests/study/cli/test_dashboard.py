@@ -21,6 +21,7 @@ from tests.support.waiting import FAR_AWAY
 HAS_DASHBOARD = importlib.util.find_spec("optuna_dashboard") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_DASHBOARD, reason="the extra 'dashboard' is not installed")
 def test_the_studies_of_the_journal_are_served(tmp_path: Path) -> None:
     import optuna

@@ -167,6 +167,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_ends_in_figures_numbers_and_a_verdict_on_disk(finished: Path) -> None:
     results = finished / "mlruns" / "results" / "small"
     for name in ("size_error.pdf", "size_error.svg", "size_error.png", "verdict.md",
@@ -178,6 +179,7 @@ def test_a_run_ends_in_figures_numbers_and_a_verdict_on_disk(finished: Path) -> 
     assert "36 trials" in (finished / "err.txt").read_text()
 
 
+@pytest.mark.slow
 def test_status_and_export_read_what_was_run(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,6 +196,7 @@ def test_status_and_export_read_what_was_run(
     assert "--to" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +220,7 @@ def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
     assert provenance["study"]["commands"][0] == "payoff run study.toml"
 
 
+@pytest.mark.slow
 def test_export_imports_neither_torch_nor_mlflow(finished: Path) -> None:
     code = (
         "import sys; from study.cli import main; "
@@ -298,6 +302,7 @@ def test_help_and_version_answer_without_heavy_imports() -> None:
     assert "run a study" in done.stdout
 
 
+@pytest.mark.slow
 def test_own_trainers_and_models_run_and_their_failures_are_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -387,6 +392,7 @@ def test_with_mlflow_away_the_verdict_is_shown_and_what_waits_is_synced_later(
             (folder / "kept" / "mlflow.db").rename(folder / "lost.db")
 
 
+@pytest.mark.slow
 def test_a_study_whose_trials_all_fail_says_why_and_leaves_no_run_alive(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

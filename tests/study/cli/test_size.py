@@ -131,6 +131,7 @@ def test_without_codecarbon_the_study_file_is_refused(
     assert "run.energy: needs CodeCarbon" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_trainer_of_ones_own_may_return_any_cost(tmp_path: Path) -> None:
     from study.trials.own_trainer import SIZE_NAMES
 

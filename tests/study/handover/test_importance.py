@@ -111,6 +111,7 @@ import sklearn
 """
 
 
+@pytest.mark.slow
 def test_importances_without_forests_are_the_same_and_load_no_pandas() -> None:
     usual, quick = (
         subprocess.run(

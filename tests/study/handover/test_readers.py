@@ -208,6 +208,7 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return address
 
 
+@pytest.mark.slow
 def test_our_runs_are_read_as_the_trials_they_are(mlflow_store: str) -> None:
     read = rows_from_mlflow(mlflow_store, "digits-mlp")
     assert read.left_out == {"runs that are no trials (size)": 1}
@@ -250,6 +251,7 @@ def test_experiments_are_named_with_the_nearest(mlflow_store: str) -> None:
         rows_from_mlflow(mlflow_store)
 
 
+@pytest.mark.slow
 def test_reading_an_optuna_storage_loads_neither_torch_nor_mlflow(storage: str) -> None:
     code = (
         "import sys; from study.cli import main; "

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from study.launch.engines.local import end, start_ahead
 from study.places import Places
 from study.spec.study_file import parse_spec
 
 
+@pytest.mark.slow
 def test_they_wait_for_their_start_and_leave_nothing_when_not_needed(tmp_path: Path) -> None:
     spec = parse_spec({"run": {"workers": 2}}, base=tmp_path)
     workers = start_ahead(spec, None, Places(tmp_path / "mlruns"))

@@ -54,6 +54,7 @@ def finished() -> tuple[StudySpec, tuple[dict[str, Any], ...]]:
     return spec, tuple(records)
 
 
+@pytest.mark.slow
 def test_the_process_writes_and_answers_what_the_analysis_within_does(
     analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_process_whose_asker_is_gone_writes_nothing(
     assert not (tmp_path / "verdict.md").exists()
 
 
+@pytest.mark.slow
 def test_what_others_print_is_no_answer(
     analyst: Analyst,
     finished: tuple[StudySpec, tuple[dict[str, Any], ...]],

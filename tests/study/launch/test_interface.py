@@ -74,6 +74,7 @@ def renamed(spec: StudySpec, name: str) -> StudySpec:
     return dataclasses.replace(spec, study=dataclasses.replace(spec.study, name=name))
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_analysed_again_and_says_so(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_quiet_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_study_made_in_python_runs_with_its_own_files(folder: Path) -> None:
     spec = renamed(load(folder / "told.toml"), "made")
     spec = dataclasses.replace(spec, sizes=(30, 60))
@@ -149,6 +151,7 @@ def test_asking_for_trials_of_what_was_never_started_says_what_there_is(folder: 
         trials(renamed(load(folder / "told.toml"), "never"), root=folder / "mlruns")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(tmp_path: Path) -> None:
     (tmp_path / "slow.toml").write_text(
         STUDY.replace('"told"', '"slow"').partition("[data]")[0]

@@ -44,6 +44,7 @@ def libraries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.so"))
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_kernels_are_compiled_once_and_kept(tmp_path: Path) -> None:
     lanes = load(compiler(), tmp_path).lanes()
@@ -55,6 +56,7 @@ def test_kernels_are_compiled_once_and_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("new-*"))
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> None:
     command = tmp_path / "counting-cc"
@@ -74,6 +76,7 @@ def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> 
     assert (tmp_path / "count").read_text().split() == ["once"]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_library_that_was_cut_is_made_anew(tmp_path: Path) -> None:
     load(compiler(), tmp_path)
@@ -85,6 +88,7 @@ def test_a_library_that_was_cut_is_made_anew(tmp_path: Path) -> None:
     assert (other / library.name).stat().st_size == library.stat().st_size
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_another_compiler_has_a_library_of_its_own(tmp_path: Path) -> None:
     command = tmp_path / "other-cc"
@@ -95,6 +99,7 @@ def test_another_compiler_has_a_library_of_its_own(tmp_path: Path) -> None:
     assert len(libraries(tmp_path)) == 2
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> None:
     command = tmp_path / "plain-cc"
@@ -126,6 +131,7 @@ print(kernels().lanes())
 """
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="chooses among x86-64's levels")
 def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
@@ -183,6 +189,7 @@ def test_the_compiler_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiler() == [sys.executable, "-m", "compilers.own"]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_where_one_compiler_fails_the_next_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -269,6 +276,7 @@ def test_a_home_that_is_no_folder_is_not_used(
     assert cache_directory() == tmp_path / f"payoff-{os.getuid()}"
 
 
+@pytest.mark.slow
 def test_who_starts_a_study_is_told_of_the_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +299,7 @@ def test_who_starts_a_study_is_told_of_the_kernels(
     assert outlook(spec) == ""
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_what_a_killed_compilation_left_is_removed(tmp_path: Path) -> None:
     old, new = tmp_path / "new-old", tmp_path / "new-new"

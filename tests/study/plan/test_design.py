@@ -66,6 +66,7 @@ def test_search_points_lie_in_the_space_and_depend_on_nothing_but_the_study(samp
     assert [slot.params for slot in slots(other)] != [slot.params for slot in first]
 
 
+@pytest.mark.slow
 def test_quasi_random_points_cover_each_axis_more_evenly_than_random_ones() -> None:
     def worst_gap(sampler: str) -> float:
         spec = spec_of(search={"sampler": sampler, "trials": 16})

@@ -79,6 +79,7 @@ def test_what_is_not_as_expected_is_left_to_mlflow(address: str, tmp_path: Path)
     assert stored_curves(tmp_path / "other.db", "digits-mlp", slots(), NAMES) is None
 
 
+@pytest.mark.slow
 def test_a_server_is_asked(address: str) -> None:
     file, port = sqlite_file(address), free_port()
     assert file is not None

@@ -253,6 +253,7 @@ def test_a_full_disk_leaves_no_run_and_no_folder(
     assert tracker.deliver(make_record(1)) == "logged"
 
 
+@pytest.mark.slow
 def test_what_the_store_does_not_take_is_left_to_the_client(tmp_path: Path) -> None:
     tracker = made(tmp_path, rows=True)
     tracker.deliver(make_record(1))

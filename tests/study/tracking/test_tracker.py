@@ -402,6 +402,7 @@ tracker.deliver(make_record(2))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", ["after creation", "after the batch", "before the end", "before the commit"]
 )
@@ -431,6 +432,7 @@ def test_a_delivery_killed_in_the_middle_is_completed(store: Path, moment: str) 
     assert sorted(counts) == sorted([(per_trial,), (per_trial,), (2,)])
 
 
+@pytest.mark.slow
 def test_a_half_written_run_of_another_record_is_replaced(store: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", KILLED_TRACKER, str(store), "after the batch", "", STUDY.name],
@@ -610,6 +612,7 @@ def test_processes_that_start_at_once_share_one_store(tmp_path: Path) -> None:
     assert [err for _, err in answers] == [""] * 4
 
 
+@pytest.mark.slow
 def test_a_start_killed_in_the_middle_leaves_no_broken_store(tmp_path: Path) -> None:
     starter = subprocess.Popen(
         [sys.executable, "-c", INITIALISE, str(tmp_path)], env=environment(), stdout=subprocess.PIPE

@@ -63,6 +63,7 @@ def assert_same(first: TrialRecord, second: TrialRecord) -> None:
     assert first.params == second.params
 
 
+@pytest.mark.slow
 def test_a_trial_returns_the_same_alone_in_a_pack_and_from_the_reference_trainer() -> None:
     spec = spec_of()
     tasks = tasks_of(spec)
