@@ -8,7 +8,12 @@ from collections.abc import Callable
 from tests.support.browser import BROWSERS, browser_path
 from tests.support.databases import mariadb_programs, postgres_binaries
 
-FIXTURES = {"browser": "browser", "postgresql": "database", "own_postgresql": "database"}
+FIXTURES = {
+    "browser": "browser",
+    "postgresql": "database",
+    "own_postgresql": "database",
+    "finished": "slow",  # a study that was run
+}
 """Who asks for a fixture has its mark."""
 
 
