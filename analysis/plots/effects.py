@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import group_legend, nothing_to_draw, own_axes, percent_off
-from analysis.plots.style import INK, RULE, line_colours, note, scale
+from analysis.plots import lines, style
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.sensitivity import THIRDS, Effect
 from analysis.words.study import plain_name
@@ -65,14 +64,12 @@ def _row(effect: Effect) -> EffectRow:
 
 def draw_effects(info: EffectsInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.rows:
-        return nothing_to_draw(axes, "there are no search trials to compare")
-    k = scale(axes)
-    colours = line_colours(3)
-    axes.axvline(0.0, color=INK, linewidth=0.9 * k)
+        return lines.nothing_to_draw(axes, "there are no search trials to compare")
+    k = style.scale(axes)
+    colours = style.line_colours(3)
+    axes.axvline(0.0, color=style.INK, linewidth=0.9 * k)
     for place, row in enumerate(info.rows):
         for third, (marker, colour) in enumerate(zip("<o>", colours, strict=True)):
             y = place + 0.25 * (third - 1)
@@ -85,12 +82,8 @@ def draw_effects(info: EffectsInfo, axes: Axes | None = None) -> Axes:
     axes.set_ylim(len(info.rows) - 0.5, -0.5)
     axes.set_yticks(np.arange(len(info.rows)), [f"{row.label}\n{row.words}" for row in info.rows])
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: percent_off(v)))
-    axes.grid(axis="x", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
+    lines.plain_axis(axes, "x", lines.percent_off, 5)
     axes.set_xlabel("Validation error against the mean of its cell")
-    group_legend(axes, title="values")
-    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
-    note(axes, *where, f"bars: {info.level:.0%} intervals")
+    lines.group_legend(axes, title="values")
+    style.note(axes, *lines.at_examples(info.n_examples), f"bars: {info.level:.0%} intervals")
     return axes

@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.curves.points import REACH
-from analysis.plots.lines import capital, in_percent, log_limits, nothing_to_draw, own_axes
-from analysis.plots.style import (
-    INK,
-    PALE,
-    error_axis,
-    line_colours,
-    note,
-    scale,
-    size_axis,
-)
+from analysis.plots import lines, style
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.verdicts.curve_fit import CurveFit, fit_points
 from analysis.words.study import plain_name
@@ -72,10 +63,10 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
     parts = None if fit is None else _hide(fit)
     common = {
         "n_examples": UNKNOWN if fit is None else fit.curve.n_examples,
-        "size_label": capital(plain_name(s.size_name)),
-        "error_label": capital(plain_name(s.error_name)),
+        "size_label": lines.capital(plain_name(s.size_name)),
+        "error_label": lines.capital(plain_name(s.error_name)),
         "level": s.level,
-        "percent": in_percent(analysis),
+        "percent": lines.in_percent(analysis),
     }
     nothing = np.empty(0)
     if fit is None or parts is None:
@@ -126,37 +117,36 @@ def _hide(fit: CurveFit) -> tuple[BoolArray, BoolArray] | None:
 
 def draw_extrapolation(info: ExtrapolationInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not len(info.grid):
-        return nothing_to_draw(axes, "too few sizes to hide any from a fit")
-    k = scale(axes)
-    (colour,) = line_colours(1)
-    size_axis(axes, *log_limits([info.size, info.hidden_size, info.grid]), info.size_label)
-    y_low, y_high = log_limits([info.error, info.hidden_low, info.hidden_high, info.mean])
+        return lines.nothing_to_draw(axes, "too few sizes to hide any from a fit")
+    k = style.scale(axes)
+    (colour,) = style.line_colours(1)
+    style.size_axis(
+        axes, *lines.log_limits([info.size, info.hidden_size, info.grid]), info.size_label
+    )
+    y_low, y_high = lines.log_limits([info.error, info.hidden_low, info.hidden_high, info.mean])
     beyond = info.grid >= info.edge
     y_low = min(y_low, max(float(info.low.min()) / 1.03, y_low / 2.0))
     y_high = max(y_high, min(float(info.high.max()) * 1.03, y_high * 2.0))
-    y_high = min(y_high, 1.06) if info.percent else y_high
-    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
     axes.fill_between(info.grid, info.low, info.high, color=colour, alpha=0.14, linewidth=0)
     axes.plot(info.grid[~beyond], info.mean[~beyond], color=colour, linewidth=1.7 * k)
     axes.plot(
         info.grid[beyond], info.mean[beyond], color=colour, linewidth=1.7 * k,
         linestyle=(0, (4, 2)),
     )  # fmt: skip
-    axes.axvline(info.edge, color=PALE, linewidth=0.8 * k, linestyle=(0, (1, 2)))
-    axes.plot(
-        info.size, info.error, linestyle="none", marker="o", markersize=4.4 * k, color="white",
-        markeredgecolor=colour, markeredgewidth=1.1 * k, zorder=4,
-    )  # fmt: skip
-    axes.vlines(info.hidden_size, info.hidden_low, info.hidden_high, color=INK, linewidth=1.1 * k)
+    axes.axvline(info.edge, color=style.PALE, linewidth=0.8 * k, linestyle=(0, (1, 2)))
+    lines.cells(axes, info.size, info.error, colour, "o", 4.4)
+    axes.vlines(
+        info.hidden_size, info.hidden_low, info.hidden_high, color=style.INK, linewidth=1.1 * k
+    )
     axes.plot(
         info.hidden_size, info.hidden_error, linestyle="none", marker="D", markersize=4.6 * k,
-        color=INK, zorder=5,
+        color=style.INK, zorder=5,
     )  # fmt: skip
-    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
-    note(
-        axes, *where, "diamonds: hidden from the fit",
+    style.note(
+        axes, *lines.at_examples(info.n_examples), "diamonds: hidden from the fit",
         f"off by {info.relative_error:.1%} on average", f"band: {info.level:.0%}",
     )  # fmt: skip
     return axes

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.plots import style
 from analysis.plots.effects import draw_effects, effects_info
 from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
 from analysis.plots.growth import draw_growth, growth_info
@@ -143,11 +144,4 @@ def _worth(regulariser: str) -> Picture:
 
 def screen_figure(picture: Picture, analysis: StudyAnalysis) -> Figure:
     """A picture on axes of its own, in the size for a screen."""
-    from matplotlib import rc_context
-
-    from analysis.plots.style import STYLE, new_figure
-
-    figure = new_figure(*picture.size)
-    with rc_context(STYLE):
-        picture.draw(analysis, figure.add_subplot())
-    return figure
+    return style.on_screen(picture.size, lambda axes: picture.draw(analysis, axes))

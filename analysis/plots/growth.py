@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import log_limits, nothing_to_draw, own_axes
-from analysis.plots.style import (
-    INK,
-    PALE,
-    RULE,
-    line_colours,
-    note,
-    readable_ticks,
-    scale,
-    set_log_ticks,
-    size_axis,
-)
+from analysis.plots import lines, style
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
 from analysis.words.study import plain_name, rule_name
@@ -110,22 +99,21 @@ def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
 
 def draw_growth(info: GrowthInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.marks:
-        return nothing_to_draw(axes, "there is no payoff point yet at any dataset size")
-    k = scale(axes)
-    (colour,) = line_colours(1)
+        return lines.nothing_to_draw(axes, "there is no payoff point yet at any dataset size")
+    k = style.scale(axes)
+    (colour,) = style.line_colours(1)
     n = np.array([mark.n_examples for mark in info.marks], dtype=np.float64)
-    size_axis(axes, *log_limits([n, info.n], 1.15), "Training examples")
+    style.size_axis(axes, *lines.log_limits([n, info.n], 1.15), "Training examples")
     parts = [np.array([m.low, m.size, m.high]) for m in info.marks]
-    y_low, y_high = log_limits([*parts, info.middle], 1.3)
+    y_low, y_high = lines.log_limits([*parts, info.middle], 1.3)
     axes.set_yscale("log")
     axes.set_ylim(y_low, y_high)
-    ticks = readable_ticks(y_low, y_high)
-    set_log_ticks(axes.yaxis, ticks, [format_size(tick) for tick in ticks])
+    ticks = style.readable_ticks(y_low, y_high)
+    style.set_log_ticks(axes.yaxis, ticks, [format_size(tick) for tick in ticks])
     axes.set_ylabel(f"Payoff point ({info.size_label})")
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
+    style.pale_rules(axes, "y")
     if len(info.n):
         axes.fill_between(info.n, info.low, info.high, color=colour, alpha=0.12, linewidth=0)
         seen = info.n <= n.max() * 1.001
@@ -144,7 +132,7 @@ def draw_growth(info: GrowthInfo, axes: Axes | None = None) -> Axes:
         told.append(info.exponent)
     if info.untold:
         told.append(f"cannot be told at {info.untold} more")
-    note(axes, *told)
+    style.note(axes, *told)
     return axes
 
 
@@ -152,17 +140,16 @@ def _draw_mark(mark: PayoffMark, colour: str, k: float, axes: Axes) -> None:
     if mark.beyond:
         axes.plot(
             [mark.n_examples], [mark.size], marker="^" if mark.beyond > 0 else "v",
-            markersize=7 * k, markerfacecolor="white", markeredgecolor=PALE,
+            markersize=7 * k, markerfacecolor="white", markeredgecolor=style.PALE,
             markeredgewidth=1.2 * k, zorder=4,
         )  # fmt: skip
         return
-    axes.plot([mark.n_examples] * 2, [mark.low, mark.high], color=INK, linewidth=1.2 * k, zorder=4)
+    axes.plot(
+        [mark.n_examples] * 2, [mark.low, mark.high], color=style.INK, linewidth=1.2 * k, zorder=4
+    )
     for end, is_open, arrow in ((mark.low, mark.low_open, "v"), (mark.high, mark.high_open, "^")):
         axes.plot(
-            [mark.n_examples], [end], marker=arrow if is_open else "_", color=INK,
+            [mark.n_examples], [end], marker=arrow if is_open else "_", color=style.INK,
             markersize=k * (5 if is_open else 7), markeredgewidth=1.2 * k, zorder=4, clip_on=False,
         )  # fmt: skip
-    axes.plot(
-        [mark.n_examples], [mark.size], marker="*", markersize=13 * k, color=colour,
-        markeredgecolor="white", markeredgewidth=0.9, zorder=5,
-    )  # fmt: skip
+    lines.star(axes, mark.n_examples, mark.size, colour, zorder=5)

@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import capital, in_percent, label_ends, nothing_to_draw, own_axes
-from analysis.plots.style import (
-    MARKERS,
-    STYLE,
-    error_axis,
-    is_narrow,
-    line_colours,
-    new_figure,
-    note,
-    scale,
-    set_log_ticks,
-)
+from analysis.plots import lines, style
 from analysis.routes.pruning import PruneLadder
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
@@ -72,22 +61,22 @@ def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
         sizes = {m: {x.size for x in ladders if x.method == m} for m in methods}
         shared = set.intersection(*sizes.values()) or {max(x.size for x in ladders)}
         ladders = [ladder for ladder in ladders if ladder.size == max(shared)]
-        lines = [_line(ladder, ladder.method) for ladder in ladders[:MOST_LINES]]
+        drawn = [_line(ladder, ladder.method) for ladder in ladders[:MOST_LINES]]
         size_label = f"{format_size(max(shared))} {plain_name(s.size_name)}"
     else:
         few = min(MOST_LINES, len(ladders))
         chosen = np.unique(np.linspace(0, len(ladders) - 1, few).round())
-        lines = [_line(ladders[int(k)], format_size(ladders[int(k)].size)) for k in chosen]
+        drawn = [_line(ladders[int(k)], format_size(ladders[int(k)].size)) for k in chosen]
         size_label = plain_name(s.size_name)
     error = plain_name(s.error_name)
     return LadderInfo(
-        lines=tuple(lines),
+        lines=tuple(drawn),
         n_examples=n,
-        error_label=capital(error),
+        error_label=lines.capital(error),
         size_label=size_label,
         allowed=s.prune_cost,
         level=s.level,
-        percent=in_percent(analysis),
+        percent=lines.in_percent(analysis),
     )
 
 
@@ -106,31 +95,28 @@ def _line(ladder: PruneLadder, label: str) -> LadderLine:
 
 def draw_ladder(info: LadderInfo, axes: Axes | None = None) -> Axes:
     """Draw the figure on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.lines:
-        return nothing_to_draw(axes, "no pruned model to draw")
-    k = scale(axes)
-    colours = line_colours(len(info.lines))
+        return lines.nothing_to_draw(axes, "no pruned model to draw")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.lines))
     errors = np.concatenate([line.error for line in info.lines])
     kept = np.unique(np.concatenate([line.kept for line in info.lines]))[::-1]
     axes.set_xscale("log")
     axes.set_xlim(float(kept[0]) * 1.1, float(kept[-1]) / 1.1)
-    labelled = _spaced(kept, room=0.1 if is_narrow(axes) else 0.05)
-    set_log_ticks(axes.xaxis, labelled, [f"{100 * share:.3g}%" for share in labelled])
+    labelled = _spaced(kept, room=0.1 if style.is_narrow(axes) else 0.05)
+    style.set_log_ticks(axes.xaxis, labelled, [f"{100 * share:.3g}%" for share in labelled])
     axes.set_xlabel("Weights kept")
     low, high = float(errors.min()) / 1.15, float(errors.max()) * 1.15
-    error_axis(axes, low, high, info.error_label, percent=info.percent)
+    style.error_axis(axes, low, high, info.error_label, percent=info.percent)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
         axes.fill_between(line.kept, line.low, line.high, color=colour, alpha=0.12, linewidth=0)
         axes.plot(
-            line.kept, line.error, color=colour, linewidth=1.6 * k, marker=MARKERS[index % 6],
+            line.kept, line.error, color=colour, linewidth=1.6 * k, marker=style.MARKERS[index % 6],
             markersize=4.5 * k, markerfacecolor="white", markeredgewidth=1.1, zorder=3,
         )  # fmt: skip
         at = int(np.argmin(np.abs(line.kept - line.free)))
-        axes.plot(
-            [line.kept[at]], [line.error[at]], marker="*", markersize=13 * k, color=colour,
-            markeredgecolor="white", markeredgewidth=0.9, zorder=5,
-        )  # fmt: skip
+        lines.star(axes, line.kept[at], line.error[at], colour, zorder=5)
     _label(info, colours, axes)
     return axes
 
@@ -148,16 +134,14 @@ def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
     """Name the lines at their right ends and say what the star means, above the axes."""
     # Lines that end together keep the order of their sizes: the larger, the lower.
     ends = [float(line.error[-1]) * (1.0 - 1e-6 * k) for k, line in enumerate(info.lines)]
-    label_ends(axes, [line.label for line in info.lines], ends, colours, title=info.size_label)
-    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
-    note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
+    lines.label_ends(
+        axes, [line.label for line in info.lines], ends, colours, title=info.size_label
+    )
+    where = lines.at_examples(info.n_examples)
+    style.note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
 
 
 def ladder_figure(analysis: StudyAnalysis) -> Figure:
     """The figure of a study, on axes of its own."""
-    from matplotlib import rc_context
-
-    figure = new_figure(6.2, 4.0)
-    with rc_context(STYLE):
-        draw_ladder(ladder_info(analysis), figure.add_subplot())
-    return figure
+    info = ladder_info(analysis)
+    return style.on_screen((6.2, 4.0), lambda axes: draw_ladder(info, axes))

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.plots.lines import DASHES, label_ends, log_limits, nothing_to_draw, own_axes
-from analysis.plots.style import (
-    error_axis,
-    line_colours,
-    note,
-    readable_ticks,
-    scale,
-    set_log_ticks,
-)
+from analysis.plots import lines, style
 from analysis.table.trials import FloatArray
 from analysis.verdicts.decide import format_size
 
@@ -76,7 +68,7 @@ def learning_info(
     AnalysisError
         If a curve does not consist of pairs.
     """
-    lines = []
+    drawn = []
     for name, given in curves.items():
         runs = []
         for run in _runs(name, given):
@@ -89,9 +81,9 @@ def learning_info(
         step = np.array(sorted(shared))
         at = [dict(zip(s.tolist(), e.tolist(), strict=True)) for s, e in runs]
         middle = np.array([np.median([run[s] for run in at]) for s in step])
-        lines.append(LearningLine(label=name, runs=tuple(runs), step=step, middle=middle))
+        drawn.append(LearningLine(label=name, runs=tuple(runs), step=step, middle=middle))
     return LearningInfo(
-        lines=tuple(lines), step_label=step_label, error_label=error_label, percent=percent
+        lines=tuple(drawn), step_label=step_label, error_label=error_label, percent=percent
     )
 
 
@@ -112,32 +104,31 @@ def _runs(name: str, given: Curve | Sequence[Curve]) -> list[Curve]:
 
 def draw_learning_curves(info: LearningInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.lines:
-        return nothing_to_draw(axes, "no curve was recorded")
-    k = scale(axes)
-    colours = line_colours(len(info.lines))
+        return lines.nothing_to_draw(axes, "no curve was recorded")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.lines))
     steps = np.concatenate([s for line in info.lines for s, _ in line.runs])
-    y_low, y_high = log_limits([e for line in info.lines for _, e in line.runs])
-    y_high = min(y_high, 1.06) if info.percent else y_high
-    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    y_low, y_high = lines.log_limits([e for line in info.lines for _, e in line.runs])
+    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
     first, last = float(steps.min()), float(steps.max())
     if first > 0.0 and last > 20.0 * first:
         axes.set_xscale("log")
         axes.set_xlim(first / 1.05, last * 1.02)
-        ticks = readable_ticks(first, last)
-        set_log_ticks(axes.xaxis, ticks, [format_size(tick) for tick in ticks])
+        ticks = style.readable_ticks(first, last)
+        style.set_log_ticks(axes.xaxis, ticks, [format_size(tick) for tick in ticks])
     else:
         axes.set_xlim(first - 0.01 * (last - first), last + 0.01 * (last - first))
     axes.set_xlabel(info.step_label)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
-        dash = DASHES[index % len(DASHES)]
+        dash = lines.DASHES[index % len(lines.DASHES)]
         for step, error in line.runs if len(line.runs) > 1 else ():
             axes.plot(step, error, color=colour, linewidth=0.6 * k, alpha=0.35)
         axes.plot(line.step, line.middle, color=colour, linewidth=1.6 * k, linestyle=dash)
     if len(info.lines) <= MOST_LABELS:
         ends = [float(line.middle[-1]) if len(line.middle) else y_high for line in info.lines]
-        label_ends(axes, [line.label for line in info.lines], ends, colours)
+        lines.label_ends(axes, [line.label for line in info.lines], ends, colours)
     if any(len(line.runs) > 1 for line in info.lines):
-        note(axes, "thick: median   thin: single runs")
+        style.note(axes, "thick: median   thin: single runs")
     return axes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from analysis.plots.style import (
     is_narrow,
     label_weight,
     new_figure,
+    pale_rules,
+    scale,
     small_text,
     spread_labels,
 )
-from analysis.table.trials import FloatArray
+from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.verdicts.curve_fit import CurveFit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +34,24 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 
 
 EXAMPLES = " examples"
+
+
+def data_label(n_examples: int, unit: str = "") -> str:
+    """What a dataset size is called: its number, with a unit if one is given."""
+    return "all runs" if n_examples == UNKNOWN else f"{n_examples:,}{unit}"
+
+
+def at_examples(n_examples: int) -> list[str]:
+    """For the note of a picture of one dataset size: which one, where it is known."""
+    return [] if n_examples == UNKNOWN else [f"{n_examples:,} training examples"]
+
+
+def drawn_curve(fit: CurveFit) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Sizes within the range tried, and there the curve and its band; empty without a fit."""
+    if fit.draws is None:
+        return (np.empty(0),) * 4
+    grid = np.exp(fit.draws.x[: fit.draws.n_inside])
+    return grid, fit.predict(grid), *fit.band(grid)
 
 
 def own_axes(axes: Axes | None, size: tuple[float, float] = (6.2, 4.0)) -> Axes:
@@ -55,7 +76,7 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def percent_off(value: float, _: object = None) -> str:
+def percent_off(value: float) -> str:
     """A fraction as signed per cent.
 
     Examples
@@ -64,6 +85,36 @@ def percent_off(value: float, _: object = None) -> str:
     ('+12.5%', '0%')
     """
     return f"{100 * value:+.3g}%" if abs(value) > 1e-9 else "0%"
+
+
+def star(axes: Axes, x: float, y: float, colour: str, *, zorder: int, mark: str = "*") -> None:
+    """Mark a payoff point, or with a cross (X) where the error turns up."""
+    size = scale(axes) * (13 if mark == "*" else 9)
+    axes.plot(
+        [x], [y], marker=mark, markersize=size, color=colour, markeredgecolor="white",
+        markeredgewidth=0.9, zorder=zorder,
+    )  # fmt: skip
+
+
+def cells(
+    axes: Axes, x: FloatArray, y: FloatArray, colour: str, marker: str, points: float
+) -> None:
+    """Mark points by hollow marks."""
+    k = scale(axes)
+    axes.plot(
+        x, y, linestyle="none", marker=marker, markersize=points * k, color="white",
+        markeredgecolor=colour, markeredgewidth=1.1 * k, zorder=4,
+    )  # fmt: skip
+
+
+def plain_axis(axes: Axes, which: Literal["x", "y"], words: Callable[[float], str], n: int) -> None:
+    """Some ``n`` ticks at round numbers, said in words, with pale rules."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(n))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
+    pale_rules(axes, which)
 
 
 def in_percent(analysis: StudyAnalysis) -> bool:

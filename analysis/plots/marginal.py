@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import DASHES, capital, label_data_ends, nothing_to_draw, own_axes
-from analysis.plots.style import INK, RULE, line_colours, note, scale, size_axis
-from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.plots import lines, style
+from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.words.study import plain_name
 
@@ -51,7 +50,7 @@ def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
     return MarginalInfo(
         lines=tuple(line for fit in analysis.fits if (line := _line(fit)) is not None),
         threshold=math.nan if s.marginal_is_absolute else s.marginal,
-        size_label=capital(plain_name(s.size_name)),
+        size_label=lines.capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
         level=s.level,
     )
@@ -72,9 +71,8 @@ def _line(fit: CurveFit) -> MarginalLine | None:
     gain = -np.expm1(after - curves[:, : len(starts)])
     tail = (1.0 - fit.settings.level) / 2.0
     low, middle, high = np.quantile(gain, [tail, 0.5, 1.0 - tail], axis=0)
-    n = fit.curve.n_examples
     return MarginalLine(
-        label="all runs" if n == UNKNOWN else f"{n:,} examples",
+        label=lines.data_label(fit.curve.n_examples, lines.EXAMPLES),
         size=np.exp(starts),
         gain=middle,
         low=low,
@@ -84,13 +82,13 @@ def _line(fit: CurveFit) -> MarginalLine | None:
 
 def draw_marginal(info: MarginalInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.lines:
-        return nothing_to_draw(axes, "no curve spans a doubling of the size")
-    k = scale(axes)
-    colours = line_colours(len(info.lines))
+        return lines.nothing_to_draw(axes, "no curve spans a doubling of the size")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.lines))
     smallest = min(float(line.size[0]) for line in info.lines)
-    size_axis(axes, smallest / 1.05, max(float(x.size[-1]) for x in info.lines) * 1.05,
+    style.size_axis(axes, smallest / 1.05, max(float(x.size[-1]) for x in info.lines) * 1.05,
               info.size_label)  # fmt: skip
     shown = np.concatenate([line.gain for line in info.lines])
     bands = np.concatenate([part for line in info.lines for part in (line.low, line.high)])
@@ -102,24 +100,22 @@ def draw_marginal(info: MarginalInfo, axes: Axes | None = None) -> Axes:
 
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
+    style.pale_rules(axes, "y")
     axes.set_ylabel(f"Saved of the {info.error_label} by a doubling")
-    axes.axhline(0.0, color=INK, linewidth=0.8 * k)
+    axes.axhline(0.0, color=style.INK, linewidth=0.8 * k)
     if math.isfinite(info.threshold):
-        axes.axhline(info.threshold, color=INK, linewidth=1.0 * k, linestyle=(0, (4, 3)))
+        axes.axhline(info.threshold, color=style.INK, linewidth=1.0 * k, linestyle=(0, (4, 3)))
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
         axes.fill_between(line.size, line.low, line.high, color=colour, alpha=0.13, linewidth=0)
         axes.plot(
             line.size, line.gain, color=colour, linewidth=1.7 * k,
-            linestyle=DASHES[index % len(DASHES)],
+            linestyle=lines.DASHES[index % len(lines.DASHES)],
         )  # fmt: skip
-    label_data_ends(
+    lines.label_data_ends(
         axes, [line.label for line in info.lines], [float(x.gain[-1]) for x in info.lines], colours
     )
     parts = [f"band: {info.level:.0%}"]
     if math.isfinite(info.threshold):
-        parts.insert(0, f"dashed: below {info.threshold:.3g} a doubling does not pay".replace(
-            f"{info.threshold:.3g}", f"{100 * info.threshold:.3g}%"))  # fmt: skip
-    note(axes, *parts)
+        parts.insert(0, f"dashed: below {100 * info.threshold:.3g}% a doubling does not pay")
+    style.note(axes, *parts)
     return axes

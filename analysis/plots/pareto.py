@@ -7,23 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import (
-    capital,
-    group_legend,
-    in_percent,
-    log_limits,
-    nothing_to_draw,
-    own_axes,
-)
-from analysis.plots.style import (
-    INK,
-    MARKERS,
-    error_axis,
-    line_colours,
-    note,
-    scale,
-    size_axis,
-)
+from analysis.plots import lines, style
 from analysis.routes.curves import ROUTE_ORDER
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.words.study import plain_name
@@ -103,9 +87,9 @@ def pareto_info(
         groups=tuple(groups),
         front_cost=np.array([p.cost for p in best]),
         front_error=np.array([p.error for p in best]),
-        cost_label=capital(plain_name(front.cost if front is not None else cost or "cost")),
-        error_label=capital(plain_name(analysis.settings.error_name)),
-        percent=in_percent(analysis),
+        cost_label=lines.capital(plain_name(front.cost if front is not None else cost or "cost")),
+        error_label=lines.capital(plain_name(analysis.settings.error_name)),
+        percent=lines.in_percent(analysis),
     )
 
 
@@ -116,24 +100,22 @@ def _name(route: str, method: str, methods: set[str]) -> str:
 
 def draw_pareto(info: ParetoInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.groups:
-        return nothing_to_draw(axes, "fewer than three models differ in this cost")
-    k = scale(axes)
-    colours = line_colours(len(info.groups))
+        return lines.nothing_to_draw(axes, "fewer than three models differ in this cost")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.groups))
     least = 1e-9
     errors = [np.maximum(group.error, least) for group in info.groups]
-    size_axis(axes, *log_limits([group.cost for group in info.groups]), info.cost_label)
-    y_low, y_high = log_limits(errors)
-    y_high = min(y_high, 1.06) if info.percent else y_high
-    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    style.size_axis(axes, *lines.log_limits([group.cost for group in info.groups]), info.cost_label)
+    style.error_axis(axes, *lines.log_limits(errors), info.error_label, percent=info.percent)
     axes.step(
         np.append(info.front_cost, axes.get_xlim()[1]),
         np.append(info.front_error, info.front_error[-1]),
-        where="post", color=INK, linewidth=1.0 * k, zorder=2,
+        where="post", color=style.INK, linewidth=1.0 * k, zorder=2,
     )  # fmt: skip
     for index, (group, colour, error) in enumerate(zip(info.groups, colours, errors, strict=True)):
-        marker = MARKERS[index % len(MARKERS)]
+        marker = style.MARKERS[index % len(style.MARKERS)]
         axes.scatter(
             group.cost, error, s=(4.6 * k) ** 2, marker=marker, facecolors="white",
             edgecolors=colour, linewidths=1.0 * k, zorder=3, label=group.label,
@@ -143,7 +125,7 @@ def draw_pareto(info: ParetoInfo, axes: Axes | None = None) -> Axes:
             alpha=np.clip(group.probability, 0.0, 1.0).tolist(), linewidths=0, zorder=4,
         )  # fmt: skip
     if len(info.groups) > 1:
-        group_legend(axes)
-    where = () if info.n_examples == UNKNOWN else (f"{info.n_examples:,} training examples",)
-    note(axes, *where, "line: nothing cheaper is better", "fill: probability of being on it")
+        lines.group_legend(axes)
+    where = lines.at_examples(info.n_examples)
+    style.note(axes, *where, "line: nothing cheaper is better", "fill: probability of being on it")
     return axes

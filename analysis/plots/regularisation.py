@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.plots.lines import capital, group_legend, log_limits, nothing_to_draw, own_axes
-from analysis.plots.style import INK, MARKERS, RULE, line_colours, note, scale, size_axis
+from analysis.plots import lines, style
 from analysis.routes.paired import bounded
-from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.table.trials import BoolArray, FloatArray
 from analysis.words.study import plain_name
 from search_spaces.errors import nearest
 
@@ -82,7 +81,7 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
             for n in sorted({step.n_examples for step in steps})
         ),
         weakest=steps[0].weakest if steps else math.nan,
-        size_label=capital(plain_name(s.size_name)),
+        size_label=lines.capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
         level=s.level,
     )
@@ -93,7 +92,7 @@ def _group(n: int, steps: list[RegularisationStep]) -> WorthGroup:
     told = used & np.array([bounded(step.gain, step.low) for step in steps], dtype=bool)
     low, high = (np.array([getattr(step, end) for step in steps]) for end in ("low", "high"))
     return WorthGroup(
-        label="all runs" if n == UNKNOWN else f"{n:,}",
+        label=lines.data_label(n),
         size=np.array([step.size for step in steps]),
         gain=np.array([step.gain for step in steps]),
         low=np.where(told, low, np.nan),
@@ -105,19 +104,17 @@ def _group(n: int, steps: list[RegularisationStep]) -> WorthGroup:
 
 def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.groups:
-        return nothing_to_draw(axes, "no regularisation was made an axis of the study")
-    k = scale(axes)
-    colours = line_colours(len(info.groups))
-    low, high = log_limits([group.size for group in info.groups], 1.15)
+        return lines.nothing_to_draw(axes, "no regularisation was made an axis of the study")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.groups))
+    low, high = lines.log_limits([group.size for group in info.groups], 1.15)
     # Dataset sizes that share their sizes are set side by side.
     step = (high / low) ** (0.014 * k)
     middle = (len(info.groups) - 1) / 2.0
-    size_axis(axes, low / step**middle, high * step**middle, info.size_label)
-    axes.axhline(0.0, color=INK, linewidth=0.9 * k)
+    style.size_axis(axes, low / step**middle, high * step**middle, info.size_label)
+    axes.axhline(0.0, color=style.INK, linewidth=0.9 * k)
     for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
         at = group.size * step ** (index - middle)
         axes.plot(at, group.gain, color=colour, linewidth=0.9 * k, alpha=0.6)
@@ -127,7 +124,7 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
             at[told], group.gain[told], yerr=ends[:, told], linestyle="none",
             color=colour, elinewidth=0.9 * k,
         )  # fmt: skip
-        marker = MARKERS[index % len(MARKERS)]
+        marker = style.MARKERS[index % len(style.MARKERS)]
         for shown, face in ((group.used, colour), (~group.used, "white")):
             axes.scatter(
                 at[shown], group.gain[shown], s=(4.6 * k) ** 2, marker=marker, facecolors=face,
@@ -138,15 +135,12 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
     bottom, top = float(np.nanmin(ends)), float(np.nanmax(ends))
     room = 0.08 * max(top - bottom, 0.02)
     axes.set_ylim(bottom - room, top + room)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g}%"))
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
+    lines.plain_axis(axes, "y", lambda value: f"{100 * value:.3g}%", 6)
     axes.set_ylabel(f"Saved of the {info.error_label}")
     if len(info.groups) > 1:
-        group_legend(axes, title="examples")
+        lines.group_legend(axes, title="examples")
     name = plain_name(info.regulariser).replace("_", " ")
-    note(
+    style.note(
         axes, f"best {name} on validation against {info.weakest:g}", *_bars(info),
         f"open: {info.weakest:g} was best",
     )  # fmt: skip

@@ -7,24 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import (
-    capital,
-    group_legend,
-    log_limits,
-    nothing_to_draw,
-    own_axes,
-    percent_off,
-)
-from analysis.plots.style import (
-    INK,
-    MARKERS,
-    RULE,
-    line_colours,
-    note,
-    scale,
-    size_axis,
-)
-from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.plots import lines, style
+from analysis.table.trials import FloatArray
 from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
@@ -61,13 +45,13 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
     for fit in analysis.fits:
         if fit.draws is None:
             continue
-        curve, n = fit.curve, fit.curve.n_examples
+        curve = fit.curve
         inside = np.clip(curve.size, np.exp(fit.draws.x[0]), np.exp(fit.draws.x[-1]))
         off = np.exp(fit.noise.log_error - np.log(fit.predict(inside)))
         spread = np.sqrt(fit.noise.run_variance / np.maximum(curve.replicates, 1))
         groups.append(
             ResidualGroup(
-                label="all runs" if n == UNKNOWN else f"{n:,}",
+                label=lines.data_label(curve.n_examples),
                 size=curve.size,
                 residual=off - 1.0,
                 low=-off * np.expm1(-spread),
@@ -77,43 +61,39 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
     s = analysis.settings
     return ResidualsInfo(
         groups=tuple(groups),
-        size_label=capital(plain_name(s.size_name)),
+        size_label=lines.capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
     )
 
 
 def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not info.groups:
-        return nothing_to_draw(axes, "no curve was fitted")
-    k = scale(axes)
-    colours = line_colours(len(info.groups))
-    low, high = log_limits([group.size for group in info.groups], 1.15)
+        return lines.nothing_to_draw(axes, "no curve was fitted")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.groups))
+    low, high = lines.log_limits([group.size for group in info.groups], 1.15)
     beside = (high / low) ** (0.012 * k * (len(info.groups) - 1) / 2.0)
-    size_axis(axes, low / beside, high * beside, info.size_label)
-    axes.axhline(0.0, color=INK, linewidth=0.9 * k)
+    style.size_axis(axes, low / beside, high * beside, info.size_label)
+    axes.axhline(0.0, color=style.INK, linewidth=0.9 * k)
     # Dataset sizes that share their sizes are set side by side.
     step = (high / low) ** (0.012 * k)
     middle = (len(info.groups) - 1) / 2.0
     for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
         at = group.size * step ** (index - middle)
         axes.errorbar(
-            at, group.residual, yerr=[group.low, group.high], fmt=MARKERS[index % len(MARKERS)],
+            at, group.residual, yerr=[group.low, group.high],
+            fmt=style.MARKERS[index % len(style.MARKERS)],
             markersize=4.0 * k, color=colour, markerfacecolor="white", markeredgewidth=1.1 * k,
             elinewidth=0.9 * k, label=group.label,
         )  # fmt: skip
     lowest = min(float((g.residual - g.low).min()) for g in info.groups)
     highest = max(float((g.residual + g.high).max()) for g in info.groups)
     axes.set_ylim(min(1.08 * lowest, -0.01), max(1.08 * highest, 0.01))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: percent_off(v)))
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_ylabel(f"{capital(info.error_label)} off the curve")
+    lines.plain_axis(axes, "y", lines.percent_off, 6)
+    axes.set_ylabel(f"{lines.capital(info.error_label)} off the curve")
     if len(info.groups) > 1:
-        group_legend(axes, title="examples")
-    note(axes, "bars: one standard error of the replicates")
+        lines.group_legend(axes, title="examples")
+    style.note(axes, "bars: one standard error of the replicates")
     return axes

@@ -8,25 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import (
-    DASHES,
-    capital,
-    in_percent,
-    label_ends,
-    log_limits,
-    nothing_to_draw,
-    own_axes,
-)
-from analysis.plots.style import (
-    INK,
-    MARKERS,
-    PALE,
-    error_axis,
-    line_colours,
-    note,
-    scale,
-    size_axis,
-)
+from analysis.plots import lines, style
 from analysis.routes.curves import RouteCurve
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.words.study import plain_name
@@ -97,20 +79,16 @@ def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> Route
         if study is None
         else tuple(_line(c, several=len(methods) > 1) for c in study.curves),
         crossings=tuple(crossings),
-        size_label=capital(plain_name(s.size if study is None else study.size)),
-        error_label=capital(plain_name(s.error_name)),
+        size_label=lines.capital(plain_name(s.size if study is None else study.size)),
+        error_label=lines.capital(plain_name(s.error_name)),
         level=s.level,
-        percent=in_percent(analysis),
+        percent=lines.in_percent(analysis),
     )
 
 
 def _line(route: RouteCurve, *, several: bool) -> RouteLine:
     fit = route.fit
-    grid = mean = low = high = np.empty(0)
-    if fit.draws is not None:
-        grid = np.exp(fit.draws.x[: fit.draws.n_inside])
-        mean = fit.predict(grid)
-        low, high = fit.band(grid)
+    grid, mean, low, high = lines.drawn_curve(fit)
     point = fit.verdict
     placed = point.kind == "pays_off_until" and fit.draws is not None
     return RouteLine(
@@ -128,48 +106,46 @@ def _line(route: RouteCurve, *, several: bool) -> RouteLine:
 
 def draw_routes(info: RoutesInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
-    axes = own_axes(axes, (6.6, 4.3))
+    axes = lines.own_axes(axes, (6.6, 4.3))
     if not info.lines:
-        return nothing_to_draw(axes, "models were made by one route only")
-    k = scale(axes)
-    colours = line_colours(len(info.lines))
-    size_axis(axes, *log_limits([line.size for line in info.lines]), info.size_label)
-    y_low, y_high = log_limits([part for x in info.lines for part in (x.error, x.low, x.high)])
-    y_high = min(y_high, 1.06) if info.percent else y_high
-    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+        return lines.nothing_to_draw(axes, "models were made by one route only")
+    k = style.scale(axes)
+    colours = style.line_colours(len(info.lines))
+    style.size_axis(axes, *lines.log_limits([line.size for line in info.lines]), info.size_label)
+    y_low, y_high = lines.log_limits(
+        [part for x in info.lines for part in (x.error, x.low, x.high)]
+    )
+    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
         axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(
             line.grid, line.mean, color=colour, linewidth=1.7 * k, zorder=3,
-            linestyle=DASHES[index % len(DASHES)],
+            linestyle=lines.DASHES[index % len(lines.DASHES)],
         )  # fmt: skip
-        axes.plot(
-            line.size, line.error, linestyle="none", marker=MARKERS[index % len(MARKERS)],
-            markersize=4.2 * k, color="white", markeredgecolor=colour, markeredgewidth=1.1 * k,
-            zorder=4,
-        )  # fmt: skip
+        lines.cells(
+            axes, line.size, line.error, colour, style.MARKERS[index % len(style.MARKERS)], 4.2
+        )
         if math.isfinite(line.payoff):
-            axes.plot(
-                [line.payoff], [line.payoff_error], marker="*", markersize=13 * k, color=colour,
-                markeredgecolor="white", markeredgewidth=0.9, zorder=6,
-            )  # fmt: skip
+            lines.star(axes, line.payoff, line.payoff_error, colour, zorder=6)
     for mark in info.crossings:
-        axes.plot([mark.low, mark.high], [mark.error] * 2, color=PALE, linewidth=1.0 * k, zorder=5)
+        axes.plot(
+            [mark.low, mark.high], [mark.error] * 2, color=style.PALE, linewidth=1.0 * k, zorder=5
+        )
         axes.plot(
             [mark.size], [mark.error], marker="o", markersize=6.5 * k, markerfacecolor="none",
-            markeredgecolor=INK, markeredgewidth=1.3 * k, zorder=6,
+            markeredgecolor=style.INK, markeredgewidth=1.3 * k, zorder=6,
         )  # fmt: skip
     ends = [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines]
-    label_ends(axes, [line.label for line in info.lines], ends, colours)
+    lines.label_ends(axes, [line.label for line in info.lines], ends, colours)
     _explain(info, axes)
     return axes
 
 
 def _explain(info: RoutesInfo, axes: Axes) -> None:
-    parts = [] if info.n_examples == UNKNOWN else [f"{info.n_examples:,} training examples"]
+    parts = lines.at_examples(info.n_examples)
     if any(math.isfinite(line.payoff) for line in info.lines):
         parts.append("★ payoff point")
     if info.crossings:
         parts.append(f"circle: two routes cross, with the {info.level:.0%} interval")
     parts.append(f"band: {info.level:.0%}")
-    note(axes, *parts)
+    style.note(axes, *parts)

@@ -8,27 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import (
-    EXAMPLES,
-    capital,
-    in_percent,
-    label_data_ends,
-    log_limits,
-    nothing_to_draw,
-    own_axes,
-)
-from analysis.plots.style import (
-    INK,
-    MARKERS,
-    STYLE,
-    error_axis,
-    line_colours,
-    new_figure,
-    note,
-    scale,
-    size_axis,
-)
-from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.plots import lines, style
+from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import CurveFit
 from analysis.words.study import plain_name, rule_name
 
@@ -91,33 +72,28 @@ class SizeErrorInfo:
 def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
     """Compute what the figure shows."""
     s = analysis.settings
-    lines = tuple(_line(fit) for fit in analysis.fits if len(fit.curve))
+    drawn = tuple(_line(fit) for fit in analysis.fits if len(fit.curve))
     rule = rule_name(analysis.fits[0].verdict, s) if analysis.fits else s.rule
     size = plain_name(s.size_name)
     error = plain_name(s.error_name)
     return SizeErrorInfo(
-        lines=lines,
-        size_label=capital(size) if s.size_name == s.size else size,
-        error_label=capital(error) if s.error_name == s.error else error,
+        lines=drawn,
+        size_label=lines.capital(size) if s.size_name == s.size else size,
+        error_label=lines.capital(error) if s.error_name == s.error else error,
         level=s.level,
         rule=rule,
-        percent=in_percent(analysis),
+        percent=lines.in_percent(analysis),
         chance_error=s.chance_error,
     )
 
 
 def _line(fit: CurveFit) -> ErrorLine:
     curve = fit.curve
-    n = curve.n_examples
-    grid = mean = low = high = np.empty(0)
-    if fit.draws is not None:
-        grid = np.exp(fit.draws.x[: fit.draws.n_inside])
-        mean = fit.predict(grid)
-        low, high = fit.band(grid)
+    grid, mean, low, high = lines.drawn_curve(fit)
     floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
     many = len(curve.run_error) > MOST_RUNS
     return ErrorLine(
-        label="all runs" if n == UNKNOWN else f"{n:,}{EXAMPLES}",
+        label=lines.data_label(curve.n_examples, lines.EXAMPLES),
         grid=grid,
         mean=mean,
         low=low,
@@ -150,24 +126,22 @@ def _marks(fit: CurveFit) -> list[PayoffMark]:
 
 def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
     """Draw the figure on given axes, or on new ones."""
-    axes = own_axes(axes, (6.6, 4.3))
+    axes = lines.own_axes(axes, (6.6, 4.3))
     if not info.lines:
-        return nothing_to_draw(axes, "no trial to draw yet")
-    colours = line_colours(len(info.lines))
-    x_low, x_high = log_limits([line.size for line in info.lines], 1.12)
-    y_low, y_high = log_limits(
+        return lines.nothing_to_draw(axes, "no trial to draw yet")
+    colours = style.line_colours(len(info.lines))
+    x_low, x_high = lines.log_limits([line.size for line in info.lines], 1.12)
+    y_low, y_high = lines.log_limits(
         [part for line in info.lines for part in (line.error, line.run_error, line.mean)], 1.12
     )
     bands = [part for line in info.lines for part in (line.low, line.high) if len(part)]
     if bands:  # bands are shown whole unless they would squeeze the points
         y_low = min(y_low, max(min(float(b.min()) for b in bands) / 1.03, y_low / 1.5))
         y_high = max(y_high, min(max(float(b.max()) for b in bands) * 1.03, y_high * 1.5))
-    if info.percent:
-        y_high = min(y_high, 1.06)
-    size_axis(axes, x_low, x_high, info.size_label)
-    error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    style.size_axis(axes, x_low, x_high, info.size_label)
+    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
-        _draw_line(line, colour, MARKERS[index % len(MARKERS)], axes)
+        _draw_line(line, colour, style.MARKERS[index % len(style.MARKERS)], axes)
     for line, colour in zip(info.lines, colours, strict=True):
         for mark in line.marks:
             _draw_mark(mark, colour, (x_low, x_high), axes)
@@ -177,7 +151,7 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
 
 
 def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
-    k = scale(axes)
+    k = style.scale(axes)
     if len(line.grid):
         axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
         axes.plot(line.grid, line.mean, color=colour, linewidth=1.8 * k, zorder=3)
@@ -185,37 +159,30 @@ def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
         line.run_size, line.run_error, linestyle="none", marker=".", markersize=3.0 * k,
         color=colour, alpha=0.35, markeredgewidth=0, zorder=2,
     )  # fmt: skip
-    axes.plot(
-        line.size, line.error, linestyle="none", marker=marker, markersize=4.2 * k, color="white",
-        markeredgecolor=colour, markeredgewidth=1.1 * k, zorder=4,
-    )  # fmt: skip
+    lines.cells(axes, line.size, line.error, colour, marker, 4.2)
 
 
 def _draw_mark(mark: PayoffMark, colour: str, limits: tuple[float, float], axes: Axes) -> None:
     """The payoff point: a filled star on its line, its interval a bar with ends, or an arrow."""
-    k = scale(axes)
+    k = style.scale(axes)
     axes.plot(
-        [mark.low, mark.high], [mark.error] * 2, color=INK, linewidth=1.3 * k, zorder=5,
+        [mark.low, mark.high], [mark.error] * 2, color=style.INK, linewidth=1.3 * k, zorder=5,
         solid_capstyle="butt",
     )  # fmt: skip
     for end, is_open, arrow in ((mark.low, mark.low_open, "<"), (mark.high, mark.high_open, ">")):
         axes.plot(
             [end], [mark.error], marker=arrow if is_open else "|",
-            markersize=k * (5 if is_open else 7), color=INK, markeredgewidth=1.3 * k, zorder=5,
-            clip_on=False,
+            markersize=k * (5 if is_open else 7), color=style.INK, markeredgewidth=1.3 * k,
+            zorder=5, clip_on=False,
         )  # fmt: skip
-    axes.plot(
-        [mark.size], [mark.error], marker="X" if mark.hurts else "*",
-        markersize=k * (9 if mark.hurts else 13), color=colour, markeredgecolor="white",
-        markeredgewidth=0.9, zorder=6,
-    )  # fmt: skip
+    lines.star(axes, mark.size, mark.error, colour, zorder=6, mark="X" if mark.hurts else "*")
 
 
 def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
     """Name each line at its right end, moved apart where they would touch."""
     if len(info.lines) == 1 and info.lines[0].label == "all runs":
         return
-    label_data_ends(
+    lines.label_data_ends(
         axes,
         [line.label for line in info.lines],
         [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines],
@@ -232,14 +199,10 @@ def _caption(info: SizeErrorInfo, axes: Axes) -> None:
     if any(mark.hurts for mark in marks):
         parts.append("✖ error turns up")
     parts.append(f"band: {info.level:.0%} for the mean")
-    note(axes, *parts)
+    style.note(axes, *parts)
 
 
 def size_error_figure(analysis: StudyAnalysis) -> Figure:
     """The figure of a study, on axes of its own."""
-    from matplotlib import rc_context
-
-    figure = new_figure(6.6, 4.3)
-    with rc_context(STYLE):
-        draw_size_error(size_error_info(analysis), figure.add_subplot())
-    return figure
+    info = size_error_info(analysis)
+    return style.on_screen((6.6, 4.3), lambda axes: draw_size_error(info, axes))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -73,6 +73,16 @@ def new_figure(width: float, height: float) -> Figure:
         figure = Figure(figsize=(width, height), layout="constrained")
     pad = 0.03 if _NOTES.get() is not None else 0.06
     figure.get_layout_engine().set(w_pad=pad, h_pad=pad)  # type: ignore[union-attr, call-arg]
+    return figure
+
+
+def on_screen(size: tuple[float, float], draw: Callable[[Axes], object]) -> Figure:
+    """A figure of one picture, in the style for a screen."""
+    from matplotlib import rc_context
+
+    figure = new_figure(*size)
+    with rc_context(STYLE):
+        draw(figure.add_subplot())
     return figure
 
 
@@ -234,13 +244,20 @@ def size_axis(axes: Axes, low: float, high: float, label: str) -> None:
 
 
 def error_axis(axes: Axes, low: float, high: float, label: str, *, percent: bool) -> None:
-    """A log axis of errors with pale rules."""
+    """A log axis of errors with pale rules; shares end at 100%."""
+    if percent:
+        high = min(high, 1.06)
     axes.set_yscale("log")
     axes.set_ylim(low, high)
     ticks = readable_ticks(low, high, most=7)
     set_log_ticks(axes.yaxis, ticks, [error_text(tick, percent=percent) for tick in ticks])
     axes.set_ylabel(label)
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
+    pale_rules(axes, "y")
+
+
+def pale_rules(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Pale rules at the ticks of an axis, below everything."""
+    axes.grid(axis=which, color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
 
 

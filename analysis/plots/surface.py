@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots.lines import capital, in_percent, nothing_to_draw, own_axes
-from analysis.plots.style import (
-    INK,
-    error_text,
-    note,
-    readable_ticks,
-    scale,
-    set_log_ticks,
-    size_axis,
-    small_text,
-)
+from analysis.plots import lines, style
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.decide import format_size
 from analysis.words.study import plain_name
@@ -82,9 +72,9 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
         if fits
         else size,
         payoff=np.array(points, dtype=np.float64).reshape(len(points), 2),
-        size_label=capital(plain_name(s.size_name)),
-        error_label=capital(plain_name(s.error_name)),
-        percent=in_percent(analysis),
+        size_label=lines.capital(plain_name(s.size_name)),
+        error_label=lines.capital(plain_name(s.error_name)),
+        percent=lines.in_percent(analysis),
     )
 
 
@@ -92,10 +82,10 @@ def draw_surface(info: SurfaceInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
     from matplotlib.colors import LogNorm
 
-    axes = own_axes(axes)
+    axes = lines.own_axes(axes)
     if not len(info.size):
-        return nothing_to_draw(axes, "a surface needs curves of at least two dataset sizes")
-    k = scale(axes)
+        return lines.nothing_to_draw(axes, "a surface needs curves of at least two dataset sizes")
+    k = style.scale(axes)
     low, high = float(info.error.min()), float(info.error.max())
     high = max(high, low * 1.02)
     # Steps and no pixels: LaTeX's graphics know no raster.
@@ -104,15 +94,15 @@ def draw_surface(info: SurfaceInfo, axes: Axes | None = None) -> Axes:
         norm=LogNorm(low, high), cmap="cividis", extend="both",
     )  # fmt: skip
     image.set_edgecolor("face")
-    levels = [tick for tick in readable_ticks(low, high, most=7) if low < tick < high]
+    levels = [tick for tick in style.readable_ticks(low, high, most=7) if low < tick < high]
     if levels:
-        lines = axes.contour(
+        drawn = axes.contour(
             info.size, info.n_examples, info.error, levels=levels, colors="white",
             linewidths=0.7 * k,
         )  # fmt: skip
-        lines.clabel(
-            fmt={level: error_text(level, percent=info.percent) for level in levels},
-            fontsize=small_text(),
+        drawn.clabel(
+            fmt={level: style.error_text(level, percent=info.percent) for level in levels},
+            fontsize=style.small_text(),
         )
     inside = (info.cell_size >= info.size[0] * 0.999) & (info.cell_size <= info.size[-1] * 1.001)
     axes.plot(
@@ -122,22 +112,24 @@ def draw_surface(info: SurfaceInfo, axes: Axes | None = None) -> Axes:
     )  # fmt: skip
     axes.plot(
         info.payoff[:, 0], info.payoff[:, 1], linestyle="none", marker="*", markersize=13 * k,
-        color="white", markeredgecolor=INK, markeredgewidth=0.9, clip_on=False, zorder=5,
+        color="white", markeredgecolor=style.INK, markeredgewidth=0.9, clip_on=False, zorder=5,
     )  # fmt: skip
-    size_axis(axes, float(info.size[0]), float(info.size[-1]), info.size_label)
+    style.size_axis(axes, float(info.size[0]), float(info.size[-1]), info.size_label)
     axes.set_yscale("log")
     axes.set_ylim(float(info.n_examples[0]), float(info.n_examples[-1]))
     ticks = sorted({float(n) for n in info.cell_n})
     if len(ticks) > 7:
-        ticks = readable_ticks(float(info.n_examples[0]), float(info.n_examples[-1]))
-    set_log_ticks(axes.yaxis, ticks, [f"{t:,.0f}" if t < 1e5 else format_size(t) for t in ticks])
+        ticks = style.readable_ticks(float(info.n_examples[0]), float(info.n_examples[-1]))
+    style.set_log_ticks(
+        axes.yaxis, ticks, [f"{t:,.0f}" if t < 1e5 else format_size(t) for t in ticks]
+    )
     axes.set_ylabel("Training examples")
     bar = axes.get_figure(root=True).colorbar(image, ax=axes, pad=0.02, aspect=30)  # type: ignore[union-attr]
-    set_log_ticks(
-        bar.ax.yaxis, levels, [error_text(level, percent=info.percent) for level in levels]
+    style.set_log_ticks(
+        bar.ax.yaxis, levels, [style.error_text(level, percent=info.percent) for level in levels]
     )
     bar.set_label(info.error_label)
     bar.outline.set_visible(False)
     parts = ["★ payoff point"] if len(info.payoff) else []
-    note(axes, *parts, "circles: sizes that were run")
+    style.note(axes, *parts, "circles: sizes that were run")
     return axes
