@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,9 +34,6 @@ class Sizes:
     """Parameters that pruning may remove (see :func:`study.models.weights.weights_of`)."""
     macs_per_example: int
     """Multiply-accumulates of a dense forward pass."""
-    nonzero_macs_per_example: int
-    """The same without products with a weight of zero in linear and convolutional layers: what a
-    perfect sparse program would do. A masked network run by torch is no faster."""
     flops_per_example: int
     """Twice ``macs_per_example``."""
     model_bytes: int
@@ -53,43 +49,25 @@ class Latency:
     """Wall time of forward passes, in seconds, for one batch."""
 
     median_seconds: float
-    lower_seconds: float
-    """First quartile."""
-    upper_seconds: float
-    """Third quartile."""
     p95_seconds: float
     """95th percentile."""
-    batch_size: int
-    repeats: int
-    device: str
 
 
-def measure(
-    model: nn.Module, input_shape: tuple[int, ...], *, architecture: Hashable = None
-) -> Sizes:
+def measure(model: nn.Module, input_shape: tuple[int, ...], *, flops: int | None = None) -> Sizes:
     """Count everything about ``model`` for one example of shape ``input_shape``.
 
-    Runs one forward pass in evaluation mode, on the device the model is on; the model is left as
-    it was. Networks that differ in their weights alone may name a common ``architecture``: the
-    pass is then run for the first of them only.
+    ``flops`` are those of a forward pass, where they are known; else one is run in evaluation mode,
+    on the device the model is on, and the model is left as it was.
     """
     parameters = list(model.parameters())
     tensors = [*parameters, *model.buffers()]
-    if architecture is None:
-        work = _work(model, input_shape)
-    else:
-        key = (architecture, input_shape)
-        if key not in _known_work:
-            _known_work[key] = _work(model, input_shape)
-        work = _known_work[key]
-    dense, skipped = work.macs, _skipped(model, work)
+    flops = forward_flops(model, input_shape) if flops is None else flops
     return Sizes(
         n_parameters=sum(p.numel() for p in parameters),
         n_nonzero=sum(int(torch.count_nonzero(p)) for p in parameters),
         n_weights=sum(w.numel() for w in weights_of(model).values()),
-        macs_per_example=dense,
-        nonzero_macs_per_example=dense - skipped,
-        flops_per_example=2 * dense,
+        macs_per_example=flops // 2,
+        flops_per_example=flops,
         model_bytes=sum(t.numel() * t.element_size() for t in tensors),
         sparse_bytes=sum(_sparse_bytes(t) for t in tensors),
     )
@@ -153,59 +131,10 @@ def measure_latency(
             model(batch)
             _wait(batch.device)
             seconds.append(time.perf_counter() - started)
-    lower, median, upper = statistics.quantiles(seconds, n=4) if repeats > 1 else seconds * 3
     return Latency(
-        median_seconds=median,
-        lower_seconds=lower,
-        upper_seconds=upper,
+        median_seconds=statistics.median(seconds),
         p95_seconds=statistics.quantiles(seconds, n=20)[-1] if repeats > 1 else seconds[0],
-        batch_size=batch_size,
-        repeats=repeats,
-        device=str(batch.device),
     )
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What one forward pass of an architecture does."""
-
-    macs: int
-    uses: tuple[tuple[str, int], ...]
-    """Per linear or convolutional module, by name: how often each of its weights is used."""
-
-
-_known_work: dict[Hashable, _Work] = {}
-
-
-def _work(model: nn.Module, input_shape: tuple[int, ...]) -> _Work:
-    """Run one forward pass of one example and count."""
-    names = {module: name for name, module in model.named_modules()}
-    uses: list[tuple[str, int]] = []
-
-    def count(module: nn.Module, _: Any, output: Tensor) -> None:
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        uses.append((names[module], output.numel() // len(weight)))
-
-    counted = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, counted)]
-    try:
-        with _evaluating(model):
-            model(_example(model, 1, input_shape))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return _Work(forward_flops(model, input_shape) // 2, tuple(uses))
-
-
-def _skipped(model: nn.Module, work: _Work) -> int:
-    """MACs of one example with a weight of zero."""
-    skipped = 0
-    for name, times in work.uses:
-        weight = model.get_submodule(name).weight
-        assert isinstance(weight, Tensor)
-        skipped += times * (weight.numel() - int(torch.count_nonzero(weight)))
-    return skipped
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,7 @@ from study.packs.packing import TrainJob, form_packs
 from study.packs.trainer import (
     PROGRAMS,
     MappedTrainer,
+    Probed,
     Trainer,
     initial_model,
     train_alone,
@@ -41,6 +43,7 @@ def train_pack(
     custom_model: Builder | None = None,
     memory_budget: int | None = None,
     compiled: bool = True,
+    probed: Probed | None = None,
 ) -> list[TrainResult]:
     """Train every job; jobs that fit together are trained as one batched program.
 
@@ -58,6 +61,8 @@ def train_pack(
         bound. One network is trained whatever it needs.
     compiled
         Whether kernels compiled on this machine may be used; else torch's operations alone.
+    probed
+        Pack sizes that earlier calls found, to be handed on from call to call.
 
     Returns
     -------
@@ -68,57 +73,54 @@ def train_pack(
     if device is not None:
         moved: dict[int, TensorSplit] = {id(job.data): job.data.to(device) for job in jobs}
         jobs = [dataclasses.replace(job, data=moved[id(job.data)]) for job in jobs]
+    by_hand = partial(Trainer, memory_budget=memory_budget, compiled=compiled, probed=probed)
+    mapped = partial(MappedTrainer, memory_budget=memory_budget, probed=probed)
+    trainers = _Trainers(by_hand, mapped, custom_model)
+    return _each(jobs, form_packs(jobs), trainers)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trainers:
+    """What trains a pack: by passes written by hand, by ``torch.func``, or one after the other."""
+
+    by_hand: Callable[..., Trainer]
+    mapped: Callable[..., Trainer]
+    custom_model: Builder | None
+
+
+def _each(
+    jobs: Sequence[TrainJob], packs: Iterable[Sequence[int]], trainers: _Trainers
+) -> list[TrainResult]:
+    """Train pack after pack; return the results in the order of the jobs."""
     results: dict[int, TrainResult] = {}
-    for places in form_packs(jobs):
-        mine = [jobs[place] for place in places]
-        for place, result in zip(
-            places, _train_together(mine, custom_model, memory_budget, compiled), strict=True
-        ):
-            results[place] = result
+    for places in packs:
+        found = _train_together([jobs[place] for place in places], trainers)
+        results.update(zip(places, found, strict=True))
     return [results[place] for place in range(len(jobs))]
 
 
-def _train_together(
-    jobs: Sequence[TrainJob],
-    custom_model: Builder | None,
-    memory_budget: int | None,
-    compiled: bool = True,
-) -> Iterable[TrainResult]:
+def _train_together(jobs: Sequence[TrainJob], trainers: _Trainers) -> Iterable[TrainResult]:
     """Train the jobs of one pack by the fastest trainer that can."""
-    family = jobs[0].settings.family
+    family, custom_model = jobs[0].settings.family, trainers.custom_model
     why = ""
     if jobs[0].settings.steps == 0:
         why = "there is nothing to train"
     elif family in PROGRAMS:
         try:
-            return list(Trainer(jobs, memory_budget, compiled=compiled).run())
+            return list(trainers.by_hand(jobs).run())
         except NotBatchable as reason:
             why = str(reason)
     elif len(jobs) == 1:
         why = "there is but one"
     else:
-        kinds = [signature(initial_model(job, custom_model)) for job in jobs]
-        if len(set(kinds)) > 1:
-            return _train_kinds(jobs, kinds, custom_model, memory_budget)
+        kinds: dict[Hashable, list[int]] = {}
+        for place, job in enumerate(jobs):
+            kinds.setdefault(signature(initial_model(job, custom_model)), []).append(place)
+        if len(kinds) > 1:
+            return _each(jobs, kinds.values(), trainers)
         try:
-            return list(MappedTrainer(jobs, memory_budget, custom_model).run())
+            return list(trainers.mapped(jobs, custom_model=custom_model).run())
         except NotBatchable as reason:
             why = str(reason)
     log.info("%d %s trainings by the reference trainer: %s", len(jobs), family, why)
     return (train_alone(job, custom_model) for job in jobs)
-
-
-def _train_kinds(
-    jobs: Sequence[TrainJob],
-    kinds: Sequence[Hashable],
-    custom_model: Builder | None,
-    memory_budget: int | None,
-) -> list[TrainResult]:
-    """Train networks of several architectures, each kind together."""
-    results: dict[int, TrainResult] = {}
-    for kind in dict.fromkeys(kinds):
-        places = [place for place, each in enumerate(kinds) if each == kind]
-        mine = [jobs[place] for place in places]
-        found = _train_together(mine, custom_model, memory_budget)
-        results.update(zip(places, found, strict=True))
-    return [results[place] for place in range(len(jobs))]

@@ -53,8 +53,8 @@ PROGRAMS: Final[dict[str, type[MlpProgram] | type[CnnProgram]]] = {
 }
 """Families whose batched passes are written by hand."""
 
-_chosen_sizes: dict[Hashable, int] = {}
-"""Pack sizes found by probing in this process; 0 where the reference trainer is faster."""
+Probed = dict[Hashable, int]
+"""Pack sizes found by probing, by kind of pack; 0 where the reference trainer is faster."""
 
 
 def train_alone(job: TrainJob, custom_model: Builder | None = None) -> TrainResult:
@@ -117,6 +117,8 @@ class Trainer:
         Bytes, or None.
     custom_model
         The user's builder, for family ``"custom"``.
+    probed
+        What earlier packs found; what this one finds is added.
 
     Raises
     ------
@@ -130,6 +132,7 @@ class Trainer:
         memory_budget: int | None = None,
         custom_model: Builder | None = None,
         compiled: bool = True,
+        probed: Probed | None = None,
     ) -> None:
         self.jobs = jobs
         self.family = jobs[0].settings.family
@@ -137,6 +140,7 @@ class Trainer:
         self.width = self._largest.settings.width
         self._budget = memory_budget
         self._custom_model = custom_model
+        self._probed = {} if probed is None else probed
         self._compiled = compiled and all(map(can_compile, jobs))
 
     def run(self) -> Iterator[TrainResult]:
@@ -205,13 +209,13 @@ class Trainer:
         if always and (len(self.jobs) <= min(sizes) or len(sizes) == 1):
             return min(sizes[0], len(self.jobs))
         key = (pack_key(self._largest), self.width, share < 1, self._budget, self._custom_model)
-        if key not in _chosen_sizes:
+        if key not in self._probed:
             seconds = self._probe(sizes)
             best = min(seconds, key=lambda size: seconds[size])
             if not always and seconds[best] > WORTH * self._probe_alone():
                 best = 0
-            _chosen_sizes[key] = best
-        return min(_chosen_sizes[key], len(self.jobs))
+            self._probed[key] = best
+        return min(self._probed[key], len(self.jobs))
 
     def _probe_alone(self) -> float:
         """Seconds a step takes in the reference trainer."""

@@ -11,14 +11,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from study.compression.structured import groups
-from study.models.sizes import measure
+from study.models.sizes import forward_flops, measure
 
 if TYPE_CHECKING:
     from study.trials.laboratory import Laboratory
     from study.trials.networks import Network
-
-UNRECORDED = ("nonzero_macs_per_example",)
-"""Counts of a network that no program that torch runs gains by."""
 
 Measure = Callable[["Laboratory", "Network"], Mapping[str, float]]
 """Sizes of one network by their names; NaN for what is unknown."""
@@ -27,17 +24,13 @@ Measure = Callable[["Laboratory", "Network"], Mapping[str, float]]
 def counted(laboratory: Laboratory, network: Network) -> dict[str, float]:
     """Count the network itself."""
     cell, model = network.task.slot.cell, network.model
-    sizes = measure(
-        model,
-        laboratory.dataset.input_shape,
-        architecture=(
-            laboratory.spec.model.family,
-            tuple(cell.capacity.items()),
-            laboratory.dataset.n_outputs,
-            tuple(tuple(parameter.shape) for parameter in model.parameters()),
-        ),
-    )
-    return {name: float(n) for name, n in asdict(sizes).items() if name not in UNRECORDED}
+    shapes = tuple(tuple(parameter.shape) for parameter in model.parameters())
+    architecture = (tuple(cell.capacity.items()), shapes)
+    known, shape = laboratory.forward_flops, laboratory.dataset.input_shape
+    if architecture not in known:
+        known[architecture] = forward_flops(model, shape)
+    sizes = measure(model, shape, flops=known[architecture])
+    return {name: float(n) for name, n in asdict(sizes).items()}
 
 
 def peak_memory(laboratory: Laboratory, network: Network) -> dict[str, float]:

@@ -7,7 +7,7 @@ Pure of storage and tracking: what it needs is in the spec and the claim, what i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class Laboratory:
         self.cache = cache
         """Folder for data that is slow to generate; None keeps nothing."""
         self.worker = worker
+        self.forward_flops: dict[Hashable, int] = {}
+        """Of the architectures counted so far."""
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def trainer_of(spec: StudySpec, own_model: Callable[..., Any] | None) -> Trainer
     if spec.run.trainer == "reference":
         return one_by_one(own_model)
 
+    probed: dict[Hashable, int] = {}  # what one pack found out serves the next
+
     def together(jobs: Sequence[TrainJob]) -> list[TrainResult]:
         from study.packs.fused import train_pack
 
@@ -51,6 +53,7 @@ def trainer_of(spec: StudySpec, own_model: Callable[..., Any] | None) -> Trainer
             custom_model=own_model,
             memory_budget=round(spec.run.memory_gib * 2**30) or None,
             compiled=spec.run.trainer != "torch-packs",
+            probed=probed,
         )
 
     return together

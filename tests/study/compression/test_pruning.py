@@ -186,7 +186,6 @@ def test_everything_pruned_is_a_valid_result_that_says_so(
     assert result.emptied_layers == ("1.weight", "4.weight")
     assert result.scores.test_error == pytest.approx(0.9, abs=0.03)
     assert result.model is not None
-    assert measure(result.model, (64,)).nonzero_macs_per_example == 0
 
 
 def test_a_layer_emptied_on_its_own_is_named() -> None:

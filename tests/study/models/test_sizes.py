@@ -139,19 +139,6 @@ def test_zeros_are_left_out_of_what_is_non_zero() -> None:
     assert sizes.n_parameters == 8 * 4 + 4 + 4 * 3 + 3
     assert sizes.n_nonzero == sizes.n_parameters - 6
     assert sizes.macs_per_example == 44
-    assert sizes.nonzero_macs_per_example == 44 - 5
-
-
-def test_a_zero_in_a_kernel_saves_a_product_at_every_place() -> None:
-    model = build("cnn", 6, 1, (1, 8, 8))
-    dense = measure(model, (1, 8, 8))
-    with torch.no_grad():
-        model[1].weight.view(-1)[0] = 0  # type: ignore[index]
-
-    sizes = measure(model, (1, 8, 8))
-
-    assert dense.nonzero_macs_per_example == dense.macs_per_example
-    assert sizes.nonzero_macs_per_example == dense.macs_per_example - 64
 
 
 def test_measuring_leaves_the_model_as_it_was() -> None:
@@ -164,14 +151,12 @@ def test_measuring_leaves_the_model_as_it_was() -> None:
 
     assert model.training and not model[2].training  # type: ignore[index]
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
-    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_latency_is_measured_when_asked_for() -> None:
     latency = measure_latency(build("mlp", 4, 1), (64,), batch_size=3, repeats=8)
 
-    assert 0 < latency.lower_seconds <= latency.median_seconds <= latency.upper_seconds
-    assert (latency.batch_size, latency.repeats, latency.device) == (3, 8, "cpu")
+    assert 0 < latency.median_seconds <= latency.p95_seconds
     assert measure_latency(build("mlp", 4, 1), (64,), repeats=1).median_seconds > 0
 
 
@@ -185,8 +170,6 @@ def test_networks_of_one_architecture_are_counted_by_their_own_weights() -> None
     ]
     with torch.no_grad():
         next(networks[1].parameters())[:3] = 0.0
+    flops = forward_flops(networks[0], shape)
     for network in networks:
-        assert measure(network, shape, architecture="named") == measure(network, shape)
-    assert measure(networks[1], shape, architecture="named").nonzero_macs_per_example == (
-        measure(networks[0], shape).macs_per_example - 3 * 64
-    )
+        assert measure(network, shape, flops=flops) == measure(network, shape)

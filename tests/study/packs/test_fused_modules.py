@@ -36,7 +36,6 @@ BASE = TrainSettings(
 def always_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the mapped trainer wherever it can be taken, fast or not."""
     monkeypatch.setattr(pack_trainer, "WORTH", float("inf"))
-    monkeypatch.setattr(pack_trainer, "_chosen_sizes", {})
 
 
 def varied(datas: list[TensorSplit], **common: object) -> list[TrainJob]:
@@ -194,7 +193,6 @@ def test_the_reference_trainer_is_taken_where_it_is_faster(
     make_data: MakeData, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pack_trainer, "WORTH", 0.0)
-    monkeypatch.setattr(pack_trainer, "_chosen_sizes", {})
     jobs = varied([make_data(40), make_data(64)])
     with pytest.raises(NotBatchable, match="faster"):
         MappedTrainer(jobs, None, two_rates).run()
