@@ -114,7 +114,11 @@ class Chaos:
         self.figures["postgresql_restarts"] += 1
 
     def restart_mlflow(self, away: float) -> None:
-        """Kill the MLflow server, and start it again."""
+        """Kill the MLflow server, and start it again.
+
+        Not while it makes its database: half of one would keep it from ever starting.
+        """
+        self.mlflow.wait()
         self.mlflow.kill()
         time.sleep(away)
         self.mlflow.start()
@@ -188,6 +192,7 @@ def main(words: list[str] | None = None) -> int:
         )
         spool = Places.at(folder / "mlruns").spool("sleeper")
         mounted = not args.no_mount and stack.enter_context(small_disk(spool))
+        mlflow.wait()
         launchers = [start(folder, "launch", "--workers", str(args.workers))]
         if not args.no_ray:
             launchers.append(_on_ray(stack, folder, chaos))
@@ -198,6 +203,7 @@ def main(words: list[str] | None = None) -> int:
             chaos.at(share, lambda: chaos.restart_mlflow(2 * away))
         if mounted:
             chaos.at(0.45, lambda: chaos.fill_disk(spool, 2 * away))
+        stack.callback(lambda: [one.kill() for one in launchers])
         chaos.run(launchers)
         said = [one.communicate()[1].decode() for one in launchers]
         figures = {**chaos.figures, "trials": total, "exits": [one.returncode for one in launchers]}
