@@ -1,8 +1,7 @@
 r"""Choosing a law: by how it predicts the largest sizes held out, not by how it hugs the points.
 
 Fold j hides the j largest sizes, fits every law to the rest, and scores it by its root mean square
-log error on what was hidden. All folds, and all resamples, are rows of one batched fit (a hidden
-size has weight zero).
+log error on what was hidden. All folds are rows of one batched fit (a hidden size has weight zero).
 
 The weight of law l is
 
@@ -15,9 +14,9 @@ misses whose spread is that of the best law. A law as long as the best that pred
 keeps about half of its weight at h = 3; one that predicts twice as badly keeps 1%. Where one law
 clearly wins the average is that law; where none does, it is not.
 
-Where the noise of the points is known, a law that misses *all* the points by more than the noise
-explains (chi-squared, p < 0.001) is out, unless no law passes: a curve that turns up at its end
-cannot be judged by hiding that end alone.
+A law that misses *all* the points by more than their noise explains (chi-squared, p < 0.001) is
+out, unless no law passes: a curve that turns up at its end cannot be judged by hiding that end
+alone.
 """
 
 from __future__ import annotations
@@ -54,41 +53,17 @@ LACK_OF_FIT = 1e-3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
-    """Laws weighted by how they predict, for each of R rows (R = 1 for one curve)."""
+    """L laws weighted by how they predict one curve."""
 
     laws: tuple[Law, ...]
-    """The candidates, L of them."""
     weights: Array
-    """Shape (R, L), summing to 1 in each row; NaN in a row that no law fits."""
+    """Shape (L,), summing to 1; NaN where no law fits."""
     scores: Array
-    """Root mean square log error on hidden sizes, shape (R, L); infinite if not scored."""
+    """Root mean square log error on hidden sizes, shape (L,); infinite if not scored."""
     fits: tuple[BatchFit, ...]
-    """Fit of each law to all points, R rows each."""
+    """Fit of each law to all points, of one row."""
     reasons: tuple[str, ...]
-    """For each law: why it is out in the first row, or an empty string."""
-    n_folds: int
-    """Folds the scores come from; 0 if there are too few sizes to hide any."""
-
-    @property
-    def best(self) -> int:
-        """Index of the law with the largest weight in the first row (0 if none fits)."""
-        return int(np.nan_to_num(self.weights[0], nan=-1.0).argmax())
-
-    @property
-    def law(self) -> Law:
-        """The law with the largest weight in the first row."""
-        return self.laws[self.best]
-
-    def predict(self, x: npt.ArrayLike) -> Array:
-        """Weighted (geometric) average of the laws' predictions, shape (R, n)."""
-        total: Array | None = None
-        for index, fit in enumerate(self.fits):
-            weight = self.weights[:, index, None]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part = np.where(weight > 0.0, weight * np.log(fit.predict(x)), 0.0 * weight)
-            total = part if total is None else total + part
-        assert total is not None
-        return np.exp(total)
+    """For each law: why it is out, or an empty string."""
 
 
 def choose_law(
@@ -96,152 +71,91 @@ def choose_law(
     y: npt.ArrayLike,
     laws: Sequence[str | Law] = CURVE_LAWS,
     *,
-    weights: npt.ArrayLike | None = None,
-    noise: npt.ArrayLike | None = None,
-    delta: float | None = None,
-    max_folds: int = MAX_FOLDS,
+    noise: npt.ArrayLike,
 ) -> Choice:
     """Weight laws by rolling hold-out prediction of the largest sizes.
 
     Parameters
     ----------
-    x : array of shape (n,), positive
-        Sizes.
-    y : array of shape (n,) or (R, n), positive
-        Errors; several rows (resamples) are judged independently of each other.
+    x, y : arrays of shape (n,), positive
+        Sizes and errors.
     laws : sequence of str or Law
         Candidates. The order decides ties (and everything if no size can be hidden).
-    weights, noise, delta
-        As for `analysis.fitting.fit_law`.
-    max_folds : int
-        Hide at most this many of the largest sizes.
-
-    Returns
-    -------
-    Choice
+    noise : float or array of shape (n,)
+        As for `analysis.laws.fitting.fit_law`.
     """
-    # Validate
     candidates = tuple(law_named(law) for law in laws)
     if not candidates:
         raise AnalysisError(f"laws: must name at least one of {', '.join(LAWS)}, got none")
-    if max_folds < 0:
-        raise AnalysisError(f"max_folds: must not be negative, got {max_folds}")
-    x_ = np.asarray(x, dtype=np.float64)
-    rows = _rows(x_, y, weights, noise)
-    y_, weights_, noise_ = rows
-
-    # Compute
-    full = tuple(
-        fit_law(law, x_, y_, weights=weights_, noise=noise_, delta=delta) for law in candidates
-    )
-    hidden = _hidden_sizes(x_, max_folds)
-    scores = np.stack(
-        [_scores(law, x_, y_, weights_, noise_, delta, hidden) for law in candidates], axis=1
-    )
-    usable = np.stack([fit.ok for fit in full], axis=1)
-    fitting = np.ones_like(usable)
-    if noise_ is not None:
-        chance = [_fit_chance(fit, x_, y_, weights_, noise_) for fit in full]
-        fitting = np.stack(chance, axis=1) >= LACK_OF_FIT
+    x_, y_ = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if y_.shape != x_.shape:
+        raise AnalysisError(f"y: must have shape ({len(x_)},), got {y_.shape}")
+    noise_ = np.broadcast_to(np.asarray(noise, dtype=np.float64), x_.shape)
+    full = tuple(fit_law(law, x_, y_, noise=noise_) for law in candidates)
+    hidden = _hidden_sizes(x_)
+    scores = np.array([_score(law, x_, y_, noise_, hidden) for law in candidates])
+    usable = np.array([bool(fit.ok[0]) for fit in full])
+    fitting = np.array([_fit_chance(fit, x_, y_, noise_) >= LACK_OF_FIT for fit in full])
     sizes = np.array([len(law.parameters) for law in candidates], dtype=np.float64)
-    final = _weights(scores, usable, fitting, len(hidden), sizes)
     return Choice(
         laws=candidates,
-        weights=final,
+        weights=_weights(scores, usable, fitting, len(hidden), sizes),
         scores=scores,
         fits=full,
-        reasons=tuple(_reason(i, full, scores, fitting, len(hidden)) for i in range(len(full))),
-        n_folds=len(hidden),
+        reasons=tuple(
+            _reason(*each, bool(len(hidden))) for each in zip(full, scores, fitting, strict=True)
+        ),
     )
 
 
-def _rows(
-    x: Array, y: npt.ArrayLike, weights: npt.ArrayLike | None, noise: npt.ArrayLike | None
-) -> tuple[Array, Array, Array | None]:
-    """y, weights (and noise) with one row per resample; shapes are checked by `fit_law`."""
-    y_ = np.atleast_2d(np.asarray(y, dtype=np.float64))
-    weights_ = np.atleast_2d(np.asarray(1.0 if weights is None else weights, dtype=np.float64))
-    try:
-        shape = np.broadcast_shapes(y_.shape, weights_.shape, (1, len(x)))
-        noise_ = None
-        if noise is not None:
-            noise_ = np.broadcast_to(np.asarray(noise, dtype=np.float64), shape)
-        return np.broadcast_to(y_, shape), np.broadcast_to(weights_, shape), noise_
-    except ValueError:
-        raise AnalysisError(
-            f"y, weights, noise: must have shape ({len(x)},) or (R, {len(x)}), got y {y_.shape}, "
-            f"weights {weights_.shape}"
-        ) from None
-
-
-def _hidden_sizes(x: Array, max_folds: int) -> list[Bools]:
+def _hidden_sizes(x: Array) -> Bools:
     """For each fold, which points are hidden."""
     sizes = np.unique(x)
-    count = max(0, min(max_folds, len(sizes) - MIN_TRAINING_SIZES))
-    return [x >= sizes[-j] for j in range(1, count + 1)]
+    count = max(0, min(MAX_FOLDS, len(sizes) - MIN_TRAINING_SIZES))
+    return np.array([x >= sizes[-j] for j in range(1, count + 1)], dtype=bool)
 
 
-def _scores(
-    law: Law,
-    x: Array,
-    y: Array,
-    weights: Array,
-    noise: Array | None,
-    delta: float | None,
-    hidden: list[Bools],
-) -> Array:
-    """Root mean square log error on hidden sizes, over folds; shape (R,)."""
-    if not hidden:
-        return np.full(len(y), np.inf)
-    folds, rows = len(hidden), len(y)
-    shown = np.stack([~h for h in hidden])
-    fold_weights = (shown[:, None, :] * weights).reshape(folds * rows, -1)
-    fold_noise = None if noise is None else np.tile(noise, (folds, 1))
-    fit = fit_law(
-        law, x, np.tile(y, (folds, 1)), weights=fold_weights, noise=fold_noise, delta=delta
-    )
+def _score(law: Law, x: Array, y: Array, noise: Array, hidden: Bools) -> float:
+    """Root mean square log error on hidden sizes, over folds."""
+    if not len(hidden):
+        return np.inf
+    ys = np.tile(y, (len(hidden), 1))
+    fit = fit_law(law, x, ys, weights=~hidden * 1.0, noise=np.broadcast_to(noise, ys.shape))
     with np.errstate(all="ignore"):
-        miss = (np.log(fit.predict(x)) - np.log(np.tile(y, (folds, 1)))).reshape(folds, rows, -1)
-    unseen = ~shown[:, None, :] * weights
-    squared = np.where(unseen > 0.0, unseen * miss**2, 0.0).sum(-1) / unseen.sum(-1)
-    squared = np.where(fit.ok.reshape(folds, rows) & np.isfinite(squared), squared, np.inf)
-    return np.asarray(np.sqrt(squared.mean(0)))
+        miss = np.log(fit.predict(x)) - np.log(ys)
+    squared = np.where(hidden, miss**2, 0.0).sum(-1) / hidden.sum(-1)
+    return float(np.sqrt(np.where(fit.ok & np.isfinite(squared), squared, np.inf).mean()))
 
 
-def _fit_chance(fit: BatchFit, x: Array, y: Array, weights: Array, noise: Array) -> Array:
-    """p-value of the law's misses of all points under the known noise, shape (R,)."""
+def _fit_chance(fit: BatchFit, x: Array, y: Array, noise: Array) -> float:
+    """p-value of the law's misses of all points under the known noise."""
     with np.errstate(all="ignore"):
-        z = (np.log(fit.predict(x)) - np.log(y)) / noise
-        squares = np.where(weights > 0.0, weights * z**2, 0.0).sum(-1)
-    freedom = np.maximum(weights.sum(-1) - len(fit.law.parameters), 1.0)
-    return np.asarray(np.nan_to_num(special.chdtrc(freedom, squares), nan=0.0))
+        squares = (((np.log(fit.predict(x)[0]) - np.log(y)) / noise) ** 2).sum()
+    freedom = max(float(len(x) - len(fit.law.parameters)), 1.0)
+    return float(np.nan_to_num(special.chdtrc(freedom, squares), nan=0.0))
 
 
 def _weights(
     scores: Array, usable: Bools, fitting: Bools, n_hidden: int, n_parameters: Array
 ) -> Array:
-    """Weights (R, L) from scores; those of the prior if nothing could be hidden."""
+    """Weights (L,) from scores; those of the prior if nothing could be hidden."""
     prior = np.exp(-PRICE * (n_parameters - n_parameters.min()))
-    within = usable & fitting
-    within = np.where(within.any(1, keepdims=True), within, usable)
+    within = usable & fitting if (usable & fitting).any() else usable
     squared = np.where(within, scores**2 + SCORE_FLOOR**2, np.inf)
-    least = squared.min(1, keepdims=True)
-    scored = np.isfinite(least)
-    with np.errstate(invalid="ignore"):
+    least = squared.min()
+    if np.isfinite(least):
         weight = prior * np.exp(-0.5 * n_hidden * (squared / least - 1.0))
-    weight = np.where(scored, np.where(np.isfinite(squared), weight, 0.0), within * prior)
-    total = weight.sum(1, keepdims=True)
-    return np.where(total > 0.0, weight / np.where(total > 0.0, total, 1.0), np.nan)
+        weight = np.where(np.isfinite(squared), weight, 0.0)
+    else:
+        weight = within * prior
+    total = weight.sum()
+    return weight / total if total > 0.0 else np.full(len(scores), np.nan)
 
 
-def _reason(
-    index: int, fits: tuple[BatchFit, ...], scores: Array, fitting: Bools, n_hidden: int
-) -> str:
-    """Why a law is out of the average of the first row."""
-    if not fits[index].ok[0]:
-        return fits[index].reason(0)
-    if n_hidden and not np.isfinite(scores[0, index]):
+def _reason(fit: BatchFit, score: float, fitting: bool, hides: bool) -> str:
+    """Why a law is out of the average."""
+    if not fit.ok[0]:
+        return fit.reason(0)
+    if hides and not np.isfinite(score):
         return "too few sizes remain to fit it when the largest are hidden"
-    if not fitting[0, index]:
-        return "misses the points by more than their noise explains"
-    return ""
+    return "" if fitting else "misses the points by more than their noise explains"

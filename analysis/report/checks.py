@@ -155,8 +155,8 @@ def law_fits(fit: CurveFit) -> tuple[LawFit, ...]:
         LawFit(
             law=law,
             fit=choice.fits[k],
-            weight=float(choice.weights[0, k]),
-            score=float(choice.scores[0, k]),
+            weight=float(choice.weights[k]),
+            score=float(choice.scores[k]),
             reason=choice.reasons[k],
         )
         for k, law in enumerate(choice.laws)
