@@ -33,8 +33,8 @@ class LocalJournal(JournalFileBackend):
         self.path = path
         self.durable = True
         self._ours = _is_known()
-        lock = NoLock() if self._ours else None
-        super().__init__(str(path), lock_obj=lock)  # type: ignore[arg-type]
+        lock = {"lock_obj": NoLock()} if self._ours else {}
+        super().__init__(str(path), **lock)  # type: ignore[arg-type]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append, all or nothing, and reach the disk before returning."""
