@@ -113,7 +113,7 @@ def write_importance(found: Iterable[Importance], path: Path) -> None:
 
 def _of_study(spec: StudySpec, name: str, records: list[Mapping[str, Any]]) -> list[Importance]:
     """Importances in one Optuna study."""
-    from study.queue.distributions import distribution
+    from study.queue.filling import distribution
 
     shapes = {
         axis.name: distribution(axis.domain)

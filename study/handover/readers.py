@@ -253,7 +253,8 @@ def _optuna_study(
     from optuna.trial import TrialState
 
     rows = []
-    trials = storage.get_all_trials(study._study_id, deepcopy=False)
+    study_id = storage.get_study_id_from_name(study.study_name)
+    trials = storage.get_all_trials(study_id, deepcopy=False)
     objectives = _objectives(study, trials)
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():

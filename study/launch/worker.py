@@ -32,6 +32,7 @@ from study.patience import Patience
 from study.places import Places
 from study.queue.beats import BEATS, Heart
 from study.queue.claims import Claim
+from study.queue.journal import in_bulk
 from study.queue.leases import Lease
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
@@ -146,7 +147,7 @@ class Worker:
         self.log.write("take", trials=sorted(ids))
         owed: deque[tuple[int, TrialRecord]] = deque()
         next_try = 0.0
-        with self.store.in_bulk():
+        with in_bulk(self.store.storage):
             for task, record in self._laboratory.run(claims):
                 start = time.monotonic()
                 self._keep_on_disk(record, claims)

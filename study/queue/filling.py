@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search_spaces.domains import Categorical, Domain, Int
 from study.plan.design import Slot, fixed_params
-from study.queue.distributions import distribution_of
 from study.queue.identity import write_identity
 from study.queue.trials import StoredTrials
 
@@ -77,3 +83,20 @@ def template(spec: StudySpec, slot: Slot) -> FrozenTrial:
             "seed": slot.seed,
         },
     )
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """Return Optuna's distribution of a domain."""
+    if isinstance(domain, Categorical):
+        return CategoricalDistribution(tuple(domain.choices))
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step or 1)
+    return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def distribution_of(spec: StudySpec, name: str) -> BaseDistribution:
+    """Return Optuna's distribution of one of a study's axes."""
+    for axis in (*spec.space.axes, *spec.distill_axes):
+        if axis.name == name:
+            return distribution(axis.domain)
+    return CategoricalDistribution((0.0,))  # prune_ratio where the space has no such axis

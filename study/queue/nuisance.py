@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler
 
 from search_spaces.space import SearchSpace
 from study.plan.design import Slot, n_search, space_of
-from study.queue.distributions import distribution_of
+from study.queue.filling import distribution_of
 from study.queue.trials import Stored, StoredTrials
 from study.queue.upstream import Unlike, expect_arguments, go_public
 from study.queue.winners import Winners

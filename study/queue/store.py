@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import optuna
@@ -44,10 +43,6 @@ class StudyStore(StudyReader):
         """Whether only processes of this machine can see the storage."""
         return isinstance(self.storage, LocalStorage)
 
-    def in_bulk(self) -> AbstractContextManager[None]:
-        """Reach the disk once at the end instead of at each step (journal only)."""
-        return in_bulk(self.storage)
-
     @explained
     def prepare(self, fingerprints: Mapping[str, str] | None = None) -> int:
         """Create the Optuna studies and queue what is missing; return how many were queued.
@@ -61,7 +56,7 @@ class StudyStore(StudyReader):
         the lower number is the slot's, and nobody takes the other.
         """
         self.check_unchanged(fingerprints)
-        with self.in_bulk():
+        with in_bulk(self.storage):
             return fill(self.trials, fingerprints or {})
 
     @explained

@@ -75,8 +75,8 @@ def stored_records(
         If no study of that name was started.
     """
     storage = stored_storage(address, places, again)
-    found = [study for study in storage.get_all_studies() if "/n=" in study.study_name]
-    names = dict.fromkeys(study.study_name.rpartition("/n=")[0] for study in found)
+    found = [one.study_name for one in storage.get_all_studies() if "/n=" in one.study_name]
+    names = dict.fromkeys(study.rpartition("/n=")[0] for study in found)
     if name not in names:
         listed = ", ".join(names) or "none"
         raise PayoffError(
@@ -86,7 +86,7 @@ def stored_records(
     return tuple(
         trial.user_attrs["record"]
         for study in found
-        if study.study_name.rpartition("/n=")[0] == name
-        for trial in storage.get_all_trials(study._study_id, deepcopy=False)
+        if study.rpartition("/n=")[0] == name
+        for trial in storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)
         if trial.state.is_finished() and "record" in trial.user_attrs
     )
