@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import Column, Integer, MetaData, Table
 
 from study.places import Places
-from study.queue import journal, upstream
+from study.queue import journal, lean, upstream
 from study.queue.filling import TakesMany
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
@@ -109,7 +109,7 @@ def test_a_database_is_read_through_optunas_own_cache(
 ) -> None:
     address = new_address(kind)
     CHANGES[differs](monkeypatch)
-    monkeypatch.delitem(sys.modules, "study.queue.lean")
+    monkeypatch.delitem(sys.modules, lean.__name__)
     run_with_a_death(lambda: open_storage(address, Places.at(tmp_path)))
     (line,) = said()
     assert line.startswith("the database is read through Optuna's own cache: ")
@@ -170,7 +170,7 @@ def test_a_journal_with_other_lines_or_locks_is_written_by_optuna(
     run_with_a_death(lambda: open_storage("", Places.at(tmp_path)))
     (line,) = said()
     assert line.startswith(f"the journal is written and locked by Optuna: {differs}")
-    assert (": " in Places.at(tmp_path).optuna_journal.read_text()) == ("lines" in differs)
+    assert ('"op_code": ' in Places.at(tmp_path).optuna_journal.read_text()) == ("lines" in differs)
 
 
 @pytest.mark.parametrize("kind", ["journal", *DATABASES])
