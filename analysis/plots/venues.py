@@ -43,60 +43,22 @@ _SANS = (
     ("Arial", "Liberation Sans", "DejaVu Sans"),
     "\\usepackage[scaled]{helvet}\n\\renewcommand{\\familydefault}{\\sfdefault}",
 )
-
-
-def _venue(
-    name: str,
-    width: float,
-    text_width: float,
-    points: tuple[float, float],
-    fonts: tuple[tuple[str, ...], str],
-    source: str,
-    *,
-    height: float,
-    columns: int = 1,
-) -> Venue:
-    return Venue(
-        name=name,
-        width=width,
-        height=height,
-        text_width=text_width,
-        columns=columns,
-        text_points=points[0],
-        small_points=points[1],
-        fonts=fonts[0],
-        latex_fonts=fonts[1],
-        source=source,
-    )
-
+_COLUMN, _PAGE = 89.0 / MM_PER_INCH, 183.0 / MM_PER_INCH
+_NATURE = "Nature, final submission: {} column {} mm, text of figures at most 7 pt"
 
 VENUES: dict[str, Venue] = {
-    venue.name: venue
-    for venue in (
-        _venue(
-            "icml", 3.25, 6.75, (8.0, 7.0), _TIMES,
-            "ICML style file: two columns of 3.25 in, 0.25 in apart", height=2.4, columns=2,
-        ),
-        _venue(
-            "neurips", 5.5, 5.5, (9.0, 8.0), _TIMES,
-            "NeurIPS style file: text 5.5 in wide", height=3.4,
-        ),
-        _venue(
-            "iclr", 5.5, 5.5, (9.0, 8.0), _TIMES, "ICLR style file: text 5.5 in wide", height=3.4
-        ),
-        _venue(
-            "jmlr", 6.0, 6.0, (9.0, 8.0), _ROMAN, "JMLR style file: text 6 in wide", height=3.7
-        ),
-        _venue(
-            "nature", 89.0 / MM_PER_INCH, 183.0 / MM_PER_INCH, (7.0, 7.0), _SANS,
-            "Nature, final submission: single column 89 mm, text of figures at most 7 pt",
-            height=2.5, columns=2,
-        ),
-        _venue(
-            "nature-double", 183.0 / MM_PER_INCH, 183.0 / MM_PER_INCH, (7.0, 7.0), _SANS,
-            "Nature, final submission: double column 183 mm, text of figures at most 7 pt",
-            height=3.6, columns=2,
-        ),
+    name: Venue(
+        name=name, width=width, height=height, text_width=text_width, columns=columns,
+        text_points=text, small_points=small, fonts=fonts, latex_fonts=latex, source=source,
+    )
+    for name, width, height, text_width, columns, text, small, (fonts, latex), source in (
+        ("icml", 3.25, 2.4, 6.75, 2, 8.0, 7.0, _TIMES,
+         "ICML style file: two columns of 3.25 in, 0.25 in apart"),
+        ("neurips", 5.5, 3.4, 5.5, 1, 9.0, 8.0, _TIMES, "NeurIPS style file: text 5.5 in wide"),
+        ("iclr", 5.5, 3.4, 5.5, 1, 9.0, 8.0, _TIMES, "ICLR style file: text 5.5 in wide"),
+        ("jmlr", 6.0, 3.7, 6.0, 1, 9.0, 8.0, _ROMAN, "JMLR style file: text 6 in wide"),
+        ("nature", _COLUMN, 2.5, _PAGE, 2, 7.0, 7.0, _SANS, _NATURE.format("single", 89)),
+        ("nature-double", _PAGE, 3.6, _PAGE, 2, 7.0, 7.0, _SANS, _NATURE.format("double", 183)),
     )
 }  # fmt: skip
 """Name -> venue."""

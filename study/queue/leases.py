@@ -13,7 +13,6 @@ import os
 import socket
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from study.errors import StorageError
@@ -50,12 +49,7 @@ class Lease:
             ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         _path(self._folder, self.name).unlink(missing_ok=True)
         if self._file is not None:
             self._file.close()
