@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import PayoffError, nearest
+from study.addresses import sqlite_file
 from study.errors import StorageError
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import MASK, redact
-from study.tracking.database import sqlite_file
 from study.tracking.spool import BROKEN, Spool
 
 if TYPE_CHECKING:

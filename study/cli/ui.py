@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 from search_spaces.errors import PayoffError
+from study.addresses import is_server, sqlite_file
 from study.launch.hints import command
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact
 from study.spec.study_file import load_spec
-from study.tracking.database import sqlite_file
 from study.tracking.views import view_fragment
 
 START_SECONDS = 180.0
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     places = Places.at(args.root)
     spec = from_environment(load_spec(args.study)) if args.study else None
     address = (spec.storage.mlflow if spec else "") or places.mlflow_address
-    if urllib.parse.urlsplit(address).scheme in ("http", "https"):
+    if is_server(address):
         print(redact(address))
         print("payoff: this study is logged to a server; that is its UI", file=sys.stderr)
         return 0

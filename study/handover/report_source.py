@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.addresses import sqlite_file
 from study.errors import StorageError
 from study.redaction import redact
-from study.tracking.database import sqlite_file
 
 if TYPE_CHECKING:
     from analysis.report import LearningCurve, ReportSource

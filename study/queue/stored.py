@@ -32,7 +32,7 @@ def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
     PayoffError
         If there is none.
     """
-    from study.tracking.database import sqlite_file
+    from study.addresses import sqlite_file
 
     file = sqlite_file(address) if address else places.optuna_journal
     if file is not None and not file.is_file():

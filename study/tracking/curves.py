@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from study.tracking.database import sqlite_file
+from study.addresses import sqlite_file
 
 Curves = dict[str, dict[str, tuple[tuple[int, float], ...]]]
 """Slot -> curve name -> (step, value) points."""

@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from study.addresses import sqlite_file
 from study.errors import StorageError
 
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -26,22 +26,6 @@ LOCAL_FILE_SYSTEMS = frozenset(
 (sqlite.org/wal.html, section 1)."""
 
 _UNFINISHED = ".unfinished"
-
-
-def sqlite_file(address: str) -> Path | None:
-    """Return the file of a SQLite address; None for any other store.
-
-    Examples
-    --------
-    >>> sqlite_file("sqlite:////data/mlruns/mlflow.db")
-    PosixPath('/data/mlruns/mlflow.db')
-    >>> sqlite_file("http://localhost:5000") is None
-    True
-    """
-    parts = urlsplit(address)
-    if parts.scheme.split("+")[0] != "sqlite":
-        return None
-    return Path(unquote(address.split(":///", 1)[-1].split("?", 1)[0]))
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from study.addresses import sqlite_file
 from study.errors import StorageError
 from study.places import Places
 from study.tracking.curves import curves_of, stored_curves
-from study.tracking.database import sqlite_file
 from study.tracking.reading import read_curves
 from study.tracking.tracker import StudyInfo, Tracker
 from tests.support.records import make_record
