@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from study.handover.results import analyse_study
     from study.launch.hints import command
     from study.queue.stored import stored_study
-    from study.tracking.models import register_model
+    from study.tracking.registry import register_model
     from study.trials.latency import latency_file, with_latency
 
     again = command("run", args.study, places)

@@ -111,7 +111,7 @@ def _log(args: argparse.Namespace, path: Path) -> None:
     """Keep the page with the analysis run."""
     from study.launch.joining import from_environment
     from study.spec.study_file import load_spec
-    from study.tracking.reports import log_report
+    from study.tracking.analysis_run import log_report
 
     spec = from_environment(load_spec(args.table))
     address = spec.storage.mlflow or Places.at(args.root).mlflow_address

@@ -181,7 +181,8 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     record = next(spool.pending(), None)
     if record is None:
         return None
-    from study.tracking.tracker import StudyInfo, Tracker
+    from study.tracking.entries import StudyInfo
+    from study.tracking.tracker import Tracker
 
     artifacts = places.artifacts if target.address == places.mlflow_address else None
     info = StudyInfo(name=record.study, digest=record.study_digest)
@@ -203,12 +204,7 @@ def _level(
             tracker.initialise()
             if records:
                 restored = restore(tracker, spool, records, patience=patience, has_lock=True)
-                report = dataclasses.replace(
-                    restored,
-                    logged=report.logged + restored.logged,
-                    already_there=report.already_there + restored.already_there,
-                    refused=report.refused + restored.refused,
-                )
+                report = restored.after(report)
             if not report.hangs:
                 tracker.finish()
         except StorageError as error:

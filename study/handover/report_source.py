@@ -125,9 +125,9 @@ def _learning(spec: StudySpec, table: TrialTable, address: str) -> tuple[Learnin
     file = sqlite_file(address)
     if file is not None and not file.is_file():
         return ()
-    from study.tracking.curves import curves_of
+    from study.tracking.curves import read_curves
 
-    found = curves_of(address, spec.name, chosen_slots(table), CURVES)
+    found = read_curves(address, spec.name, chosen_slots(table), CURVES)
     return tuple(LearningCurve(slot=slot, series=series) for slot, series in found.items())
 
 

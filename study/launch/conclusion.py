@@ -17,6 +17,7 @@ from study.handover.results import analyse_study, write_results
 from study.launch.job import Job, Outcome, outcome
 from study.launch.locking import concluding
 from study.redaction import redact
+from study.tracking.analysis_run import Analysis
 from study.tracking.delivery import DeliveryReport
 from study.tracking.restore import restore
 from study.trials.laboratory import Laboratory
@@ -139,12 +140,14 @@ def _log_results(job: Job, analysis: StudyAnalysis | None, figures: Sequence[Pat
         return
     job.tracker.finish(payoff_metrics(analysis))
     job.tracker.log_analysis(
-        analysis.markdown(),
-        figures,
-        json.dumps(analysis.to_json(), indent=2, allow_nan=False),
-        analysis.metrics(),
-        job.places.results(job.spec.name) / "trials.csv",
-        chart_curves(analysis),
+        Analysis(
+            markdown=analysis.markdown(),
+            figures=figures,
+            json=json.dumps(analysis.to_json(), indent=2, allow_nan=False),
+            metrics=analysis.metrics(),
+            table=job.places.results(job.spec.name) / "trials.csv",
+            curves=chart_curves(analysis),
+        )
     )
 
 

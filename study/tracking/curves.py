@@ -1,20 +1,25 @@
-"""Learning curves from MLflow's own SQLite file, by three plain queries.
+"""Learning curves of trials, read from MLflow: from its own SQLite file by three plain queries.
 
-Loading MLflow and opening its store takes seconds, and a report reads some dozen curves. The tables
-read here are those of the tracking store since MLflow 1.0. Whatever is not as expected (no such
-table, a file that cannot be opened for reading, no such experiment) is left to MLflow itself, which
-knows its other versions and says what is wrong: :func:`study.tracking.reading.read_curves`.
+Loading MLflow and opening its store takes seconds, and a report reads some dozen curves. Where
+the file's tables are not as known (:mod:`study.tracking.tables`), or it holds no such experiment,
+MLflow is asked, which knows its other versions and says what is wrong.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from study.addresses import sqlite_file
+from study.redaction import redact
+from study.tracking.reading import asking, experiment_id
+from study.tracking.tables import Unfamiliar, open_tables
+
+log = logging.getLogger(__name__)
 
 Curves = dict[str, dict[str, tuple[tuple[int, float], ...]]]
 """Slot -> curve name -> (step, value) points."""
@@ -30,25 +35,56 @@ ORDER BY runs.start_time, runs.run_uuid DESC
 _POINTS = "SELECT step, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step"
 
 
-def curves_of(address: str, experiment: str, slots: Iterable[str], names: Sequence[str]) -> Curves:
-    """Return a learning curve of each of some trials, as :func:`read_curves` does, but sooner."""
-    from study.tracking.reading import read_curves
+def read_curves(
+    address: str, experiment: str, slots: Sequence[str], names: Sequence[str]
+) -> Curves:
+    """Return a learning curve of each of some trials of a study.
 
-    wanted = list(slots)
+    Parameters
+    ----------
+    address
+        Tracking address, which must be there.
+    experiment
+        Name of the study.
+    slots
+        The trials' places in the design.
+    names
+        Curves wanted; of each trial the first that it has is read.
+
+    Returns
+    -------
+    dict
+        Slot -> curve name -> (step, value) points; trials without any are left out.
+
+    Raises
+    ------
+    StorageError
+        If the store does not answer, or holds no such experiment.
+    """
     file = sqlite_file(address)
-    found = None if file is None else stored_curves(file, experiment, wanted, names)
-    return read_curves(address, experiment, wanted, names) if found is None else found
+    if file is not None:
+        try:
+            return curves_of_file(file, experiment, slots, names)
+        except Unfamiliar as reason:
+            log.info("MLflow's client reads the learning curves: %s", reason)
+    return curves_by_client(address, experiment, slots, names)
 
 
-def stored_curves(
-    file: Path, experiment: str, slots: Iterable[str], names: Sequence[str]
-) -> Curves | None:
-    """Read the curves from a tracking store's file; None where it is not as expected."""
+def curves_of_file(
+    file: Path, experiment: str, slots: Sequence[str], names: Sequence[str]
+) -> Curves:
+    """Read the curves from a tracking store's file.
+
+    Raises
+    ------
+    Unfamiliar
+        If it is not as known.
+    """
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
+        with closing(open_tables(file, write=False)) as store:
             numbers = store.execute(_EXPERIMENT, (experiment,)).fetchall()
             if len(numbers) != 1:
-                return None
+                raise Unfamiliar(f"{file} has no experiment {experiment!r}")
             run_of = dict(store.execute(_RUNS, numbers[0]).fetchall())
             found: Curves = {}
             for slot in slots:
@@ -59,5 +95,25 @@ def stored_curves(
                         found[slot] = {name: points}
                         break
             return found
-    except sqlite3.Error:
-        return None
+    except sqlite3.Error as error:
+        raise Unfamiliar(f"{file}: {error}") from None
+
+
+def curves_by_client(
+    address: str, experiment: str, slots: Sequence[str], names: Sequence[str]
+) -> Curves:
+    """Read the curves through MLflow's client."""
+    with asking(address) as client:
+        number = experiment_id(client, redact(address), experiment)
+        found: Curves = {}
+        for slot in slots:
+            if "'" in slot:
+                continue  # the store's conditions have no way to quote it
+            condition = f"tags.slot = '{slot}' and attributes.status = 'FINISHED'"
+            for run in client.search_runs([number], condition, max_results=1):
+                logged = [name for name in names if f"curve/{name}" in run.data.metrics]
+                for name in logged[:1]:
+                    history = client.get_metric_history(run.info.run_id, f"curve/{name}")
+                    points = tuple(sorted((point.step, point.value) for point in history))
+                    found[slot] = {name: points}
+        return found

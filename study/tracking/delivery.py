@@ -25,6 +25,8 @@ POLL_SECONDS = 0.2
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Pauses after a failure double from the shortest to the longest."""
+FLUSH_SECONDS = 60.0
+"""At the end of a ``with`` block: how long the rest may take before it is left on disk."""
 MOST_FAILURES = 5
 """Rounds in which a record may fail where others succeed, before it is moved aside."""
 
@@ -63,6 +65,15 @@ class DeliveryReport:
     hangs: bool = False
     """A call to the store has not returned: the tracker must not be used."""
 
+    def after(self, earlier: DeliveryReport) -> DeliveryReport:
+        """Return how far this delivery and the one before it have come."""
+        return replace(
+            self,
+            logged=earlier.logged + self.logged,
+            already_there=earlier.already_there + self.already_there,
+            refused=earlier.refused + self.refused,
+        )
+
 
 class TrackerThread:
     """Runs the delivery of one spool until it is stopped; a context manager.
@@ -73,8 +84,6 @@ class TrackerThread:
         Where to deliver. Used by this thread alone until :meth:`stop` has returned.
     spool
         Where finished trials wait.
-    flush_seconds
-        At the end of a ``with`` block: how long the rest may take before it is left on disk.
     has_lock
         The caller holds :meth:`Spool.drain_lock` already.
     """
@@ -84,13 +93,11 @@ class TrackerThread:
         tracker: Deliverer,
         spool: Spool,
         *,
-        flush_seconds: float = 60.0,
         has_lock: bool = False,
     ) -> None:
         self._has_lock = has_lock
         self._tracker = tracker
         self._spool = spool
-        self._flush_seconds = flush_seconds
         self._report = DeliveryReport()
         self._pause = SHORTEST_PAUSE
         self._marks: dict[str, tuple[int, int]] = {}
@@ -105,7 +112,7 @@ class TrackerThread:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(self._flush_seconds)
+        self.stop(FLUSH_SECONDS)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -273,7 +280,6 @@ def deliver_all(
     *,
     patience: float = 10.0,
     has_lock: bool = False,
-    on_progress: Callable[[DeliveryReport], object] = lambda report: None,
 ) -> DeliveryReport:
     """Deliver what waits, however long it takes, and return.
 
@@ -288,7 +294,6 @@ def deliver_all(
     last, since = -1, time.monotonic()
     while True:
         report = thread.report()
-        on_progress(report)
         settled = report.logged + report.already_there + report.refused
         if settled != last or not report.error:
             last, since = settled, time.monotonic()

@@ -7,18 +7,15 @@ thinning of long curves and the tags that people filter by are decided and teste
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlencode
 
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking.views import CURVES, view_fragment, view_tags
+from study.tracking.views import view_tags
 
 MAX_METRICS = 1000
 MAX_PARAMS = 100
@@ -104,70 +101,6 @@ class RunEntry:
     points: tuple[Point, ...]
     artifact: str
     """Text of :data:`ARTIFACT`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Analysis:
-    """The verdict on a study, as it is logged."""
-
-    study: StudyInfo
-    markdown: str
-    figures: tuple[Path, ...]
-    json: str
-    metrics: Mapping[str, float]
-    table: Path | None
-    curves: Mapping[int, Mapping[str, tuple[tuple[int, float], ...]]]
-    """Per dataset size, per name: (size, error) points; the size becomes MLflow's step."""
-
-    def digest(self) -> str:
-        """Return a short digest of everything in it, the content of the files included."""
-        digest = hashlib.sha256()
-        numbers = json.dumps([self.metrics, self.curves], sort_keys=True)
-        for text in (self.markdown, self.json, numbers):
-            digest.update(hashlib.sha256(text.encode()).digest())
-        for file in (*self.figures, *([] if self.table is None else [self.table])):
-            digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
-        return digest.hexdigest()[:16]
-
-    def tags(self, content: str) -> dict[str, str]:
-        """Return the tags of its run; ``content`` is its :meth:`digest`."""
-        return {
-            KIND_TAG: ANALYSIS,
-            RECORD_TAG: content,
-            DIGEST_TAG: self.study.digest,
-            "study": self.study.name,
-            "mlflow.source.name": "payoff",
-        }
-
-    def curve_tags(self, content: str, n_examples: int) -> dict[str, str]:
-        """Return the tags of the run that holds the curve of a dataset size."""
-        return {
-            **self.tags(content),
-            KIND_TAG: CURVE,
-            "n_examples": str(n_examples),
-            NOTE_TAG: f"Error against size with **{n_examples:,} training examples**: "
-            "in the charts of this run the step is the size of the model.",
-        }
-
-    def note(self, run_id: str) -> str:
-        """Return what the UI shows on its run: the verdict's first words, the figure, the rest."""
-        picture = _picture(self.figures, run_id)
-        text = shorten(self.markdown, MAX_TAG - len(picture), "whole in verdict.md")
-        first, _, rest = text.partition("\n\n")
-        return f"{first}{picture}\n\n{rest}".rstrip()
-
-    def experiment_note(self, experiment_id: str, run_id: str) -> str:
-        """Return what the UI shows above the runs: the verdict first, whose first line is all
-        that the list of experiments shows, then the figure and the question."""
-        chart = view_fragment(experiment_id, CURVES).removeprefix("/")
-        tail = _picture(self.figures, run_id)
-        page = f"#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
-        tail += f"\n\n[The whole analysis]({page})"
-        tail += f" · [Error against size as charts]({chart})"
-        if self.study.description:
-            tail += f"\n\n**The question:** {redact(self.study.description)}"
-        room = MAX_EXPERIMENT_TAG - len(tail)
-        return shorten(self.markdown, room, "whole in the analysis run") + tail
 
 
 def trial_key(record: TrialRecord) -> str:
@@ -322,15 +255,6 @@ def parent_tags(
         NOTE_TAG: f"All trials on **{n_examples:,} training examples**, one child run each.",
     }
     return {name: value for name, value in tags.items() if value}
-
-
-def _picture(figures: Sequence[Path], run_id: str) -> str:
-    """Return the Markdown that shows the first figure that a browser can draw."""
-    for figure in figures:
-        if figure.suffix.lower() in (".png", ".svg"):
-            place = urlencode({"path": f"figures/{figure.name}", "run_uuid": run_id})
-            return f"\n\n![{figure.stem}](get-artifact?{place})"
-    return ""
 
 
 def _curve_points(curves: Mapping[str, Sequence[tuple[int, float]]], allowance: int) -> list[Point]:

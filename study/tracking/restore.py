@@ -8,7 +8,6 @@ again, from where they are delivered as always, each exactly once; only their cu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from study.record import TrialRecord
@@ -53,10 +52,4 @@ def restore(
         return first
     for record in missing:
         spool.put(record)
-    second = deliver_all(tracker, spool, patience=patience, has_lock=has_lock)
-    return replace(
-        second,
-        logged=first.logged + second.logged,
-        already_there=first.already_there + second.already_there,
-        refused=first.refused + second.refused,
-    )
+    return deliver_all(tracker, spool, patience=patience, has_lock=has_lock).after(first)

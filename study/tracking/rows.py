@@ -4,7 +4,7 @@ MLflow's client takes three calls and some 20 ms of processor time for a trial, 
 the object layer above the same five tables; written as rows, a run takes 2 ms, and stands in the
 store whole or not at all. So little may be taken for granted of another program's tables that:
 
-- it is done only where these tables have exactly the columns known here, and no triggers;
+- it is done only where these tables are exactly as known (:mod:`study.tracking.tables`);
 - the first run that a tracker writes so is read back through MLflow's client, and if it does not
   say what it should, it is removed, and the client writes that run and all others;
 - what the store does not take is left to the client, which knows what is wrong with it.
@@ -24,25 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from study.tracking.entries import Point, RunEntry
+from study.tracking.entries import ARTIFACT, Point, RunEntry
+from study.tracking.tables import COLUMNS, Unfamiliar, open_tables
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
-
-COLUMNS: Final[dict[str, frozenset[str]]] = {
-    "runs": frozenset(
-        (
-            *("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id"),
-            *("status", "start_time", "end_time", "source_version", "lifecycle_stage"),
-            *("artifact_uri", "experiment_id", "deleted_time"),
-        )
-    ),
-    "tags": frozenset(("key", "value", "run_uuid")),
-    "params": frozenset(("key", "value", "run_uuid")),
-    "metrics": frozenset(("key", "value", "timestamp", "run_uuid", "step", "is_nan")),
-    "latest_metrics": frozenset(("key", "value", "timestamp", "step", "is_nan", "run_uuid")),
-}
-"""Columns of the tables that a run stands in (MLflow 3)."""
 
 BUSY_SECONDS = 20.0
 """How long to wait for another writer."""
@@ -74,7 +60,7 @@ class Written:
 
 
 class NotWritable(Exception):
-    """Why runs can't be written as rows: MLflow's client has to."""
+    """Why a run can't be written as rows now: MLflow's client has to."""
 
 
 class RunRows:
@@ -89,46 +75,22 @@ class RunRows:
 
     Raises
     ------
+    Unfamiliar
+        If the store's tables are not those known here.
     NotWritable
-        If the store's tables are not those known here, or the file can't be opened.
+        If the file can't be opened now.
     """
 
     def __init__(self, file: Path, experiment_id: str) -> None:
         self._file = file
         self._experiment = int(experiment_id)
+        self._made = _identity(file)
         try:
-            self._made = _identity(file)
-            # Opened for writing, not made: one that is gone stays gone.
-            self._store = sqlite3.connect(
-                f"{file.absolute().as_uri()}?mode=rw",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except (OSError, sqlite3.Error) as error:
+            self._store = open_tables(file, write=True, timeout=BUSY_SECONDS)
+        except sqlite3.Error as error:
             raise NotWritable(str(error)) from None
         self.close = weakref.finalize(self, self._store.close)
         """Let go of the file; happens by itself in the end."""
-        try:
-            self._check()
-        except BaseException:
-            self.close()
-            raise
-
-    def _check(self) -> None:
-        try:
-            for table, columns in COLUMNS.items():
-                found = self._store.execute(f"PRAGMA table_info({table})").fetchall()
-                if {row[1] for row in found} != columns:
-                    raise NotWritable(f"the table {table} of {self._file} has other columns")
-            triggers = self._store.execute(
-                "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'"
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise NotWritable(str(error)) from None
-        if any(table in COLUMNS for (table,) in triggers):
-            raise NotWritable(f"{self._file} has triggers of its own")
 
     def write(
         self, written: RunEntry, tags: Mapping[str, str], save: Callable[[str], object]
@@ -147,8 +109,10 @@ class RunRows:
         Raises
         ------
         NotWritable
-            If the file was replaced, the experiment is not there, its artifacts are not in a local
-            folder, or the store does not take the run. Nothing is written then.
+            If the file was replaced, the experiment is not there, or the store does not take the
+            run. Nothing is written then.
+        Unfamiliar
+            If the experiment's artifacts are not in a local folder.
         sqlite3.OperationalError
             If the store is busy, full or away. Nothing is written then either.
         """
@@ -196,8 +160,10 @@ class RunRows:
             "WHERE experiment_id = ? AND lifecycle_stage = 'active'",
             (self._experiment,),
         ).fetchone()
-        if found is None or not str(found[0]).startswith(("file://", "/")):
-            raise NotWritable("the experiment is not there, or its artifacts are elsewhere")
+        if found is None:
+            raise NotWritable(f"the experiment is not there in {self._file}")
+        if not str(found[0]).startswith(("file://", "/")):
+            raise Unfamiliar(f"the artifacts of {self._file} are in no local folder")
         return str(found[0]).rstrip("/")
 
     def _insert(
@@ -277,6 +243,7 @@ class _Stored:
 def reads_otherwise(
     run: Run,
     history: Sequence[Metric],
+    files: Sequence[str],
     found: Written,
     written: RunEntry,
     tags: Mapping[str, str],
@@ -289,6 +256,8 @@ def reads_otherwise(
         The run as MLflow reads it.
     history
         All values of a metric as MLflow reads them; of none, where no metric has more than one.
+    files
+        The artifacts that MLflow lists.
     found
         Where it was written.
     written
@@ -309,6 +278,7 @@ def reads_otherwise(
         "end": (info.end_time, written.end_ms),
         "stage": (info.lifecycle_stage, "active"),
         "place of artifacts": (info.artifact_uri, found.artifacts),
+        "list of artifacts": (list(files), [ARTIFACT]),
         "set of tags": ({name: data.tags.get(name) for name in tags}, dict(tags)),
         "set of parameters": (data.params, dict(written.params)),
         "metric": (

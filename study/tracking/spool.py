@@ -113,9 +113,7 @@ class Spool:
         except FileNotFoundError:
             return  # taken over before
         except OSError as error:
-            raise StorageError(
-                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
-            ) from None
+            raise _unwritable(self.directory, error) from None
 
     def reject(self, record: TrialRecord, reason: str) -> None:
         """Move a record that MLflow refuses for good to ``broken/``, with the reason beside it."""
@@ -145,9 +143,7 @@ class Spool:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._write(path, text)
         except OSError as error:
-            raise StorageError(
-                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
-            ) from None
+            raise _unwritable(self.directory, error) from None
 
     def destination(self) -> str:
         """Return the noted address, passwords masked; empty if none was noted."""
@@ -167,9 +163,7 @@ class Spool:
             self.directory.mkdir(parents=True, exist_ok=True)
             file = (self.directory / ".lock").open("w", encoding="utf-8")
         except OSError as error:
-            raise StorageError(
-                f"{self.directory}: cannot be written ({_reason(error)}); {_remedy(error)}"
-            ) from None
+            raise _unwritable(self.directory, error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -252,6 +246,10 @@ def _parse(text: str) -> TrialRecord | None:
         return TrialRecord.from_json(text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"{folder}: cannot be written ({_reason(error)}); {_remedy(error)}")
 
 
 def _reason(error: OSError) -> str:

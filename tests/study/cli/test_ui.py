@@ -15,7 +15,8 @@ import pytest
 
 from study.cli import main
 from study.places import Places
-from study.tracking.tracker import StudyInfo, Tracker
+from study.tracking.entries import StudyInfo
+from study.tracking.tracker import Tracker
 from tests.support.records import make_record
 from tests.support.servers import free_port
 from tests.support.waiting import FAR_AWAY
@@ -70,7 +71,7 @@ def test_the_ui_answers_at_the_address_it_prints_and_ends_at_ctrl_c(tmp_path: Pa
         try:
             assert ui.stdout is not None and ui.stderr is not None
             place = ui.stdout.readline().strip()
-            number = tracker.experiment_id
+            number = tracker.experiment.number
             assert place.startswith(f"http://127.0.0.1:{port}/#/experiments/{number}/runs?")
             base = f"http://127.0.0.1:{port}"
             with urllib.request.urlopen(f"{base}/", timeout=FAR_AWAY) as answer:

@@ -240,7 +240,7 @@ def test_a_stranger_s_runs_have_parameters_metrics_and_tags(mlflow_store: str) -
 def test_more_runs_than_a_page_are_all_read(
     mlflow_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.tracking.reading.PAGE", 2)
+    monkeypatch.setattr("study.tracking.client.PAGE", 2)
     assert len(rows_from_mlflow(mlflow_store, "mine").rows) == 4
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from study.places import Places
+from study.tracking.client import quieten
 from study.tracking.reading import LoggedRun, read_runs
-from study.tracking.tracker import quieten
 from study.tracking.views import CURVES, TRIALS, view_fragment
 from tests.support.browser import Watched, Watcher
 from tests.support.servers import free_port, mlflow_server

@@ -6,8 +6,8 @@ import dataclasses
 import errno
 import logging
 import math
+import shutil
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ import pytest
 from study.errors import StorageError
 from study.places import Places
 from study.record import TrialRecord
-from study.tracking import entries as tracking_entries
 from study.tracking import rows as tracking_rows
-from study.tracking.entries import Point, RunEntry, entry
+from study.tracking.client import connect
+from study.tracking.entries import Point, RunEntry, StudyInfo, entry
 from study.tracking.errors import StoreAway
-from study.tracking.rows import COLUMNS, NotWritable, RunRows
-from study.tracking.tracker import StudyInfo, Tracker
+from study.tracking.rows import NotWritable, RunRows
+from study.tracking.tables import COLUMNS, Unfamiliar
+from study.tracking.tracker import Tracker
+from study.tracking.trial_runs import TrialRuns
 from tests.support.records import make_record
+from tests.support.tracking import tracker
 
 STUDY = StudyInfo(name="rows", digest="d" * 64)
 
@@ -43,12 +46,12 @@ def oddly(record: TrialRecord) -> RunEntry:
     return dataclasses.replace(written, points=(*written.points, *ODD_POINTS))
 
 
-def made(root: Path, *, rows: bool) -> Tracker:
-    places = Places.at(root)
-    tracker = Tracker(places.mlflow_address, places.artifacts, STUDY)
-    tracker._may_write_rows = rows
-    tracker.initialise()
-    return tracker
+def made(root: Path, *, rows: bool = True) -> Tracker:
+    """A tracker of a store that is there."""
+    ready = tracker(root, STUDY)
+    ready.runs = TrialRuns(ready.experiment, as_rows=rows)
+    ready.initialise()
+    return ready
 
 
 def table_of(root: Path, table: str) -> list[tuple[object, ...]]:
@@ -80,18 +83,19 @@ def table_of(root: Path, table: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def stores(fresh_database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The same records by MLflow's client, and as rows."""
     roots = []
     failed = dataclasses.replace(make_record(2), status="failed", reason="it burst")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking_entries, "entry", oddly)
+        patch.setattr("study.tracking.tracker.entry", oddly)
         for name, rows in (("client", False), ("rows", True)):
             root = tmp_path_factory.mktemp(name)
-            tracker = made(root, rows=rows)
+            shutil.copy(fresh_database, root / "mlflow.db")
+            ready = made(root, rows=rows)
             for record in (make_record(1), failed, make_record(3)):
-                assert tracker.deliver(record) == "logged"
-            assert (tracker._rows is not None) is rows
+                assert ready.deliver(record) == "logged"
+            assert (ready.runs._rows is not None) is rows
             roots.append(root)
     return roots[0], roots[1]
 
@@ -118,10 +122,7 @@ def test_nothing_else_in_the_store_differs(stores: tuple[Path, Path]) -> None:
 
 
 def test_the_artifact_is_where_mlflow_looks_for_it(stores: tuple[Path, Path]) -> None:
-    from mlflow import MlflowClient
-
-    places = Places.at(stores[1])
-    client = MlflowClient(tracking_uri=places.mlflow_address)
+    client = connect(Places.at(stores[1]).mlflow_address)
     (run,) = [
         run
         for run in client.search_runs(["1"])
@@ -133,24 +134,35 @@ def test_the_artifact_is_where_mlflow_looks_for_it(stores: tuple[Path, Path]) ->
     ) == make_record(3)
 
 
-def test_tables_of_another_version_are_left_to_the_client(tmp_path: Path) -> None:
-    tracker = made(tmp_path, rows=True)
-    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
-        store.execute("ALTER TABLE runs ADD COLUMN owner VARCHAR(20)")
-        store.commit()
-    with pytest.raises(NotWritable, match=r"the table runs of .* has other columns"):
-        RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
-    assert tracker.deliver(make_record(1)) == "logged"
-    assert len(table_of(tmp_path, "params")) == len(entry(make_record(1)).params)
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What our own loggers said."""
+    return [line.getMessage() for line in caplog.records if line.name.startswith("study")]
 
 
-def test_triggers_are_left_to_the_client(tmp_path: Path) -> None:
-    tracker = made(tmp_path, rows=True)
-    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
-        store.execute("CREATE TRIGGER watch AFTER INSERT ON runs BEGIN SELECT 1; END")
-        store.commit()
-    with pytest.raises(NotWritable, match="triggers"):
-        RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        *(
+            (f"ALTER TABLE {table} ADD COLUMN owner VARCHAR(20)", f"the table {table} of")
+            for table in sorted(COLUMNS)
+        ),
+        ("CREATE TRIGGER watch AFTER INSERT ON runs BEGIN SELECT 1; END", "has triggers"),
+    ],
+)
+def test_tables_that_are_not_as_known_are_left_to_the_client_for_good(
+    store: Path, caplog: pytest.LogCaptureFixture, change: str, reason: str
+) -> None:
+    ready = made(store)
+    with closing(sqlite3.connect(store / "mlflow.db")) as database:
+        database.execute(change)
+        database.commit()
+    with caplog.at_level(logging.INFO):
+        for number in range(3):
+            ready.deliver(make_record(number))
+    (line,) = said(caplog)
+    assert line.startswith("MLflow's client logs all trials: ") and reason in line
+    assert len(table_of(store, "params")) == 3 * len(entry(make_record(1)).params)
+    assert ready.missing([make_record(number) for number in range(3)]) == []
 
 
 def trials(root: Path) -> int:
@@ -167,16 +179,17 @@ def trials(root: Path) -> int:
         ("DELETE FROM params WHERE key = 'width'", "set of parameters"),
         ("UPDATE latest_metrics SET is_nan = 1 WHERE key = 'test_error'", "metric"),
         ("UPDATE metrics SET value = value + 1 WHERE step > 0", "curve"),
+        ("UPDATE runs SET artifact_uri = artifact_uri || '/lost'", "place of artifacts"),
     ],
 )
 def test_a_run_that_mlflow_reads_otherwise_is_removed_and_left_to_the_client(
-    tmp_path: Path,
+    store: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     fault: str,
     wrong: str,
 ) -> None:
-    tracker = made(tmp_path, rows=True)
+    ready = made(store)
     insert = RunRows._insert
 
     def faulty(rows: RunRows, *args: Any) -> None:
@@ -187,18 +200,19 @@ def test_a_run_that_mlflow_reads_otherwise_is_removed_and_left_to_the_client(
     monkeypatch.setattr(RunRows, "_insert", faulty)
     records = [make_record(1), make_record(2)]
     with caplog.at_level(logging.INFO):
-        assert [tracker.deliver(record) for record in records] == ["logged", "logged"]
-    assert f"reads another {wrong} than" in caplog.text
-    assert not tracker._may_write_rows
-    assert trials(tmp_path) == 2
-    assert len(list((tmp_path / "artifacts" / STUDY.name).glob("*/artifacts/trial.json"))) == 2
+        assert [ready.deliver(record) for record in records] == ["logged", "logged"]
+    assert said(caplog) == [
+        f"MLflow's client logs all trials: MLflow reads another {wrong} than was written"
+    ]
+    assert trials(store) == 2
+    assert len(list((store / "artifacts" / STUDY.name).glob("*/artifacts/trial.json"))) == 2
 
 
 def test_a_run_that_could_not_be_read_back_is_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracker = made(tmp_path, rows=True)
-    client = tracker._connected()
+    ready = made(store)
+    client = ready.experiment.client
     asked: list[str] = []
 
     def busy(run_id: str) -> Any:
@@ -208,34 +222,34 @@ def test_a_run_that_could_not_be_read_back_is_written_again(
     with monkeypatch.context() as patch:
         patch.setattr(client, "get_run", busy)
         with pytest.raises(StoreAway, match="another process holds the database"):
-            tracker.deliver(make_record(1))
-    assert len(asked) == 1 and trials(tmp_path) == 0
-    assert tracker.deliver(make_record(1)) == "logged"
-    assert tracker._rows_were_read and trials(tmp_path) == 1
+            ready.deliver(make_record(1))
+    assert len(asked) == 1 and trials(store) == 0
+    assert ready.deliver(make_record(1)) == "logged"
+    assert ready.runs._rows_are_proven and trials(store) == 1
 
 
 def test_a_store_that_is_busy_is_away_and_asked_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking_rows, "BUSY_SECONDS", 0.2)
-    tracker = made(tmp_path, rows=True)
-    tracker.deliver(make_record(1))
-    tracker._forget_rows()
-    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as store:
-        store.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
-        with pytest.raises(StoreAway, match="another process holds the database"):
-            tracker.deliver(make_record(2))
-        assert time.monotonic() - began < 15  # MLflow's client would wait for 20 s more
-        store.execute("ROLLBACK")
-    assert tracker.deliver(make_record(2)) == "logged"
-    assert trials(tmp_path) == 2
+    ready = made(store)
+    ready.deliver(make_record(1))
+    ready.runs.close()
+    with closing(sqlite3.connect(store / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with monkeypatch.context() as patch:
+            patch.delattr(type(ready.experiment), "create_run")  # MLflow's client would wait again
+            with pytest.raises(StoreAway, match="another process holds the database"):
+                ready.deliver(make_record(2))
+        other.execute("ROLLBACK")
+    assert ready.deliver(make_record(2)) == "logged"
+    assert trials(store) == 2
 
 
 def test_a_full_disk_leaves_no_run_and_no_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracker = made(tmp_path, rows=True)
+    ready = made(store)
     write = Path.write_text
 
     def full(path: Path, *args: Any, **how: Any) -> int:
@@ -247,40 +261,53 @@ def test_a_full_disk_leaves_no_run_and_no_folder(
         patch.setattr(Path, "write_text", full)
         for _ in range(3):
             with pytest.raises(StoreAway):
-                tracker.deliver(make_record(1))
-    assert trials(tmp_path) == 0
-    assert not list((tmp_path / "artifacts" / STUDY.name).glob("*"))
-    assert tracker.deliver(make_record(1)) == "logged"
+                ready.deliver(make_record(1))
+    assert trials(store) == 0
+    assert not list((store / "artifacts" / STUDY.name).glob("*"))
+    assert ready.deliver(make_record(1)) == "logged"
 
 
 @pytest.mark.slow
-def test_what_the_store_does_not_take_is_left_to_the_client(tmp_path: Path) -> None:
-    tracker = made(tmp_path, rows=True)
-    tracker.deliver(make_record(1))
+def test_what_the_store_does_not_take_is_left_to_the_client(
+    store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ready = made(store)
+    ready.deliver(make_record(1))
     odd = dataclasses.replace(make_record(2), status="failed", reason="no file \udcff.npy")
-    with pytest.raises(StorageError):
-        tracker.deliver(odd)
-    assert tracker.deliver(make_record(3)) == "logged"
+    with caplog.at_level(logging.INFO), pytest.raises(StorageError):
+        ready.deliver(odd)
+    (line,) = said(caplog)
+    assert line.startswith("MLflow's client logs the trial: ")
+    assert ready.deliver(make_record(3)) == "logged"
+    assert ready.runs._rows is not None
 
 
-def test_a_file_that_was_replaced_is_not_written(tmp_path: Path) -> None:
-    tracker = made(tmp_path, rows=True)
-    tracker.deliver(make_record(1))
-    rows = tracker._rows
+def test_a_file_that_was_replaced_is_not_written(store: Path) -> None:
+    ready = made(store)
+    ready.deliver(make_record(1))
+    rows = ready.runs._rows
     assert rows is not None
-    store = tmp_path / "mlflow.db"
-    store.rename(tmp_path / "moved.db")
-    store.write_bytes((tmp_path / "moved.db").read_bytes())
+    file = store / "mlflow.db"
+    file.rename(store / "moved.db")
+    file.write_bytes((store / "moved.db").read_bytes())
     with pytest.raises(NotWritable, match="was replaced"):
         rows.write(None, {}, print)  # type: ignore[arg-type]
 
 
-def test_a_deleted_experiment_takes_no_rows(tmp_path: Path) -> None:
-    from mlflow import MlflowClient
-
-    tracker = made(tmp_path, rows=True)
-    rows = RunRows(tmp_path / "mlflow.db", tracker.experiment_id)
-    MlflowClient(tracking_uri=tracker.address).delete_experiment(tracker.experiment_id)
+def test_a_deleted_experiment_takes_no_rows(store: Path) -> None:
+    ready = made(store)
+    rows = RunRows(store / "mlflow.db", ready.experiment.number)
+    connect(ready.address).delete_experiment(ready.experiment.number)
     with pytest.raises(NotWritable, match="experiment is not there"):
         rows.write(None, {}, print)  # type: ignore[arg-type]
-    assert table_of(tmp_path, "runs") == []
+    assert table_of(store, "runs") == []
+
+
+def test_artifacts_that_are_in_no_local_folder_are_left_to_the_client(store: Path) -> None:
+    ready = made(store)
+    rows = RunRows(store / "mlflow.db", ready.experiment.number)
+    with closing(sqlite3.connect(store / "mlflow.db")) as database:
+        database.execute("UPDATE experiments SET artifact_location = 's3://bucket/1'")
+        database.commit()
+    with pytest.raises(Unfamiliar, match="in no local folder"):
+        rows.write(None, {}, print)  # type: ignore[arg-type]

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from study.redaction import redact
 from study.tracking.datasets import dataset_input
 from study.tracking.entries import KIND_TAG, NOTE_TAG
-from study.tracking.reading import experiment_id, explained
-from study.tracking.tracker import quieten
+from study.tracking.reading import asking, experiment_id
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from study.handover.registering import TrainedModel
     from study.spec.study_file import StudySpec
 
@@ -59,23 +60,27 @@ def register_model(
     StorageError
         If the store does not answer.
     """
-    quieten()
-    return explained(lambda: _register(address, spec, model, name, sentence), address)
+    with asking(address) as client:
+        return _register(client, address, spec, model, name=name, sentence=sentence)
 
 
 def _register(
-    address: str, spec: StudySpec, model: TrainedModel, name: str, sentence: str
+    client: MlflowClient,
+    address: str,
+    spec: StudySpec,
+    model: TrainedModel,
+    *,
+    name: str,
+    sentence: str,
 ) -> Registered:
     import mlflow
     import torch
-    from mlflow import MlflowClient
     from mlflow.models import infer_signature
 
     record = model.record
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
-    client = MlflowClient(tracking_uri=address, registry_uri=address)
     try:
         number = experiment_id(client, redact(address), spec.name)
         with torch.no_grad():

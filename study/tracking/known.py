@@ -1,0 +1,109 @@
+"""Which runs of a study stand in the store already: each trial's, and each dataset size's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from study.record import TrialRecord
+from study.tracking.entries import (
+    DIGEST_TAG,
+    KIND_TAG,
+    PARENT_TAG,
+    RECORD_TAG,
+    SIZE_TAG,
+    TRIAL_TAG,
+    record_digest,
+)
+from study.tracking.experiment import Experiment
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+ERRORS = ("val_error", "test_error")
+"""Metrics that say what came of a trial."""
+
+FINISHED = ("FINISHED", "FAILED")
+"""Statuses of a run that says all it has to say."""
+
+
+@dataclass
+class KnownRun:
+    """What is known of a trial's run."""
+
+    run_id: str
+    status: str
+    record: str
+    """Digest of the record that it was made from."""
+    artifacts: str
+    parent: str
+    study: str
+    """Digest of the study that it belongs to."""
+    errors: tuple[float | None, ...]
+    """Validation and test error, as logged."""
+
+    @classmethod
+    def of(cls, run: Run) -> KnownRun:
+        """Keep of a run what is needed later."""
+        return cls(
+            run_id=run.info.run_id,
+            status=run.info.status,
+            record=run.data.tags.get(RECORD_TAG, ""),
+            artifacts=run.info.artifact_uri,
+            parent=run.data.tags.get(PARENT_TAG, ""),
+            study=run.data.tags.get(DIGEST_TAG, ""),
+            errors=tuple(run.data.metrics.get(name) for name in ERRORS),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run says all it has to say."""
+        return self.status in FINISHED
+
+    def tells(self, record: TrialRecord) -> bool:
+        """Tell whether the run says what came of the record's trial.
+
+        Times and workers don't count: they differ where a trial was run twice, its outcome not.
+        """
+        if not self.finished:
+            return False
+        if self.record == record_digest(record):
+            return True
+        status = "FINISHED" if record.status == "complete" else "FAILED"
+        errors = tuple(record.metrics.get(name) for name in ERRORS)
+        return self.status == status and self.errors == errors
+
+    @property
+    def _worth(self) -> tuple[int, str]:
+        """Of two runs of one trial, the one of larger worth is kept."""
+        return ({"FINISHED": 2, "FAILED": 1}.get(self.status, 0), self.run_id)
+
+
+@dataclass
+class Known:
+    """The runs of a study that stand in the store, as read once and kept up to date since."""
+
+    trials: dict[str, KnownRun] = field(default_factory=dict)
+    """By what identifies a trial."""
+    parents: dict[str, str] = field(default_factory=dict)
+    """Id of the parent run of each size key."""
+    closed: set[str] = field(default_factory=set)
+    """Ids of parents that are not shown as running."""
+
+    @classmethod
+    def read(cls, experiment: Experiment) -> Known:
+        """Read all runs; of a trial that stands twice, one run is kept and the others removed."""
+        known = cls()
+        for run in experiment.runs():
+            kind = run.data.tags.get(KIND_TAG)
+            if kind == "size":
+                known.parents.setdefault(run.data.tags[SIZE_TAG], run.info.run_id)
+                if run.info.status != "RUNNING":
+                    known.closed.add(run.info.run_id)
+            elif kind == "trial":
+                key, new = run.data.tags[TRIAL_TAG], KnownRun.of(run)
+                if key in known.trials:
+                    less, new = sorted((known.trials[key], new), key=lambda one: one._worth)
+                    experiment.remove(less.run_id, finished=less.finished)
+                known.trials[key] = new
+        return known

@@ -1,0 +1,123 @@
+"""Parent runs: one for each dataset size, below which the trials of that size hang."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from study.record import TrialRecord
+from study.tracking.datasets import dataset_input
+from study.tracking.entries import (
+    DIGEST_TAG,
+    EXPECTED_TAG,
+    PARENT_TAG,
+    SIZE_TAG,
+    legal_names,
+    parent_tags,
+    size_key,
+)
+from study.tracking.experiment import Experiment
+from study.tracking.known import FINISHED, Known, KnownRun
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def parent_of(record: TrialRecord, experiment: Experiment, known: Known) -> str:
+    """Return the parent run of a record's dataset size, made or opened again if need be."""
+    key = size_key(record.study_digest, record.n_examples)
+    if key not in known.parents:
+        _create(record, experiment, known)
+    parent = known.parents[key]
+    if parent in known.closed:
+        experiment.client.update_run(parent, status="RUNNING")
+        known.closed.discard(parent)
+    return parent
+
+
+def _create(record: TrialRecord, experiment: Experiment, known: Known) -> None:
+    """Make the parents of all dataset sizes that miss one.
+
+    They start with the study, each a millisecond after the next smaller one, so that a list
+    sorted by time rises with the size; as many milliseconds are left for the curves.
+    """
+    study = experiment.study
+    sizes = sorted({record.n_examples, *study.trials})
+    start_ms = round(min(record.started_at, experiment.born) * 1000) - 2 * len(sizes)
+    for rank, n_examples in enumerate(sizes):
+        key = size_key(record.study_digest, n_examples)
+        if key in known.parents:
+            continue
+        tags = parent_tags(study, record, n_examples, study.trials.get(n_examples))
+        run = experiment.create_run(f"n={n_examples}", start_ms + rank, tags)
+        known.parents[key] = run.info.run_id
+        data = dataset_input(study.tags.get("data", ""), record, n_examples)
+        experiment.client.log_inputs(run.info.run_id, [data])
+
+
+def close_parents(
+    experiment: Experiment, known: Known, summaries: Mapping[int, Mapping[str, float]]
+) -> None:
+    """Close the parents of our study, each with its summary; remove those that stand twice.
+
+    A parent is FINISHED when all the trials that the study asks for at its size are there,
+    otherwise KILLED: interrupted.
+
+    Parameters
+    ----------
+    experiment
+        The study's experiment.
+    known
+        What stands there.
+    summaries
+        Per dataset size: metrics of the whole size, such as the payoff point.
+    """
+    trials = [one for one in known.trials.values() if one.study in experiment.digests]
+    kept: list[Run] = []
+    for run in experiment.our_runs("size"):
+        parent = known.parents.setdefault(run.data.tags[SIZE_TAG], run.info.run_id)
+        if run.info.run_id == parent:
+            kept.append(run)
+            continue
+        for child in _children(run, trials):
+            experiment.client.set_tag(child.run_id, PARENT_TAG, parent)
+            child.parent = parent
+        experiment.remove(run.info.run_id, finished=run.info.status in FINISHED)
+    for run in kept:
+        _close(run, _children(run, trials), experiment, summaries)
+        known.closed.add(run.info.run_id)
+
+
+def _children(run: Run, trials: Sequence[KnownRun]) -> list[KnownRun]:
+    return [one for one in trials if one.parent == run.info.run_id]
+
+
+def _close(
+    run: Run,
+    children: Sequence[KnownRun],
+    experiment: Experiment,
+    summaries: Mapping[int, Mapping[str, float]],
+) -> None:
+    """Write a parent's summary and set its status, where they changed."""
+    n_examples = int(run.data.tags["n_examples"])
+    ours = run.data.tags.get(DIGEST_TAG) == experiment.study.digest
+    finished = sum(one.finished for one in children)
+    metrics = legal_names(
+        {
+            "trials_finished": float(finished),
+            "trials_failed": float(sum(one.status == "FAILED" for one in children)),
+            **(summaries.get(n_examples, {}) if ours else {}),
+        }
+    )
+    changed = {
+        name: value for name, value in metrics.items() if run.data.metrics.get(name) != value
+    }
+    experiment.log_metrics(run.info.run_id, ((name, v, 0) for name, v in changed.items()))
+    expected = int(run.data.tags.get(EXPECTED_TAG, "0"))
+    if ours:
+        expected = experiment.study.trials.get(n_examples, expected)
+    status = "FINISHED" if finished >= expected else "KILLED"
+    if run.info.status != status:
+        now_ms = round(time.time() * 1000)
+        experiment.client.set_terminated(run.info.run_id, status, now_ms)
