@@ -24,7 +24,7 @@ COLUMNS: Final[Mapping[str, frozenset[str]]] = {
     "metrics": frozenset(("key", "value", "timestamp", "run_uuid", "step", "is_nan")),
     "latest_metrics": frozenset(("key", "value", "timestamp", "step", "is_nan", "run_uuid")),
 }
-"""The tables that a run stands in, each with all its columns (MLflow 3.11 to 3.18)."""
+"""The tables that a run stands in, each with all its columns (MLflow 3.10 to 3.17)."""
 
 EXPERIMENTS: Final = frozenset(("experiment_id", "name", "artifact_location", "lifecycle_stage"))
 """Columns that are read of the table of experiments, which has others."""
