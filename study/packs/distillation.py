@@ -19,49 +19,36 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from study.packs.slots import BLOCK_STEPS
+from study.packs.block_loss import PackLoss
 
 if TYPE_CHECKING:
     from study.packs.batches import Batches
     from study.packs.packing import TrainJob
 
 
-class DistillationLoss:
-    """A :class:`study.packs.loss.PackLoss` of students, each with a teacher of its own."""
-
-    logit_scale = 1.0
+class DistillationLoss(PackLoss):
+    """The loss of students, each with a teacher of its own."""
 
     def __init__(self, jobs: Sequence[TrainJob], batches: Batches) -> None:
-        self._device = jobs[0].data.device
+        device = jobs[0].data.device
         self._batches = batches
         self._classifies = jobs[0].data.task == "classification"
 
         def per_model(values: list[float]) -> Tensor:
-            return torch.tensor(values, device=self._device).view(-1, 1, 1)
+            return torch.tensor(values, device=device).view(-1, 1, 1)
 
         self._mixing = per_model([job.settings.distill_mixing for job in jobs])
         self._temperature = per_model([job.settings.distill_temperature for job in jobs])
         self._smoothing = per_model([job.settings.label_smoothing for job in jobs])
-        self._teachers, self._starts = _end_to_end(jobs, self._device)
-        self._drained, self._begun = 0, False
-        self._allocate(len(jobs))
-
-    def _allocate(self, n_models: int) -> None:
-        self._losses = torch.empty(BLOCK_STEPS, n_models, device=self._device)
-        self._carried = torch.zeros(n_models, dtype=torch.float64, device=self._device)
-
-    def begin(self, targets: Tensor) -> None:
-        """See :class:`study.packs.loss.PackLoss`."""
-        self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
-        self._begun, self._drained = True, 0
-        self._aim(targets)
+        self._teachers, self._starts = _end_to_end(jobs, device)
+        super().__init__(len(jobs), device)
 
     def _aim(self, targets: Tensor) -> None:
-        self._targets = targets
+        super()._aim(targets)
         self._rows = self._batches.rows + self._starts.view(1, -1, 1)
 
     def gradient_(self, outputs: Tensor, at: int) -> None:
-        """See :class:`study.packs.loss.PackLoss`."""
+        """See :class:`PackLoss`."""
         rows, targets = self._rows[at], self._targets[at].unsqueeze(1)
         teacher = self._teachers[rows].transpose(1, 2)
         if self._classifies:
@@ -91,22 +78,11 @@ class DistillationLoss:
         outputs.mul_(2)
         return losses.mean((1, 2))
 
-    def drain(self, until: int) -> Tensor:
-        """See :class:`study.packs.loss.PackLoss`."""
-        steps = slice(self._drained, until)
-        self._drained = until
-        total = self._losses[steps].double().sum(0).add_(self._carried)
-        self._carried.zero_()
-        return total
-
-    def keep(self, rows: Tensor, targets: Tensor) -> None:
-        """See :class:`study.packs.loss.PackLoss`."""
+    def _select(self, rows: Tensor) -> None:
         self._mixing = self._mixing.index_select(0, rows)
         self._temperature = self._temperature.index_select(0, rows)
         self._smoothing = self._smoothing.index_select(0, rows)
         self._starts = self._starts.index_select(0, rows)
-        self._allocate(len(rows))
-        self._aim(targets)
 
 
 def _end_to_end(jobs: Sequence[TrainJob], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from study.packs.block_loss import PackLoss
 from study.packs.distillation import DistillationLoss
 from study.packs.slots import BLOCK_STEPS
 
@@ -32,32 +33,7 @@ LOG2_E = math.log2(math.e)
 LN_2 = math.log(2)
 
 
-class PackLoss(Protocol):
-    """What a program needs of a loss."""
-
-    logit_scale: float
-    """The outputs must come multiplied by this."""
-
-    def begin(self, targets: Tensor) -> None:
-        """Start a block whose targets are (K, M, B); the one before has run to its end."""
-
-    def gradient_(self, outputs: Tensor, at: int) -> None:
-        """Note the loss of step ``at`` of the block; turn outputs into B x dloss/doutputs."""
-
-    def drain(self, until: int) -> Tensor:
-        """Sum of the losses noted since the last drain, up to step ``until`` of this block.
-
-        Returns
-        -------
-        Tensor
-            (M,), float64.
-        """
-
-    def keep(self, rows: Tensor, targets: Tensor) -> None:
-        """Drop all models but ``rows``, after a drain; ``targets`` is what is left of the block."""
-
-
-class CrossEntropy:
+class CrossEntropy(PackLoss):
     """See the module."""
 
     logit_scale = LOG2_E
@@ -69,31 +45,24 @@ class CrossEntropy:
         batch_size: int,
         device: torch.device,
     ) -> None:
-        self._classes, self._batch, self._device = n_classes, batch_size, device
+        self._classes, self._batch = n_classes, batch_size
         smoothing = [s.label_smoothing for s in settings]
         self._smoothed = any(smoothing)
         self._smoothing = torch.tensor(smoothing, device=device).view(-1, 1, 1)
-        self._drained, self._begun = 0, False
-        self._allocate(len(settings))
+        super().__init__(len(settings), device)
 
     def _allocate(self, n_models: int) -> None:
+        super()._allocate(n_models)
         b, c, device = self._batch, self._classes, self._device
         self._largest = torch.empty(n_models, 1, b, device=device)
         self._sums = torch.empty(BLOCK_STEPS, n_models, 1, b, device=device)
         self._picked = torch.empty(BLOCK_STEPS, n_models * b, device=device)
         self._totals = torch.zeros(BLOCK_STEPS, n_models, 1, b, device=device)
-        self._carried = torch.zeros(n_models, dtype=torch.float64, device=device)
         base = torch.arange(n_models, device=device).mul_(c * b).unsqueeze(1)
         self._base = base + torch.arange(b, device=device)
         on_target = (self._smoothing - 1).expand(-1, 1, b)
         self._on_target = on_target.contiguous().view(-1)
         self._off_target = self._smoothing / -c
-
-    def begin(self, targets: Tensor) -> None:
-        """See :class:`PackLoss`."""
-        self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
-        self._begun, self._drained = True, 0
-        self._aim(targets)
 
     def _aim(self, targets: Tensor) -> None:
         self._positions = (targets * self._batch + self._base).view(len(targets), -1)
@@ -113,64 +82,33 @@ class CrossEntropy:
         if self._smoothed:
             outputs.add_(self._off_target)
 
-    def drain(self, until: int) -> Tensor:
-        """See :class:`PackLoss`."""
-        steps = slice(self._drained, until)
-        self._drained = until
+    def _total(self, steps: slice) -> Tensor:
         sums = self._sums[steps]
         picked = self._picked[steps].view(sums.shape)
         losses = sums.log2().sub_(picked)
         if self._smoothed:
             losses += self._smoothing * (picked - self._totals[steps] / self._classes)
-        total = losses.mean(dim=(2, 3)).double().sum(0).mul_(LN_2).add_(self._carried)
-        self._carried.zero_()
-        return total
+        return losses.mean(dim=(2, 3)).double().sum(0).mul_(LN_2)
 
-    def keep(self, rows: Tensor, targets: Tensor) -> None:
-        """See :class:`PackLoss`."""
+    def _select(self, rows: Tensor) -> None:
         self._smoothing = self._smoothing.index_select(0, rows)
-        self._allocate(len(rows))
-        self._aim(targets)
 
 
-class SquaredError:
+class SquaredError(PackLoss):
     """Mean squared error; its gradient is 2 (Z - target) / B."""
 
-    logit_scale = 1.0
-
     def __init__(self, n_models: int, batch_size: int, device: torch.device) -> None:
-        self._batch, self._device = batch_size, device
-        self._drained, self._begun = 0, False
-        self._allocate(n_models)
-
-    def _allocate(self, n_models: int) -> None:
-        self._sums = torch.empty(BLOCK_STEPS, n_models, device=self._device)
-        self._carried = torch.zeros(n_models, dtype=torch.float64, device=self._device)
-
-    def begin(self, targets: Tensor) -> None:
-        """See :class:`PackLoss`."""
-        self._carried = self.drain(BLOCK_STEPS) if self._begun else self._carried
-        self._begun, self._drained = True, 0
-        self._targets = targets
+        self._batch = batch_size
+        super().__init__(n_models, device)
 
     def gradient_(self, outputs: Tensor, at: int) -> None:
         """See :class:`PackLoss`."""
         outputs.sub_(self._targets[at].unsqueeze(1))
-        torch.linalg.vecdot(outputs[:, 0], outputs[:, 0], out=self._sums[at])
+        torch.linalg.vecdot(outputs[:, 0], outputs[:, 0], out=self._losses[at])
         outputs.mul_(2)
 
-    def drain(self, until: int) -> Tensor:
-        """See :class:`PackLoss`."""
-        steps = slice(self._drained, until)
-        self._drained = until
-        total = (self._sums[steps] / self._batch).double().sum(0).add_(self._carried)
-        self._carried.zero_()
-        return total
-
-    def keep(self, rows: Tensor, targets: Tensor) -> None:
-        """See :class:`PackLoss`."""
-        self._allocate(len(rows))
-        self._targets = targets
+    def _total(self, steps: slice) -> Tensor:
+        return (self._losses[steps] / self._batch).double().sum(0)
 
 
 def pack_loss(jobs: Sequence[TrainJob], batches: Batches) -> PackLoss:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from torch import Tensor
 
 from study.packs.batches import Batches
-from study.packs.loss import PackLoss
+from study.packs.block_loss import PackLoss
 from study.packs.optimizer import PackOptimizer
 from study.packs.parameters import Stack
 
