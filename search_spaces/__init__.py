@@ -1,1 +1,1 @@
-"""What may vary: axes with roles, domains and conditions. Standard library only."""
+"""What may vary: axes with roles and domains. Standard library only."""

@@ -62,7 +62,7 @@ def read_space(
     before = len(mistakes.lines)
     for name, value in given.items():
         if name in DISTILL:
-            continue  # axes of students alone: see study.spec_routes
+            continue  # axes of students alone: see study.spec.routes
         if name not in LIMITS and not own_trainer:
             hint = (
                 nearest(name, [*LIMITS, *DISTILL]) or f"; known: {', '.join([*LIMITS, *DISTILL])}"
