@@ -203,7 +203,8 @@ def main(words: list[str] | None = None) -> int:
             chaos.at(share, lambda: chaos.restart_mlflow(2 * away))
         if mounted:
             chaos.at(0.45, lambda: chaos.fill_disk(spool, 2 * away))
-        stack.callback(lambda: [one.kill() for one in launchers])
+        for one in launchers:
+            stack.callback(one.kill)
         chaos.run(launchers)
         said = [one.communicate()[1].decode() for one in launchers]
         figures = {**chaos.figures, "trials": total, "exits": [one.returncode for one in launchers]}
