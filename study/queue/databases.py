@@ -14,7 +14,7 @@ from study.queue.sqlite import open_sqlite
 from study.queue.upstream import Unlike, go_public
 
 CONNECT_SECONDS = 10
-"""How long a database may take to answer a connection before it counts as away."""
+"""How long a database or a proxy may take to answer before it counts as away."""
 
 DRIVERS = {
     "postgresql": ("psycopg2", "psycopg"),

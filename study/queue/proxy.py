@@ -13,6 +13,7 @@ import optuna
 from optuna.storages import BaseStorage, GrpcStorageProxy, run_grpc_proxy_server
 
 from study.errors import StorageAway, StorageError
+from study.queue.databases import CONNECT_SECONDS
 from study.redaction import redact
 
 PROXY = "grpc://"
@@ -20,9 +21,6 @@ PROXY = "grpc://"
 
 PORT = 13000
 """Port of the proxy where the address names none: Optuna's default."""
-
-CONNECT_SECONDS = 10
-"""How long a proxy may take to answer before it counts as away."""
 
 
 def open_proxy(address: str) -> GrpcStorageProxy:
@@ -51,18 +49,7 @@ def _client(host: str, port: int) -> GrpcStorageProxy:
 def serve(
     storage: BaseStorage, host: str, port: int, threads: int, ready: Callable[[], None]
 ) -> None:
-    """Serve a storage until Ctrl-C or SIGTERM.
-
-    Parameters
-    ----------
-    storage
-        What is served: a database.
-    host, port
-        Where to listen.
-    threads
-        Requests, and connections to the database, at a time.
-    ready
-        Called once the proxy answers.
+    """Serve a database until Ctrl-C or SIGTERM; call ``ready`` once the proxy answers.
 
     Raises
     ------

@@ -16,22 +16,7 @@ if TYPE_CHECKING:
 
 
 def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
-    """Open Optuna's storage, which must be there.
-
-    Parameters
-    ----------
-    address
-        Address of the storage; empty for the journal below ``places``.
-    places
-        Where studies are kept.
-    again
-        The command that would create it, for the message.
-
-    Raises
-    ------
-    PayoffError
-        If there is none.
-    """
+    """Open Optuna's storage, which must be there; ``again`` is the command that would create it."""
     from study.addresses import sqlite_file
 
     file = sqlite_file(address) if address else places.optuna_journal
@@ -48,13 +33,7 @@ def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
 
 
 def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
-    """Open a study that was started.
-
-    Raises
-    ------
-    PayoffError
-        If it was not, or with other settings.
-    """
+    """Open a study that was started, with the same settings."""
     from study.queue.store import StudyStore
 
     store = StudyStore(spec, stored_storage(spec.storage.optuna, places, again))
@@ -67,13 +46,7 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
 def stored_records(
     name: str, address: str, places: Places, again: str
 ) -> tuple[dict[str, Any], ...]:
-    """Return the record of every finished trial of a study by its name, without its file.
-
-    Raises
-    ------
-    PayoffError
-        If no study of that name was started.
-    """
+    """Return the record of every finished trial of a study by its name, without its file."""
     storage = stored_storage(address, places, again)
     found = [one.study_name for one in storage.get_all_studies() if "/n=" in one.study_name]
     names = dict.fromkeys(study.rpartition("/n=")[0] for study in found)

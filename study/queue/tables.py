@@ -137,21 +137,8 @@ def write(
     """Add waiting trials to a study, with the rows that Optuna's ``create_new_trial`` would write.
 
     The study's row is locked meanwhile, as Optuna does, so that trial numbers stay unique.
-
-    Parameters
-    ----------
-    connection
-        In a transaction of its own.
-    study_id, templates
-        The Optuna study, and what to queue in it.
-    once
-        A user attribute: templates whose value a trial of the study has already are left out,
-        whoever queued it, up to the moment of the lock.
-
-    Returns
-    -------
-    int
-        How many were added.
+    Templates whose value of the attribute ``once`` a trial of the study has already are left out,
+    whoever queued it, up to the moment of the lock. Returns how many were added.
     """
     trials, studies = _table("TrialModel"), _table("StudyModel")
     connection.execute(

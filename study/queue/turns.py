@@ -34,17 +34,7 @@ class _Seen(NamedTuple):
 
 
 class Turn:
-    """One turn of a study; see the module.
-
-    Parameters
-    ----------
-    storage, study_id
-        The Optuna study that holds the turn, and nothing else in its trials.
-    me
-        The name of this process.
-    is_alive
-        Tells whether a holder still lives.
-    """
+    """One turn of a study, in an Optuna study that has no other trials; see the module."""
 
     def __init__(
         self, storage: BaseStorage, study_id: int, me: str, is_alive: Callable[[str], bool]
