@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -46,12 +47,35 @@ def at_examples(n_examples: int) -> list[str]:
     return [] if n_examples == UNKNOWN else [f"{n_examples:,} training examples"]
 
 
-def drawn_curve(fit: CurveFit) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Sizes within the range tried, and there the curve and its band; empty without a fit."""
-    if fit.draws is None:
-        return (np.empty(0),) * 4
-    grid = np.exp(fit.draws.x[: fit.draws.n_inside])
-    return grid, fit.predict(grid), *fit.band(grid)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CurveLine:
+    """A fitted curve and its cells as they are drawn."""
+
+    label: str
+    grid: FloatArray
+    """(G,) sizes; empty where there is no fit."""
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    size: FloatArray
+    """(K,) cells."""
+    error: FloatArray
+
+    @property
+    def end(self) -> float:
+        """Where the line, or the last cell without one, ends."""
+        return float(self.mean[-1] if len(self.mean) else self.error[-1])
+
+
+def curve_values(fit: CurveFit) -> dict[str, FloatArray]:
+    """The arrays of a :class:`CurveLine`: within the range tried, the curve and its band."""
+    grid = mean = low = high = np.empty(0)
+    if fit.draws is not None:
+        grid = np.exp(fit.draws.x[: fit.draws.n_inside])
+        mean = fit.predict(grid)
+        low, high = fit.band(grid)
+    cells = {"size": fit.curve.size, "error": np.exp(fit.noise.log_error)}
+    return {"grid": grid, "mean": mean, "low": low, "high": high, **cells}
 
 
 def own_axes(axes: Axes | None, size: tuple[float, float] = (6.2, 4.0)) -> Axes:

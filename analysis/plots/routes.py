@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from analysis.plots import lines, style
 from analysis.routes.curves import RouteCurve
-from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.table.trials import UNKNOWN
 from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
@@ -20,18 +18,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RouteLine:
+class RouteLine(lines.CurveLine):
     """One route as it is drawn."""
 
-    label: str
-    grid: FloatArray
-    """(G,) sizes; empty where there is no fit."""
-    mean: FloatArray
-    low: FloatArray
-    high: FloatArray
-    size: FloatArray
-    """(K,) cells."""
-    error: FloatArray
     payoff: float
     """Payoff point; NaN where there is none."""
     payoff_error: float
@@ -88,17 +77,11 @@ def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> Route
 
 def _line(route: RouteCurve, *, several: bool) -> RouteLine:
     fit = route.fit
-    grid, mean, low, high = lines.drawn_curve(fit)
     point = fit.verdict
     placed = point.kind == "pays_off_until" and fit.draws is not None
     return RouteLine(
         label=route.method if several and route.method else route.route,
-        grid=grid,
-        mean=mean,
-        low=low,
-        high=high,
-        size=fit.curve.size,
-        error=np.exp(fit.noise.log_error),
+        **lines.curve_values(fit),
         payoff=point.size if placed else math.nan,
         payoff_error=float(fit.predict(point.size)) if placed else math.nan,
     )
@@ -135,7 +118,7 @@ def draw_routes(info: RoutesInfo, axes: Axes | None = None) -> Axes:
             [mark.size], [mark.error], marker="o", markersize=6.5 * k, markerfacecolor="none",
             markeredgecolor=style.INK, markeredgewidth=1.3 * k, zorder=6,
         )  # fmt: skip
-    ends = [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines]
+    ends = [line.end for line in info.lines]
     lines.label_ends(axes, [line.label for line in info.lines], ends, colours)
     _explain(info, axes)
     return axes

@@ -38,18 +38,9 @@ class PayoffMark:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ErrorLine:
+class ErrorLine(lines.CurveLine):
     """One dataset size as it is drawn."""
 
-    label: str
-    grid: FloatArray
-    """(G,) sizes; empty where there is no fit."""
-    mean: FloatArray
-    low: FloatArray
-    high: FloatArray
-    size: FloatArray
-    """(K,) cells."""
-    error: FloatArray
     run_size: FloatArray
     """(N,) replicates."""
     run_error: FloatArray
@@ -89,17 +80,11 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
 
 def _line(fit: CurveFit) -> ErrorLine:
     curve = fit.curve
-    grid, mean, low, high = lines.drawn_curve(fit)
     floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
     many = len(curve.run_error) > MOST_RUNS
     return ErrorLine(
         label=lines.data_label(curve.n_examples, lines.EXAMPLES),
-        grid=grid,
-        mean=mean,
-        low=low,
-        high=high,
-        size=curve.size,
-        error=np.exp(fit.noise.log_error),
+        **lines.curve_values(fit),
         run_size=np.empty(0) if many else curve.size[curve.run_cell],
         run_error=np.empty(0) if many else np.maximum(curve.run_error, floor),
         marks=tuple(_marks(fit)),
@@ -185,7 +170,7 @@ def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
     lines.label_data_ends(
         axes,
         [line.label for line in info.lines],
-        [float(line.mean[-1] if len(line.mean) else line.error[-1]) for line in info.lines],
+        [line.end for line in info.lines],
         colours,
     )
 
