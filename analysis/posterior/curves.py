@@ -143,14 +143,8 @@ def _systematic(
 ) -> tuple[IntArray, IntArray]:
     """Rows and columns (n,), in order: each cell comes as often as it weighs, to less than one.
 
-    Parameters
-    ----------
-    weight : ndarray of shape (B, T)
-    by_row : ndarray of shape (B,)
-        Sums over the columns; 0 for rows to leave out.
-    n : int
-    rng : Generator
-        Source of the one shift of all ticks.
+    ``by_row`` (B,) are the sums of ``weight`` (B, T) over its columns, 0 for rows to leave out; one
+    draw shifts all ticks.
     """
     edges = np.cumsum(by_row)
     ticks = (np.arange(1.0, n + 1.0) - rng.random()) * (edges[-1] / n)
@@ -181,17 +175,8 @@ def _sample(
     """(R, G) curves, each from the conditional distribution of one combination and shape.
 
     The departure is drawn from its prior and corrected by what the points say of it (Matheron's
-    rule), which costs no factorisation over the grid.
-
-    Parameters
-    ----------
-    combinations : Combinations
-    which : ndarray of shape (R,)
-        Combination of each curve, in order.
-    at_points, on_grid : ndarray of shape (R, K) and (R, G)
-        Shape of each curve.
-    rng : Generator
-        Source of the draws.
+    rule), which costs no factorisation over the grid. ``which`` (R,) are the combinations, in
+    order; the shapes stand ``at_points`` (R, K) and ``on_grid`` (R, G).
     """
     used, again, counts = np.unique(which, return_inverse=True, return_counts=True)
     drawn = combinations.only(used)

@@ -44,13 +44,7 @@ class Teacher:
 
 
 class Answers:
-    """The teachers' outputs for their training examples.
-
-    Parameters
-    ----------
-    folder
-        Where files are kept; None keeps nothing on disk.
-    """
+    """The teachers' outputs for their training examples; without a folder none are kept on disk."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

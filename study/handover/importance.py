@@ -67,19 +67,8 @@ def search_importance(
 ) -> tuple[Importance, ...]:
     """Measure the importance of the hyperparameters in each Optuna study of a study.
 
-    Parameters
-    ----------
-    spec
-        The study.
-    records
-        Records of its finished trials.
-
-    Returns
-    -------
-    tuple of Importance
-        Per Optuna study, the most important first, of the hyperparameters that every trial has
-        and that vary. An Optuna study with fewer than :data:`LEAST_TRIALS` complete search trials
-        has none.
+    Per Optuna study, the most important first, of the hyperparameters that every trial has and that
+    vary. An Optuna study with fewer than :data:`LEAST_TRIALS` complete search trials has none.
     """
     by_study: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for record in records:

@@ -25,17 +25,7 @@ TRAINING = (
 def facts_of(
     spec: StudySpec, records: Iterable[Mapping[str, Any]], commands: tuple[str, ...]
 ) -> StudyFacts:
-    """Gather the facts.
-
-    Parameters
-    ----------
-    spec
-        The study.
-    records
-        Records of its finished trials.
-    commands
-        What was typed to get here.
-    """
+    """Gather the facts; ``commands`` are what was typed to get here."""
     own = bool(spec.training.function)
     rows = list(records)
     pruned = any(ratio > 0.0 for ratio in prune_ratios(spec))

@@ -49,20 +49,8 @@ def study_source(
 ) -> ReportSource:
     """Gather what a report tells of a study.
 
-    Parameters
-    ----------
-    spec
-        The study.
-    records
-        Records of its finished trials.
-    table
-        The same as a trial table.
-    commands
-        What is typed to get there.
-    study_file
-        Text of the study file; its passwords are masked, for pages are passed on.
-    address
-        MLflow store to read learning curves from; None reads none.
+    Passwords in the text of the study file are masked, for pages are passed on. Learning curves are
+    read from the MLflow store at ``address``, if one is given.
     """
     from analysis.report import ReportSource, Share
     from study.handover.importance import search_importance

@@ -71,19 +71,11 @@ def analyse_study(
 ) -> tuple[StudyAnalysis, TrialTable]:
     """Analyse the finished trials of a study.
 
-    Parameters
-    ----------
-    spec
-        The study.
-    records
-        Records of its finished trials.
-    again
-        The command that goes on with it, for the message.
-
     Raises
     ------
     PayoffError
-        If there is no usable replicate trial: not yet, or because all of them failed.
+        If there is no usable replicate trial: not yet (the message says how to go on, by
+        ``again``), or because all of them failed.
     """
     rows = list(records)
     replicates = [row for row in rows if row["phase"] == "replicate"]

@@ -11,16 +11,8 @@ from study.places import Places
 def command(name: str, study: str | None, places: Places, *options: str) -> str:
     """Return a ``payoff`` command about the same study below the same root.
 
-    Parameters
-    ----------
-    name
-        The command, such as ``run``.
-    study
-        The study file as it was given; None for the study of digits.
-    places
-        Where the study is kept; the usual folder is not mentioned.
-    *options
-        What else to say.
+    ``study`` is the file as it was given, None for the study of digits; the usual folder is not
+    mentioned.
 
     Examples
     --------

@@ -21,17 +21,7 @@ from study.tracking.spool import Spool
 
 
 class Keeper:
-    """What one process (a worker or a launcher) does for a study beside training.
-
-    Parameters
-    ----------
-    store
-        The study's queue.
-    places
-        Where this machine keeps what belongs to the study.
-    me
-        The name of this process: a lease's, or one of its own.
-    """
+    """What one process (a worker or a launcher, called ``me``) does for a study beside training."""
 
     def __init__(self, store: StudyStore, places: Places, me: str) -> None:
         self.store, self.places = store, places
@@ -73,10 +63,7 @@ class Keeper:
     def settle(self, trial_id: int, record: TrialRecord) -> bool:
         """Tell Optuna a result that is on disk, then pass it on to MLflow's spool.
 
-        Returns
-        -------
-        bool
-            False if the trial had finished with another result, which stands.
+        False if the trial had finished with another result, which stands.
         """
         mine = self.store.finish(trial_id, record) or self.store.holds(record)
         if mine:
@@ -108,14 +95,9 @@ class Keeper:
         """Queue again what dead workers had in hand, unless its result is on disk; return how many.
 
         One process of the study does so at a time, wherever it is. A trial that nobody had signed
-        for is never blamed: its worker had not begun it.
-
-        Parameters
-        ----------
-        blame
-            Whether workers of this folder may have died of their trials. Only a run that goes on
-            where an earlier one was killed, workers and all, says no. Of workers elsewhere nobody
-            knows: their trials are blamed.
+        for is never blamed: its worker had not begun it. Nor are, without ``blame``, those of
+        workers of this folder: where a run goes on that was killed, workers and all. Of workers
+        elsewhere nobody knows: their trials are blamed.
         """
         try:
             return self._tidy(blame)

@@ -202,16 +202,8 @@ def work(
 ) -> Tally:
     """Work on a study; return what was done.
 
-    Parameters
-    ----------
-    spec, places
-        The study, and where this machine keeps its part of it.
-    stop
-        Set it to end after the pack in hand.
-    alone
-        Nobody on this machine looks after the dead and MLflow: do it here.
-    until
-        On the monotonic clock: take nothing that may not end by then.
+    ``stop`` ends it after the pack in hand; what may not end by ``until``, on the monotonic clock,
+    is not taken. Who works ``alone`` also looks after the dead and MLflow.
     """
     _use_threads(spec)
     with Lease(places.leases) as lease:

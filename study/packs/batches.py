@@ -29,13 +29,7 @@ _MERGED_BYTES = 2**25
 
 
 class Batches:
-    """The current batch of every slot.
-
-    Parameters
-    ----------
-    jobs
-        The trainings; those that read the same rows must stand side by side.
-    """
+    """The current batch of every slot; jobs that read the same rows must stand side by side."""
 
     def __init__(self, jobs: Sequence[TrainJob]) -> None:
         self._shape = jobs[0].data.input_shape

@@ -22,16 +22,8 @@ class PackDropout:
     """Draws for one (batch, units) activation per layer and step.
 
     The streams are those of :class:`~study.streams.DropoutStream`: for each layer the
-    draws of (batch, own units), in C order; a model that is padded draws for its own units only.
-
-    Parameters
-    ----------
-    jobs
-        The trainings.
-    batch_size
-        Examples a step.
-    own_units
-        Per job, the units of each layer.
+    draws of (batch, own units), in C order; a model that is padded draws for its own units only:
+    ``own_units`` are, per job, those of each layer.
     """
 
     def __init__(

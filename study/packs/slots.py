@@ -53,10 +53,7 @@ def slot_slices(counts: Sequence[int]) -> Iterator[slice]:
 class Slots:
     """The slots of some trainings, and the rows that each reads in the steps of a block.
 
-    Parameters
-    ----------
-    jobs
-        The trainings; those that read the same rows must stand side by side.
+    Jobs that read the same rows must stand side by side.
     """
 
     def __init__(self, jobs: Sequence[TrainJob]) -> None:

@@ -61,16 +61,8 @@ class Program(Protocol):
 class TorchSteps:
     """:class:`Steps` of a program, one after the other, all models at once.
 
-    Parameters
-    ----------
-    program
-        Makes the program, given the jobs and their parameters.
-    jobs
-        The trainings; those that read the same rows side by side.
-    parameters
-        What is trained, in place.
-    masks
-        Zeros and ones that parameters are multiplied by after every step, or None.
+    The parameters are trained in place, and multiplied by the masks (zeros and ones) after every
+    step. Jobs that read the same rows stand side by side.
     """
 
     def __init__(

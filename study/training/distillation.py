@@ -35,18 +35,9 @@ if TYPE_CHECKING:
 def distillation_loss(
     outputs: Tensor, teacher: Tensor, hard_loss: Tensor, task: Task, settings: TrainSettings
 ) -> Tensor:
-    """Mean loss of a batch.
+    """Mean loss of a batch, from outputs of student and teacher, (batch, outputs).
 
-    Parameters
-    ----------
-    outputs, teacher
-        Outputs of the student and of the teacher: (batch, outputs).
-    hard_loss
-        Mean loss by the targets alone.
-    task
-        What the targets are.
-    settings
-        Temperature and mixing.
+    ``hard_loss`` is that by the targets alone.
     """
     mixing, temperature = settings.distill_mixing, settings.distill_temperature
     if task == "classification":
