@@ -44,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"training {record.slot} again", file=sys.stderr)
     model = train_again(spec, record, cache=places.cache)
     address = spec.storage.mlflow or places.mlflow_address
-    found = register_model(
+    uri = register_model(
         address, spec, model, name=args.name or spec.name, sentence=analysis.sentence
     )
-    print(found.uri)
+    print(uri)
     print(
         f"{record.cell}: test error {model.test_error:.4g}, on record "
         f"{record.metrics['test_error']:.4g}; load it with mlflow.pytorch.load_model",

@@ -197,7 +197,7 @@ def _level(
     patience: float,
 ) -> DeliveryReport:
     """Write the runs that are missing, and bring the parent runs up to date with their trials."""
-    from study.tracking.restore import restore
+    from study.tracking.delivery import restore
 
     if not report.error and not report.hangs:
         try:

@@ -18,8 +18,7 @@ from study.launch.job import Job, Outcome, outcome
 from study.launch.locking import concluding
 from study.redaction import redact
 from study.tracking.analysis_run import Analysis
-from study.tracking.delivery import DeliveryReport
-from study.tracking.restore import restore
+from study.tracking.delivery import DeliveryReport, restore
 from study.trials.laboratory import Laboratory
 from study.trials.latency import (
     architecture,

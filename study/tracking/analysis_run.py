@@ -27,7 +27,7 @@ from study.tracking.entries import (
 )
 from study.tracking.experiment import Experiment
 from study.tracking.known import FINISHED
-from study.tracking.reading import asking, experiment_id
+from study.tracking.reading import asking
 from study.tracking.views import CURVES, view_fragment
 
 if TYPE_CHECKING:
@@ -115,24 +115,9 @@ def log_analysis(analysis: Analysis, experiment: Experiment) -> str:
 def log_report(address: str, experiment: str, digest: str, path: Path) -> str:
     """Keep a report, which is made after the fact, with the analysis run; return the run's id.
 
-    Parameters
-    ----------
-    address
-        Tracking address, which must be there.
-    experiment
-        Name of the study.
-    digest
-        The study's digest: others may share its name.
-    path
-        The report.
-
-    Raises
-    ------
-    StorageError
-        If the store does not answer, or the study has no analysis run yet.
+    The digest is the study's: others may share its name, which is the experiment's.
     """
-    with asking(address) as client:
-        number = experiment_id(client, redact(address), experiment)
+    with asking(address, experiment) as (client, number):
         condition = f"tags.`{KIND_TAG}` = '{ANALYSIS}' and tags.{DIGEST_TAG} = '{digest}'"
         runs = client.search_runs([number], condition, max_results=1)
         if not runs:

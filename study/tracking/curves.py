@@ -15,8 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from study.addresses import sqlite_file
-from study.redaction import redact
-from study.tracking.reading import asking, experiment_id
+from study.tracking.reading import asking
 from study.tracking.tables import Unfamiliar, open_tables
 
 log = logging.getLogger(__name__)
@@ -103,8 +102,7 @@ def curves_by_client(
     address: str, experiment: str, slots: Sequence[str], names: Sequence[str]
 ) -> Curves:
     """Read the curves through MLflow's client."""
-    with asking(address) as client:
-        number = experiment_id(client, redact(address), experiment)
+    with asking(address, experiment) as (client, number):
         found: Curves = {}
         for slot in slots:
             if "'" in slot:

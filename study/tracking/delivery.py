@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from study.errors import StorageError
 from study.record import TrialRecord
@@ -42,6 +42,9 @@ class Deliverer(Protocol):
 
     def abandon(self, record: TrialRecord) -> None:
         """Remove what failed deliveries of a record left behind."""
+
+    def missing(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """Return the records of trials that have no finished run with the same outcome."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +307,38 @@ def deliver_all(
         if time.monotonic() - since > patience:
             return thread.stop(0.0)
         time.sleep(POLL_SECONDS)
+
+
+def restore(
+    tracker: Deliverer,
+    spool: Spool,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    patience: float = 10.0,
+    has_lock: bool = False,
+) -> DeliveryReport:
+    """Write what the store misses of the finished trials; doing it again changes nothing.
+
+    A run may be missing (the tracking database was deleted, or its address changed; the trial was
+    given up without a worker to log it) or be that of another attempt. Such trials are put into
+    the spool again, whose records are delivered first: they have their curves still.
+
+    Parameters
+    ----------
+    tracker
+        An initialised tracker.
+    records
+        Records of the finished trials as Optuna's storage holds them, which has the last word.
+    """
+    first = deliver_all(tracker, spool, patience=patience, has_lock=has_lock)
+    if first.waiting or first.elsewhere or first.hangs:
+        return first
+    missing = tracker.missing(TrialRecord(**record) for record in records)
+    if not missing:
+        return first
+    for record in missing:
+        spool.put(record)
+    return deliver_all(tracker, spool, patience=patience, has_lock=has_lock).after(first)
 
 
 def _line(error: Exception) -> str:

@@ -37,10 +37,14 @@ class LoggedRun:
 
 
 @contextmanager
-def asking(address: str) -> Iterator[MlflowClient]:
-    """Ask a store that must be there; what it raises becomes one line, with no password in it."""
+def asking(address: str, experiment: str) -> Iterator[tuple[MlflowClient, str]]:
+    """Ask a store that must be there, with the number of an experiment that must be in it.
+
+    What the store raises becomes one line, with no password in it.
+    """
     try:
-        yield mlflow_client.connect(address)
+        client = mlflow_client.connect(address)
+        yield client, _number_of(client, redact(address), experiment)
     except StorageError:
         raise
     except Exception as error:
@@ -70,8 +74,7 @@ def read_runs(address: str, experiment: str = "") -> tuple[LoggedRun, ...]:
     StorageError
         If the store does not answer, or holds no such experiment.
     """
-    with asking(address) as client:
-        number = experiment_id(client, redact(address), experiment)
+    with asking(address, experiment) as (client, number):
         found = mlflow_client.runs_of(client, number, order=["attributes.start_time ASC"])
         return tuple(
             LoggedRun(
@@ -88,7 +91,7 @@ def read_runs(address: str, experiment: str = "") -> tuple[LoggedRun, ...]:
         )
 
 
-def experiment_id(client: MlflowClient, shown: str, name: str) -> str:
+def _number_of(client: MlflowClient, shown: str, name: str) -> str:
     """Return the number of an experiment; of the one that has runs where no name is given."""
     every = mlflow_client.pages(
         lambda token: client.search_experiments(max_results=mlflow_client.PAGE, page_token=token)

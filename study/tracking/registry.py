@@ -7,14 +7,12 @@ and needs none of this package.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from study.redaction import redact
 from study.tracking.datasets import dataset_input
 from study.tracking.entries import KIND_TAG, NOTE_TAG
-from study.tracking.reading import asking, experiment_id
+from study.tracking.reading import asking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,53 +24,40 @@ MODEL = "model"
 """Kind of the run that holds a model."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registered:
-    """Where a model stands in MLflow."""
-
-    name: str
-    version: str
-    uri: str
-    """Address for ``mlflow.pytorch.load_model``."""
-    run_id: str
-
-
 def register_model(
     address: str, spec: StudySpec, model: TrainedModel, *, name: str, sentence: str
-) -> Registered:
+) -> str:
     """Log a model to a run of its own and make it a version of a registered model.
 
     Parameters
     ----------
     address
         Tracking address, which must be there.
-    spec
-        The study.
-    model
-        The trained network.
+    spec, model
+        The study, and the trained network.
     name
         Name of the registered model; a further version is added where it exists.
     sentence
         The study's verdict, which the model's page shows.
 
-    Raises
-    ------
-    StorageError
-        If the store does not answer.
+    Returns
+    -------
+    str
+        Address for ``mlflow.pytorch.load_model``.
     """
-    with asking(address) as client:
-        return _register(client, address, spec, model, name=name, sentence=sentence)
+    with asking(address, spec.name) as (client, number):
+        return _register(client, number, address, spec, model, name, sentence)
 
 
 def _register(
     client: MlflowClient,
+    number: str,
     address: str,
     spec: StudySpec,
     model: TrainedModel,
-    *,
     name: str,
     sentence: str,
-) -> Registered:
+) -> str:
     import mlflow
     import torch
     from mlflow.models import infer_signature
@@ -82,7 +67,6 @@ def _register(
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     try:
-        number = experiment_id(client, redact(address), spec.name)
         with torch.no_grad():
             outputs = model.network(torch.from_numpy(model.example)).numpy()
         tags = {
@@ -102,8 +86,9 @@ def _register(
             ) as run,
         ):
             warnings.simplefilter("ignore")  # torch.export's and MLflow's own
-            run_id = run.info.run_id
-            client.log_inputs(run_id, [dataset_input(spec.data.name, record, record.n_examples)])
+            client.log_inputs(
+                run.info.run_id, [dataset_input(spec.data.name, record, record.n_examples)]
+            )
             mlflow.log_params({key: str(value) for key, value in record.params.items()})
             mlflow.log_metrics({**record.sizes, "test_error": model.test_error})
             logged = mlflow.pytorch.log_model(
@@ -122,4 +107,4 @@ def _register(
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
-    return Registered(name=name, version=found, uri=f"models:/{name}/{found}", run_id=run_id)
+    return f"models:/{name}/{found}"

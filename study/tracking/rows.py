@@ -50,15 +50,6 @@ RUN_NAME_TAG = "mlflow.runName"
 _Row = tuple[object, ...]
 
 
-@dataclass(frozen=True)
-class Written:
-    """Where a run was written."""
-
-    run_id: str
-    artifacts: str
-    """Address of its artifacts."""
-
-
 class NotWritable(Exception):
     """Why a run can't be written as rows now: MLflow's client has to."""
 
@@ -94,8 +85,8 @@ class RunRows:
 
     def write(
         self, written: RunEntry, tags: Mapping[str, str], save: Callable[[str], object]
-    ) -> Written:
-        """Write a run that is over.
+    ) -> tuple[str, str]:
+        """Write a run that is over; return its id and the address of its artifacts.
 
         Parameters
         ----------
@@ -123,7 +114,7 @@ class RunRows:
             place = f"{self._location()}/{run_id}/artifacts"
             self._insert(run_id, place, written, tags)
             save(place)
-        return Written(run_id, place)
+        return run_id, place
 
     def remove(self, run_id: str) -> None:
         """Take a run out of all tables, as if it had never been written."""
@@ -244,7 +235,7 @@ def reads_otherwise(
     run: Run,
     history: Sequence[Metric],
     files: Sequence[str],
-    found: Written,
+    artifacts: str,
     written: RunEntry,
     tags: Mapping[str, str],
 ) -> str:
@@ -258,8 +249,8 @@ def reads_otherwise(
         All values of a metric as MLflow reads them; of none, where no metric has more than one.
     files
         The artifacts that MLflow lists.
-    found
-        Where it was written.
+    artifacts
+        Where they were written.
     written
         What was.
     tags
@@ -277,7 +268,7 @@ def reads_otherwise(
         "start": (info.start_time, written.start_ms),
         "end": (info.end_time, written.end_ms),
         "stage": (info.lifecycle_stage, "active"),
-        "place of artifacts": (info.artifact_uri, found.artifacts),
+        "place of artifacts": (info.artifact_uri, artifacts),
         "list of artifacts": (list(files), [ARTIFACT]),
         "set of tags": ({name: data.tags.get(name) for name in tags}, dict(tags)),
         "set of parameters": (data.params, dict(written.params)),

@@ -14,7 +14,7 @@ from study.tracking.client import user
 from study.tracking.entries import ARTIFACT, DIGEST_TAG, PARENT_TAG, RECORD_TAG, RunEntry
 from study.tracking.experiment import Experiment
 from study.tracking.known import ERRORS, KnownRun
-from study.tracking.rows import NotWritable, RunRows, Written, reads_otherwise
+from study.tracking.rows import NotWritable, RunRows, reads_otherwise
 from study.tracking.tables import Unfamiliar
 
 log = logging.getLogger(__name__)
@@ -89,8 +89,8 @@ class TrialRuns:
         try:
             if self._rows is None:
                 self._rows = RunRows(file, self._experiment.number)
-            found = self._rows.write(written, tags, keep)
-            self._read_back(self._rows, found, written, tags)
+            run_id, place = self._rows.write(written, tags, keep)
+            self._read_back(self._rows, run_id, place, written, tags)
         except BaseException as reason:
             for artifacts in made:
                 discard(artifacts)
@@ -103,17 +103,17 @@ class TrialRuns:
             return None
         final = {point.name: point.value for point in reversed(written.points)}
         return KnownRun(
-            run_id=found.run_id,
+            run_id=run_id,
             status=written.status,
             record=tags[RECORD_TAG],
-            artifacts=found.artifacts,
+            artifacts=place,
             parent=tags[PARENT_TAG],
             study=tags[DIGEST_TAG],
             errors=tuple(final.get(name) for name in ERRORS),
         )
 
     def _read_back(
-        self, rows: RunRows, found: Written, written: RunEntry, tags: Mapping[str, str]
+        self, rows: RunRows, run_id: str, place: str, written: RunEntry, tags: Mapping[str, str]
     ) -> None:
         """Look once at what MLflow makes of a run written as rows; remove it if that is wrong."""
         if self._rows_are_proven:
@@ -121,15 +121,15 @@ class TrialRuns:
         client = self._experiment.client
         try:
             curve = next((point.name for point in written.points if point.step), None)
-            history = client.get_metric_history(found.run_id, curve) if curve else []
-            files = [file.path for file in client.list_artifacts(found.run_id)]
-            run = client.get_run(found.run_id)
-            wrong = reads_otherwise(run, history, files, found, written, tags)
+            history = client.get_metric_history(run_id, curve) if curve else []
+            files = [file.path for file in client.list_artifacts(run_id)]
+            run = client.get_run(run_id)
+            wrong = reads_otherwise(run, history, files, place, written, tags)
         except BaseException:
-            rows.remove(found.run_id)
+            rows.remove(run_id)
             raise
         if wrong:
-            rows.remove(found.run_id)
+            rows.remove(run_id)
             raise Unfamiliar(f"MLflow reads another {wrong} than was written")
         self._rows_are_proven = True
 

@@ -18,8 +18,8 @@ import pytest
 from study.record import TrialRecord
 from study.tracking.analysis_run import Analysis
 from study.tracking.client import connect
+from study.tracking.delivery import restore
 from study.tracking.entries import StudyInfo
-from study.tracking.restore import restore
 from study.tracking.spool import Spool
 from study.tracking.tracker import Tracker
 from tests.support.commands import environment
