@@ -124,6 +124,7 @@ def test_its_examples_work() -> None:
 # -- files of the user's by the names of our packages ---------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["analysis", "study", "search_spaces"])
 def test_a_file_of_a_packages_name_that_nobody_imports_is_no_hindrance(
     tmp_path: Path, name: str
@@ -135,6 +136,7 @@ def test_a_file_of_a_packages_name_that_nobody_imports_is_no_hindrance(
     assert "rename that file if you import it" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["analysis", "study", "search_spaces"])
 def test_the_script_itself_may_have_the_name_of_a_package(tmp_path: Path, name: str) -> None:
     done = script(tmp_path, FIT, f"{name}.py")

@@ -10,6 +10,7 @@ from benchmarks.simulation.hostile import KINDS, run_hostile
 SETTINGS = AnalysisSettings(resamples=200)
 
 
+@pytest.mark.slow
 def test_every_kind_of_hostile_input_once() -> None:
     report = run_hostile(2 * len(KINDS), seed=5, settings=SETTINGS)
     assert report.crashes == ()

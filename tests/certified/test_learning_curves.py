@@ -55,6 +55,7 @@ def test_no_curve_fails(forecasts: dict[tuple[str, str], Forecast]) -> None:
     assert scores(forecasts).max() < 0.06
 
 
+@pytest.mark.slow
 def test_mean_score_beats_the_published_laws(
     forecasts: dict[tuple[str, str], Forecast],
 ) -> None:

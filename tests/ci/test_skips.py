@@ -59,6 +59,7 @@ def check(report: Path, allowed: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_skip_that_nobody_allowed_fails_and_is_named(report: Path) -> None:
     done = check(report, "# a list\n: no CUDA device # no GPU there\n")
     assert done.returncode == 1

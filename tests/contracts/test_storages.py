@@ -50,6 +50,7 @@ def site(kind: str, new_address: Callable[[str], str], tmp_path: Path) -> Site:
     return Site(new_address(kind), tmp_path)
 
 
+@pytest.mark.slow
 def test_four_claimants_run_every_slot_once_to_the_exact_total(site: Site) -> None:
     assert site.store().prepare() == TOTAL
     assert site.store().prepare() == 0
@@ -165,6 +166,7 @@ def test_a_slot_that_was_queued_twice_runs_once(site: Site) -> None:
     assert store.counts().finished == store.counts().total == TOTAL
 
 
+@pytest.mark.slow
 def test_the_first_result_stands_and_is_known_again(site: Site) -> None:
     store = site.store()
     store.prepare()
@@ -218,6 +220,7 @@ def test_what_a_dead_worker_elsewhere_had_is_run_again_then_given_up(site: Site)
     assert record["reason"] == "its worker died 2 times, the last one was too"
 
 
+@pytest.mark.slow
 def test_what_was_taken_and_never_signed_runs_again_and_is_not_blamed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

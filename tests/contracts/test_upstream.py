@@ -97,6 +97,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DATABASES)
 @pytest.mark.parametrize("differs", CHANGES)
 def test_a_database_is_read_through_optunas_own_cache(
@@ -117,6 +118,7 @@ def test_a_database_is_read_through_optunas_own_cache(
     assert not isinstance(open_storage(address, Places.at(tmp_path)), TakesMany)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DATABASES)
 def test_a_database_whose_columns_mean_something_else_is_left_to_optuna(
     kind: str,
@@ -148,6 +150,7 @@ def test_a_database_whose_columns_mean_something_else_is_left_to_optuna(
     assert "a trial reads otherwise than Optuna reads it" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "differs"),
     [

@@ -50,6 +50,7 @@ def test_spreads_of_seed_and_draw_are_told_apart() -> None:
     assert np.sqrt(draw) == pytest.approx(0.1, rel=0.1)
 
 
+@pytest.mark.slow
 def test_three_replicates_do_not_make_the_spread_too_small() -> None:
     rng = np.random.default_rng(1)
     variances = [

@@ -77,6 +77,7 @@ def test_the_same_study_gives_the_same_bytes(exported: Exported, tmp_path: Path)
         assert path.read_bytes() == (folder / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_the_trials_read_back(exported: Exported) -> None:
     _, table, folder = exported
     assert repr(read_table(folder / "trials.csv").to_rows()) == repr(table.to_rows())
@@ -296,6 +297,7 @@ def test_an_unknown_key_stops_latex_and_names_the_known_ones(
     assert "n100,n400,n1600" in re.sub(r"\s|\(payoff\)", "", bad.stdout)
 
 
+@pytest.mark.slow
 def test_what_regularisation_is_worth_is_a_table(tmp_path: Path) -> None:
     table = regularised_table(0.15)
     analysis = analyse(table, AnalysisSettings(resamples=200))

@@ -107,6 +107,7 @@ def test_noise_free_truth_is_recovered_to_six_digits(name: str) -> None:
     np.testing.assert_allclose(fit.parameters[0], law.natural(theta), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 def test_noisy_truth_is_recovered_on_the_curve(name: str) -> None:
     law, theta = LAWS[name], np.array(TRUTHS[name])

@@ -28,6 +28,7 @@ def best(choice: Choice) -> str:
     return choice.laws[int(choice.weights.argmax())].name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["power_floor", "passage"])
 def test_noise_free_truth_gets_the_weight(name: str) -> None:
     choice = choose_law(SIZES, SHAPES[name], noise=0.01)
@@ -37,6 +38,7 @@ def test_noise_free_truth_gets_the_weight(name: str) -> None:
     np.testing.assert_allclose(choice.fits[at].predict(SIZES)[0], SHAPES[name], rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_weights_sum_to_one() -> None:
     choice = choose_law(SIZES, noisy("power_floor", 3), noise=0.02)
     assert choice.weights.sum() == pytest.approx(1.0)
@@ -53,6 +55,7 @@ def test_known_noise_rules_out_falling_laws_for_a_curve_that_turns_up() -> None:
         assert choice.reasons[0] == "misses the points by more than their noise explains"
 
 
+@pytest.mark.slow
 def test_a_flat_curve_is_predicted_flat() -> None:
     choice = choose_law(SIZES, noisy("flat", 0), noise=0.02)
     paths = np.array([fit.predict([4e6])[0, 0] for fit in choice.fits])

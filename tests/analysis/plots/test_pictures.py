@@ -52,6 +52,7 @@ def test_the_front_is_in_order_and_nothing_on_it_is_beaten(routes: StudyAnalysis
     assert plots.draw_pareto(info).get_xscale() == "log"
 
 
+@pytest.mark.slow
 def test_the_marginal_return_ends_one_doubling_before_the_largest_size(
     sizes: StudyAnalysis,
 ) -> None:
@@ -141,6 +142,7 @@ def test_an_empty_study_has_words_and_no_picture() -> None:
         assert len(getattr(plots, f"draw_{name}")(info).texts) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", ["icml", "neurips"])
 def test_every_label_lies_inside_the_printed_page(
     routes: StudyAnalysis, tmp_path: Path, venue: str

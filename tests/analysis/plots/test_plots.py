@@ -89,6 +89,7 @@ def test_files_are_the_same_byte_for_byte(
     assert len(one) > 5000
 
 
+@pytest.mark.slow
 def test_every_figure_is_written_in_every_format(study: StudyAnalysis, tmp_path: Path) -> None:
     names = [path.name for path in write_figures(study, tmp_path)]
     assert names[0] == "size_error.png"

@@ -47,6 +47,7 @@ def test_widths_are_those_that_tueplots_knows(name: str, known: object) -> None:
     assert VENUES[name].width == pytest.approx(width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", VENUES.values(), ids=lambda venue: venue.name)
 def test_all_text_has_seven_to_nine_points_and_stays_inside(
     study: StudyAnalysis, venue: Venue
@@ -104,6 +105,7 @@ def _streams(raw: bytes) -> bytes:
     return b"\n".join(found)
 
 
+@pytest.mark.slow
 def test_embedded_fonts_are_outlines_without_tables_for_setting_text(
     study: StudyAnalysis, tmp_path: Path
 ) -> None:
@@ -144,6 +146,7 @@ def test_every_format_is_the_same_byte_for_byte(study: StudyAnalysis, tmp_path: 
             assert a.read_bytes() == b.read_bytes(), a.name
 
 
+@pytest.mark.slow
 def test_notes_go_to_the_caption_and_not_into_the_figure(
     study: StudyAnalysis, tmp_path: Path
 ) -> None:

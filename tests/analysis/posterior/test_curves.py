@@ -54,6 +54,7 @@ CURVES = {"80 digits": lambda: digits(80), "1,280 digits": lambda: digits(1280),
           "published": published}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CURVES))
 def test_quick_draws_are_those_of_one_covariance_at_a_time(name: str) -> None:
     curve = CURVES[name]()

@@ -46,6 +46,7 @@ def page(written: Written) -> Page:
     return Page(written.path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_part_is_there_with_a_heading_and_a_link(page: Page) -> None:
     sections = [a["id"] for tag, a in page.tags if tag == "section"]
     links = [str(a["href"]) for tag, a in page.tags if tag == "a"]
@@ -86,6 +87,7 @@ def test_names_cannot_break_out(page: Page, written: Written) -> None:
     assert HOSTILE in drawn["trials"]["words"]["cell"]
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes(written: Written, tmp_path: Path) -> None:
     again = analyse(written.table, written.analysis.settings)
     write_report(again, written.table, tmp_path / "again.html", written.source)

@@ -146,6 +146,7 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path, suffix: str) -> Non
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(max_size=8),

@@ -45,6 +45,7 @@ def test_bands_nest_by_level_and_a_new_run_needs_a_wider_one(fit: CurveFit) -> N
     assert (run[0] < wide[0]).all() and (wide[1] < run[1]).all()
 
 
+@pytest.mark.slow
 def test_bands_hold_the_mean_and_new_runs_as_often_as_they_say() -> None:
     mean, run = [], []
     for seed in range(30):

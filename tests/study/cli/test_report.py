@@ -58,6 +58,7 @@ def data(page: Path, name: str) -> dict[str, object]:
     return values
 
 
+@pytest.mark.slow
 def test_a_table_becomes_a_page_with_the_numbers_of_fit(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_study_becomes_a_page_with_its_learning_curves_and_without_torch(folde
     assert "payoff run small.toml" in page.read_text() and "Study digest" in page.read_text()
 
 
+@pytest.mark.slow
 def test_the_page_holds_no_password_of_the_study_file(folder: Path) -> None:
     text = (
         "# the password is hunter22\n"

@@ -133,6 +133,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_dry_run_prints_every_derived_number_and_writes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +266,7 @@ def test_nothing_to_show_is_one_line(folder: Path, capsys: pytest.CaptureFixture
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(folder: Path) -> None:
     (folder / "study.toml").write_text(SMALL)
 

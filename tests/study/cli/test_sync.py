@@ -24,6 +24,7 @@ def waiting(root: Path, address: str = "") -> Spool:
     return spool
 
 
+@pytest.mark.slow
 def test_what_waits_is_delivered_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spool = waiting(tmp_path)
     assert main(["sync", "--root", str(tmp_path)]) == 0

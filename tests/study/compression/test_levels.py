@@ -89,6 +89,7 @@ def parents(make_data: MakeData) -> list[tuple[Job, TrainResult]]:
     return list(zip(jobs, train_pack(jobs), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["global", "layerwise"])
 @pytest.mark.parametrize(
     "method", ["one-shot", "untuned", "iterative", "rewind-weights", "rewind-rate"]

@@ -119,6 +119,7 @@ def test_of_equal_weights_the_first_go_first() -> None:
     assert masks["1.weight"].tolist() == [[1, 1, 1]]
 
 
+@pytest.mark.slow
 def test_counts_stay_exact_through_fine_tuning(parent: TrainResult, digits: TensorSplit) -> None:
     for ratio in RATIOS:
         result = prune_and_tune(parent, SETTINGS, digits, ratio=ratio, fine_tune_steps=40)

@@ -59,6 +59,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     return address
 
 
+@pytest.mark.slow
 def test_a_stranger_s_trials_have_parameters_attributes_and_value(storage: str) -> None:
     read = rows_from_optuna(storage, names=["errors"])
     assert len(read.rows) == 13
@@ -172,6 +173,7 @@ def test_nothing_is_created_where_nothing_is(tmp_path: Path) -> None:
     assert (tmp_path / "empty.db").stat().st_size == 0
 
 
+@pytest.mark.slow
 def test_a_password_is_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for address in (
         "mlflow+http://anna:gehe#im99@127.0.0.1:1#x",
@@ -225,6 +227,7 @@ def test_our_runs_are_read_as_the_trials_they_are(mlflow_store: str) -> None:
     assert "seed" not in table.params
 
 
+@pytest.mark.slow
 def test_a_stranger_s_runs_have_parameters_metrics_and_tags(mlflow_store: str) -> None:
     read = rows_from_mlflow(mlflow_store, "mine")
     assert read.left_out == {"runs that have not finished": 1}

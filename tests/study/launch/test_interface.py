@@ -89,6 +89,7 @@ def test_a_finished_study_is_analysed_again_and_says_so(
     assert stored == json.loads(json.dumps(analysis.to_json()))
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run(folder / "told.toml", root=folder / "mlruns", quiet=True)
     assert capfd.readouterr() == ("", "")

@@ -165,6 +165,7 @@ def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
         assert wider == pytest.approx(ours, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("ziglang") is None, reason="needs the extra compiler")
 def test_the_compiler_of_the_extra_makes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -222,6 +223,7 @@ def test_without_a_compiler_packs_are_trained_by_torch(
     assert result.status == "complete"
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(("header", "structure"), [("pack.h", "Pack"), ("networks.h", "Network")])
 def test_kernels_with_a_field_that_python_does_not_know_are_not_used(

@@ -57,6 +57,7 @@ def pictures(shape: tuple[int, ...], n_train: int = 40, seed: int = 0) -> Tensor
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("shape", [(9,), (2, 11), (1, 8, 8), (3, 9, 7)])
 def test_each_training_gives_what_the_reference_gives(

@@ -120,6 +120,7 @@ class Idle(nn.Module):
         return self.layer(x)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("always_mapped")
 @pytest.mark.parametrize(
     ("family", "optimizer"),

@@ -63,6 +63,7 @@ def datas(make_data: MakeData) -> list[TensorSplit]:
     return [make_data(96), make_data(50), make_data(32)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_each_training_gives_what_the_reference_gives(

@@ -140,6 +140,7 @@ def test_a_trainer_of_ones_own_is_counted_and_not_timed(tmp_path: Path) -> None:
     assert found.n_trials == len(list(slots(spec)))
 
 
+@pytest.mark.slow
 def test_the_reference_trainer_is_timed_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     alone, trained = pack_trainer.train_alone, []
 

@@ -62,6 +62,7 @@ def test_a_result_that_the_database_never_heard_leaves_its_trial_unfinished(tmp_
     assert store.counts().finished == store.counts().total
 
 
+@pytest.mark.slow
 def test_a_database_that_goes_away_is_one_line(tmp_path: Path) -> None:
     spec = spec_of()
     store = StudyStore(spec, open_storage(sqlite_address(tmp_path), Places.at(tmp_path)))

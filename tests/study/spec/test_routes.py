@@ -215,6 +215,7 @@ def test_so_is_what_only_data_and_models_show(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_teacher_smaller_than_its_student_is_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def slots() -> list[str]:
     return [make_record(number).slot for number in (4, 2, 1, 3, 5)] + ["of-nobody"]
 
 
+@pytest.mark.slow
 def test_plain_queries_give_what_mlflow_gives(address: str) -> None:
     file = sqlite_file(address)
     assert file is not None

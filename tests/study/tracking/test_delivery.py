@@ -30,6 +30,7 @@ def test_the_thread_empties_the_spool(store: Path) -> None:
     assert_exactly_once(made.address, records)
 
 
+@pytest.mark.slow
 def test_what_can_not_be_delivered_waits_and_training_never_hears_of_it(store: Path) -> None:
     spool = Spool(store / "spool")
     spool.put(make_record(1))
@@ -42,6 +43,7 @@ def test_what_can_not_be_delivered_waits_and_training_never_hears_of_it(store: P
     assert_exactly_once(made.address, [make_record(1)])
 
 
+@pytest.mark.slow
 def test_the_end_is_given_up_when_nothing_goes_through_or_when_told_to(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     spool.put(make_record(1))
@@ -56,6 +58,7 @@ def test_the_end_is_given_up_when_nothing_goes_through_or_when_told_to(tmp_path:
         assert thread.flush(600.0, give_up=lambda: True).waiting == 1
 
 
+@pytest.mark.slow
 def test_a_database_that_takes_long_to_be_made_is_waited_for(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     spool.put(make_record(1))
@@ -77,6 +80,7 @@ def test_a_database_that_takes_long_to_be_made_is_waited_for(tmp_path: Path) -> 
             assert thread.flush(FAR_AWAY).logged == 1
 
 
+@pytest.mark.slow
 def test_a_call_that_hangs_is_told(tmp_path: Path) -> None:
     returned = threading.Event()
 
@@ -100,6 +104,7 @@ def test_a_second_process_does_not_deliver_the_same_spool(tmp_path: Path) -> Non
     assert (report.logged, report.waiting, report.elsewhere) == (0, 1, True)
 
 
+@pytest.mark.slow
 def test_a_record_that_the_store_can_not_take_keeps_no_other_waiting(store: Path) -> None:
     spool = Spool(store / "spool")
     for number in (1, 2):

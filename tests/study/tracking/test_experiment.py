@@ -97,6 +97,7 @@ def test_a_database_is_made_where_mlflow_keeps_its_connections_open(
     assert list(tmp_path.glob("mlflow.db.unfinished*")) == []
 
 
+@pytest.mark.slow
 def test_a_new_database_holds_nothing_of_one_that_was_deleted(store: Path) -> None:
     with closing(sqlite3.connect(store / "mlflow.db")) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

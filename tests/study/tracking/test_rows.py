@@ -139,6 +139,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [line.getMessage() for line in caplog.records if line.name.startswith("study")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -170,6 +171,7 @@ def trials(root: Path) -> int:
     return len(table_of(root, "runs"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "wrong"),
     [

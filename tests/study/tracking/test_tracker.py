@@ -27,6 +27,7 @@ from tests.support.records import make_record
 from tests.support.tracking import STUDY, all_runs, assert_exactly_once, tracker, trial_runs
 
 
+@pytest.mark.slow
 def test_delivering_again_changes_nothing(ready: Tracker, tmp_path: Path) -> None:
     records = [make_record(number) for number in range(3)]
     assert [ready.deliver(record) for record in records] == ["logged"] * 3
@@ -67,6 +68,7 @@ def test_a_trial_run_again_is_not_counted_twice_and_says_what_came_last(
     assert_exactly_once(ready.address, [failed])
 
 
+@pytest.mark.slow
 def test_another_study_of_the_same_name_is_left_alone(ready: Tracker, tmp_path: Path) -> None:
     other = tracker(tmp_path, StudyInfo(name=STUDY.name, digest="f" * 64, trials={80: 1}))
     other.initialise()
@@ -97,6 +99,7 @@ def test_another_study_of_the_same_name_is_left_alone(ready: Tracker, tmp_path: 
     assert parents == {"d": ("KILLED", 8970.0), "f": ("FINISHED", 1.0)}
 
 
+@pytest.mark.slow
 def test_what_the_store_lost_is_written_again_from_the_records(
     ready: Tracker, tmp_path: Path
 ) -> None:

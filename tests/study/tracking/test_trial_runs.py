@@ -94,6 +94,7 @@ def test_a_failed_trial_is_a_failed_run_with_its_reason(ready: Tracker, status: 
     assert run.data.metrics["n_parameters"] == 8970
 
 
+@pytest.mark.slow
 def test_a_trial_beyond_every_limit_of_a_batch_is_logged(ready: Tracker, tmp_path: Path) -> None:
     curve = {f"c{k}": tuple((s, float(s)) for s in range(5000)) for k in range(30)}
     record = make_record(
@@ -112,6 +113,7 @@ def test_a_trial_beyond_every_limit_of_a_batch_is_logged(ready: Tracker, tmp_pat
     assert TrialRecord.from_json(path.read_text()) == record
 
 
+@pytest.mark.slow
 def test_a_folder_with_blanks_and_odd_letters_works(tmp_path: Path) -> None:
     made = tracker(tmp_path / "my mlruns ü #1")
     made.initialise()

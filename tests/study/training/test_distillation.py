@@ -48,6 +48,7 @@ def students(datas: list[TensorSplit], **common: object) -> list[TrainJob]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("depth", [0, 2])
 def test_students_in_packs_are_what_they_are_alone(

@@ -130,6 +130,7 @@ def test_a_replicate_whose_search_failed_says_so() -> None:
     assert (record.status, record.reason) == ("failed", "every search trial of its cell failed")
 
 
+@pytest.mark.slow
 def test_one_bad_model_spoils_none_of_its_pack(tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text(
         "from torch import nn\n"
