@@ -48,7 +48,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from study.models.registry import build_model
 from study.models.sizes import forward_flops
 from study.packs.fused import TrainJob, train_pack
-from study.packs.trainer import PROGRAMS, MappedTrainer, Trainer
+from study.packs.passes import WRITTEN
+from study.packs.trainer import MappedTrainer, Trainer
 from study.training.reference import train, train_model
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
@@ -167,7 +168,7 @@ class Ways:
             TrainJob(settings=dataclasses.replace(self.settings, seed=seed), data=self.data)
             for seed in range(PACK)
         ]
-        trainer = (Trainer if self.settings.family in PROGRAMS else MappedTrainer)(jobs)
+        trainer = (Trainer if self.settings.family in WRITTEN else MappedTrainer)(jobs)
         self.size = trainer.size() or 1  # 0: it would leave them to the reference trainer
         self._run, _ = trainer.start(jobs[: self.size])
         model = self._build()

@@ -1,9 +1,8 @@
 """Structured pruning: whole hidden units or channels go, and the network becomes really smaller.
 
 A *group* is a layer whose outputs nothing but the next layer reads, so that they may go without
-a change elsewhere: the hidden layers of ``mlp``, the convolutions of ``cnn``, the first convolution
-of a ``resnet`` block (its second is added to the block's input and keeps its channels), the hidden
-layer of a ``vit`` block's perceptron. Of n units
+a change elsewhere: what the blocks of a network say may be cut (:class:`study.models.block.Cut`),
+or, in a plain chain of layers, each but the last. Of n units
 
     n_pruned = round(prune_ratio x n_units)
 
@@ -29,14 +28,11 @@ from torch import Tensor, nn
 
 from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
-from study.models import resnet, vit
+from study.models.block import Block
+from study.models.registry import FAMILIES
 from study.models.sizes import forward_flops
 from study.spec.routes import Scope
 from study.training.settings import TrainResult
-
-FAMILIES = ("mlp", "cnn", "resnet", "vit")
-"""Families whose groups are known."""
-
 
 MIXING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Softmax, nn.LogSoftmax)
 """Modules in which one unit changes what the others hand on."""
@@ -64,13 +60,12 @@ def groups(model: nn.Module) -> tuple[Group, ...]:
     PayoffError
         If it has none: its architecture is not known here, or it has no hidden layer.
     """
-    found: list[Group] = []
-    for name, module in model.named_modules():
-        prefix = f"{name}." if name else ""
-        if isinstance(module, resnet.Block):
-            found.append(_group(model, f"{prefix}first", f"{prefix}second", f"{prefix}first_norm"))
-        elif isinstance(module, vit.Block):
-            found.append(_group(model, f"{prefix}expand", f"{prefix}contract"))
+    found = [
+        _group(model, *(part and f"{name}.{part}".lstrip(".") for part in cut))
+        for name, module in model.named_modules()
+        if isinstance(module, Block)
+        for cut in module.cuts
+    ]
     children = dict(model.named_children()) if isinstance(model, nn.Sequential) else {}
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d)
     plain = all(isinstance(m, kinds) or not list(m.parameters()) for m in children.values())

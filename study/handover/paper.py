@@ -11,6 +11,7 @@ from typing import Any
 from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
 from search_spaces.space import Axis
+from study.models.registry import family_named
 from study.plan.design import n_search, prune_ratios
 from study.spec.study_file import StudySpec
 
@@ -28,6 +29,7 @@ def facts_of(
     """Gather the facts; ``commands`` are what was typed to get here."""
     own = bool(spec.training.function)
     rows = list(records)
+    family = family_named(spec.model.family)
     pruned = any(ratio > 0.0 for ratio in prune_ratios(spec))
     return StudyFacts(
         name=spec.name,
@@ -35,7 +37,7 @@ def facts_of(
         description=spec.study.description,
         seed=spec.study.seed,
         data="the authors' own data" if own else _data(spec),
-        model="the authors' own" if own else _model(spec),
+        model="the authors' own" if own else family.phrase or spec.model.function,
         own_trainer=own,
         sizes=spec.sizes,
         axes=tuple(_axis(axis) for axis in spec.space.axes),
@@ -66,16 +68,6 @@ def _data(spec: StudySpec) -> str:
     if spec.data.name == "table":
         return spec.data.file.rsplit("/", 1)[-1]
     return spec.data.function if spec.data.name == "function" else spec.data.name
-
-
-def _model(spec: StudySpec) -> str:
-    known = {
-        "mlp": "multilayer perceptrons",
-        "cnn": "convolutional networks",
-        "resnet": "residual networks",
-        "vit": "vision transformers",
-    }
-    return known.get(spec.model.family, spec.model.function)
 
 
 def _axis(axis: Axis) -> AxisFacts:

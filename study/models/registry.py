@@ -1,30 +1,42 @@
-"""The model families. A new one is one file with a ``build`` function and one line here."""
+"""The families of networks by name: one a file, each with a ``FAMILY``, and one line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
-from torch import nn
+from typing import TYPE_CHECKING, Final
 
 from search_spaces.errors import PayoffError, nearest
-from study.models import cnn, mlp, resnet, vit
-from study.models.dropout import adopt
-from study.streams import Stream, private_generators, torch_seed
+from study.declared import declared
+from study.models.family import Builder, Family
 
-Builder = Callable[[int, int, float, tuple[int, ...], int], nn.Module]
-"""(width, depth, dropout, input_shape, n_outputs) -> network mapping a batch to
-``(batch, n_outputs)``."""
+if TYPE_CHECKING:
+    from torch import nn
 
-FAMILIES: Final[dict[str, Builder]] = {
-    "mlp": mlp.build,
-    "cnn": cnn.build,
-    "resnet": resnet.build,
-    "vit": vit.build,
+FAMILIES: Final[dict[str, str]] = {
+    "mlp": "study.models.mlp",
+    "cnn": "study.models.cnn",
+    "resnet": "study.models.resnet",
+    "vit": "study.models.vit",
 }
+"""``model.family`` -> module whose ``FAMILY`` it is."""
 
 CUSTOM: Final = "custom"
-"""The family name that stands for a user's own builder."""
+"""The family that stands for a user's own builder."""
+
+
+def family_named(name: str) -> Family:
+    """Return the family of a name; torch is not imported.
+
+    Raises
+    ------
+    PayoffError
+        If there is none.
+    """
+    modules = {**FAMILIES, CUSTOM: "study.models.custom"}
+    if name not in modules:
+        raise PayoffError(
+            f"family: must be one of {', '.join(modules)}, got {name!r}{nearest(name, modules)}"
+        )
+    return declared(modules[name], Family)
 
 
 def build_model(
@@ -64,14 +76,12 @@ def build_model(
     PayoffError
         The family is unknown, or the builder cannot build a network of this shape.
     """
-    builder = custom if family == CUSTOM else FAMILIES.get(family)
-    if builder is None:
-        known = ", ".join([*FAMILIES, CUSTOM])
-        if family == CUSTOM:
-            raise PayoffError("family: 'custom' needs your own model function, got none; name it")
-        raise PayoffError(
-            f"family: must be one of {known}, got {family!r}{nearest(family, FAMILIES)}"
-        )
+    from torch import nn
+
+    from study.models.dropout import adopt
+    from study.streams import Stream, private_generators, torch_seed
+
+    builder = custom or family_named(family).build
     with private_generators(torch_seed(seed, Stream.WEIGHTS)):
         model = builder(width, depth, dropout, tuple(input_shape), n_outputs)
     if not isinstance(model, nn.Module):

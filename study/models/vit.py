@@ -1,16 +1,44 @@
-"""Small Vision Transformer: width is that of the token embedding, depth the blocks."""
+"""Small Vision Transformer: width is that of the token embedding, depth the blocks.
+
+Where the ranges come from
+--------------------------
+width, depth
+    Dosovitskiy et al. [1]_ start at width 768 and depth 12, Touvron et al. [2]_ at width 192 for
+    images of 224 pixels. Images of 8 to 32 pixels need less: the grid runs from 16 to 128, by our
+    own choice.
+prune_ratio
+    0, 0.5 and 0.9, as for the other families. Chen et al. [3]_ keep DeiT-Small's accuracy with half
+    of the weights removed.
+learning_rate
+    [1]_ (Table 3) trains from scratch with Adam at 8e-4 to 3e-3, [2]_ with AdamW at 5e-4 (batch
+    512); small widths want more: [1e-4, 1e-2].
+weight_decay
+    0.03 to 0.3 in [1]_ and Steiner et al. [4]_, 0.05 in [2]_: Transformers on little data want
+    strong decay, so the range is [1e-4, 0.3].
+dropout
+    0 or 0.1 in [1]_ and [4]_; the range is [0, 0.3], since our data are smaller still.
+
+References
+----------
+.. [1] Dosovitskiy et al. An Image is Worth 16x16 Words, ICLR 2021.
+.. [2] Touvron et al. Training data-efficient image transformers (DeiT), ICML 2021.
+.. [3] Chen et al. Chasing Sparsity in Vision Transformers, NeurIPS 2021.
+.. [4] Steiner et al. How to train your ViT?, TMLR 2022.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
+from search_spaces.domains import Float, Int
 from search_spaces.errors import PayoffError
-from study.models.dropout import StreamDropout
-from study.models.images import Grid, ToGrid, convolution, grid_of
+from search_spaces.space import Axis, SearchSpace
+from study.models.family import OFF, Family
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 HEAD_WIDTH = 16
 """Units per attention head, as nearly as the width allows. ViT has 64; at the widths of small
@@ -33,9 +61,47 @@ def build(
     padded with zeros. As in Beyer et al. 2022 tokens are averaged, with no class token; positions
     are learned.
     """
+    from torch import nn
+
+    from study.models.block import Block
+    from study.models.dropout import StreamDropout
+    from study.models.images import ToGrid, convolution, grid_of
+
     if depth < 1:
         raise PayoffError(f"depth: must be at least 1 for vit, got {depth}; use mlp for depth 0")
-    return VisionTransformer(grid_of(input_shape, "vit"), width, depth, dropout, n_outputs)
+    grid = grid_of(input_shape, "vit")
+    most = PATCHES_PER_SIDE[len(grid.sides)]
+    patch = tuple(max(2, math.ceil(side / most)) for side in grid.sides)
+    counts = tuple(math.ceil(side / p) for side, p in zip(grid.sides, patch, strict=True))
+    # functional.pad wants the last side first, each as (before, after).
+    padding: list[int] = []
+    for side, p, count in reversed(list(zip(grid.sides, patch, counts, strict=True))):
+        padding += [0, p * count - side]
+    embed = convolution(len(grid.sides))
+    parts: dict[str, nn.Module] = {
+        "to_grid": ToGrid(grid),
+        "patches": embed(grid.channels, width, patch, stride=patch),  # type: ignore[arg-type]
+        "positions": nn.Embedding(math.prod(counts), width),
+    }
+    nn.init.normal_(parts["positions"].get_parameter("weight"), std=0.02)
+    parts |= {
+        "dropout": StreamDropout(dropout),
+        "blocks": nn.Sequential(*(encoder(width, dropout) for _ in range(depth))),
+        "norm": nn.LayerNorm(width),
+        "head": nn.Linear(width, n_outputs),
+    }
+    return Block(partial(classify, padding=padding), **parts).apply(_initialise)
+
+
+def classify(network: Any, x: Tensor, *, padding: list[int]) -> Tensor:
+    """Map (batch, *input_shape) to (batch, n_outputs)."""
+    from torch.nn import functional
+
+    x = functional.pad(network.to_grid(x), padding)
+    tokens: Tensor = network.patches(x).flatten(2).transpose(1, 2)
+    tokens = network.dropout(tokens + network.positions.weight)
+    scores: Tensor = network.head(network.norm(network.blocks(tokens)).mean(dim=1))
+    return scores
 
 
 def heads_of(width: int) -> int:
@@ -49,75 +115,72 @@ def heads_of(width: int) -> int:
     return max(h for h in range(1, max(1, width // HEAD_WIDTH) + 1) if width % h == 0)
 
 
-class VisionTransformer(nn.Module):
-    """See :func:`build`."""
+def encoder(width: int, dropout: float) -> nn.Module:
+    """Self-attention and a two-layer perceptron, each normalised first and added to its input.
 
-    def __init__(self, grid: Grid, width: int, depth: int, dropout: float, n_outputs: int) -> None:
-        super().__init__()
-        dimensions = len(grid.sides)
-        patches = PATCHES_PER_SIDE[dimensions]
-        patch = tuple(max(2, math.ceil(side / patches)) for side in grid.sides)
-        counts = tuple(math.ceil(side / p) for side, p in zip(grid.sides, patch, strict=True))
-        self.to_grid = ToGrid(grid)
-        # functional.pad wants the last side first, each as (before, after).
-        self.padding: list[int] = []
-        for side, p, count in reversed(list(zip(grid.sides, patch, counts, strict=True))):
-            self.padding += [0, p * count - side]
-        embed = convolution(dimensions)
-        self.patches = embed(grid.channels, width, patch, stride=patch)  # type: ignore[arg-type]
-        self.positions = nn.Embedding(math.prod(counts), width)
-        nn.init.normal_(self.positions.weight, std=0.02)
-        self.dropout = StreamDropout(dropout)
-        self.blocks = nn.Sequential(*(Block(width, dropout) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, n_outputs)
-        self.apply(_initialise)
+    Of the perceptron's hidden units any may be cut.
+    """
+    from torch import nn
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (batch, *input_shape) to (batch, n_outputs)."""
-        x = functional.pad(self.to_grid(x), self.padding)
-        tokens: Tensor = self.patches(x).flatten(2).transpose(1, 2)
-        tokens = self.dropout(tokens + self.positions.weight)
-        scores: Tensor = self.head(self.norm(self.blocks(tokens)).mean(dim=1))
-        return scores
+    from study.models.block import Block, Cut
+    from study.models.dropout import StreamDropout
+
+    return Block(
+        partial(encode, heads=heads_of(width)),
+        Cut("expand", "contract"),
+        attention_norm=nn.LayerNorm(width),
+        queries_keys_values=nn.Linear(width, 3 * width),
+        mix=nn.Linear(width, width),
+        mlp_norm=nn.LayerNorm(width),
+        expand=nn.Linear(width, MLP_RATIO * width),
+        contract=nn.Linear(MLP_RATIO * width, width),
+        dropout=StreamDropout(dropout),
+    )
 
 
-class Block(nn.Module):
-    """Self-attention and a two-layer perceptron, each normalised first and added to its input."""
+def encode(block: Any, tokens: Tensor, *, heads: int) -> Tensor:
+    """Map (batch, tokens, width) to the same shape."""
+    from torch.nn import functional
 
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads_of(width)
-        self.attention_norm = nn.LayerNorm(width)
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.mix = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, MLP_RATIO * width)
-        self.contract = nn.Linear(MLP_RATIO * width, width)
-        self.dropout = StreamDropout(dropout)
+    tokens = tokens + block.dropout(attend(block, block.attention_norm(tokens), heads))
+    h = functional.gelu(block.expand(block.mlp_norm(tokens)))
+    result: Tensor = tokens + block.dropout(block.contract(h))
+    return result
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (batch, tokens, width) to the same shape."""
-        tokens = tokens + self.dropout(self.attend(self.attention_norm(tokens)))
-        h = functional.gelu(self.expand(self.mlp_norm(tokens)))
-        result: Tensor = tokens + self.dropout(self.contract(h))
-        return result
 
-    def attend(self, tokens: Tensor) -> Tensor:
-        """Multi-head self-attention, written out so that every product is counted."""
-        batch, n_tokens, width = tokens.shape
-        split = self.queries_keys_values(tokens).view(batch, n_tokens, 3, self.heads, -1)
-        queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind(0)
-        weights = torch.softmax(
-            queries @ keys.transpose(-2, -1) / math.sqrt(width // self.heads), dim=-1
-        )
-        mixed: Tensor = self.mix((weights @ values).transpose(1, 2).reshape(batch, n_tokens, width))
-        return mixed
+def attend(block: Any, tokens: Tensor, heads: int) -> Tensor:
+    """Multi-head self-attention, written out so that every product is counted."""
+    batch, n_tokens, width = tokens.shape
+    split = block.queries_keys_values(tokens).view(batch, n_tokens, 3, heads, -1)
+    queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind(0)
+    products = queries @ keys.transpose(-2, -1) / math.sqrt(width // heads)
+    mixed = (products.softmax(dim=-1) @ values).transpose(1, 2)
+    result: Tensor = block.mix(mixed.reshape(batch, n_tokens, width))
+    return result
 
 
 def _initialise(module: nn.Module) -> None:
     """Glorot-uniform weights and zero biases (ViT's own initialisation of its dense layers)."""
+    from torch import nn
+
     if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+FAMILY = Family(
+    build=build,
+    space=SearchSpace(
+        (
+            Axis("width", Int(4, 2048, step=4), "scientific", (16, 32, 64, 128)),
+            Axis("depth", Int(1, 24), "scientific", (2, 4)),
+            Axis("prune_ratio", Float(0.0, 0.999), "scientific", (0.0, 0.5, 0.9)),
+            Axis("learning_rate", Float(1e-4, 1e-2, log=True), "nuisance"),
+            Axis("weight_decay", Float(1e-4, 0.3, log=True), "nuisance"),
+            Axis("dropout", Float(0.0, 0.3), "nuisance"),
+            *OFF,
+        )
+    ),
+    phrase="vision transformers",
+)

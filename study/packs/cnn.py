@@ -39,6 +39,7 @@ from study.packs.batches import Batches
 from study.packs.dropout import PackDropout
 from study.packs.loss import pack_loss
 from study.packs.parameters import Stack
+from study.packs.passes import Passes
 from study.packs.slots import slot_slices
 
 if TYPE_CHECKING:
@@ -206,17 +207,6 @@ def _shifts(
 
 class CnnProgram:
     """Writes the gradients of all models, given their parameters."""
-
-    @staticmethod
-    def values_per_example(job: TrainJob, width: int, share: float) -> int:
-        """Values that a step writes per example; ``share`` of the inputs are the model's own."""
-        values = 0.0
-        for layer in layers_of(width, job.settings.depth, job.data.input_shape):
-            pixels = math.prod(layer.sides)
-            own = share if not values else 1.0
-            values += own * pixels * (layer.channels + layer.fan_in)
-            values += layer.outputs * pixels + 3 * layer.units
-        return math.ceil(values)
 
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack) -> None:
         settings = jobs[0].settings
@@ -414,3 +404,25 @@ def _as_matrices(stack: Stack) -> tuple[list[Tensor], list[Tensor]]:
     head = views[-1].unsqueeze(2)
     biases = [bias.view(*bias.shape, 1, 1, 1) for bias in views[1:-1:2]]
     return [view.flatten(2) for view in views[0::2]], [*biases, head]
+
+
+def _told(job: TrainJob) -> list[tuple[int, ...]]:
+    """Tell the kernels the shapes of each layer."""
+    return [
+        (layer.channels, layer.outputs, *layer.sides, *layer.kernel, *layer.window)
+        for layer in layers_of(job.settings.width, job.settings.depth, job.data.input_shape)
+    ]
+
+
+def values_per_example(job: TrainJob, width: int, share: float) -> int:
+    """Values that a step writes per example; ``share`` of the inputs are the model's own."""
+    values = 0.0
+    for layer in layers_of(width, job.settings.depth, job.data.input_shape):
+        pixels = math.prod(layer.sides)
+        own = share if not values else 1.0
+        values += own * pixels * (layer.channels + layer.fan_in)
+        values += layer.outputs * pixels + 3 * layer.units
+    return math.ceil(values)
+
+
+PASSES = Passes(program=CnnProgram, values_per_example=values_per_example, layers=_told)

@@ -18,11 +18,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from study.packs.cnn import layers_of
-from study.packs.compiling import FAMILIES, Network, Pack, kernels
+from study.packs.compiling import Network, Pack, kernels
 from study.packs.optimizer import Rates
 from study.packs.packing import LARGEST
 from study.packs.parameters import Layout, Stack
+from study.packs.passes import WRITTEN, passes_of
 from study.packs.slots import BLOCK_STEPS, Slots
 from study.packs.steps import EVALUATION_VALUES
 from study.streams import Stream, keep_scale, sequence, threshold
@@ -50,7 +50,7 @@ LOSSES = {
 """By task and whether there is a teacher: ``enum Loss`` of ``kernels/pack.h``."""
 
 
-class _Told:
+class Told:
     """What the kernels are pointed to, kept alive."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Told:
 def can_compile(job: TrainJob) -> bool:
     """Whether networks as the job's can be trained by the kernels, on this machine."""
     return (
-        job.settings.family in FAMILIES
+        job.settings.family in WRITTEN
         and job.settings.depth <= MOST_LAYERS
         and job.batch_size <= MOST_EXAMPLES
         and job.data.device.type == "cpu"
@@ -115,7 +115,7 @@ def working_bytes(job: TrainJob, layout: Layout) -> int:
 
 
 def _block_bytes(job: TrainJob, layout: Layout, batch: int) -> int:
-    told, pack = _Told(), Pack()
+    told, pack = Told(), Pack()
     _describe(told, pack, job, layout, batch)
     net = _network(told, job, [job.settings.width])
     return int(_library().working_bytes(ctypes.byref(pack), ctypes.byref(net)))
@@ -127,22 +127,19 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def _describe(told: _Told, pack: Pack, job: TrainJob, layout: Layout, batch: int) -> None:
+def _describe(told: Told, pack: Pack, job: TrainJob, layout: Layout, batch: int) -> None:
     """Fill in the shapes."""
     pack.n_tensors, pack.sizes = len(layout.names), told.integers(layout.sizes)
     pack.batch = batch
     pack.n_inputs, pack.n_outputs = math.prod(job.data.input_shape), job.data.n_outputs
 
 
-def _network(told: _Told, widest: TrainJob, widths: Sequence[int]) -> Network:
+def _network(told: Told, widest: TrainJob, widths: Sequence[int]) -> Network:
     settings = widest.settings
-    if settings.family == "mlp":
-        return Network(settings.depth, settings.width, told.integers(widths))
-    layers = [
-        (layer.channels, layer.outputs, *layer.sides, *layer.kernel, *layer.window)
-        for layer in layers_of(settings.width, settings.depth, widest.data.input_shape)
-    ]
-    return Network(settings.depth, settings.width, None, told.integers(layers))
+    layers = passes_of(settings.family).layers(widest)
+    if layers:
+        return Network(settings.depth, settings.width, None, told.integers(layers))
+    return Network(settings.depth, settings.width, told.integers(widths))
 
 
 class CompiledSteps:
@@ -151,7 +148,7 @@ class CompiledSteps:
     Parameters
     ----------
     jobs
-        The trainings, of family mlp or cnn; those that read the same rows side by side.
+        The trainings, all of one family; those that read the same rows side by side.
     parameters
         What is trained, in place.
     masks
@@ -185,7 +182,7 @@ class CompiledSteps:
 
     def _bind(self, parameters: Stack) -> None:
         """Lay out what the kernels are told, for the models that are left."""
-        self._told = told = _Told()
+        self._told = told = Told()
         pack, jobs, layout = Pack(), self._jobs, parameters.layout
         settings = [job.settings for job in jobs]
         _describe(told, pack, self._widest, layout, self._slots.size)
@@ -208,7 +205,7 @@ class CompiledSteps:
         self._bind_optimizer(told, pack, parameters)
         self._pack, self._net = pack, _network(told, self._widest, [s.width for s in settings])
 
-    def _bind_optimizer(self, told: _Told, pack: Pack, parameters: Stack) -> None:
+    def _bind_optimizer(self, told: Told, pack: Pack, parameters: Stack) -> None:
         settings, layout = [job.settings for job in self._jobs], parameters.layout
         pack.adam = self._adam
         pack.parameters = told.tensors(parameters.rows)
@@ -287,7 +284,7 @@ class CompiledSteps:
 
     def predict(self, parameters: Stack, x: Tensor) -> Tensor:
         """Outputs for ``x`` (models or 1, examples, ...): (models, outputs, examples)."""
-        told, pack, n_models = _Told(), Pack(), parameters.n_models
+        told, pack, n_models = Told(), Pack(), parameters.n_models
         _describe(told, pack, self._widest, parameters.layout, ASKED_AT_ONCE)
         pack.n_models, pack.parameters = n_models, told.tensors(parameters.rows)
         # What is padded is zero, so every model may be taken for one of the widest.

@@ -29,13 +29,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from study.packs.passes import WRITTEN
+
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec
 
 log = logging.getLogger(__name__)
-
-FAMILIES: Final = ("mlp", "cnn")
-"""The model families that the kernels know."""
 
 SOURCES: Final = Path(__file__).parent / "kernels"
 
@@ -106,7 +105,7 @@ def outlook(spec: StudySpec) -> str:
     """Say in a line what whoever starts a study here should know of the kernels, if anything."""
     run = spec.run
     asked = run.trainer == "packs" and run.device == "cpu" and not spec.training.function
-    if not asked or spec.model.family not in FAMILIES:
+    if not asked or spec.model.family not in WRITTEN:
         return ""
     commands = compilers()
     if not commands:

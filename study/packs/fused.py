@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from study.models.registry import Builder
+from study.models.family import Builder
 from study.packs.functional import NotBatchable, signature
 from study.packs.packing import TrainJob, form_packs
+from study.packs.passes import WRITTEN
 from study.packs.trainer import (
-    PROGRAMS,
     MappedTrainer,
     Probed,
     Trainer,
@@ -105,7 +105,7 @@ def _train_together(jobs: Sequence[TrainJob], trainers: _Trainers) -> Iterable[T
     why = ""
     if jobs[0].settings.steps == 0:
         why = "there is nothing to train"
-    elif family in PROGRAMS:
+    elif family in WRITTEN:
         try:
             return list(trainers.by_hand(jobs).run())
         except NotBatchable as reason:

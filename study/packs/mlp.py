@@ -31,6 +31,7 @@ from study.packs.batches import Batches
 from study.packs.dropout import PackDropout
 from study.packs.loss import pack_loss
 from study.packs.parameters import Stack
+from study.packs.passes import Passes
 from study.packs.slots import slot_slices
 
 if TYPE_CHECKING:
@@ -39,12 +40,6 @@ if TYPE_CHECKING:
 
 class MlpProgram:
     """Writes the gradients of all models, given their parameters."""
-
-    @staticmethod
-    def values_per_example(job: TrainJob, width: int, share: float) -> int:
-        """Values that a step writes per example; ``share`` of the inputs are the model's own."""
-        inputs = math.ceil(math.prod(job.data.input_shape) * share)
-        return inputs + 2 * width * max(job.settings.depth, 1)
 
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack) -> None:
         settings = [job.settings for job in jobs]
@@ -169,3 +164,12 @@ class MlpProgram:
             if layer < self.depth:
                 h = h.relu_()
         return h
+
+
+def values_per_example(job: TrainJob, width: int, share: float) -> int:
+    """Values that a step writes per example; ``share`` of the inputs are the model's own."""
+    inputs = math.ceil(math.prod(job.data.input_shape) * share)
+    return inputs + 2 * width * max(job.settings.depth, 1)
+
+
+PASSES = Passes(program=MlpProgram, values_per_example=values_per_example, always_faster=True)

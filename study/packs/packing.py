@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study.models.registry import family_named
 from study.packs.slots import BLOCK_STEPS
 from study.training.settings import TrainSettings
 
@@ -22,10 +23,6 @@ WORKING_SET_BYTES = 6 * 2**20
 """What one step of a pack may touch. Larger packs fall out of the cache and get slower per model:
 on an EPYC with 1 MiB of second-level cache and 32 MiB of third, packs of 4 to 8 MiB were the
 fastest at every width from 4 to 256 and 64 or 784 inputs."""
-
-PADDED_WIDTH = 16
-"""Perceptrons up to this width may be padded to a common width: their time goes to calls, not to
-arithmetic, so larger packs pay for the zeros."""
 
 HELD_COPIES = 13
 """Values held per parameter: it, its gradient, two moments and the update; the best weights, masks,
@@ -84,8 +81,8 @@ def form_packs(jobs: Sequence[TrainJob]) -> list[tuple[int, ...]]:
     """Split jobs into packs; each is the places of its jobs in the sequence, in training order.
 
     Jobs that read the same batches stand together, so that one gathered batch serves them. Narrow
-    perceptrons of different width share a pack, padded with zeros, where a width alone would give
-    few.
+    networks of different width share a pack, padded with zeros, where the family allows it and a
+    width alone would give few.
     """
     groups: dict[tuple[Hashable, int], list[int]] = {}
     for place, job in enumerate(jobs):
@@ -93,7 +90,7 @@ def form_packs(jobs: Sequence[TrainJob]) -> list[tuple[int, ...]]:
     merged: dict[Hashable, list[list[int]]] = {}
     for (key, width), places in sorted(groups.items(), key=lambda item: item[0][1]):
         packs = merged.setdefault(key, [])
-        narrow = jobs[places[0]].settings.family == "mlp" and width <= PADDED_WIDTH
+        narrow = width <= family_named(jobs[places[0]].settings.family).padded_width
         if packs and narrow and len(packs[-1]) < LARGEST // 4:
             packs[-1] += places
         else:

@@ -7,17 +7,15 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Final
 
 from torch import Tensor, nn
 
-from study.models.registry import Builder, build_model
+from study.models.family import Builder
+from study.models.registry import build_model
 from study.models.sizes import forward_flops
-from study.packs.cnn import CnnProgram
 from study.packs.compiled import CompiledSteps, can_compile, working_bytes
 from study.packs.functional import FunctionalProgram, NotBatchable, values_per_example
 from study.packs.loop import PackRun
-from study.packs.mlp import MlpProgram
 from study.packs.out_of_memory import is_out_of_memory
 from study.packs.packing import (
     TrainJob,
@@ -28,6 +26,7 @@ from study.packs.packing import (
     pack_sizes,
 )
 from study.packs.parameters import Layout, Stack
+from study.packs.passes import passes_of
 from study.packs.slots import slot_key
 from study.packs.steps import Program, TorchSteps
 from study.training.reference import train_model
@@ -43,15 +42,6 @@ PROBE_SHARE = 0.03
 
 WORTH = 0.9
 """A step in a pack must take less than this share of the reference trainer's to be chosen."""
-
-ALWAYS_FASTER = ("mlp",)
-"""Families for which the reference trainer need not be timed."""
-
-PROGRAMS: Final[dict[str, type[MlpProgram] | type[CnnProgram]]] = {
-    "mlp": MlpProgram,
-    "cnn": CnnProgram,
-}
-"""Families whose batched passes are written by hand."""
 
 Probed = dict[Hashable, int]
 """Pack sizes found by probing, by kind of pack; 0 where the reference trainer is faster."""
@@ -174,7 +164,7 @@ class Trainer:
     def _program(
         self, models: Sequence[nn.Module]
     ) -> Callable[[Sequence[TrainJob], Stack], Program]:
-        return PROGRAMS[self.family]
+        return passes_of(self.family).program
 
     def _flops(self, jobs: Sequence[TrainJob], models: Sequence[nn.Module]) -> list[int]:
         """Return the FLOPs of training on one example, per job."""
@@ -191,8 +181,7 @@ class Trainer:
         ]
 
     def _values_per_example(self, share: float) -> int:
-        program = PROGRAMS[self.family]
-        return program.values_per_example(self._largest, self.width, share)
+        return passes_of(self.family).values_per_example(self._largest, self.width, share)
 
     def size(self) -> int:
         """Return the fastest number of models at once, probing where that can pay."""
@@ -205,7 +194,7 @@ class Trainer:
             return min(len(self.jobs), most_at_once(held, self._budget, working))
         step, held = model_bytes(self._largest, self._values_per_example(share), n_parameters)
         sizes = pack_sizes(step, held, self._budget)
-        always = self.family in ALWAYS_FASTER
+        always = self._always_faster()
         if always and (len(self.jobs) <= min(sizes) or len(sizes) == 1):
             return min(sizes[0], len(self.jobs))
         key = (pack_key(self._largest), self.width, share < 1, self._budget, self._custom_model)
@@ -216,6 +205,9 @@ class Trainer:
                 best = 0
             self._probed[key] = best
         return min(self._probed[key], len(self.jobs))
+
+    def _always_faster(self) -> bool:
+        return passes_of(self.family).always_faster
 
     def _probe_alone(self) -> float:
         """Seconds a step takes in the reference trainer."""
@@ -247,6 +239,9 @@ class Trainer:
 
 class MappedTrainer(Trainer):
     """Trains networks of any architecture through ``torch.func``, where that is faster."""
+
+    def _always_faster(self) -> bool:
+        return False
 
     def _program(
         self, models: Sequence[nn.Module]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search_spaces.space import SearchSpace
+from study.models.registry import family_named
 from study.plan.halton import halton
 from study.record import Phase, Value
 from study.spec.routes import BEST, capacities, capacity_name
@@ -254,15 +255,11 @@ def relative_cost(spec: StudySpec, cell: Cell) -> float:
     return steps * (1.0 + 0.15 * depth + width * width * max(depth, 1.0) / 40_000)
 
 
-PADDED_WIDTH = 16
-"""Perceptrons up to this width train together whatever their width: see
-:data:`study.packs.packing.PADDED_WIDTH`."""
-
-
 def pack_group(spec: StudySpec, slot: Slot) -> tuple[object, ...]:
     """Return what units must have in common to be worth training as one pack."""
     capacity = dict(slot.cell.capacity)
     width = capacity.get("width")
-    if spec.model.family == "mlp" and isinstance(width, int) and width <= PADDED_WIDTH:
-        capacity["width"] = PADDED_WIDTH
+    padded = family_named(spec.model.family).padded_width
+    if isinstance(width, int) and width <= padded:
+        capacity["width"] = padded
     return (slot.phase, bool(slot.cell.teacher), *capacity.items())

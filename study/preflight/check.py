@@ -13,6 +13,7 @@ from typing import Any
 from search_spaces.errors import PayoffError
 from study.data.subsets import check_sizes
 from study.errors import StudyFileError
+from study.models.registry import family_named
 from study.plan.design import cells
 from study.preflight.routes import check_routes
 from study.record import Value
@@ -37,8 +38,8 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
     """Load the data, draw every subset, find the user's functions, use the device, build models.
 
     Nothing is trained. Torch, which takes two seconds to import, is imported only where something
-    is to be tried with it: not for perceptrons on the processor, which no width or depth makes
-    impossible, nor with a trainer of the user's own.
+    is to be tried with it: not on the processor for a family that can be counted without building,
+    which no width or depth makes impossible, nor with a trainer of the user's own.
 
     Raises
     ------
@@ -79,7 +80,8 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
             mistakes += check_sizes(laboratory.dataset, spec.sizes, n_draws, spec.study.seed)
             if not wrong_model:
                 found = []
-                if not (_is_perceptron(spec) and spec.run.device == "cpu"):
+                countable = family_named(spec.model.family).weights is not None
+                if not (countable and spec.run.device == "cpu"):
                     found = _models(laboratory, "cpu" if device else spec.run.device)
                 mistakes += found or check_routes(laboratory)
     if mistakes:
@@ -107,10 +109,6 @@ def _signature(
             "correct its parameters"
         ]
     return []
-
-
-def _is_perceptron(spec: StudySpec) -> bool:
-    return spec.model.family == "mlp" and not spec.model.function
 
 
 def _device(name: str) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
+from study.models.registry import family_named
 from study.plan.design import cells, prune_ratios
 from study.spec.routes import BEST, capacity_name
 
@@ -57,19 +56,11 @@ def _pruning(laboratory: Laboratory) -> list[str]:
 
 
 def weight_counts(laboratory: Laboratory, capacity: Mapping[str, Value]) -> dict[str, int]:
-    """Count the prunable weights of each tensor of a network.
-
-    Those of a perceptron follow from its widths; nothing is built, and torch not imported.
-    """
-    spec, dataset = laboratory.spec, laboratory.dataset
-    if spec.model.family == "mlp" and not spec.model.function:
-        hidden = [int(capacity["width"])] * int(capacity["depth"])
-        widths = [math.prod(dataset.input_shape), *hidden, dataset.n_outputs]
-        # A hidden layer is three modules: linear, ReLU and dropout, after the flattening.
-        return {
-            f"{1 + 3 * layer}.weight": inputs * outputs
-            for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths))
-        }
+    """Count the prunable weights of each tensor of a network, without building it if possible."""
+    dataset, count = laboratory.dataset, family_named(laboratory.spec.model.family).weights
+    if count is not None:
+        width, depth = int(capacity["width"]), int(capacity["depth"])
+        return count(width, depth, dataset.input_shape, dataset.n_outputs)
     from study.models.weights import weights_of
 
     return {name: w.numel() for name, w in weights_of(laboratory.build(capacity)).items()}

@@ -151,7 +151,8 @@ def _convert(value: object, hint: Any) -> object:
 def field_docs(section: type[Any]) -> dict[str, str]:
     """Return the docstring that stands under each field of a dataclass.
 
-    A field without one is documented together with those before it and maps to ``""``.
+    A field without one is documented together with those before it and maps to ``""``. ``{known}``
+    stands for what a registry holds, by the section's own ``known()``.
     """
     body = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0]
     assert isinstance(body, ast.ClassDef)
@@ -168,5 +169,7 @@ def field_docs(section: type[Any]) -> dict[str, str]:
             and isinstance(node.value.value, str)
         ):
             docs[name] = inspect.cleandoc(node.value.value)
+            if "{known}" in docs[name]:
+                docs[name] = docs[name].replace("{known}", section.known())
             name = ""
     return docs

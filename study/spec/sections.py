@@ -6,15 +6,21 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.settings import AnalysisSettings
 from study.data.source import DataSource
+from study.models.registry import CUSTOM, FAMILIES
 from study.spec.reading import Mistakes, field_docs
 from study.spec.routes import Method, Scope
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """A study's name is also a folder's name and part of an Optuna study's name."""
+
+if TYPE_CHECKING:
+    FamilyName = str
+else:
+    FamilyName = Literal[(*FAMILIES, CUSTOM)]  # read and documented like every other choice
 
 Route = Literal["train", "prune", "distill"]
 """How networks of a size are made."""
@@ -63,11 +69,16 @@ class StudySection:
 class ModelSection:
     """Which models are compared."""
 
-    family: Literal["mlp", "cnn", "resnet", "vit", "custom"] = "mlp"
-    """mlp, cnn, resnet, vit, or custom (then function names your own)."""
+    family: FamilyName = "mlp"
+    """{known}, or custom (then function names your own)."""
     function: str = ""
     """Your own model, "file.py:name" or "module:name": called as
     name(width, depth, dropout, input_shape, n_outputs), returns a torch.nn.Module."""
+
+    @staticmethod
+    def known() -> str:
+        """Return the families that stand in the words on ``family``."""
+        return ", ".join(FAMILIES)
 
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""

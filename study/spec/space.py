@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from search_spaces.catalogue import CATALOGUE
 from search_spaces.domains import Categorical, Domain, Float, Int
 from search_spaces.errors import SpaceError, nearest
 from search_spaces.space import Axis, SearchSpace
+from study.models.registry import family_named
 from study.spec.reading import Mistakes
 
 SCIENTIFIC = ("width", "depth", "prune_ratio")
@@ -55,7 +55,7 @@ def read_space(
     """
     if not isinstance(given, Mapping):
         return None
-    default = CATALOGUE[family if family in CATALOGUE else "mlp"]()
+    default = family_named(family).space
     axes = {axis.name: axis for axis in default.axes}
     if own_trainer:
         axes = {name: axes[name] for name in ("width", "depth")}

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from study.models.dropout import attach
-from study.models.registry import Builder, build_model
+from study.models.family import Builder
+from study.models.registry import build_model
 from study.models.sizes import forward_flops
 from study.models.weights import weights_of
 from study.streams import (

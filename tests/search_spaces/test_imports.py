@@ -8,7 +8,7 @@ import sys
 
 def test_it_imports_nothing_but_the_standard_library() -> None:
     code = (
-        "import sys; before = set(sys.modules); import search_spaces.catalogue; "
+        "import sys; before = set(sys.modules); import search_spaces.space; "
         "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}"
         " - sys.stdlib_module_names - {'search_spaces'}))"
     )

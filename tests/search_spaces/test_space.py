@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces.catalogue import CATALOGUE
 from search_spaces.domains import Categorical, Float, Int
 from search_spaces.errors import SpaceError
 from search_spaces.space import Axis, SearchSpace
@@ -164,20 +163,3 @@ def test_replace_and_add_return_new_spaces() -> None:
     with pytest.raises(SpaceError, match="no such axis to replace; did you mean 'width'"):
         SPACE.replace(Axis.fixed("widht", 4))
     assert SPACE.add(Axis.fixed("batch_size", 64)).names[-1] == "batch_size"
-
-
-@pytest.mark.parametrize("family", CATALOGUE)
-def test_every_default_space_has_the_axes_of_the_question(family: str) -> None:
-    space = CATALOGUE[family]()
-    assert [axis.name for axis in space.scientific] == ["width", "depth", "prune_ratio"]
-    assert [axis.name for axis in space.nuisance] == ["learning_rate", "weight_decay", "dropout"]
-    assert {axis.name: axis.value for axis in space.fixed} == {"l1": 0.0, "label_smoothing": 0.0}
-    assert space["prune_ratio"].values[0] == 0.0
-    assert CATALOGUE[family]() == space
-
-
-def test_the_default_perceptron_grid_is_the_published_one() -> None:
-    space = CATALOGUE["mlp"]()
-    assert space["width"].values == (4, 8, 16, 24, 32, 64, 128, 256)
-    assert space["depth"].values == (1, 2)
-    assert len(space.grid()) == 8 * 2 * 2

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from search_spaces.errors import PayoffError
 from study.models.mlp import perceptron
-from study.models.registry import FAMILIES, build_model
+from study.models.registry import CUSTOM, FAMILIES, build_model, family_named
 
 SHAPES = {"flat": (40,), "digits": (1, 8, 8), "mnist": (1, 28, 28), "cifar": (3, 32, 32)}
 
@@ -159,3 +162,28 @@ def test_what_cannot_be_built_says_why(
 def test_four_dimensional_inputs_are_refused_where_a_grid_is_needed() -> None:
     with pytest.raises(PayoffError, match="got 4"):
         build("cnn", (1, 4, 4, 4))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_default_space_has_the_axes_of_the_question(family: str) -> None:
+    space = family_named(family).space
+    assert [axis.name for axis in space.scientific] == ["width", "depth", "prune_ratio"]
+    assert [axis.name for axis in space.nuisance] == ["learning_rate", "weight_decay", "dropout"]
+    assert {axis.name: axis.value for axis in space.fixed} == {"l1": 0.0, "label_smoothing": 0.0}
+    assert space["prune_ratio"].values[0] == 0.0
+
+
+def test_the_default_perceptron_grid_is_the_published_one() -> None:
+    space = family_named("mlp").space
+    assert space["width"].values == (4, 8, 16, 24, 32, 64, 128, 256)
+    assert space["depth"].values == (1, 2)
+    assert len(space.grid()) == 8 * 2 * 2
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, CUSTOM])
+def test_a_family_is_known_without_torch(family: str) -> None:
+    code = (
+        "import sys; from study.models.registry import family_named; "
+        f"family_named({family!r}); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from study.models.registry import Builder
+from study.models.family import Builder
 from study.packs import trainer as pack_trainer
 from study.packs.functional import NotBatchable, signature, values_per_example
 from study.packs.fused import TrainJob, train_pack

@@ -1,0 +1,43 @@
+"""The families whose passes are written by hand, in torch's operations and in C: one line each.
+
+Networks of every other family train together through ``torch.func``, or one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from study.declared import declared
+
+if TYPE_CHECKING:
+    from study.packs.packing import TrainJob
+    from study.packs.parameters import Stack
+    from study.packs.steps import Program
+
+WRITTEN: Final[dict[str, str]] = {
+    "mlp": "study.packs.mlp",
+    "cnn": "study.packs.cnn",
+}
+"""Family -> module whose ``PASSES`` train it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passes:
+    """How packs of one family are trained."""
+
+    program: Callable[[Sequence[TrainJob], Stack], Program]
+    """Their forward and backward passes in torch's operations."""
+    values_per_example: Callable[[TrainJob, int, float], int]
+    """``(job, width, share)`` -> values that a step of the program writes per example; ``share``
+    of the inputs are the model's own."""
+    layers: Callable[[TrainJob], list[tuple[int, ...]]] = lambda job: []
+    """What the C kernels are told of each layer, where depth and widths don't say all."""
+    always_faster: bool = False
+    """Whether the reference trainer is known to be slower, and need not be timed."""
+
+
+def passes_of(family: str) -> Passes:
+    """Return the passes of a family that is among those :data:`WRITTEN`."""
+    return declared(WRITTEN[family], Passes)
