@@ -13,7 +13,7 @@ from study.errors import StudyFileError
 
 COMMANDS: dict[str, str] = {
     "run": "run a study, or go on with it where it stopped",
-    "launch": "run a study with many workers: here, on Ray, SLURM or Kubernetes",
+    "launch": "run a study with many workers, here or on a cluster",
     "worker": "join a study from anywhere, and work until no trial is left",
     "proxy": "serve a study's database to workers that have no password of it",
     "init": "write a commented study file to edit",

@@ -16,7 +16,7 @@ from study.spec.study_file import StudySpec, load_spec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.launch.engines.crews import Crew
+    from study.launch.engines.engine import Engine
     from study.preflight.forecast import Forecast, ModelForecast
 
 
@@ -62,12 +62,12 @@ def run_and_show(
     spec: StudySpec,
     study_file: str | None,
     places: Places,
-    crew: Crew | None,
+    engine: Engine | None,
     *,
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Run a study with any crew of workers, and print its result; return the exit status."""
+    """Run a study by any engine, and print its result; return the exit status."""
     from study.launch.hints import command
     from study.launch.progress import duration
     from study.launch.run import run_study
@@ -83,7 +83,7 @@ def run_and_show(
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
             _print(analysis, as_json=as_json)
 
-        outcome = run_study(spec, study_file, places, view, show, crew)
+        outcome = run_study(spec, study_file, places, view, show, engine)
     if outcome.interrupted:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130

@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from study.errors import StorageAway
 from study.launch.conclusion import break_off, conclude
-from study.launch.engines.local import Worker, end, run_workers, start_ahead
+from study.launch.engines.engine import Engine, Order
+from study.launch.engines.local import Local
 from study.launch.hints import command
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
@@ -34,7 +34,6 @@ from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.launch.engines.crews import Crew
 
 
 NEAR_END = 0.7
@@ -47,7 +46,7 @@ def run_study(
     places: Places,
     view: View,
     show: Callable[[StudyAnalysis], object] = lambda analysis: None,
-    crew: Crew | None = None,
+    engine: Engine | None = None,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
@@ -61,7 +60,7 @@ def run_study(
         Where to show how far it is.
     show
         Called with the analysis as soon as it is on disk, before MLflow is waited for.
-    crew
+    engine
         Who runs the workers; None: processes of this machine.
 
     Raises
@@ -72,22 +71,20 @@ def run_study(
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
     seen = fingerprints(spec, laboratory)
-    ahead: list[Worker] = []
-    # Workers import while the databases are made. A study that is done needs none.
-    is_new = crew is None and not (places.results(spec.name) / "payoff.json").exists()
+    engine = engine or Local()
+
+    def get_ready() -> None:
+        """Let workers import while the databases are made; a study that is done needs none."""
+        if not (places.results(spec.name) / "payoff.json").exists():
+            engine.get_ready(spec, study_file, places)
+
     try:
-        store, before = _set_up(
-            spec,
-            places,
-            tracker,
-            seen,
-            lambda: ahead.extend(start_ahead(spec, study_file, places) if is_new else ()),
-        )
+        store, before = _set_up(spec, places, tracker, seen, get_ready)
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
-        keeper.tidy(blame=crew is not None)  # a local run that was killed, was killed whole
+        keeper.tidy(blame=engine.elsewhere)  # a local run that was killed, was killed whole
         _announce(store, before, view)
         if not spec.training.function:
-            own = outlook(spec) if crew is None and store.counts().waiting else ""
+            own = outlook(spec) if not engine.elsewhere and store.counts().waiting else ""
             for note in filter(None, (own, *route_notes(laboratory))):
                 view.say(f"note: {note}")
         keeper.spool.remember(tracker.address)
@@ -100,10 +97,17 @@ def run_study(
             view=view,
             again=command("run", study_file, places),
         )
-        crew = crew or partial(run_workers, ahead=ahead)
-        return replace(_train_and_conclude(job, study_file, crew, show), before=before)
+        order = Order(
+            spec=spec,
+            study_file=study_file,
+            places=places,
+            keeper=keeper,
+            on_poll=_Poll(job),
+            stop=job.stop,
+        )
+        return replace(_train_and_conclude(job, engine, order, show), before=before)
     finally:
-        end(ahead)
+        engine.close()
 
 
 def _announce(store: StudyStore, before: int, view: View) -> None:
@@ -121,8 +125,8 @@ def _announce(store: StudyStore, before: int, view: View) -> None:
 
 def _train_and_conclude(
     job: Job,
-    study_file: str | None,
-    crew: Crew,
+    engine: Engine,
+    order: Order,
     show: Callable[[StudyAnalysis], object],
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
@@ -132,14 +136,7 @@ def _train_and_conclude(
         with interrupts(stop):
             counts = store.counts()
             if counts.finished < counts.total:
-                crew(
-                    job.spec,
-                    study_file,
-                    job.places,
-                    job.keeper,
-                    on_poll=_Poll(job),
-                    stop=stop,
-                )
+                engine.run(order)
             counts = job.patience.insist(store.counts)
             return conclude(job, show) if counts.finished == counts.total else break_off(job)
     finally:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import re
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import PayoffError
-from study.launch.own_files import own_files
+from study.launch.engines.engine import Engine
 from study.spec.study_file import StudySpec
 from study.spec.writing import toml_key, toml_value
 
@@ -76,63 +78,65 @@ spec:
           emptyDir: {{}}"""
 
 
-def manifest(
-    spec: StudySpec,
-    study_file: str | None,
-    *,
-    workers: int,
-    image: str,
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-    memory_gib: float | None = None,
-) -> str:
-    """Return the manifest as YAML text; it holds no address of a storage, and so no password.
+@dataclass(frozen=True, kw_only=True)
+class Kubernetes(Engine):
+    """An indexed Job; who applies its manifest runs the workers."""
 
-    Parameters
-    ----------
-    spec, study_file
-        The study, and its file. What it says, but for its [storage] and its comments, goes into a
-        ConfigMap, and so do the files of the user's own that it names.
-    workers
-        Pods of the indexed Job.
-    image
-        Container image with payoff and the database's driver.
-    cpus, gpus, memory_gib
-        What each pod asks for; GPUs are whole.
+    image: str = "payoff:latest"
+    """Container image with payoff and the database's driver."""
+    cpus: float = 1.0
+    gpus: float = 0.0
+    """Of each pod; GPUs are whole."""
+    memory_gib: float | None = None
 
-    Raises
-    ------
-    PayoffError
-        If the files can't be handed on: see :func:`study.launch.own_files.own_files`; or are too
-        large.
-    """
-    name = "payoff-" + (re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40] or "study")
-    raw: dict[str, Any] = {"study": {"name": spec.name}}
-    if study_file:
-        raw = tomllib.loads(Path(study_file).expanduser().read_text(encoding="utf-8"))
-    contents = {STUDY_FILE: _without_storage(raw).encode()}
-    contents |= {path: file.read_bytes() for path, file in own_files(spec).items()}
-    _check_size(contents)
-    keys = {path: _key(place, path) for place, path in enumerate(contents)}
-    resources = [f"cpu: {cpus:g}"]
-    if memory_gib:
-        resources.append(f"memory: {memory_gib:g}Gi")
-    if gpus:
-        resources.append(f"nvidia.com/gpu: {max(1, round(gpus))}")
-    return TEMPLATE.format(
-        workers=workers,
-        study=spec.name,
-        name=name,
-        file=study_file or "",
-        image=image,
-        files="\n".join(_files({keys[path]: content for path, content in contents.items()})),
-        items="\n".join(
-            f"              - {{key: {json.dumps(key)}, path: {json.dumps(path)}}}"
-            for path, key in keys.items()
-        ),
-        resources=", ".join(resources),
-    )
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options that only this engine listens to."""
+        parser.add_argument("--image", default=self.image, help="kubernetes: the container image")
+        parser.add_argument("--print", action="store_true", help="kubernetes: print the manifest")
 
+    def manifest(self, spec: StudySpec, study_file: str | None) -> str:
+        """Return the manifest as YAML text; it holds no address of a storage, and so no password.
+
+        What the study file says, but for its [storage] and its comments, goes into a ConfigMap, and
+        so do the files of the user's own that it names.
+
+        Raises
+        ------
+        PayoffError
+            If the files can't be handed on: see :func:`study.launch.own_files.own_files`; or are
+            too large.
+        """
+        from study.launch.own_files import own_files
+
+        slug = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:40]
+        raw: dict[str, Any] = {"study": {"name": spec.name}}
+        if study_file:
+            raw = tomllib.loads(Path(study_file).expanduser().read_text(encoding="utf-8"))
+        contents = {STUDY_FILE: _without_storage(raw).encode()}
+        contents |= {path: file.read_bytes() for path, file in own_files(spec).items()}
+        _check_size(contents)
+        keys = {path: _key(place, path) for place, path in enumerate(contents)}
+        resources = [f"cpu: {self.cpus:g}"]
+        if self.memory_gib:
+            resources.append(f"memory: {self.memory_gib:g}Gi")
+        if self.gpus:
+            resources.append(f"nvidia.com/gpu: {max(1, round(self.gpus))}")
+        return TEMPLATE.format(
+            workers=spec.run.workers,
+            study=spec.name,
+            name=f"payoff-{slug or 'study'}",
+            file=study_file or "",
+            image=self.image,
+            files="\n".join(_files({keys[path]: content for path, content in contents.items()})),
+            items="\n".join(
+                f"              - {{key: {json.dumps(key)}, path: {json.dumps(path)}}}"
+                for path, key in keys.items()
+            ),
+            resources=", ".join(resources),
+        )
+
+
+ENGINE = Kubernetes()
 
 STUDY_FILE = "study.toml"
 """What the study file is called in the pods."""

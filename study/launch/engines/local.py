@@ -9,15 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from search_spaces.errors import PayoffError
 from study.errors import StorageAway
+from study.launch.engines.engine import Engine, Order
 from study.launch.joining import environment
-from study.launch.keeping import Keeper, keep
 from study.places import Places
 from study.spec.study_file import StudySpec
 
@@ -53,78 +53,86 @@ def n_workers(spec: StudySpec) -> int:
     return max(1, (cores or 1) // spec.run.threads)
 
 
-def run_workers(
-    spec: StudySpec,
-    study_file: str | None,
-    places: Places,
-    keeper: Keeper,
-    *,
-    on_poll: Callable[[], None],
-    stop: threading.Event,
-    ahead: list[Worker] | None = None,
-) -> None:
-    """Start the workers, replace those that die, and return when no trial is left.
+@dataclass(frozen=True, kw_only=True)
+class Local(Engine):
+    """Worker processes of this machine, which end with the run."""
 
-    With ``stop`` set the workers finish the units in hand and no more. Of those started ``ahead``
-    (:func:`start_ahead`) as many are used as are needed; none is left when this returns.
+    elsewhere: ClassVar[bool] = False
 
-    Raises
-    ------
-    PayoffError
-        If workers die one after the other with nothing done between.
-    """
-    store = keeper.store
-    count = min(n_workers(spec), max(1, store.counts().waiting))
-    waiting = [] if ahead is None else ahead
-    workers, spare = waiting[:count], waiting[count:]
-    waiting.clear()
-    end(spare)
-    workers += [start_worker(spec, study_file, places) for _ in range(count - len(workers))]
-    for worker in workers:
-        worker.begin()
-    crew = _Crew(spec, study_file, places, keeper, workers)
-    try:
-        pause = POLL_SECONDS
-        while not crew.is_done(stopping=stop.is_set()):
-            time.sleep(pause)
-            began = time.monotonic()
-            if stop.is_set():
-                terminate(workers)
-            # The workers wait for a database that is away, or end by themselves: so do we.
-            with contextlib.suppress(StorageAway):
-                on_poll()
-                if not stop.is_set():
-                    crew.look_after()
-            # A slow storage is asked less often: looking takes a tenth of the time at most.
-            pause = max(POLL_SECONDS, 10 * (time.monotonic() - began))
-    finally:
-        with ignoring_interrupts():
-            end(workers)
+    ahead: list[Worker] = field(default_factory=list, init=False)
+    """Workers that import what they need while the study is being set up."""
+
+    def get_ready(self, spec: StudySpec, study_file: str | None, places: Places) -> None:
+        """Start all workers before there is anything to do: their imports take seconds.
+
+        They wait for :meth:`Worker.begin`. None is there where they can't be started; whoever
+        needs them later will hear why.
+        """
+        with contextlib.suppress(OSError):
+            for _ in range(n_workers(spec)):
+                self.ahead.append(start_worker(spec, study_file, places))
+
+    def run(self, order: Order) -> None:
+        """Start the workers, replace those that die, and return when no trial is left.
+
+        Of those that were got ready as many are used as are needed; none is left afterwards.
+
+        Raises
+        ------
+        PayoffError
+            If workers die one after the other with nothing done between.
+        """
+        count = min(n_workers(order.spec), max(1, order.keeper.store.counts().waiting))
+        workers, spare = self.ahead[:count], self.ahead[count:]
+        self.ahead.clear()
+        end(spare)
+        workers += [_started(order) for _ in range(count - len(workers))]
+        for worker in workers:
+            worker.begin()
+        crew = _Crew(order, workers)
+        try:
+            pause = POLL_SECONDS
+            while not crew.is_done():
+                time.sleep(pause)
+                began = time.monotonic()
+                if order.stop.is_set():
+                    terminate(workers)
+                # The workers wait for a database that is away, or end by themselves: so do we.
+                with contextlib.suppress(StorageAway):
+                    order.on_poll()
+                    if not order.stop.is_set():
+                        crew.look_after()
+                # A slow storage is asked less often: looking takes a tenth of the time at most.
+                pause = max(POLL_SECONDS, 10 * (time.monotonic() - began))
+        finally:
+            with ignoring_interrupts():
+                end(workers)
+
+    def close(self) -> None:
+        """End the workers that were got ready and never used."""
+        end(self.ahead)
+        self.ahead.clear()
+
+
+ENGINE = Local()
 
 
 class _Crew:
     """The workers of one run, replaced when they die."""
 
-    def __init__(
-        self,
-        spec: StudySpec,
-        study_file: str | None,
-        places: Places,
-        keeper: Keeper,
-        workers: list[Worker],
-    ) -> None:
-        self._spec, self._study_file, self._places = spec, study_file, places
-        self._keeper, self._store, self._workers = keeper, keeper.store, workers
+    def __init__(self, order: Order, workers: list[Worker]) -> None:
+        self._order, self._workers = order, workers
+        self._keeper, self._store = order.keeper, order.keeper.store
         self._deaths = 0
         self._finished = self._store.counts().finished
         self._tidied = time.monotonic()
 
-    def is_done(self, *, stopping: bool) -> bool:
+    def is_done(self) -> bool:
         """Tell whether every worker has ended, by itself or because it was asked to."""
         statuses = [worker.process.poll() for worker in self._workers]
         if None in statuses:
             return False
-        if stopping or not any(statuses):
+        if self._order.stop.is_set() or not any(statuses):
             return True
         with contextlib.suppress(StorageAway):
             return self._nothing_left()
@@ -140,6 +148,8 @@ class _Crew:
             if worker.process.poll() not in (None, 0) and not self._nothing_left():
                 self._workers[index] = self._replace(worker)
         if time.monotonic() - self._tidied > TIDY_SECONDS:
+            from study.launch.keeping import keep
+
             keep(self._keeper)
             self._tidied = time.monotonic()
 
@@ -153,25 +163,18 @@ class _Crew:
         # which counts as finished: only workers that die with nothing in hand end the run.
         before = self._store.counts().finished
         self._keeper.tidy()
-        if self._deaths >= QUICK_DEATHS * self._spec.run.max_attempts and (
+        if self._deaths >= QUICK_DEATHS * self._order.spec.run.max_attempts and (
             self._store.counts().finished == before
         ):
             raise PayoffError(last_words(worker))
         worker.file.close()
-        new = start_worker(self._spec, self._study_file, self._places)
+        new = _started(self._order)
         new.begin()
         return new
 
 
-def start_ahead(spec: StudySpec, study_file: str | None, places: Places) -> list[Worker]:
-    """Start all workers before there is anything to do: their imports take seconds.
-
-    They wait for :meth:`Worker.begin`. Returns none where they can't be started; whoever needs
-    them later will hear why.
-    """
-    with contextlib.suppress(OSError):
-        return [start_worker(spec, study_file, places) for _ in range(n_workers(spec))]
-    return []
+def _started(order: Order) -> Worker:
+    return start_worker(order.spec, order.study_file, order.places)
 
 
 def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Worker:

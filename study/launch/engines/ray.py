@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import PayoffError
-from study.launch.engines.crews import watch_over
+from study.launch.engines.engine import Engine, Order, watch_over
 from study.launch.joining import environment
-from study.launch.keeping import Keeper
 from study.places import Places
 from study.redaction import redact
-from study.spec.study_file import StudySpec
 
 QUICK_FAILURES = 10
 """Actors that may fail one after the other, with no trial finished between, before giving up."""
@@ -52,88 +51,78 @@ class Member:
         self._stop.set()
 
 
-def run_on_ray(
-    spec: StudySpec,
-    study_file: str | None,
-    places: Places,
-    keeper: Keeper,
-    *,
-    on_poll: Callable[[], None],
-    stop: threading.Event,
-    address: str | None = None,
-    cpus: float = 1.0,
-    gpus: float = 0.0,
-) -> None:
-    """Run a study's workers as Ray actors; replace those that die while trials are left.
+@dataclass(frozen=True, kw_only=True)
+class Ray(Engine):
+    """Actors of a cluster; those that die while trials are left are replaced."""
 
-    Parameters
-    ----------
-    spec, study_file, places, keeper, on_poll, stop
-        As of every :class:`~study.launch.engines.crews.Crew`.
-    address
-        A running cluster (``auto``, ``ray://host:port``); None starts one on this machine.
-    cpus, gpus
-        Share of a node that each worker takes; fractions are allowed.
+    address: str | None = None
+    """A running cluster (``auto``, ``ray://host:port``); None starts one on this machine."""
+    cpus: float = 1.0
+    gpus: float = 0.0
+    """Shares of a node; fractions are allowed."""
 
-    Raises
-    ------
-    PayoffError
-        If Ray is not installed, the cluster does not answer, or workers keep failing.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
-    try:
-        import ray
-    except ImportError:
-        raise PayoffError("--on ray: Ray is not installed; pip install 'payoff[ray]'") from None
-    ours = not ray.is_initialized()
-    try:
-        if ours:
-            # Ray puts the folder that it is started from first on its workers' path: a file
-            # study.py in the user's would stand in for this package.
-            with contextlib.chdir(Path(__file__).parents[3]):
-                ray.init(address=address, log_to_driver=False, include_dashboard=False,
-                         configure_logging=False)  # fmt: skip
-    except Exception as error:
-        raise PayoffError(
-            f"--address: no Ray cluster answers at {address} ({redact(error).splitlines()[0]})"
-        ) from None
-    members = _Members(ray, spec, study_file, places, keeper, cpus=cpus, gpus=gpus)
-    try:
-        members.look_after()
-        watch_over(keeper, on_poll=on_poll, stop=stop, look_after=members.look_after)
-        members.end()
-    finally:
-        if ours:
-            ray.shutdown()
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options that only this engine listens to."""
+        parser.add_argument("--address", help="ray: address of a running cluster (auto, ray://...)")
+
+    def run(self, order: Order) -> None:
+        """Run the workers.
+
+        Raises
+        ------
+        PayoffError
+            If Ray is not installed, the cluster does not answer, or workers keep failing.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+        try:
+            import ray
+        except ImportError:
+            raise PayoffError("--on ray: Ray is not installed; pip install 'payoff[ray]'") from None
+        ours = not ray.is_initialized()
+        try:
+            if ours:
+                # Ray puts the folder that it is started from first on its workers' path: a file
+                # study.py in the user's would stand in for this package.
+                with contextlib.chdir(Path(__file__).parents[3]):
+                    ray.init(address=self.address, log_to_driver=False, include_dashboard=False,
+                             configure_logging=False)  # fmt: skip
+        except Exception as error:
+            reason = redact(error).splitlines()[0]
+            raise PayoffError(
+                f"--address: no Ray cluster answers at {self.address} ({reason})"
+            ) from None
+        members = _Members(ray, self, order)
+        try:
+            members.look_after()
+            watch_over(order, members.look_after)
+            members.end()
+        finally:
+            if ours:
+                ray.shutdown()
+
+
+ENGINE = Ray()
 
 
 class _Members:
     """The actors of one run."""
 
-    def __init__(
-        self,
-        ray: Any,
-        spec: StudySpec,
-        study_file: str | None,
-        places: Places,
-        keeper: Keeper,
-        *,
-        cpus: float,
-        gpus: float,
-    ) -> None:
-        self._ray, self._spec, self._keeper = ray, spec, keeper
-        text = Path(study_file).expanduser().read_text(encoding="utf-8") if study_file else None
-        self._task = (text, str(spec.base), str(places.root))
+    def __init__(self, ray: Any, engine: Ray, order: Order) -> None:
+        self._ray, self._spec, self._keeper = ray, order.spec, order.keeper
+        file = order.study_file
+        text = Path(file).expanduser().read_text(encoding="utf-8") if file else None
+        self._task = (text, str(order.spec.base), str(order.places.root))
         # Restarts are ours to make: Ray would restart an actor that has nothing left to do.
-        options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "max_concurrency": 2}
-        self._kind = ray.remote(**options)(Member)
+        options = {"num_cpus": engine.cpus, "num_gpus": engine.gpus}
+        self._kind = ray.remote(**options, max_restarts=0, max_concurrency=2)(Member)
         self._at_work: dict[Any, Any] = {}
         """Actor by the reference of its result."""
         self._failures, self._finished = 0, -1
 
     def look_after(self) -> None:
         """Start what is missing: actors that end while trials are left are replaced."""
-        left = keeper_left(self._keeper)
+        counts = self._keeper.store.counts()
+        wanted = min(self._spec.run.workers or 1, counts.total - counts.finished)
         ready, _ = self._ray.wait(list(self._at_work), num_returns=len(self._at_work), timeout=0) \
             if self._at_work else ([], [])  # fmt: skip
         for reference in ready:
@@ -143,7 +132,7 @@ class _Members:
             except Exception as error:
                 self._count_failure(error)
             self._ray.kill(actor)
-        for _ in range(min(self._spec.run.workers or 1, left) - len(self._at_work)):
+        for _ in range(wanted - len(self._at_work)):
             actor = self._kind.remote(self._spec.run.threads, environment(self._spec))
             self._at_work[actor.work.remote(*self._task)] = actor
 
@@ -169,9 +158,3 @@ class _Members:
         for actor in self._at_work.values():
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)
-
-
-def keeper_left(keeper: Keeper) -> int:
-    """Return how many trials have no result yet."""
-    counts = keeper.store.counts()
-    return counts.total - counts.finished

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shlex
 import sys
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import PayoffError
-from study.launch.engines.crews import watch_over
+from study.launch.engines.engine import Engine, Order, watch_over
 from study.launch.joining import environment
-from study.launch.keeping import Keeper
-from study.places import Places
 from study.redaction import redact
-from study.spec.study_file import StudySpec
 
 MARGIN_HOURS = 0.05
 """Workers take nothing that may not end so long before their job does."""
@@ -28,20 +24,44 @@ QUICK_ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class SlurmJobs:
-    """What each job asks of the cluster."""
+class Slurm(Engine):
+    """One array of jobs, each a worker; submitted again if all ended too early.
 
-    hours: float = 24.0
+    The addresses travel in the environment, which ``sbatch`` hands to its jobs. Interrupting the
+    launcher leaves the jobs at work; starting it again goes on watching, and concludes.
+    """
+
+    max_hours: float = 24.0
+    partition: str | None = None
     cpus: float = 1.0
     gpus: float = 0.0
     memory_gib: float | None = None
-    partition: str | None = None
+
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options that only this engine listens to."""
+        parser.add_argument(
+            "--max-hours",
+            type=float,
+            default=self.max_hours,
+            help="slurm: hours of each job (default: 24)",
+        )
+        parser.add_argument("--partition", help="slurm: the partition")
+
+    def run(self, order: Order) -> None:
+        """Submit the array and watch the study.
+
+        Raises
+        ------
+        PayoffError
+            If submitit or SLURM is not there, or jobs keep ending with nothing done.
+        """
+        watch_over(order, _Array(self, order).look_after)
 
     def parameters(self, name: str) -> dict[str, Any]:
-        """Return them in submitit's words."""
+        """Return what each job asks of the cluster, in submitit's words."""
         asked: dict[str, Any] = {
             "job_name": f"payoff-{name}",
-            "time": max(1, round(60 * self.hours)),
+            "time": max(1, round(60 * self.max_hours)),
             "cpus_per_task": max(1, round(self.cpus)),
             "setup": [],
         }
@@ -75,51 +95,24 @@ class Join:
         return subprocess.run(words, check=False).returncode
 
 
-def run_on_slurm(
-    spec: StudySpec,
-    study_file: str | None,
-    places: Places,
-    keeper: Keeper,
-    *,
-    on_poll: Callable[[], None],
-    stop: threading.Event,
-    jobs: SlurmJobs,
-) -> None:
-    """Submit one array of workers and watch the study; submit again if all ended too early.
-
-    The addresses travel in the environment, which ``sbatch`` hands to its jobs. Interrupting the
-    launcher leaves the jobs at work; starting it again goes on watching, and concludes.
-
-    Raises
-    ------
-    PayoffError
-        If submitit or SLURM is not there, or jobs keep ending with nothing done.
-    """
-    array = _Array(spec, study_file, places, keeper, jobs)
-    watch_over(keeper, on_poll=on_poll, stop=stop, look_after=array.look_after)
+ENGINE = Slurm()
 
 
 class _Array:
     """The jobs of one launch."""
 
-    def __init__(
-        self,
-        spec: StudySpec,
-        study_file: str | None,
-        places: Places,
-        keeper: Keeper,
-        jobs: SlurmJobs,
-    ) -> None:
+    def __init__(self, engine: Slurm, order: Order) -> None:
         try:
             import submitit
         except ImportError:
             raise PayoffError(
                 "--on slurm: submitit is not installed; pip install 'payoff[slurm]'"
             ) from None
-        self._spec, self._keeper, self._asked = spec, keeper, jobs
+        self._spec, self._keeper = order.spec, order.keeper
+        logs = order.places.logs(order.spec.name)
         try:
             self._executor = submitit.SlurmExecutor(
-                folder=places.logs(spec.name) / "slurm" / "%j",
+                folder=logs / "slurm" / "%j",
                 # -P: a file study.py where it is launched must not stand in for this package.
                 python=f"{shlex.quote(sys.executable)} -P",
             )
@@ -127,11 +120,11 @@ class _Array:
             raise PayoffError(
                 f"--on slurm: {redact(error)}; launch where sbatch and srun are"
             ) from None
-        self._executor.update_parameters(**jobs.parameters(spec.name))
+        self._executor.update_parameters(**engine.parameters(order.spec.name))
         self._join = Join(
-            study_file=str(Path(study_file).resolve()) if study_file else None,
-            root=str(places.root),
-            max_hours=max(jobs.hours - MARGIN_HOURS, jobs.hours / 2),
+            study_file=str(Path(order.study_file).resolve()) if order.study_file else None,
+            root=str(order.places.root),
+            max_hours=max(engine.max_hours - MARGIN_HOURS, engine.max_hours / 2),
         )
         self._jobs: list[Any] = []
         self._rounds, self._finished = 0, -1

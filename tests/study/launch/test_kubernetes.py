@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from search_spaces.errors import PayoffError
 from study.cli import main
-from study.launch.engines.kubernetes import MOST_BYTES, manifest
+from study.launch.engines.kubernetes import MOST_BYTES, Kubernetes
 from study.spec.study_file import load_spec
 from tests.support.studies import start, write_study
 from tests.support.waiting import end_of
@@ -33,8 +34,10 @@ def written(folder: Path, text: str, **files: str | bytes) -> Path:
 
 
 def manifest_of(file: Path) -> tuple[str, Any, Any]:
-    text = manifest(load_spec(file), str(file), workers=7, image="registry/payoff:1", gpus=1,
-                    memory_gib=4)  # fmt: skip
+    spec = load_spec(file)
+    spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=7))
+    engine = Kubernetes(image="registry/payoff:1", gpus=1, memory_gib=4)
+    text = engine.manifest(spec, str(file))
     config, job = yaml.safe_load_all(text)
     return text, config, job
 
