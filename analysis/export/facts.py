@@ -35,6 +35,8 @@ class StudyFacts:
     seed: int
     data: str
     """Name of the data."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """BibTeX, by key, of what is to be cited for the data."""
     model: str
     """Family of the models, or what builds them."""
     own_trainer: bool = False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.prose import Ink
-from analysis.export.references import DATA, SAMPLERS
+from analysis.export.references import SAMPLERS
 from analysis.export.route_methods import pruning_words, student_words
 from analysis.study import StudyAnalysis
 from analysis.words.study import plain_name
@@ -57,7 +57,7 @@ def axis_words(axis: AxisFacts, ink: Ink) -> str:
 def _design(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
     science = [axis_words(a, ink) for a in facts.axes if a.role == "scientific"]
     sizes = [ink.number(n) for n in facts.sizes]
-    cite = ink.cite(*DATA[facts.data]) if facts.data in DATA else ""
+    cite = ink.cite(*facts.references) if facts.references else ""
     varied = f", varying {ink.listed(science)}" if science else ""
     return (
         f"We trained {ink.number(analysis.n_trials)} models ({ink.words(facts.model)}) on "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from analysis.export.facts import StudyFacts
 from analysis.export.route_methods import route_keys
 from analysis.settings import AnalysisSettings
@@ -133,76 +131,8 @@ ENTRIES: dict[str, str] = {
   year = {2015},
   note = {arXiv:1503.02531},
 }""",
-    "alpaydin1998digits": """@misc{alpaydin1998digits,
-  title = {Optical Recognition of Handwritten Digits},
-  author = {Alpaydin, E. and Kaynak, C.},
-  howpublished = {UCI Machine Learning Repository},
-  year = {1998},
-  doi = {10.24432/C50P49},
-}""",
-    "pedregosa2011scikit": """@article{pedregosa2011scikit,
-  title = {Scikit-learn: Machine Learning in {P}ython},
-  author = {Pedregosa, Fabian and Varoquaux, Ga{\\"e}l and Gramfort, Alexandre and others},
-  journal = {Journal of Machine Learning Research},
-  volume = {12},
-  pages = {2825--2830},
-  year = {2011},
-}""",
-    "greydanus2024scaling": """@inproceedings{greydanus2024scaling,
-  title = {Scaling Down Deep Learning with {MNIST-1D}},
-  author = {Greydanus, Sam and Kobak, Dmitry},
-  booktitle = {International Conference on Machine Learning},
-  year = {2024},
-}""",
-    "lecun1998gradient": """@article{lecun1998gradient,
-  title = {Gradient-Based Learning Applied to Document Recognition},
-  author = {LeCun, Yann and Bottou, L{\\'e}on and Bengio, Yoshua and Haffner, Patrick},
-  journal = {Proceedings of the IEEE},
-  volume = {86},
-  number = {11},
-  pages = {2278--2324},
-  year = {1998},
-}""",
-    "xiao2017fashion": """@misc{xiao2017fashion,
-  title = {Fashion-{MNIST}: a Novel Image Dataset for Benchmarking Machine Learning Algorithms},
-  author = {Xiao, Han and Rasul, Kashif and Vollgraf, Roland},
-  year = {2017},
-  note = {arXiv:1708.07747},
-}""",
-    "clanuwat2018deep": """@misc{clanuwat2018deep,
-  title = {Deep Learning for Classical {J}apanese Literature},
-  author = {Clanuwat, Tarin and Bober-Irizar, Mikel and Kitamoto, Asanobu and Lamb, Alex and
-            Yamamoto, Kazuaki and Ha, David},
-  year = {2018},
-  note = {arXiv:1812.01718},
-}""",
-    "krizhevsky2009learning": """@techreport{krizhevsky2009learning,
-  title = {Learning Multiple Layers of Features from Tiny Images},
-  author = {Krizhevsky, Alex},
-  institution = {University of Toronto},
-  year = {2009},
-}""",
-    "netzer2011reading": """@inproceedings{netzer2011reading,
-  title = {Reading Digits in Natural Images with Unsupervised Feature Learning},
-  author = {Netzer, Yuval and Wang, Tao and Coates, Adam and Bissacco, Alessandro and Wu, Bo and Ng,
-            Andrew Y.},
-  booktitle = {NIPS Workshop on Deep Learning and Unsupervised Feature Learning},
-  year = {2011},
-}""",
 }
-"""Key -> BibTeX. Long author lists end in "others"."""
-
-DATA = {
-    "digits": ("alpaydin1998digits", "pedregosa2011scikit"),
-    "mnist1d": ("greydanus2024scaling",),
-    "MNIST": ("lecun1998gradient",),
-    "FashionMNIST": ("xiao2017fashion",),
-    "KMNIST": ("clanuwat2018deep",),
-    "CIFAR10": ("krizhevsky2009learning",),
-    "CIFAR100": ("krizhevsky2009learning",),
-    "SVHN": ("netzer2011reading",),
-}
-"""Name of data -> what to cite."""
+"""Key -> BibTeX. Long author lists end in "others". Data bring their own."""
 
 SAMPLERS = {
     "halton": "bousquet2017critical",
@@ -220,7 +150,7 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
         keys.append("hoffmann2022training")
     if facts is None:
         return tuple(keys)
-    keys += ["akiba2019optuna", "zaharia2018mlflow", *DATA.get(facts.data, ())]
+    keys += ["akiba2019optuna", "zaharia2018mlflow", *facts.references]
     if facts.search_trials and facts.sampler in SAMPLERS:
         keys.append(SAMPLERS[facts.sampler])
     if not facts.own_trainer:
@@ -231,6 +161,7 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
     return tuple(keys)
 
 
-def bibliography(keys: Iterable[str]) -> str:
-    """BibTeX of the keys, by key."""
-    return "\n\n".join(ENTRIES[key] for key in sorted(keys)) + "\n"
+def bibliography(facts: StudyFacts | None, settings: AnalysisSettings) -> str:
+    """BibTeX of what a study must cite, by key."""
+    entries = ENTRIES | dict(facts.references if facts else {})
+    return "\n\n".join(entries[key] for key in sorted(cited(facts, settings))) + "\n"

@@ -18,7 +18,7 @@ from analysis.export.example import example
 from analysis.export.facts import StudyFacts
 from analysis.export.latex import escape, macros
 from analysis.export.methods import methods
-from analysis.export.references import bibliography, cited
+from analysis.export.references import bibliography
 from analysis.export.route_tables import regularisation_table, route_rows, routes_table
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
@@ -112,7 +112,7 @@ def _texts(
         "methods.md": methods(analysis, facts, "markdown"),
         "checklist.tex": checklist_latex(items),
         "checklist.md": checklist_markdown(items),
-        "references.bib": bibliography(cited(facts, analysis.settings)),
+        "references.bib": bibliography(facts, analysis.settings),
         "example.tex": example(
             venue, key, captions, [(table.name, escape(table.caption)) for table in tables]
         ),

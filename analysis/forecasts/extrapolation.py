@@ -27,13 +27,13 @@ from scipy import special
 
 from analysis.errors import AnalysisError
 from analysis.forecasts.trend import forecast_trend
-from analysis.laws import law_named
+from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import Bools, freeze
 
-EXTRAPOLATION_LAWS = ("power", "power_floor", "saturating", "passage")
-"""Laws in the average by default."""
+EXTRAPOLATION_LAWS = tuple(name for name, law in LAWS.items() if law.weighed and law.monotone)
+"""Laws in the average by default: those that can only fall."""
 
 TREND = "trend"
 """Name of the damped local trend among the members."""

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError
-from analysis.laws import law_named
+from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit, freeze
 from analysis.streams import Stream, generator
 
-SURFACE_LAWS = ("chinchilla", "size_data")
+INPUTS = ("n_parameters", "n_examples")
+SURFACE_LAWS = tuple(name for name, law in LAWS.items() if law.inputs == INPUTS)
 """Laws of (n_parameters, n_examples)."""
 
 FLOPS_PER_PARAMETER_AND_EXAMPLE = 6.0
@@ -130,7 +131,7 @@ def fit_surface(
     """
     # Validate
     law = law_named(law)
-    if law.inputs != ("n_parameters", "n_examples"):
+    if law.inputs != INPUTS:
         raise AnalysisError(f"law: must be one of {', '.join(SURFACE_LAWS)}, got {law.name!r}")
     if n_resamples < 2:
         raise AnalysisError(f"n_resamples: must be at least 2, got {n_resamples}")

@@ -33,6 +33,7 @@ class Broken(Law):
     """Power law with breaks; theta = (log A, c0, E, then c_i, log d_i, log f_i for each break)."""
 
     monotone: ClassVar[bool] = False
+    weighed: ClassVar[bool] = True
     formula: ClassVar[str] = r"E + A\,m^{-c_0}\prod_i\bigl(1 + (m/d_i)^{1/f_i}\bigr)^{-c_i f_i}"
     source: ClassVar[str] = "Caballero et al. 2023, arXiv:2210.14891, equation 1"
 
@@ -121,3 +122,6 @@ class BrokenTwice(Broken):
 
     name: ClassVar[str] = "broken2"
     breaks: ClassVar[int] = 2
+
+
+LAWS = (BrokenOnce(), BrokenTwice())

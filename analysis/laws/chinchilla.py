@@ -98,3 +98,6 @@ class Chinchilla(Law):
     def natural(self, theta: Array) -> Array:
         """A, B, E, alpha and beta."""
         return np.concatenate([np.exp(theta[..., :2]), theta[..., 2:]], axis=-1)
+
+
+LAWS = (Chinchilla(),)

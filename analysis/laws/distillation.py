@@ -112,3 +112,6 @@ class Distillation(Law):
         logs = [0, 1, 4, 7, 8]
         out[..., logs] = np.exp(out[..., logs])
         return out
+
+
+LAWS = (Distillation(),)

@@ -40,17 +40,23 @@ class Law(ABC):
     """A parametric curve error = f(theta, x).
 
     A law is stateless: options (a known chance level, a number of breaks) are fields. A new law is
-    one file that defines a subclass, and one line in the registry of `analysis.laws`.
+    one file that defines a subclass and its ``LAWS``, and one line in the registry of
+    `analysis.laws`.
     """
 
     name: ClassVar[str]
     """The name users give: ``law="power_floor"``."""
+    words: ClassVar[str] = ""
+    """What it is called where people choose among laws; the name if empty."""
     formula: ClassVar[str]
     """LaTeX, without dollar signs."""
     source: ClassVar[str]
     """Where the form comes from."""
     monotone: ClassVar[bool] = True
     """Whether the error can only fall with size."""
+    weighed: ClassVar[bool] = False
+    """Whether it is a candidate, unless others are named, where laws of size are weighed by what
+    they predict; in forecasts only if it is monotone."""
     inputs: ClassVar[tuple[str, ...]] = ("size",)
     """What the columns of x are; one input means that x has shape (n,)."""
 

@@ -73,3 +73,6 @@ class MMF(Law):
         out = np.array(theta, dtype=np.float64)
         out[..., [0, 3]] = np.exp(theta[..., [0, 3]])
         return out
+
+
+LAWS = (MMF(),)

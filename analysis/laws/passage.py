@@ -40,8 +40,10 @@ class Passage(Law):
     """
 
     name: ClassVar[str] = "passage"
+    words: ClassVar[str] = "passage from chance"
     formula: ClassVar[str] = r"\varepsilon_0\,u/\sqrt{1+u^2},\quad u = B\,m^{-\alpha} + c"
     source: ClassVar[str] = "Rosenfeld et al. 2020, arXiv:1909.12673, equation 5"
+    weighed: ClassVar[bool] = True
 
     chance: float | None = None
     """The error of guessing, where it is known; otherwise it is fitted."""
@@ -110,3 +112,6 @@ class Passage(Law):
         if self.chance is None:
             parts.append(chance)
         return np.stack(parts, axis=-1)
+
+
+LAWS = (Passage(),)

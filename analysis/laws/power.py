@@ -31,8 +31,10 @@ class Power(Law):
     """error = A * m**-alpha; theta = (log A, alpha)."""
 
     name: ClassVar[str] = "power"
+    words: ClassVar[str] = "power law"
     formula: ClassVar[str] = r"A\,m^{-\alpha}"
     source: ClassVar[str] = "Hestness et al. 2017, arXiv:1712.00409; M1 of arXiv:2209.06640"
+    weighed: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -62,3 +64,6 @@ class Power(Law):
     def natural(self, theta: Array) -> Array:
         """A and alpha."""
         return np.stack([np.exp(theta[..., 0]), theta[..., 1]], axis=-1)
+
+
+LAWS = (Power(),)

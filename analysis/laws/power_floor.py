@@ -26,8 +26,10 @@ class PowerFloor(Law):
     """error = E + A * m**-alpha; theta = (log A, alpha, E)."""
 
     name: ClassVar[str] = "power_floor"
+    words: ClassVar[str] = "power law with a floor"
     formula: ClassVar[str] = r"E + A\,m^{-\alpha}"
     source: ClassVar[str] = "Cortes et al. 1994 (NIPS 6); M2 of arXiv:2209.06640"
+    weighed: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -60,3 +62,6 @@ class PowerFloor(Law):
     def natural(self, theta: Array) -> Array:
         """A, alpha and E."""
         return np.stack([np.exp(theta[..., 0]), theta[..., 1], theta[..., 2]], axis=-1)
+
+
+LAWS = (PowerFloor(),)

@@ -111,3 +111,6 @@ class Pruning(Law):
         return np.concatenate(
             [np.exp(theta[..., :3]), theta[..., 3:5], np.exp(theta[..., 5:])], axis=-1
         )
+
+
+LAWS = (Pruning(),)

@@ -19,8 +19,10 @@ class Saturating(Law):
     """error = A * (1/m + gamma)**alpha; theta = (log A, alpha, gamma)."""
 
     name: ClassVar[str] = "saturating"
+    words: ClassVar[str] = "saturating"
     formula: ClassVar[str] = r"A\,(m^{-1} + \gamma)^{\alpha}"
     source: ClassVar[str] = "M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640, table 1"
+    weighed: ClassVar[bool] = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -55,3 +57,6 @@ class Saturating(Law):
     def natural(self, theta: Array) -> Array:
         """A, alpha and gamma."""
         return np.concatenate([np.exp(theta[..., :1]), theta[..., 1:]], axis=-1)
+
+
+LAWS = (Saturating(),)

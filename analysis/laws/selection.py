@@ -34,7 +34,7 @@ from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit, Bools
 
-CURVE_LAWS = ("power", "power_floor", "saturating", "passage", "broken1", "broken2")
+CURVE_LAWS = tuple(name for name, law in LAWS.items() if law.weighed)
 """Candidates by default: each says something different about where a curve goes."""
 
 MAX_FOLDS = 3

@@ -63,3 +63,6 @@ class ShiftedPower(Law):
     def natural(self, theta: Array) -> Array:
         """A, alpha, E and d."""
         return np.concatenate([np.exp(theta[..., :1]), theta[..., 1:]], axis=-1)
+
+
+LAWS = (ShiftedPower(),)

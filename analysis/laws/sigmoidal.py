@@ -124,3 +124,6 @@ class Sigmoidal(Law):
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = np.exp(theta[..., 0] + (1.0 - shape) * np.log(chance - floor))
         return np.stack([scale, theta[..., 1], floor, chance, shape], axis=-1)
+
+
+LAWS = (Sigmoidal(),)

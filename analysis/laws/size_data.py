@@ -71,3 +71,6 @@ class SizeData(Law):
         c = theta[..., 2]
         out[..., 2] = out[..., 5] * c / np.hypot(1.0, c)
         return out
+
+
+LAWS = (SizeData(),)

@@ -74,3 +74,6 @@ class Weibull(Law):
     def natural(self, theta: Array) -> Array:
         """B, a, E and d."""
         return np.concatenate([np.exp(theta[..., :2]), theta[..., 2:]], axis=-1)
+
+
+LAWS = (Weibull(),)

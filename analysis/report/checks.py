@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.forecasts.extrapolation import extrapolate
+from analysis.forecasts.extrapolation import EXTRAPOLATION_LAWS, extrapolate
 from analysis.laws.law import Law
 from analysis.laws.selection import choose_law
 from analysis.laws.solution import BatchFit
@@ -23,9 +23,6 @@ ROUNDING = 1.05
 
 LEAST_SHOWN = 5
 """Fewest sizes that a forecast is made from; where fewer remain, only one doubling is held out."""
-
-REPORT_LAWS = ("power", "power_floor", "saturating", "passage")
-"""Laws drawn beside the average and compared on held-out sizes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,12 +140,15 @@ def hold_out(fit: CurveFit, level: float) -> HoldOut:
 
 
 def law_fits(fit: CurveFit) -> tuple[LawFit, ...]:
-    """Each law alone, with its score on held-out sizes; none where there is too little to fit."""
+    """Each law that forecasts average over, alone, with its score on held-out sizes.
+
+    None where there is too little to fit.
+    """
     if fit.draws is None:
         return ()
     error = np.exp(fit.noise.log_error)
     try:
-        choice = choose_law(fit.curve.size, error, REPORT_LAWS, noise=_spread(fit))
+        choice = choose_law(fit.curve.size, error, EXTRAPOLATION_LAWS, noise=_spread(fit))
     except AnalysisError:
         return ()
     return tuple(

@@ -165,6 +165,7 @@ def _laws(fit: CurveFit, grid: list[float]) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": one.law.name,
+                "words": one.law.words or one.law.name,
                 "line": line,
                 "weight": one.weight,
                 "score": one.score,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +50,17 @@ class Loader:
     """Fields that must be given."""
     own_test: bool = False
     """The data always bring their own test set."""
-    check: Callable[[DataSource], list[str]] | None = None
-    """Mistakes that only this kind of data can tell, found before anything is loaded."""
+    check: Callable[[DataSource, Path | None], list[str]] = lambda source, base: []
+    """Mistakes that only this kind of data can tell, found before anything is loaded; files are
+    looked for where ``base`` is given."""
     default_test: int | float = 0.2
     default_validation: int | float = 0.1
+    words: str = ""
+    """What stands in brackets behind the name where the kinds of data are listed."""
+    phrase: Callable[[DataSource], str] = lambda source: source.name
+    """What a methods paragraph calls the data."""
+    references: Callable[[DataSource], Mapping[str, str]] = lambda source: {}
+    """BibTeX, by key, of what whoever uses the data must cite."""
 
 
 def resolve(path: str, base: Path) -> Path:

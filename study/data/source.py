@@ -10,9 +10,6 @@ from typing import Literal
 from search_spaces.errors import nearest
 from study.data.examples import resolve
 from study.data.loaders import LOADERS, loader
-from study.user_code import check_reference
-
-TABLE_FORMATS = (".csv", ".parquet", ".npz")
 
 EVERYWHERE = frozenset({"name", "seed", "test", "validation", "label_noise", "duplicates"})
 """Fields that every kind of data listens to."""
@@ -23,8 +20,7 @@ class DataSource:
     """Which data, and how they are divided. :meth:`check` finds every mistake at once."""
 
     name: str = "digits"
-    """digits (scikit-learn's, embedded), mnist1d (generated), MNIST, FashionMNIST, KMNIST, CIFAR10,
-    CIFAR100, SVHN, ImageFolder, table (your CSV, Parquet or NPZ file) or function (your own)."""
+    """{known}."""
     root: str = ""
     """Folder of the image files. MNIST and its like: as torchvision lays them out. ImageFolder: one
     folder per class, or train/ and test/ with one folder per class in each."""
@@ -65,6 +61,14 @@ class DataSource:
     grayscale: bool = False
     """ImageFolder: one channel instead of three."""
 
+    @staticmethod
+    def known() -> str:
+        """Return the kinds of data that stand in the words on ``name``."""
+        *most, last = (
+            f"{name} ({words})" if (words := loader(name).words) else name for name in LOADERS
+        )
+        return f"{', '.join(most)} or {last}"
+
     def check(self, base: Path | None = None) -> list[str]:
         """Return every mistake, each with its key, the rule, the value and the remedy.
 
@@ -95,14 +99,7 @@ def check(source: DataSource, base: Path | None = None) -> list[str]:
             f"data.label_noise: needs labels, got {source.label_noise!r} with "
             "task = 'regression'; set it to 0"
         )
-    if "function" in found.uses and source.function:
-        mistakes += check_reference(source.function, "data.function", base)
-    for key in ("file", "test_file"):
-        path = getattr(source, key)
-        if path and key in found.uses:
-            mistakes += _file(f"data.{key}", path, base)
-    if found.check is not None:
-        mistakes += found.check(source)
+    mistakes += found.check(source, base)
     if source.root and "root" in found.uses and base is not None and not source.download:
         folder = resolve(source.root, base)
         if not folder.is_dir():
@@ -161,18 +158,4 @@ def _numbers(source: DataSource) -> list[str]:
             mistakes.append(
                 f"data.{key}: must be a whole number from {low} to {high}, got {value!r}; change it"
             )
-    count = source.n_examples
-    if isinstance(count, bool) or not isinstance(count, int) or count < 30 or count % 10:
-        mistakes.append(
-            f"data.n_examples: must be a multiple of 10 (ten classes) of at least 30, "
-            f"got {count!r}; round it"
-        )
     return mistakes
-
-
-def _file(key: str, path: str, base: Path | None) -> list[str]:
-    if Path(path).suffix.lower() not in TABLE_FORMATS:
-        return [f"{key}: must end in {', '.join(TABLE_FORMATS)}, got {path!r}; convert the file"]
-    if base is not None and not resolve(path, base).is_file():
-        return [f"{key}: there is no such file, got {resolve(path, base)}; correct the path"]
-    return []

@@ -11,6 +11,7 @@ from typing import Any
 from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
 from search_spaces.space import Axis
+from study.data.loaders import loader
 from study.models.registry import family_named
 from study.plan.design import n_search, prune_ratios
 from study.spec.study_file import StudySpec
@@ -29,14 +30,15 @@ def facts_of(
     """Gather the facts; ``commands`` are what was typed to get here."""
     own = bool(spec.training.function)
     rows = list(records)
-    family = family_named(spec.model.family)
+    data, family = loader(spec.data.name), family_named(spec.model.family)
     pruned = any(ratio > 0.0 for ratio in prune_ratios(spec))
     return StudyFacts(
         name=spec.name,
         digest=spec.digest(),
         description=spec.study.description,
         seed=spec.study.seed,
-        data="the authors' own data" if own else _data(spec),
+        data="the authors' own data" if own else data.phrase(spec.data),
+        references={} if own else data.references(spec.data),
         model="the authors' own" if own else family.phrase or spec.model.function,
         own_trainer=own,
         sizes=spec.sizes,
@@ -62,12 +64,6 @@ def _pruning(spec: StudySpec) -> dict[str, str | int | float | bool]:
         name: ", ".join(value) if isinstance(value, tuple) else value
         for name, value in dataclasses.asdict(spec.pruning).items()
     }
-
-
-def _data(spec: StudySpec) -> str:
-    if spec.data.name == "table":
-        return spec.data.file.rsplit("/", 1)[-1]
-    return spec.data.function if spec.data.name == "function" else spec.data.name
 
 
 def _axis(axis: Axis) -> AxisFacts:

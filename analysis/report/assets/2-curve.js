@@ -4,7 +4,6 @@ const lead = data.axes[0];
 const choice = { axis: 0, rule: data.rules[0][0], law: "", shown: new Set(lead.curves.map((c) => c.n)), runs: true, band: "mean", routes: new Set() };
 const ranks = new Map(lead.curves.map((c, k) => [c.n, k]));
 const toneOf = (n) => tone(ranks.get(n) ?? 0, ranks.size);
-const LAWS = { power: "power law", power_floor: "power law with a floor", saturating: "saturating", passage: "passage from chance" };
 const word = (column, row) => (columns[column] ? (trials.words[column]?.[columns[column][row]] ?? columns[column][row]) : null);
 
 function chips(parent, legend, kind, name, options, change) {
@@ -32,13 +31,13 @@ function controls() {
   const routes = [...new Set(data.axes.flatMap((a) => a.routes.map((r) => r.route)))];
   chips(host, "Also show", "checkbox", "extra", [{ value: "runs", text: "single runs", on: true }, ...routes.map((r) => ({ value: r, text: `${r} models`, on: false }))],
     (v, on) => { if (v === "runs") choice.runs = on; else if (on) choice.routes.add(v); else choice.routes.delete(v); });
-  const laws = [...new Set(lead.curves.flatMap((c) => c.laws.filter((l) => l.line.length).map((l) => l.name)))];
-  if (laws.length) {
+  const laws = new Map(lead.curves.flatMap((c) => c.laws.filter((l) => l.line.length).map((l) => [l.name, l.words])));
+  if (laws.size) {
     const set = element("fieldset", { class: "law" }, host);
     const name = element("label", {}, set, "Beside it, one law ");
     const list = element("select", { name: "law" }, name);
     element("option", { value: "" }, list, "none");
-    for (const law of laws) element("option", { value: law }, list, LAWS[law] ?? law);
+    for (const [value, words] of laws) element("option", { value }, list, words);
     list.addEventListener("change", () => { choice.law = list.value; redraw(); });
   }
 }

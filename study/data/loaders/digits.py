@@ -46,5 +46,29 @@ def pixels_and_labels() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
     return pixels, labels
 
 
-LOADER = Loader(load=load, default_test=360, default_validation=157)
+REFERENCES = {
+    "alpaydin1998digits": """@misc{alpaydin1998digits,
+  title = {Optical Recognition of Handwritten Digits},
+  author = {Alpaydin, E. and Kaynak, C.},
+  howpublished = {UCI Machine Learning Repository},
+  year = {1998},
+  doi = {10.24432/C50P49},
+}""",
+    "pedregosa2011scikit": """@article{pedregosa2011scikit,
+  title = {Scikit-learn: Machine Learning in {P}ython},
+  author = {Pedregosa, Fabian and Varoquaux, Ga{\\"e}l and Gramfort, Alexandre and others},
+  journal = {Journal of Machine Learning Research},
+  volume = {12},
+  pages = {2825--2830},
+  year = {2011},
+}""",
+}
+
+LOADER = Loader(
+    load=load,
+    default_test=360,
+    default_validation=157,
+    words="scikit-learn's, embedded",
+    references=lambda source: REFERENCES,
+)
 """A fifth for testing; validation leaves a training pool of 1,280 = 80 x 2^4."""

@@ -10,7 +10,7 @@ from study.data.examples import Examples, Loader
 from study.data.labels import encode_labels
 from study.data.source import DataSource
 from study.errors import DataError
-from study.user_code import describe_failure, load_function
+from study.user_code import check_reference, describe_failure, load_function
 
 KEY = "data.function"
 
@@ -72,5 +72,12 @@ def _plain(part: Any) -> Any:
 
 
 LOADER = Loader(
-    load=load, uses=frozenset({"function", "task"}), requires=frozenset({"function", "task"})
+    load=load,
+    uses=frozenset({"function", "task"}),
+    requires=frozenset({"function", "task"}),
+    check=lambda source, base: (
+        check_reference(source.function, KEY, base) if source.function else []
+    ),
+    words="your own",
+    phrase=lambda source: source.function,
 )

@@ -105,9 +105,57 @@ def _check(
         )
 
 
+REFERENCES = {
+    "lecun1998gradient": """@article{lecun1998gradient,
+  title = {Gradient-Based Learning Applied to Document Recognition},
+  author = {LeCun, Yann and Bottou, L{\\'e}on and Bengio, Yoshua and Haffner, Patrick},
+  journal = {Proceedings of the IEEE},
+  volume = {86},
+  number = {11},
+  pages = {2278--2324},
+  year = {1998},
+}""",
+    "xiao2017fashion": """@misc{xiao2017fashion,
+  title = {Fashion-{MNIST}: a Novel Image Dataset for Benchmarking Machine Learning Algorithms},
+  author = {Xiao, Han and Rasul, Kashif and Vollgraf, Roland},
+  year = {2017},
+  note = {arXiv:1708.07747},
+}""",
+    "clanuwat2018deep": """@misc{clanuwat2018deep,
+  title = {Deep Learning for Classical {J}apanese Literature},
+  author = {Clanuwat, Tarin and Bober-Irizar, Mikel and Kitamoto, Asanobu and Lamb, Alex and
+            Yamamoto, Kazuaki and Ha, David},
+  year = {2018},
+  note = {arXiv:1812.01718},
+}""",
+    "krizhevsky2009learning": """@techreport{krizhevsky2009learning,
+  title = {Learning Multiple Layers of Features from Tiny Images},
+  author = {Krizhevsky, Alex},
+  institution = {University of Toronto},
+  year = {2009},
+}""",
+    "netzer2011reading": """@inproceedings{netzer2011reading,
+  title = {Reading Digits in Natural Images with Unsupervised Feature Learning},
+  author = {Netzer, Yuval and Wang, Tao and Coates, Adam and Bissacco, Alessandro and Wu, Bo and Ng,
+            Andrew Y.},
+  booktitle = {NIPS Workshop on Deep Learning and Unsupervised Feature Learning},
+  year = {2011},
+}""",
+}
+
+CITED = {
+    "MNIST": "lecun1998gradient",
+    "FashionMNIST": "xiao2017fashion",
+    "KMNIST": "clanuwat2018deep",
+    "CIFAR10": "krizhevsky2009learning",
+    "CIFAR100": "krizhevsky2009learning",
+    "SVHN": "netzer2011reading",
+}
+
 LOADER = Loader(
     load=load,
     uses=frozenset({"root", "download"}),
     requires=frozenset({"root"}),
     own_test=True,
+    references=lambda source: {CITED[source.name]: REFERENCES[CITED[source.name]]},
 )

@@ -88,4 +88,30 @@ def _cached(
     return x, y
 
 
-LOADER = Loader(load=load, uses=frozenset({"n_examples"}))
+def check(source: DataSource, base: Path | None) -> list[str]:
+    """Say so if the package cannot make so many."""
+    count = source.n_examples
+    if isinstance(count, bool) or not isinstance(count, int) or count < 30 or count % CLASSES:
+        return [
+            f"data.n_examples: must be a multiple of {CLASSES} (ten classes) of at least 30, "
+            f"got {count!r}; round it"
+        ]
+    return []
+
+
+REFERENCES = {
+    "greydanus2024scaling": """@inproceedings{greydanus2024scaling,
+  title = {Scaling Down Deep Learning with {MNIST-1D}},
+  author = {Greydanus, Sam and Kobak, Dmitry},
+  booktitle = {International Conference on Machine Learning},
+  year = {2024},
+}""",
+}
+
+LOADER = Loader(
+    load=load,
+    uses=frozenset({"n_examples"}),
+    check=check,
+    words="generated",
+    references=lambda source: REFERENCES,
+)

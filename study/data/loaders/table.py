@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NPZ = ".npz"
+FORMATS = (".csv", ".parquet", NPZ)
 
 
 def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
@@ -57,9 +58,9 @@ def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
     )
 
 
-def check(source: DataSource) -> list[str]:
-    """Return what columns and arrays cannot be, whatever the file holds."""
-    mistakes = []
+def check(source: DataSource, base: Path | None) -> list[str]:
+    """Return what is wrong with the files, and what columns and arrays cannot be."""
+    mistakes: list[str] = []
     if Path(source.file).suffix.lower() == NPZ:
         if len(source.features) > 1:
             mistakes.append(
@@ -86,6 +87,18 @@ def check(source: DataSource) -> list[str]:
         mistakes.append(
             f"data.features: each column must come once, got {list(source.features)}; drop repeats"
         )
+    return [*_files(source, base), *mistakes]
+
+
+def _files(source: DataSource, base: Path | None) -> list[str]:
+    mistakes = []
+    for key, path in (("data.file", source.file), ("data.test_file", source.test_file)):
+        if path and Path(path).suffix.lower() not in FORMATS:
+            formats = ", ".join(FORMATS)
+            mistakes.append(f"{key}: must end in {formats}, got {path!r}; convert the file")
+        elif path and base is not None and not resolve(path, base).is_file():
+            there = resolve(path, base)
+            mistakes.append(f"{key}: there is no such file, got {there}; correct the path")
     return mistakes
 
 
@@ -192,4 +205,6 @@ LOADER = Loader(
     uses=frozenset({"file", "test_file", "target", "features", "task"}),
     requires=frozenset({"file", "task"}),
     check=check,
+    words="your CSV, Parquet or NPZ file",
+    phrase=lambda source: source.file.rsplit("/", 1)[-1],
 )
