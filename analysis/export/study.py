@@ -187,8 +187,10 @@ def _provenance(
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in analysis.settings.as_dict().items()
     }
+    study = {} if facts is None else asdict(facts)
+    study.pop("references", None)  # they stand in references.bib
     found = {
-        "study": None if facts is None else asdict(facts),
+        "study": study or None,
         "analysis": settings,
         "trials": analysis.n_trials,
         "figures": {"venue": venue.name, "width_inches": venue.width, "font": font_of(venue)},

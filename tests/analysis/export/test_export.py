@@ -33,7 +33,10 @@ FACTS = StudyFacts(
     digest="0" * 64,
     seed=3,
     data="digits",
-    references={"alpaydin1998digits": "@misc{alpaydin1998digits,\n  year = {1998},\n}"},
+    references={
+        "alpaydin1998digits": "@misc{alpaydin1998digits,\n  title = {Handwritten Digits},\n"
+        "  author = {Alpaydin, E. and Kaynak, C.},\n  year = {1998},\n}"
+    },
     model="multilayer perceptrons",
     sizes=(100, 400, 1600),
     axes=(
