@@ -323,12 +323,8 @@ def restore(
     given up without a worker to log it) or be that of another attempt. Such trials are put into
     the spool again, whose records are delivered first: they have their curves still.
 
-    Parameters
-    ----------
-    tracker
-        An initialised tracker.
-    records
-        Records of the finished trials as Optuna's storage holds them, which has the last word.
+    The tracker is initialised; the records of finished trials are those of Optuna's storage, which
+    has the last word.
     """
     first = deliver_all(tracker, spool, patience=patience, has_lock=has_lock)
     if first.waiting or first.elsewhere or first.hangs:

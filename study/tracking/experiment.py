@@ -53,14 +53,7 @@ class Experiment:
         return self._client
 
     def open(self) -> bool:
-        """Create the database and the experiment where they are not there; tell if it was made.
-
-        Raises
-        ------
-        StorageError
-            If the store can never work: a folder that can't be written, a database of another
-            version, an experiment that was deleted.
-        """
+        """Create the database and the experiment where they are not there; tell if it was made."""
         with creation_lock(self.address):
             create(self.address, mlflow_client.make_tables)
             client = mlflow_client.connect(self.address)

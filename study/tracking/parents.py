@@ -59,20 +59,7 @@ def _create(record: TrialRecord, experiment: Experiment, known: Known) -> None:
 def close_parents(
     experiment: Experiment, known: Known, summaries: Mapping[int, Mapping[str, float]]
 ) -> None:
-    """Close the parents of our study, each with its summary; remove those that stand twice.
-
-    A parent is FINISHED when all the trials that the study asks for at its size are there,
-    otherwise KILLED: interrupted.
-
-    Parameters
-    ----------
-    experiment
-        The study's experiment.
-    known
-        What stands there.
-    summaries
-        Per dataset size: metrics of the whole size, such as the payoff point.
-    """
+    """Close the parents of our study, each with its summary; remove those that stand twice."""
     trials = [one for one in known.trials.values() if one.study in experiment.digests]
     kept: list[Run] = []
     for run in experiment.our_runs("size"):

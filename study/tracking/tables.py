@@ -37,19 +37,13 @@ class Unfamiliar(Exception):
 def open_tables(file: Path, *, write: bool, timeout: float = 5.0) -> sqlite3.Connection:
     """Open a tracking store's file, without making one, and check that its tables are as known.
 
-    Parameters
-    ----------
-    file
-        The store.
-    write
-        Whether to write it; tables with triggers are then not as known.
-    timeout
-        How long to wait for another writer, in seconds.
+    Whoever writes must not meet triggers there. ``timeout`` is how long to wait for another writer,
+    in seconds.
 
     Raises
     ------
     Unfamiliar
-        If they are not.
+        If the tables are not as known.
     sqlite3.Error
         If the file cannot be opened or read now.
     """

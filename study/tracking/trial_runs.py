@@ -21,15 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class TrialRuns:
-    """Writes the runs of trials into an open experiment.
-
-    Parameters
-    ----------
-    experiment
-        Where to.
-    as_rows
-        Whether to write rows where that can be.
-    """
+    """Writes the runs of trials into an open experiment, as rows where that can be."""
 
     def __init__(self, experiment: Experiment, *, as_rows: bool = True) -> None:
         self._experiment = experiment
