@@ -133,6 +133,7 @@ def test_a_database_whose_columns_mean_something_else_is_left_to_optuna(
     claims = store.claim("w")
     assert claims
     assert store.finish(claims[0].trial_id, record_of(store.spec, claims[0]))
+    assert isinstance(open_storage(address, Places.at(tmp_path)), TakesMany)
     assert said() == []
     real = RDBStorage.get_trial
 
