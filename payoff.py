@@ -29,6 +29,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis import plots as plots
     from analysis.errors import AnalysisError as AnalysisError
+    from analysis.findings import Finding as Finding
+    from analysis.fitted import CurveFit as CurveFit
+    from analysis.fitted import fit_curve as fit_curve
     from analysis.forecasts.extrapolation import Extrapolation as Extrapolation
     from analysis.forecasts.extrapolation import extrapolate as extrapolate
     from analysis.forecasts.frontier import FrontierPoint as FrontierPoint
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
     from analysis.table.reading import write_table as write_table
     from analysis.table.trials import TrialTable as TrialTable
     from analysis.verdicts.comparison import Comparison as Comparison
-    from analysis.verdicts.curve_fit import CurveFit as CurveFit
-    from analysis.verdicts.curve_fit import fit_curve as fit_curve
     from analysis.verdicts.decide import PayoffPoint as PayoffPoint
     from analysis.verdicts.growth import Growth as Growth
     from analysis.verdicts.profile import profile_interval as profile_interval
@@ -66,9 +67,10 @@ _HOMES = {
     "AnalysisError": "analysis.errors",
     "AnalysisSettings": "analysis.settings",
     "Comparison": "analysis.verdicts.comparison",
-    "CurveFit": "analysis.verdicts.curve_fit",
+    "CurveFit": "analysis.fitted",
     "DataError": "study.errors",
     "Extrapolation": "analysis.forecasts.extrapolation",
+    "Finding": "analysis.findings",
     "FrontierPoint": "analysis.forecasts.frontier",
     "Growth": "analysis.verdicts.growth",
     "NameTaken": "search_spaces.errors",
@@ -84,7 +86,7 @@ _HOMES = {
     "TrialTable": "analysis.table.trials",
     "analyse": "analysis.study",
     "extrapolate": "analysis.forecasts.extrapolation",
-    "fit_curve": "analysis.verdicts.curve_fit",
+    "fit_curve": "analysis.fitted",
     "fit_law": "analysis.laws.fitting",
     "fit_surface": "analysis.forecasts.surface",
     "frontier": "analysis.forecasts.frontier",

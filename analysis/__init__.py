@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis.errors import AnalysisError
+    from analysis.findings import Finding
+    from analysis.fitted import CurveFit, fit_curve
     from analysis.forecasts.extrapolation import extrapolate
     from analysis.forecasts.frontier import frontier
     from analysis.forecasts.surface import fit_surface
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from analysis.table.reading import read_table, write_table
     from analysis.table.trials import TrialTable
     from analysis.verdicts.comparison import Comparison
-    from analysis.verdicts.curve_fit import CurveFit, fit_curve
     from analysis.verdicts.decide import PayoffPoint
     from analysis.verdicts.growth import Growth
     from analysis.verdicts.profile import profile_interval
@@ -28,14 +29,15 @@ _HOMES = {
     "AnalysisError": "analysis.errors",
     "AnalysisSettings": "analysis.settings",
     "Comparison": "analysis.verdicts.comparison",
-    "CurveFit": "analysis.verdicts.curve_fit",
+    "CurveFit": "analysis.fitted",
+    "Finding": "analysis.findings",
     "Growth": "analysis.verdicts.growth",
     "PayoffPoint": "analysis.verdicts.decide",
     "StudyAnalysis": "analysis.study",
     "TrialTable": "analysis.table.trials",
     "analyse": "analysis.study",
     "extrapolate": "analysis.forecasts.extrapolation",
-    "fit_curve": "analysis.verdicts.curve_fit",
+    "fit_curve": "analysis.fitted",
     "fit_law": "analysis.laws.fitting",
     "fit_surface": "analysis.forecasts.surface",
     "frontier": "analysis.forecasts.frontier",
@@ -50,6 +52,7 @@ __all__ = [
     "AnalysisSettings",
     "Comparison",
     "CurveFit",
+    "Finding",
     "Growth",
     "PayoffPoint",
     "StudyAnalysis",

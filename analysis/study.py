@@ -5,31 +5,36 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
-from analysis.routes.comparison import RouteStudy, routes_json, study_routes
-from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fronts, pareto_rows
-from analysis.routes.laws import RouteLaw, law_rows, study_laws
+from analysis.findings import Finding, Kind
+from analysis.fitted import CurveFit
+from analysis.routes.comparison import RouteStudy, study_routes
+from analysis.routes.findings import (
+    distillation_findings,
+    law_findings,
+    making_findings,
+    mask_findings,
+    prune_findings,
+    route_findings,
+)
+from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fronts
+from analysis.routes.laws import RouteLaw, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
-from analysis.routes.teachers import Distilled, student_rows, study_teachers, teacher_rows
+from analysis.routes.teachers import Distilled, study_teachers
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
-from analysis.tuning.regularisation import (
-    Regularisation,
-    regularisation_rows,
-    shift_rows,
-    study_regularisation,
-)
+from analysis.tuning.findings import regulariser_findings, tuning_findings
+from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.tuning.sensitivity import Tuning, study_tuning
-from analysis.verdicts.curve_fit import CurveFit, fit_points
-from analysis.verdicts.decide import PayoffPoint
+from analysis.verdicts.findings import exclusions, headline, payoff_finding
 from analysis.verdicts.growth import Growth, measure_growth
-from analysis.words.remarks import remarks
-from analysis.words.study import markdown, sentence, table_row
+from analysis.words import rows
+from analysis.words.kinds import tell
+from analysis.words.study import markdown, table_row
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,13 +64,42 @@ class StudyAnalysis:
     """Error against each cost, where models differ in more than their number of weights."""
     masks: tuple[MaskCost, ...] = ()
     """What masks alone do to time and FLOPs."""
-    remarks: tuple[str, ...] = ()
-    """What to know of how networks were made, in words."""
+    made: tuple[Finding[Any], ...] = ()
+    """What to know of how networks were made."""
+
+    @cached_property
+    def findings(self) -> tuple[Finding[Any], ...]:
+        """All that was found, in the order in which it is told: the headline first."""
+        s = self.settings
+        growth = [] if self.growth is None else [self.growth]
+        return (
+            headline(self.fits, s),
+            *(payoff_finding(fit, point) for fit in self.fits for point in fit.payoffs),
+            *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
+            *tuning_findings(self.tuning),
+            *prune_findings(self.ladders, s.size_name),
+            *route_findings(self.routes),
+            *distillation_findings(self.distilled),
+            *law_findings(self.laws),
+            *regulariser_findings(self.regularisation),
+            *mask_findings(self.masks),
+            *self.made,
+            *exclusions(self.fits, self.dropped),
+        )
+
+    def found(self, *kinds: Kind) -> list[Finding[Any]]:
+        """The findings of some kinds."""
+        return [finding for finding in self.findings if finding.kind in kinds]
 
     @property
     def sentence(self) -> str:
         """The answer in one plain sentence."""
-        return sentence(self)
+        return f"{tell(self.findings[0]).whole}."
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know of how networks were made, in words."""
+        return tuple(tell(finding).whole for finding in self.made)
 
     def markdown(self) -> str:
         """Verdict, table of payoff points, and what was left out."""
@@ -74,13 +108,7 @@ class StudyAnalysis:
     @property
     def counts(self) -> dict[str, int]:
         """Reason -> trials that do not draw a curve (over all dataset sizes)."""
-        counts: dict[str, int] = {}
-        for fit in self.fits:
-            for exclusion in fit.curve.excluded:
-                counts[exclusion.reason] = counts.get(exclusion.reason, 0) + exclusion.count
-        for drop in self.dropped:
-            counts[f"rows that broke the table's rules ({drop.reason})"] = drop.count
-        return counts
+        return {tell(one).text: one.facts.count for one in self.found("left_out")}
 
     @property
     def undertrained(self) -> int:
@@ -89,11 +117,11 @@ class StudyAnalysis:
 
     def rows(self) -> list[dict[str, str]]:
         """The payoff table for people: one row for each dataset size and rule, as words."""
-        return [table_row(self.settings, fit, point) for fit in self.fits for point in fit.payoffs]
+        return [table_row(fit, point) for fit in self.fits for point in fit.payoffs]
 
     def numbers(self) -> list[dict[str, Any]]:
         """The payoff table for programs: one row for each dataset size and rule."""
-        return [_row(fit, point) for fit in self.fits for point in fit.payoffs]
+        return [rows.point_row(fit, point) for fit in self.fits for point in fit.payoffs]
 
     def metrics(self) -> dict[str, float]:
         """Numbers worth comparing between studies: payoff points, their intervals, counts."""
@@ -120,21 +148,16 @@ class StudyAnalysis:
             "excluded": self.counts,
             "undertrained": self.undertrained,
             "remarks": self.remarks,
-            "curves": [_curve(fit) for fit in self.fits],
+            "curves": [rows.curve_row(fit) for fit in self.fits],
             "payoff": self.numbers(),
             "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
-            **routes_json(self.routes),
-            "laws": law_rows(self.laws),
-            "students": student_rows(self.distilled),
-            "teachers": teacher_rows(self.distilled),
-            "regularisation": regularisation_rows(self.regularisation),
-            "regularisation_by_data": shift_rows(self.regularisation),
-            "pareto": pareto_rows(self.fronts),
-            "masks": [asdict(mask) for mask in self.masks],
-            "tuning": None if self.tuning is None else self.tuning.as_dict(),
+            **rows.route_json(self),
+            "masks": rows.mask_rows(self.masks),
+            "tuning": None if self.tuning is None else rows.tuning_json(self.tuning),
+            "findings": [rows.finding_row(finding) for finding in self.findings],
         }
-        plain: dict[str, Any] = _plain(whole)
+        plain: dict[str, Any] = rows.plain(whole)
         return plain
 
 
@@ -159,7 +182,7 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         raise AnalysisError(
             "table: holds no usable trial" + (f" ({reasons})" if reasons else "; run some first")
         )
-    fits = tuple(fit_points(curve, settings) for curve in build_curves(table, settings))
+    fits = tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
     return StudyAnalysis(
         settings=settings,
         fits=fits,
@@ -174,72 +197,13 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         regularisation=study_regularisation(table, settings),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
-        remarks=remarks(table),
+        made=tuple(making_findings(table)),
     )
 
 
 def _word(name: str) -> str:
     """A name as a part of a metric's name."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def _row(fit: CurveFit, point: PayoffPoint) -> dict[str, Any]:
-    n = fit.curve.n_examples
-    error = math.nan
-    if fit.draws is not None and math.isfinite(point.size):
-        error = float(fit.predict(point.size))
-    return {
-        "n_examples": None if n == UNKNOWN else n,
-        "rule": point.rule,
-        "parameter": point.parameter,
-        "verdict": point.kind,
-        "size": point.size,
-        "low": point.low,
-        "high": point.high,
-        "low_open": point.low_open,
-        "high_open": point.high_open,
-        "level": point.level,
-        "probability": point.probability,
-        "error_at_size": error,
-        "rise": point.rise,
-        "peak": point.peak,
-        "falls_again": point.falls_again,
-        "why": point.why,
-        "next_step": point.next_step,
-    }
-
-
-def _curve(fit: CurveFit) -> dict[str, Any]:
-    curve = fit.curve
-    n = curve.n_examples
-    return {
-        "n_examples": None if n == UNKNOWN else n,
-        "law": fit.law,
-        "exponent": None if fit.draws is None else fit.draws.exponent,
-        "departure_probability": None if fit.draws is None else fit.draws.departure,
-        "replicate_spread_degrees": fit.noise.degrees,
-        "points": [
-            {"cell": cell, "size": float(m), "error": float(e), "replicates": int(r)}
-            for cell, m, e, r in zip(
-                curve.cell, curve.size, curve.error, curve.replicates, strict=True
-            )
-        ],
-        "excluded": {exclusion.reason: exclusion.count for exclusion in curve.excluded},
-        "undertrained": curve.undertrained,
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON knows: no tuples, no NumPy numbers, None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 __all__ = ["AnalysisSettings", "Growth", "StudyAnalysis", "analyse"]

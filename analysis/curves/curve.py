@@ -10,11 +10,13 @@ Notation: K cells (points), N replicates.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.findings import Exclusion, ExclusionKind
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import (
     SIZES,
@@ -31,13 +33,7 @@ UNCHANGED_BY_PRUNING = ("n_parameters", "peak_memory_bytes", "train_flops", "tra
 """Sizes that a model pruned by masks has no less of: ``n_parameters`` counts the zeros too."""
 CHANGED_BY_PRUNING = tuple(name for name in SIZES if name not in UNCHANGED_BY_PRUNING)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Exclusion:
-    """Trials of one dataset size that do not draw its curve, for one reason."""
-
-    reason: str
-    count: int
+_Reason = tuple[ExclusionKind, str]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,28 +136,27 @@ def _reasons(
     size: FloatArray,
     error: FloatArray,
     every_route: bool,
-) -> list[str]:
-    """Why each row is not on the curve; empty for those that are."""
-    reasons = []
+) -> list[_Reason | None]:
+    """Why each row is not on the curve; None for those that are."""
+    reasons: list[_Reason | None] = []
     for k in range(len(table)):
+        reason: _Reason | None = None
         if table.phase[k] != "replicate":
-            reason = "search trials (their errors helped to choose them)"
+            reason = "search", ""
         elif table.status[k] != "complete":
-            reason = f"{table.status[k]} runs"
+            reason = "unfinished", table.status[k]
         elif _is_pruned(table, k) and not (settings.include_pruned or every_route):
-            reason = "pruned models (summarised apart)"
+            reason = "pruned", ""
         elif table.route[k] == "distilled" and not every_route:
-            reason = "distilled models (another route to a size)"
+            reason = "distilled", ""
         elif math.isnan(error[k]):
-            reason = f"runs without {settings.error}"
+            reason = "no_error", settings.error
         elif not error[k] >= 0.0:
-            reason = f"runs whose {settings.error} is negative"
+            reason = "negative_error", settings.error
         elif not (math.isfinite(size[k]) and size[k] > 0.0):
-            reason = f"runs without {settings.size}"
+            reason = "no_size", settings.size
         elif table.still_improving[k] and settings.undertrained == "drop":
-            reason = "runs that were still improving at their last step"
-        else:
-            reason = ""
+            reason = "undertrained", ""
         reasons.append(reason)
     return reasons
 
@@ -177,13 +172,10 @@ def _build(
     n_examples: int,
     size: FloatArray,
     error: FloatArray,
-    reasons: list[str],
+    reasons: list[_Reason | None],
 ) -> Curve:
     of_curve = np.flatnonzero(table.n_examples == n_examples)
-    counts: dict[str, int] = {}
-    for row in of_curve:
-        if reasons[row]:
-            counts[reasons[row]] = counts.get(reasons[row], 0) + 1
+    counts = Counter(reason for row in of_curve if (reason := reasons[row]))
     rows = np.array([row for row in of_curve if not reasons[row]], dtype=np.int64)
     teachers = teacher_is_axis(table)
     keys = [_cell_key(table, int(row), float(size[row]), teachers=teachers) for row in rows]
@@ -209,7 +201,10 @@ def _build(
         run_row=read_only(rows),
         n_test=int(n_test[0]) if len(n_test) == 1 else 0,
         correct=_correctness(table, rows) if settings.error == "test_error" else None,
-        excluded=tuple(Exclusion(reason=r, count=c) for r, c in counts.items()),
+        excluded=tuple(
+            Exclusion(kind=kind, about=about, count=count)
+            for (kind, about), count in counts.items()
+        ),
         undertrained=int(table.still_improving[rows].sum()),
     )
 

@@ -20,9 +20,9 @@ from analysis.export.latex import escape
 from analysis.export.methods import axis_words
 from analysis.export.prose import Ink
 from analysis.study import StudyAnalysis
-from analysis.verdicts.decide import format_size
+from analysis.table.names import format_size, plain_name
+from analysis.words.kinds import tell
 from analysis.words.rounding import significant
-from analysis.words.study import plain_name
 
 UNANSWERED = "not recorded: fill in"
 """What the study does not know and its authors do."""
@@ -110,13 +110,9 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> list[Item]:
 
 
 def _tuning(analysis: StudyAnalysis) -> str:
-    tuning = analysis.tuning
-    if tuning is None or not tuning.judged:
-        return "cannot be judged: too few search trials"
-    return (
-        f"the last doubling of the search saved {tuning.mean_gain:.1%} of the error on average; "
-        f"another would still pay in {len(tuning.short)} of {tuning.judged} cells"
-    )
+    for found in analysis.found("tuning"):
+        return f"the last doubling of the search {tell(found).text}"
+    return "cannot be judged: too few search trials"
 
 
 def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> list[Item]:
@@ -128,6 +124,7 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> list[Item]:
     points = sum(len(fit.curve) for fit in analysis.fits)
     counts = "; ".join(f"{count:,} {reason}" for reason, count in analysis.counts.items())
     tests = sorted({fit.curve.n_test for fit in analysis.fits if fit.curve.n_test})
+    (short,) = analysis.found("undertrained")
     kept = "final or best-validation weights, see training" if facts else UNANSWERED
     if facts is not None and "select" in facts.training:
         kept = f"{facts.training['select']} weights of each run; no run gives two points"
@@ -149,8 +146,8 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> list[Item]:
         )),
         Item(group=group, question="What was left out, and why?", answer=counts or "nothing"),
         Item(group=group, question="Were runs trained to their end?", answer=(
-            f"{analysis.undertrained:,} of {runs:,} runs on the curves were still improving at "
-            "their last step" + ("; they were kept" if s.undertrained == "keep" else "")
+            f"{tell(short).label}{tell(short).text}"
+            + ("; they were kept" if s.undertrained == "keep" else "")
         )),
         Item(group=group, question="Are the data points published?", answer=(
             "every trial in trials.csv, the fitted curves in curves.csv"

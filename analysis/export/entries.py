@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
-from analysis.table.trials import UNKNOWN
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.table.trials import UNKNOWN, known
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
 from analysis.words.rounding import Measured
-from analysis.words.study import rule_name
-
-PLACED = ("pays_off_until", "hurts_beyond")
-"""Verdicts that name a size."""
+from analysis.words.study import verdict_cell
+from analysis.words.verdicts import rule_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +26,7 @@ class PayoffEntry:
     rule: str
     rule_words: str
     verdict: str
+    """In words."""
     probability: float
     size: Measured | None
     """None where the verdict names no size."""
@@ -81,7 +79,7 @@ def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
             half = z * error * float(spread[k])
             found.append(
                 CellEntry(
-                    n_examples=None if curve.n_examples == UNKNOWN else curve.n_examples,
+                    n_examples=known(curve.n_examples),
                     cell=curve.cell[k],
                     size=float(curve.size[k]),
                     replicates=int(curve.replicates[k]),
@@ -99,17 +97,10 @@ def growth_entry(analysis: StudyAnalysis) -> Measured | None:
     return Measured(value=g.exponent, low=g.low, high=g.high, level=g.level)
 
 
-def _entry(s: AnalysisSettings, fit: CurveFit, point: PayoffPoint) -> PayoffEntry:
+def _entry(s: AnalysisSettings, fit: FittedCurve, point: PayoffPoint) -> PayoffEntry:
     size = error = None
-    if point.kind in PLACED and math.isfinite(point.size):
-        size = Measured(
-            value=point.size,
-            low=point.low,
-            high=point.high,
-            level=point.level,
-            low_open=point.low_open,
-            high_open=point.high_open,
-        )
+    if point.estimate is not None:
+        size = Measured.of(point.estimate)
         low, high = fit.band(point.size)
         error = Measured(
             value=float(fit.predict(point.size)),
@@ -120,10 +111,10 @@ def _entry(s: AnalysisSettings, fit: CurveFit, point: PayoffPoint) -> PayoffEntr
     n = fit.curve.n_examples
     return PayoffEntry(
         key=key_of(n),
-        n_examples=None if n == UNKNOWN else n,
+        n_examples=known(n),
         rule=point.rule,
         rule_words=rule_name(point, s),
-        verdict=point.kind,
+        verdict=verdict_cell(fit, point),
         probability=point.probability,
         size=size,
         error=error,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 
 LEAST_KNOWN = 5
 """Fewest sizes that a forecast is made from."""
@@ -30,7 +30,7 @@ class HeldOut:
     level: float
 
 
-def held_out(fit: CurveFit) -> HeldOut | None:
+def held_out(fit: FittedCurve) -> HeldOut | None:
     """Hide the sizes within two doublings of the largest; None where too few would be left."""
     from analysis.forecasts.extrapolation import extrapolate
 

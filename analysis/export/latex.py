@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from analysis.export.entries import growth_entry, payoff_entries
 from analysis.study import StudyAnalysis
+from analysis.table.names import plain_name
 from analysis.words.rounding import Measured
-from analysis.words.study import VERDICTS, plain_name
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -168,7 +168,7 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
     values = study_values(analysis)
     lines = [rf"\payoff@set{{value}}{{study}}{{{name}}}{{{text}}}" for name, text in values.items()]
     for e in entries:
-        verdict = escape(VERDICTS[e.verdict])
+        verdict = escape(e.verdict)
         absent = rf"\emph{{{verdict}}}"
         low, high = ends_tex(e.size, unit) if e.size else (absent, absent)
         parts = {

@@ -9,7 +9,7 @@ from analysis.export.prose import Ink
 from analysis.export.references import SAMPLERS
 from analysis.export.route_methods import pruning_words, student_words
 from analysis.study import StudyAnalysis
-from analysis.words.study import plain_name
+from analysis.table.names import plain_name
 
 _SAMPLERS = {
     "halton": "quasi-random (scrambled Halton) points",

@@ -8,52 +8,50 @@ from typing import Any
 
 from analysis.export.latex import UNITS, escape, interval_tex, number_tex
 from analysis.export.tables import PaperTable
-from analysis.routes.comparison import routes_json, routes_rows
-from analysis.routes.fronts import pareto_rows
-from analysis.routes.laws import law_rows
-from analysis.routes.teachers import student_rows, teacher_rows
+from analysis.findings import Estimate
 from analysis.study import StudyAnalysis
-from analysis.table.trials import UNKNOWN
-from analysis.tuning.regularisation import regularisation_rows, shift_rows
+from analysis.table.names import plain_name
+from analysis.table.trials import UNKNOWN, known
 from analysis.words.rounding import Measured, significant
-from analysis.words.study import VERDICTS, plain_name
+from analysis.words.rows import route_json
+from analysis.words.study import verdict_cell
 
 
 def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
     """Payoff point of each route, and its saving at equal error; None without routes."""
-    rows = routes_rows(analysis.routes)
-    if not rows:
+    if not analysis.routes:
         return None
-    size = rows[0]["size"]
+    size = analysis.routes[0].size
+    unit = UNITS.get(size, "")
     level = f"{100 * analysis.settings.level:g}%"
     latex, plain = [], []
-    for row in rows:
-        point, saving = _measured(row, "payoff"), _measured(row, "times_smaller")
-        named = "pays_off_until" if point else row["verdict"]
-        first = f"{row['n_examples']:,}" if row["n_examples"] else "all"
-        route = f"{row['route']} ({row['method']})" if row["method"] else row["route"]
-        words = VERDICTS[named]
-        unit = UNITS.get(size, "")
-        latex.append(
-            (
-                number_tex(row["n_examples"]) if row["n_examples"] else "all",
-                escape(route),
-                number_tex(point, unit) if point else rf"\emph{{{escape(words)}}}",
-                interval_tex(point, unit) if point else "",
-                number_tex(saving) if saving else "",
-                interval_tex(saving) if saving else "",
+    for study in analysis.routes:
+        n = known(study.n_examples)
+        for route, saved in study.told:
+            verdict = route.fit.verdict
+            point = _measured(verdict.estimate if verdict.kind == "pays_off_until" else None)
+            saving = _measured(None if saved is None else saved.estimate)
+            words = verdict_cell(route.fit, verdict)
+            latex.append(
+                (
+                    number_tex(n) if n else "all",
+                    escape(route.name),
+                    number_tex(point, unit) if point else rf"\emph{{{escape(words)}}}",
+                    interval_tex(point, unit) if point else "",
+                    number_tex(saving) if saving else "",
+                    interval_tex(saving) if saving else "",
+                )
             )
-        )
-        plain.append(
-            (
-                first,
-                route,
-                point.concise if point else words,
-                point.interval if point else "",
-                saving.concise if saving else "",
-                saving.interval if saving else "",
+            plain.append(
+                (
+                    f"{n:,}" if n else "all",
+                    route.name,
+                    point.concise if point else words,
+                    point.interval if point else "",
+                    saving.concise if saving else "",
+                    saving.interval if saving else "",
+                )
             )
-        )
     name = plain_name(size)
     return PaperTable(
         name="routes",
@@ -135,34 +133,14 @@ def _minus(text: str) -> str:
     return re.sub(r"(?<!\S)-(?=\d)", "$-$", text)
 
 
-def _measured(row: dict[str, Any], name: str) -> Measured | None:
-    """A number of a row with its interval; None where the verdict names none."""
-    value = row[name]
-    if not math.isfinite(value) or (name == "payoff" and row["verdict"] != "pays_off_until"):
-        return None
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return Measured(
-        value=value,
-        low=low,
-        high=high,
-        level=row["level"],
-        low_open=name == "payoff" and low <= row["smallest"] * (1.0 + 1e-9),
-        high_open=name == "payoff" and high >= row["largest"] * (1.0 - 1e-9),
-    )
+def _measured(estimate: Estimate | None) -> Measured | None:
+    return Measured.of(estimate) if estimate and math.isfinite(estimate.value) else None
 
 
 def route_rows(analysis: StudyAnalysis) -> dict[str, list[dict[str, Any]]]:
     """Name of a CSV file -> its rows; files without rows are left out."""
-    found = {
-        **routes_json(analysis.routes),
-        "laws": law_rows(analysis.laws),
-        "students": student_rows(analysis.distilled),
-        "teachers": teacher_rows(analysis.distilled),
-        "regularisation": regularisation_rows(analysis.regularisation),
-        "regularisation_by_data": shift_rows(analysis.regularisation),
-        "pareto": pareto_rows(analysis.fronts),
-    }
-    return {name: [_flat(row) for row in rows] for name, rows in found.items() if rows}
+    found = route_json(analysis).items()
+    return {name: [_flat(row) for row in rows] for name, rows in found if rows}
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

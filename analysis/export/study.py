@@ -25,6 +25,7 @@ from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
 from analysis.table.reading import write_table
 from analysis.table.trials import UNKNOWN, TrialTable
+from analysis.words.rows import effect_rows, prune_rows, tuning_rows
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -126,13 +127,13 @@ def _texts(
         texts[f"{table.name}.tex"] = table.to_latex()
         texts[f"{table.name}.md"] = table.to_markdown()
     if analysis.tuning is not None:
-        texts["tuning.csv"] = as_csv(analysis.tuning.rows())
+        texts["tuning.csv"] = as_csv(tuning_rows(analysis.tuning))
     if analysis.tuning is not None and analysis.tuning.effects:
-        texts["effects.csv"] = as_csv(analysis.tuning.effect_rows())
+        texts["effects.csv"] = as_csv(effect_rows(analysis.tuning))
     for name, rows in route_rows(analysis).items():
         texts[f"{name}.csv"] = as_csv(rows)
     if analysis.ladders:
-        texts["prune.csv"] = as_csv(prune_rows(analysis))
+        texts["prune.csv"] = as_csv(prune_rows(analysis.ladders))
     return texts
 
 
@@ -152,25 +153,6 @@ def curve_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
             first = None if n == UNKNOWN else n
             rows.append(dict(zip(CURVE_COLUMNS, (first, *numbers), strict=True)))
     return rows
-
-
-def prune_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
-    """Every prune ratio of every capacity."""
-    return [
-        {
-            "n_examples": ladder.n_examples,
-            "cell": ladder.cell,
-            "size": ladder.size,
-            "prune_ratio": step.prune_ratio,
-            "error": step.error,
-            "cost": step.cost,
-            "low": step.low,
-            "high": step.high,
-            "pairs": step.pairs,
-        }
-        for ladder in analysis.ladders
-        for step in ladder.steps
-    ]
 
 
 def _provenance(

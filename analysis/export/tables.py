@@ -12,9 +12,8 @@ from typing import Any
 from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff_entries
 from analysis.export.latex import UNITS, escape, full_tex, interval_tex, number_tex
 from analysis.study import StudyAnalysis
-from analysis.verdicts.decide import format_size
+from analysis.table.names import format_size, plain_name
 from analysis.words.rounding import significant
-from analysis.words.study import VERDICTS, plain_name
 
 SHARE_DIGITS = 2
 """Digits of probabilities."""
@@ -84,7 +83,7 @@ def payoff_table(analysis: StudyAnalysis) -> PaperTable:
             (
                 number_tex(e.n_examples) if e.n_examples else "all",
                 escape(e.rule_words),
-                escape(VERDICTS[e.verdict]),
+                escape(e.verdict),
                 number_tex(e.size, unit) if e.size else "",
                 interval_tex(e.size, unit) if e.size else "",
                 full_tex(e.error) if e.error else "",
@@ -100,7 +99,7 @@ def _payoff_plain(e: PayoffEntry) -> tuple[str, ...]:
     return (
         f"{e.n_examples:,}" if e.n_examples else "all",
         e.rule_words,
-        VERDICTS[e.verdict],
+        e.verdict,
         e.size.concise if e.size else "",
         e.size.interval if e.size else "",
         e.error.full if e.error else "",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.sensitivity import THIRDS, Effect
-from analysis.words.study import plain_name
+from analysis.words.tuning import SEEN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def _row(effect: Effect) -> EffectRow:
         relative=effect.thirds,
         low=effect.thirds_low,
         high=effect.thirds_high,
-        words=effect.words,
+        words=SEEN[effect.seen],
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from analysis.curves.points import REACH
 from analysis.plots import lines, style
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
-from analysis.verdicts.curve_fit import CurveFit, fit_points
-from analysis.words.study import plain_name
+from analysis.verdicts.curve_fit import FittedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
             hidden_high=nothing, relative_error=math.nan, **common,  # type: ignore[arg-type]
         )  # fmt: skip
     shown, hidden = parts
-    refit = fit_points(fit.curve.only(shown), fit.settings)
+    refit = FittedCurve.of(fit.curve.only(shown), fit.settings)
     assert refit.draws is not None
     top = float(fit.curve.size[-1])
     grid = np.exp(refit.draws.x[refit.draws.x <= math.log(top) + 1e-9])
@@ -103,7 +103,7 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
     )
 
 
-def _hide(fit: CurveFit) -> tuple[BoolArray, BoolArray] | None:
+def _hide(fit: FittedCurve) -> tuple[BoolArray, BoolArray] | None:
     """Which cells the refit sees and which it does not; None where there are too few."""
     x = np.log(fit.curve.size)
     for doublings in (REACH, 1.5, 1.0, 0.5):

@@ -22,7 +22,7 @@ from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_info
 from analysis.plots.surface import draw_surface, surface_info
-from analysis.words.study import plain_name
+from analysis.table.names import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.plots import lines, style
+from analysis.table.names import format_size
 from analysis.table.trials import FloatArray
-from analysis.verdicts.decide import format_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

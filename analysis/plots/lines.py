@@ -20,7 +20,7 @@ from analysis.plots.style import (
     spread_labels,
 )
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +67,7 @@ class CurveLine:
         return float(self.mean[-1] if len(self.mean) else self.error[-1])
 
 
-def curve_values(fit: CurveFit) -> dict[str, FloatArray]:
+def curve_values(fit: FittedCurve) -> dict[str, FloatArray]:
     """The arrays of a :class:`CurveLine`: within the range tried, the curve and its band."""
     grid = mean = low = high = np.empty(0)
     if fit.draws is not None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
-from analysis.verdicts.curve_fit import CurveFit
-from analysis.words.study import plain_name
+from analysis.verdicts.curve_fit import FittedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
     )
 
 
-def _line(fit: CurveFit) -> MarginalLine | None:
+def _line(fit: FittedCurve) -> MarginalLine | None:
     if fit.draws is None:
         return None
     x = fit.draws.x[: fit.draws.n_inside]

@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.routes.curves import ROUTE_ORDER
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
-from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

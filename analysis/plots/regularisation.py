@@ -11,8 +11,8 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.plots import lines, style
 from analysis.routes.paired import bounded
+from analysis.table.names import plain_name
 from analysis.table.trials import BoolArray, FloatArray
-from analysis.words.study import plain_name
 from search_spaces.errors import nearest
 
 if TYPE_CHECKING:

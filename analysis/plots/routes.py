@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from analysis.plots import lines, style
 from analysis.routes.curves import RouteCurve
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
-from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
-from analysis.verdicts.curve_fit import CurveFit
-from analysis.words.study import plain_name, rule_name
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.verdicts import rule_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
     )
 
 
-def _line(fit: CurveFit) -> ErrorLine:
+def _line(fit: FittedCurve) -> ErrorLine:
     curve = fit.curve
     floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
     many = len(curve.run_error) > MOST_RUNS
@@ -91,7 +92,7 @@ def _line(fit: CurveFit) -> ErrorLine:
     )
 
 
-def _marks(fit: CurveFit) -> list[PayoffMark]:
+def _marks(fit: FittedCurve) -> list[PayoffMark]:
     """The headline payoff point, and the upturn where there is one."""
     wanted = [fit.verdict] + [p for p in fit.payoffs[1:] if p.kind == "hurts_beyond"]
     return [

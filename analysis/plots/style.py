@@ -15,8 +15,8 @@ import numpy as np
 
 from analysis.plots.embedding import outlines_only
 from analysis.plots.venues import Venue
+from analysis.table.names import format_size
 from analysis.table.trials import FloatArray
-from analysis.verdicts.decide import format_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

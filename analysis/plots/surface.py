@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.verdicts.decide import format_size
-from analysis.words.study import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

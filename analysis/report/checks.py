@@ -13,7 +13,7 @@ from analysis.laws.law import Law
 from analysis.laws.selection import choose_law
 from analysis.laws.solution import BatchFit
 from analysis.table.trials import FloatArray
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 
 HOLD_OUT_RATIO = 4.0
 """Sizes within this factor of the largest are held out: two doublings, as far as curves reach."""
@@ -87,7 +87,7 @@ class LawFit:
     """Why it is out; empty otherwise."""
 
 
-def misses(fit: CurveFit) -> tuple[Miss, ...]:
+def misses(fit: FittedCurve) -> tuple[Miss, ...]:
     """What the curve misses of each of its cells; none without a fit."""
     if fit.draws is None:
         return ()
@@ -99,7 +99,7 @@ def misses(fit: CurveFit) -> tuple[Miss, ...]:
     )
 
 
-def hold_out(fit: CurveFit, level: float) -> HoldOut:
+def hold_out(fit: FittedCurve, level: float) -> HoldOut:
     """Hide the largest sizes of a curve, forecast them from the smaller ones, compare."""
     curve = fit.curve
     n = curve.n_examples
@@ -139,7 +139,7 @@ def hold_out(fit: CurveFit, level: float) -> HoldOut:
     )
 
 
-def law_fits(fit: CurveFit) -> tuple[LawFit, ...]:
+def law_fits(fit: FittedCurve) -> tuple[LawFit, ...]:
     """Each law that forecasts average over, alone, with its score on held-out sizes.
 
     None where there is too little to fit.
@@ -163,7 +163,7 @@ def law_fits(fit: CurveFit) -> tuple[LawFit, ...]:
     )
 
 
-def _spread(fit: CurveFit) -> FloatArray:
+def _spread(fit: FittedCurve) -> FloatArray:
     covariance = fit.noise.mean_covariance(fit.curve.replicates)
     return np.sqrt(np.diag(covariance))
 

@@ -8,10 +8,9 @@ from analysis.report.markup import figure, folded, notes, paragraph, section, ta
 from analysis.report.words import duration
 from analysis.routes.fronts import ParetoFront
 from analysis.study import StudyAnalysis
+from analysis.table.names import format_size, plain_name
 from analysis.table.trials import SIZES, UNKNOWN, TrialTable
-from analysis.verdicts.decide import format_size
-from analysis.words.routes import first_of_each, mask_words
-from analysis.words.study import plain_name
+from analysis.words.kinds import notes as notes_of
 
 FIRST = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
 """Costs that a reader is offered first, where they are known."""
@@ -29,7 +28,7 @@ def costs(analysis: StudyAnalysis, trials: TrialTable) -> str:
     ways = {point.route for front in analysis.fronts for point in front.points}
     if len(cost_labels(analysis)) > 1 or len(ways) > 1:  # else the curve says all of it
         content = [
-            notes([f"{mask_words(mask)}." for mask in first_of_each(analysis.masks)]),
+            notes(notes_of(analysis.findings, "costs")),
             '<div class="controls" data-controls="pareto"></div>',
             figure(
                 "pareto",

@@ -16,15 +16,18 @@ import numpy as np
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
+from analysis.fitted import CurveFit
 from analysis.report.checks import hold_out, law_fits, misses
 from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
 from analysis.settings import AnalysisSettings, Cost
 from analysis.study import StudyAnalysis
+from analysis.table.names import plain_name
 from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
-from analysis.verdicts.curve_fit import CurveFit, fit_points
-from analysis.words.study import plain_name, rule_name
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.rows import plain
+from analysis.words.verdicts import rule_name
 
 OTHER_AXES = tuple(
     dict.fromkeys(
@@ -72,11 +75,11 @@ def drawings(
         "learning": _learning(table, learning),
         "trials": trial_columns(table, [axis["name"] for axis in axes]),
     }
-    plain: dict[str, Any] = _plain(whole)
-    return plain
+    values: dict[str, Any] = plain(whole)
+    return values
 
 
-def _n(fit: CurveFit) -> int | None:
+def _n(fit: FittedCurve) -> int | None:
     return None if fit.curve.n_examples == UNKNOWN else fit.curve.n_examples
 
 
@@ -99,7 +102,7 @@ def _refit(table: TrialTable, s: AnalysisSettings, size: Cost) -> StudyAnalysis 
     rule = "marginal" if s.rule == "economic" else s.rule
     settings = replace(s, size=size, size_label="", price=None, rule=rule, include_pruned=False)
     try:
-        fits = tuple(fit_points(curve, settings) for curve in build_curves(table, settings))
+        fits = tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
     except AnalysisError:
         return None
     return StudyAnalysis(
@@ -143,7 +146,7 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
 _BANDS = ("size", "error", "mean_low", "mean_high", "run_low", "run_high")
 
 
-def _cells(fit: CurveFit) -> dict[str, list[Any]]:
+def _cells(fit: FittedCurve) -> dict[str, list[Any]]:
     curve = fit.curve
     return {
         "name": list(curve.cell),
@@ -154,7 +157,7 @@ def _cells(fit: CurveFit) -> dict[str, list[Any]]:
     }
 
 
-def _laws(fit: CurveFit, grid: list[float]) -> list[dict[str, Any]]:
+def _laws(fit: FittedCurve, grid: list[float]) -> list[dict[str, Any]]:
     """Each law alone on the grid of its curve."""
     found = []
     for one in law_fits(fit):
@@ -293,16 +296,3 @@ def _whole(value: float) -> float | int:
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(values)
-
-
-def _plain(value: Any) -> Any:
-    """Values that JSON knows: None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

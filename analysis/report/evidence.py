@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.export.study import prune_rows
 from analysis.report.markup import (
     figure,
     folded,
@@ -17,12 +16,15 @@ from analysis.report.markup import (
 )
 from analysis.report.source import ReportSource
 from analysis.report.words import count, number
-from analysis.routes.comparison import routes_rows
 from analysis.study import StudyAnalysis
+from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN
-from analysis.verdicts.decide import format_size
-from analysis.words.routes import finding_lines, route_lines
-from analysis.words.study import VERDICTS, plain_name
+from analysis.verdicts.decide import PLACED
+from analysis.words.kinds import notes as notes_of
+from analysis.words.kinds import tell
+from analysis.words.rows import prune_rows, tuning_rows
+from analysis.words.study import verdict_cell
+from analysis.words.tuning import SEEN
 
 Drawn = Mapping[str, Any]
 
@@ -100,10 +102,13 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
 
 def tuning(analysis: StudyAnalysis) -> str:
     """Whether the search was long enough, cell by cell."""
-    found = analysis.tuning
-    if found is None or not found.judged:
+    title = "Was it tuned enough?"
+    unjudged = analysis.found("tuning_unjudged")
+    if unjudged:
+        return section("tuning", title, notes([f"{tell(one).whole}." for one in unjudged]))
+    if analysis.tuning is None:
         return ""
-    short = len(found.short)
+    told = analysis.found("tuning")
     rows = [
         {
             "examples": count(row["n_examples"]),
@@ -115,14 +120,13 @@ def tuning(analysis: StudyAnalysis) -> str:
             "kept on the test set": number(row["kept_gain"], "{:.1%}"),
             "more would pay": "yes" if row["more_pays"] else "",
         }
-        for row in found.rows()
+        for row in tuning_rows(analysis.tuning)
     ]
     return section(
         "tuning",
-        "Was it tuned enough?",
+        title,
         paragraph(
-            f"The last doubling of the search trials saved {found.mean_gain:.1%} of the error on "
-            f"average; another would still pay in {short} of {found.judged} cells."
+            *(f"The last doubling of the search trials {tell(one).text}." for one in told)
         ),
         figure(
             "tuning",
@@ -143,7 +147,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
             "examples": count(None if one.n_examples == UNKNOWN else one.n_examples),
             "hyperparameter": one.hyperparameter,
             "cells": one.capacity,
-            "seen": one.words,
+            "seen": SEEN[one.seen],
             "rank correlation": f"{one.correlation:+.2f}",
             f"{one.level:.0%} interval": f"{one.low:+.2f} to {one.high:+.2f}",
             "trials": one.trials,
@@ -165,6 +169,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
     return section(
         "effects",
         "Which hyperparameters mattered",
+        notes([f"{tell(one).whole}." for one in analysis.found("hyperparameters")]),
         figure(
             "effects",
             "Validation error of the low, middle and high third of each hyperparameter's values, "
@@ -186,34 +191,33 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
 
 def routes(analysis: StudyAnalysis) -> str:
     """The routes to a small model, compared at each dataset size."""
-    found = [line.removeprefix("- ") for line in finding_lines(analysis)]
+    told = notes_of(analysis.findings, "routes", "distillation", "laws", "regularisation", "costs")
     if not analysis.routes:
-        return section("findings", "What else was found", notes(found))
+        return section("findings", "What else was found", notes(told))
     size = plain_name(analysis.routes[0].size)
     level = f"{analysis.settings.level:.0%}"
-    rows = [
-        {
-            "examples": count(row["n_examples"]),
-            "route": row["route"] + (f" ({row['method']})" if row["method"] else ""),
-            "cells": row["cells"],
-            "runs": row["runs"],
-            "verdict": VERDICTS[row["verdict"]],
-            size: format_size(row["payoff"])
-            if row["verdict"] in ("pays_off_until", "hurts_beyond")
-            else "",
-            "times smaller at equal error": number(row["times_smaller"], "{:.3g}"),
-            f"{level} interval": (
-                f"{row['times_smaller_low']:.3g} to {row['times_smaller_high']:.3g}"
+    rows = []
+    for study in analysis.routes:
+        for route, saving in study.told:
+            point, ratio = route.fit.verdict, saving.ratio if saving else math.nan
+            rows.append(
+                {
+                    "examples": count(study.n_examples),
+                    "route": route.name,
+                    "cells": len(route.fit.curve),
+                    "runs": int(route.fit.curve.replicates.sum()),
+                    "verdict": verdict_cell(route.fit, point),
+                    size: format_size(point.size) if point.kind in PLACED else "",
+                    "times smaller at equal error": number(ratio, "{:.3g}"),
+                    f"{level} interval": f"{saving.low:.3g} to {saving.high:.3g}"
+                    if saving and math.isfinite(saving.low) and math.isfinite(saving.high)
+                    else "",
+                }
             )
-            if math.isfinite(row["times_smaller_low"]) and math.isfinite(row["times_smaller_high"])
-            else "",
-        }
-        for row in routes_rows(analysis.routes)
-    ]
     return section(
         "routes",
         "Routes to a small model",
-        notes([line.removeprefix("- ") for line in route_lines(analysis.routes[-1])] + found),
+        notes(told),
         '<div class="controls" data-controls="routes"></div>',
         figure(
             "routes",
@@ -242,16 +246,12 @@ def pruning(analysis: StudyAnalysis) -> str:
             else "",
             "pairs": row["pairs"],
         }
-        for row in prune_rows(analysis)
+        for row in prune_rows(analysis.ladders)
     ]
     return section(
         "pruning",
         "Pruned models",
-        notes([
-            line.removeprefix("- Pruning: ")
-            for line in analysis.markdown().splitlines()
-            if line.startswith("- Pruning: ")
-        ]),
+        notes([f"{tell(one).text}." for one in analysis.found("pruning")]),
         figure(
             "prune",
             "Each pruned run is compared with its own dense parent; the largest model of each "

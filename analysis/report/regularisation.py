@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.export.route_tables import regularisation_table
 from analysis.report.markup import figure, notes, section, table
 from analysis.study import StudyAnalysis
-from analysis.words.routes import regulariser_words
+from analysis.words.kinds import tell
 
 
 def regularisation(analysis: StudyAnalysis) -> str:
@@ -22,11 +22,7 @@ def regularisation(analysis: StudyAnalysis) -> str:
     return section(
         "regularisation",
         "What regularisation is worth",
-        notes([
-            f"{regulariser_words(one, n, gain)}."
-            for one in analysis.regularisation
-            for n, gain in one.by_data
-        ]),
+        notes([f"{tell(one).whole}." for one in analysis.found("regulariser")]),
         figure(
             "regularisation",
             "Share of the error that the value chosen on validation saves over the weakest value "

@@ -20,9 +20,13 @@ from analysis.report.markup import (
 from analysis.report.source import ReportSource
 from analysis.report.words import duration
 from analysis.study import StudyAnalysis
+from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, TrialTable
-from analysis.verdicts.decide import format_size, interval
-from analysis.words.study import plain_name, rule_name
+from analysis.verdicts.decide import PLACED
+from analysis.words.kinds import notes as notes_of
+from analysis.words.kinds import tell
+from analysis.words.reasons import interval
+from analysis.words.verdicts import rule_name
 
 Drawn = Mapping[str, Any]
 
@@ -32,7 +36,7 @@ def head(analysis: StudyAnalysis, trials: TrialTable, source: ReportSource) -> s
     point = analysis.fits[-1].verdict
     size = plain_name(analysis.settings.size_name)
     facts = {}
-    if point.kind in ("pays_off_until", "hurts_beyond"):
+    if point.kind in PLACED:
         ends = interval(point.low, point.high, point.low_open, point.high_open)
         name = "Payoff point" if point.kind == "pays_off_until" else "Error turns up beyond"
         facts[name] = (f"{format_size(point.size)} {size}", f"{point.level:.0%} interval {ends}")
@@ -105,13 +109,6 @@ def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
 
 def payoff(analysis: StudyAnalysis) -> str:
     """Every rule at every dataset size, what cannot be told, and growth with the data."""
-    plain = [line.removeprefix("- ") for line in analysis.markdown().splitlines()]
-    marked = [
-        line
-        for line in plain
-        if (": cannot tell" in line and not line.startswith("Route "))
-        or line.startswith("The payoff point")
-    ]
     content = [
         table(
             analysis.rows(),
@@ -119,7 +116,7 @@ def payoff(analysis: StudyAnalysis) -> str:
             words=("rule", "verdict", f"{analysis.settings.level:.0%} interval"),
             parts="examples",
         ),
-        notes(marked),
+        notes(notes_of(analysis.findings, "payoff")),
     ]
     if analysis.growth is not None:
         content.append(
@@ -144,7 +141,7 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
         for (status, phase, reason), count in sorted(reasons.items(), key=lambda item: -item[1])
     ]
     left = [{"trials": f"{count:,}", "left out": r} for r, count in analysis.counts.items()]
-    total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
+    (short,) = analysis.found("undertrained")
     return section(
         "failures",
         "Failures and exclusions",
@@ -157,12 +154,9 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
             words=("outcome", "phase", "reason"),
             wide=("reason",),
         ),
-        notes([f"{remark}." for remark in analysis.remarks]),
+        notes(notes_of(analysis.findings, "failures")),
         table(left, caption="Trials that do not draw a curve", words=("left out",)),
-        paragraph(
-            f"{analysis.undertrained:,} of the {total:,} runs on the curves were still improving "
-            "at their last step."
-        ),
+        paragraph(f"{short.facts.n:,} of the {short.facts.of:,} {tell(short).text}."),
     )
 
 

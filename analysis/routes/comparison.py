@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.routes.crossings import Crossing, Saving, find_crossing, find_saving
 from analysis.routes.curves import RouteCurve, route_axis, route_curves
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import UNKNOWN, TrialTable
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.table.trials import TrialTable
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
 
 
@@ -43,13 +41,19 @@ class RouteStudy:
         """Size that a route saves over training."""
         return next(saving for saving in self.savings if saving.route == route)
 
+    @property
+    def told(self) -> list[tuple[RouteCurve, Saving | None]]:
+        """Each route with what it saves over training, where that was asked."""
+        saved = {saving.route: saving for saving in self.savings}
+        return [(curve, saved.get(curve.name)) for curve in self.curves]
+
     def payoff(self, name: str) -> PayoffPoint:
         """The headline payoff point of a route."""
         return self.curve(name).fit.verdict
 
 
 def study_routes(
-    table: TrialTable, settings: AnalysisSettings, fits: Sequence[CurveFit] = ()
+    table: TrialTable, settings: AnalysisSettings, fits: Sequence[FittedCurve] = ()
 ) -> tuple[RouteStudy, ...]:
     """Compare the routes of each dataset size that has more than one.
 
@@ -58,7 +62,7 @@ def study_routes(
     table : TrialTable
     settings : AnalysisSettings
         ``route_size`` names the axis.
-    fits : sequence of CurveFit
+    fits : sequence of FittedCurve
         The study's curves of trained models. Where a route draws from the same runs on the same
         axis, its payoff points are theirs: one number has one value.
     """
@@ -92,7 +96,7 @@ def study_routes(
     return tuple(studies)
 
 
-def _with_known_payoffs(curve: RouteCurve, fits: Sequence[CurveFit], n: int) -> RouteCurve:
+def _with_known_payoffs(curve: RouteCurve, fits: Sequence[FittedCurve], n: int) -> RouteCurve:
     """The route with the payoff points of the study's own fit of the same runs, if there is one."""
     for fit in fits:
         same = fit.curve.n_examples == n and np.array_equal(
@@ -101,69 +105,3 @@ def _with_known_payoffs(curve: RouteCurve, fits: Sequence[CurveFit], n: int) -> 
         if same and np.array_equal(fit.curve.size, curve.fit.curve.size):
             return replace(curve, fit=replace(curve.fit, payoffs=fit.payoffs))
     return curve
-
-
-def routes_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
-    """One row for each dataset size and route: its range, payoff point, and size saved."""
-    rows = []
-    for study in studies:
-        for curve in study.curves:
-            point = curve.fit.verdict
-            saving = next((s for s in study.savings if s.route == curve.name), None)
-            size = curve.fit.curve.size
-            rows.append(
-                {
-                    "n_examples": None if study.n_examples == UNKNOWN else study.n_examples,
-                    "route": curve.route,
-                    "method": curve.method,
-                    "size": study.size,
-                    "cells": len(size),
-                    "runs": int(curve.fit.curve.replicates.sum()),
-                    "smallest": float(size[0]) if len(size) else math.nan,
-                    "largest": float(size[-1]) if len(size) else math.nan,
-                    "rule": point.rule,
-                    "verdict": point.kind,
-                    "payoff": point.size,
-                    "payoff_low": point.low,
-                    "payoff_high": point.high,
-                    "times_smaller": math.nan if saving is None else saving.ratio,
-                    "times_smaller_low": math.nan if saving is None else saving.low,
-                    "times_smaller_high": math.nan if saving is None else saving.high,
-                    "level": point.level,
-                    "why": point.why if saving is None or not saving.why else saving.why,
-                }
-            )
-    return rows
-
-
-def crossing_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
-    """One row for each dataset size and pair of routes."""
-    rows = [asdict(crossing) for study in studies for crossing in study.crossings]
-    for row in rows:
-        row["n_examples"] = None if row["n_examples"] == UNKNOWN else row["n_examples"]
-    return rows
-
-
-def saving_rows(studies: Sequence[RouteStudy]) -> list[dict[str, Any]]:
-    """One row for each dataset size, route and level of error."""
-    return [
-        {
-            "n_examples": None if study.n_examples == UNKNOWN else study.n_examples,
-            "route": saving.route,
-            "base": saving.base,
-            **asdict(step),
-            "level": saving.level,
-        }
-        for study in studies
-        for saving in study.savings
-        for step in saving.steps
-    ]
-
-
-def routes_json(studies: Sequence[RouteStudy]) -> dict[str, Any]:
-    """All rows by their kind."""
-    return {
-        "routes": routes_rows(studies),
-        "crossings": crossing_rows(studies),
-        "savings": saving_rows(studies),
-    }

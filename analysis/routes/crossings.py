@@ -17,11 +17,12 @@ E        levels of error that both routes reach                   scalar
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from analysis.findings import Estimate, NextStep, Reason
 from analysis.posterior.curves import CurveDraws
 from analysis.routes.curves import RouteCurve
 from analysis.settings import AnalysisSettings
@@ -72,8 +73,19 @@ class Crossing:
     """Route that is better at small sizes with the intervals' level; empty if neither is."""
     clear_until: float
     """Size up to which it is; NaN if neither is."""
-    why: str
-    next_step: str
+    why: Reason | None
+    """Why it cannot be told; None otherwise."""
+    next_step: NextStep | None
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Where they cross; None where they do not, or it cannot be told."""
+        if self.kind != "crosses":
+            return None
+        return Estimate(
+            value=self.size, low=self.low, high=self.high, level=self.level,
+            low_open=self.low_open, high_open=self.high_open,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +118,15 @@ class Saving:
     low: float
     high: float
     level: float
-    why: str
-    """Why there is no number; empty otherwise."""
+    why: Reason | None
+    """Why there is no number; None otherwise."""
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """How many times smaller its models are; None where there is no number."""
+        if math.isnan(self.ratio):
+            return None
+        return Estimate(value=self.ratio, low=self.low, high=self.high, level=self.level)
 
     @property
     def saves(self) -> bool | None:
@@ -122,14 +141,14 @@ def find_crossing(
 ) -> Crossing:
     """Where the curves of two routes cross, from their paired draws."""
     why, next_step = _obstacle(first, second)
-    if why or first.drawn is None or second.drawn is None:
+    if why is not None or first.drawn is None or second.drawn is None:
         return _crossing(first, second, n_examples, s, why=why, next_step=next_step)
     x = _common_grid(first.drawn, second.drawn)
     if x[-1] - x[0] < LEAST_OVERLAP:
         return _crossing(
             first, second, n_examples, s,
-            why=f"the sizes of {first.name} and {second.name} hardly overlap",
-            next_step="run both routes over the same sizes",
+            why=Reason(kind="no_overlap", about=(first.name, second.name)),
+            next_step=NextStep(kind="same_sizes"),
         )  # fmt: skip
     difference = _on(first.drawn, x) - _on(second.drawn, x)
     starts, ends = difference[:, 0] < 0.0, difference[:, -1] < 0.0
@@ -154,13 +173,13 @@ def find_saving(
 ) -> Saving:
     """How many times smaller one route's model is than another's of the same error."""
     why, _ = _obstacle(route, base)
-    if why or route.drawn is None or base.drawn is None:
+    if why is not None or route.drawn is None or base.drawn is None:
         return _no_saving(route, base, n_examples, s, why)
     own, other = _falling(route.drawn), _falling(base.drawn)
     top = min(float(np.median(own[:, 0])), float(np.median(other[:, 0])))
     bottom = max(float(np.median(own[:, -1])), float(np.median(other[:, -1])))
     if not top - bottom > 0.02:
-        return _no_saving(route, base, n_examples, s, "the two routes reach no error in common")
+        return _no_saving(route, base, n_examples, s, Reason(kind="no_common_error"))
     levels = np.linspace(top, bottom, LEVELS + 2)[1:-1]
     size = _first_size(route.drawn, own, levels)
     base_size = _first_size(base.drawn, other, levels)
@@ -192,17 +211,17 @@ def find_saving(
         low=_power(low),
         high=_power(high),
         level=s.level,
-        why="",
+        why=None,
     )
 
 
-def _obstacle(first: RouteCurve, second: RouteCurve) -> tuple[str, str]:
+def _obstacle(first: RouteCurve, second: RouteCurve) -> tuple[Reason, NextStep] | tuple[None, None]:
     """Why two routes cannot be compared, and what to run."""
     for route in (first, second):
         why, next_step = too_little(route.fit.curve, route.fit.noise)
-        if why:
-            return f"of {route.name}, {why}", next_step
-    return "", ""
+        if why is not None and next_step is not None:
+            return replace(why, of_route=route.name), next_step
+    return None, None
 
 
 def _common_grid(first: CurveDraws, second: CurveDraws) -> FloatArray:
@@ -252,8 +271,8 @@ def _crossing(
     shares: tuple[float, float, float] = (math.nan, math.nan, math.nan),
     clear: tuple[int, int] = (0, 0),
     x: FloatArray | None = None,
-    why: str = "",
-    next_step: str = "",
+    why: Reason | None = None,
+    next_step: NextStep | None = None,
 ) -> Crossing:
     low, middle, high = quantiles
     kind: CrossingKind = "cannot_tell"
@@ -263,15 +282,13 @@ def _crossing(
         probability, kind = max(zip(shares, kinds, strict=True))
         if probability < s.confidence:
             kind = "cannot_tell"
-            why = "; ".join(
-                f"{words} with probability {share:.0%}"
-                for share, words in zip(
-                    shares,
-                    ("they cross", f"{first.name} is better", f"{second.name} is better"),
-                    strict=True,
-                )
+            why = Reason(
+                kind="crossing_torn",
+                about=(first.name, second.name),
+                least=s.confidence,
+                chances=tuple(zip(kinds, shares, strict=True)),
             )
-            next_step = "run more replicates of both routes, or sizes further apart"
+            next_step = NextStep(kind="more_or_further")
     nowhere = shares[0] < (1.0 - s.level) / 2.0  # then which way round they would cross is unknown
     ends = (math.nan, math.nan) if x is None else (math.exp(x[0]), math.exp(x[-1]))
     return Crossing(
@@ -349,7 +366,7 @@ def _power(value: float) -> float:
 
 
 def _no_saving(
-    route: RouteCurve, base: RouteCurve, n_examples: int, s: AnalysisSettings, why: str
+    route: RouteCurve, base: RouteCurve, n_examples: int, s: AnalysisSettings, why: Reason | None
 ) -> Saving:
     return Saving(
         n_examples=n_examples, route=route.name, base=base.name, steps=(), ratio=math.nan,

@@ -32,14 +32,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, Exclusion, build_curves
+from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, build_curves
 from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
+from analysis.findings import Exclusion
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Cost
 from analysis.streams import Stream, generator
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import decide
 from analysis.verdicts.rules import payoff_distribution
 
@@ -56,7 +57,7 @@ class RouteCurve:
     """``"trained"``, ``"pruned"``, ``"distilled"`` or ``"custom"``."""
     method: str
     """How it was pruned; empty otherwise."""
-    fit: CurveFit
+    fit: FittedCurve
     """Row r of its drawn curves belongs with row r of every other route of the dataset size."""
 
     @property
@@ -170,17 +171,13 @@ def _only(curve: Curve, keep: BoolArray, route: str) -> Curve:
     if keep.all():
         return curve
     runs = keep[curve.run_cell]
-    lost = Exclusion(
-        reason=f"{route} models whose parent or teacher did worse on the validation set than "
-        "another of about the same size",
-        count=int((~runs).sum()),
-    )
+    lost = Exclusion(kind="worse_on_validation", about=route, count=int((~runs).sum()))
     return replace(curve.only(keep), excluded=(*curve.excluded, lost))
 
 
 def joint_fits(
     curves: Sequence[Curve], table: TrialTable, s: AnalysisSettings, n_examples: int
-) -> list[CurveFit]:
+) -> list[FittedCurve]:
     """Fit curves given their draws and examples, then add the luck they share.
 
     Row r of every fit's drawn curves lies in the same world. The curves' ``run_row`` count rows of
@@ -218,9 +215,9 @@ def joint_fits(
     ]
 
 
-def _fit(curve: Curve, noise: Noise, draws: CurveDraws | None, s: AnalysisSettings) -> CurveFit:
+def _fit(curve: Curve, noise: Noise, draws: CurveDraws | None, s: AnalysisSettings) -> FittedCurve:
     found = [None if draws is None else payoff_distribution(draws, rule, s) for rule in s.rules]
-    return CurveFit(
+    return FittedCurve(
         curve=curve,
         noise=noise,
         draws=draws,

@@ -9,18 +9,18 @@ luck of seeds, subset draws and test examples; the front is drawn anew on every 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from analysis.curves.curve import Curve, build_curves
 from analysis.curves.noise import measure_noise, resample
+from analysis.findings import Estimate
 from analysis.routes.pruning import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import SIZES, UNKNOWN, BoolArray, FloatArray, TrialTable
+from analysis.table.trials import SIZES, BoolArray, FloatArray, TrialTable
 
 SAVED = 0.05
 """A cost that masks lower by less than this fraction is not lowered."""
@@ -66,7 +66,13 @@ class MaskCost:
     low: float
     high: float
     pairs: int
+    level: float
     verdict: Literal["saves_nothing", "saves", "cannot_tell"]
+
+    @property
+    def estimate(self) -> Estimate:
+        """The ratio."""
+        return Estimate(value=self.ratio, low=self.low, high=self.high, level=self.level)
 
 
 def pareto_fronts(table: TrialTable, s: AnalysisSettings) -> tuple[ParetoFront, ...]:
@@ -199,18 +205,6 @@ def _mask_cost(cost: str, ratios: FloatArray, level: float) -> MaskCost:
         low=math.exp(mean - half),
         high=math.exp(mean + half),
         pairs=n,
+        level=level,
         verdict=verdict,
     )
-
-
-def pareto_rows(fronts: Sequence[ParetoFront]) -> list[dict[str, Any]]:
-    """One row for each dataset size, cost and model."""
-    return [
-        {
-            "n_examples": None if front.n_examples == UNKNOWN else front.n_examples,
-            "cost": front.cost,
-            **{("value" if k == "cost" else k): v for k, v in asdict(point).items()},
-        }
-        for front in fronts
-        for point in front.points
-    ]

@@ -25,10 +25,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from analysis.findings import NextStep, Reason
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Law
@@ -98,8 +99,9 @@ class RouteLaw:
     fit_error: float
     """Mean relative error on the points fitted: no evidence, only a check."""
     scores: tuple[LawScore, ...]
-    why: str
-    """Why there is no fit; empty otherwise."""
+    why: Reason | None
+    """Why there is no fit; None otherwise."""
+    next_step: NextStep | None
 
     @property
     def asked_little(self) -> bool:
@@ -222,16 +224,13 @@ def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[int, str], list[Pru
 
 def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
     law = _form(name, points)
-    why = _too_few(law, points)
+    why, next_step = _too_few(law, points)
     theta = np.full(len(law.parameters), np.nan)
-    if not why:
+    if why is None:
         theta = fit_law(law, points.x, points.y).theta[0]
         if not np.isfinite(theta).all():
-            why = "the solver found no fit; the errors follow no such curve"
+            why = Reason(kind="no_law_fits", about=(name,))
     fitted = np.full(len(points), np.nan) if why else law.predict(theta, points.x)
-    scores: tuple[LawScore, ...] = ()
-    if not why:
-        scores = _scores(law, points)
     return RouteLaw(
         law=name,
         n_examples=n,
@@ -240,8 +239,9 @@ def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
         theta=theta,
         parameters=tuple(zip(law.parameters, law.natural(theta).tolist(), strict=True)),
         fit_error=float(np.mean(np.abs(fitted - points.y) / points.y)) if not why else math.nan,
-        scores=scores,
+        scores=() if why else _scores(law, points),
         why=why,
+        next_step=next_step,
     )
 
 
@@ -252,26 +252,36 @@ def _form(name: LawName, points: LawPoints) -> Law:
     shown = [points, *(points.where(~hidden) for _, hidden in _splits(points))]
     ratios = min(len(np.unique(part.x[:, 0])) for part in shown)
     tuned = Pruning(tuned=True)
-    enough = ratios >= TUNED_RATIOS and not any(_too_few(tuned, part) for part in shown)
+    enough = ratios >= TUNED_RATIOS and not any(_too_few(tuned, part)[0] for part in shown)
     return tuned if enough else Pruning(tuned=False)
 
 
-def _too_few(law: Law, points: LawPoints) -> str:
-    """Why the points cannot carry the law; empty if they can."""
+def _too_few(law: Law, points: LawPoints) -> tuple[Reason, NextStep] | tuple[None, None]:
+    """Why the points cannot carry the law, and how many would; None if they can."""
     pruning = isinstance(law, Pruning)
     if pruning and len(points):
         ratios = len(np.unique(points.x[:, 0]))
         if ratios < LEAST_RATIOS:
-            what = "1 prune ratio shows" if ratios == 1 else f"{ratios} prune ratios show"
-            return f"{what} no law; prune to at least {LEAST_RATIOS}"
+            return (
+                Reason(kind="few_ratios", count=ratios, least=LEAST_RATIOS),
+                NextStep(kind="prune_more_ratios", to=LEAST_RATIOS),
+            )
     count = law.n_free
     if len(points) and pruning:  # a shape that never changes moves no exponent
         count -= sum(len(np.unique(points.x[:, k])) < 2 for k in (1, 2))
     least = count + SPARE
     if len(points) >= least:
-        return ""
-    what = "ratios of all capacities" if pruning else "students with known teachers"
-    return f"{len(points)} {what} cannot carry a law of {count} parameters; run at least {least}"
+        return None, None
+    return (
+        Reason(
+            kind="few_points",
+            about=("pruning" if pruning else "distillation",),
+            count=len(points),
+            value=count,
+            least=least,
+        ),
+        NextStep(kind="run_more_points", to=least),
+    )
 
 
 def _splits(points: LawPoints) -> list[tuple[str, BoolArray]]:
@@ -295,7 +305,7 @@ def _scores(law: Law, points: LawPoints) -> tuple[LawScore, ...]:
     predicted: dict[str, FloatArray] = {}
     for kind, hidden in _splits(points):
         shown = points.where(~hidden)
-        if not hidden.any() or _too_few(law, shown):
+        if not hidden.any() or _too_few(law, shown)[0]:
             continue
         fit = fit_law(law, shown.x, shown.y)
         held = predicted.setdefault(kind, np.full(len(points), np.nan))
@@ -320,25 +330,3 @@ def _score(kind: str, predicted: FloatArray, seen: LawPoints) -> LawScore:
         worst=float(relative.max()),
         noise=float(NOISE_MEAN * known.mean()) if len(known) else math.nan,
     )
-
-
-def law_rows(laws: Sequence[RouteLaw]) -> list[dict[str, Any]]:
-    """One row for each law: parameters, and its scores on hidden points."""
-    rows = []
-    for law in laws:
-        row: dict[str, Any] = {
-            "law": law.law,
-            "n_examples": None if law.n_examples == UNKNOWN else law.n_examples,
-            "method": law.method,
-            "points": len(law.points),
-            "fit_error": law.fit_error,
-        }
-        for kind in ("interpolation", "extrapolation"):
-            score = law.score(kind)
-            row[kind] = math.nan if score is None else score.mean_relative_error
-            row[f"{kind}_points"] = 0 if score is None else score.points
-            row[f"{kind}_noise"] = math.nan if score is None else score.noise
-        row["parameters"] = dict(law.parameters)
-        row["why"] = law.why
-        rows.append(row)
-    return rows

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from analysis.curves.curve import teacher_is_axis
+from analysis.findings import Estimate
 from analysis.routes.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import FloatArray, IntArray, TrialTable, middle
 
 SAME_SIZE = 1.02
 """A trained model within this factor of a student's size is its equal."""
@@ -73,6 +74,12 @@ class TeacherLadder:
     change_low: float
     change_high: float
     level: float
+
+    @property
+    def estimate(self) -> Estimate:
+        """The change."""
+        low, high = self.change_low, self.change_high
+        return Estimate(value=self.change, low=low, high=high, level=self.level)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,29 +227,3 @@ def _ladder(
         change_high=-last.low,
         level=level,
     )
-
-
-def student_rows(distilled: Distilled | None) -> list[dict[str, Any]]:
-    """One row for each dataset size and student size."""
-    rows = [] if distilled is None else [asdict(gain) for gain in distilled.gains]
-    return [row | {"n_examples": _known(row["n_examples"])} for row in rows]
-
-
-def teacher_rows(distilled: Distilled | None) -> list[dict[str, Any]]:
-    """One row for each dataset size, student size and teacher size."""
-    if distilled is None:
-        return []
-    return [
-        {
-            "n_examples": _known(ladder.n_examples),
-            "size": ladder.size,
-            **asdict(step),
-            "verdict": ladder.verdict,
-        }
-        for ladder in distilled.teachers
-        for step in ladder.steps
-    ]
-
-
-def _known(n: int) -> int | None:
-    return None if n == UNKNOWN else n

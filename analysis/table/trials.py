@@ -261,6 +261,11 @@ class TrialTable:
         return np.unpackbits(np.frombuffer(bits, np.uint8), count=int(self.n_test[k])).astype(bool)
 
 
+def known(n: int) -> int | None:
+    """An integer that somebody recorded; None for :data:`UNKNOWN`."""
+    return None if n == UNKNOWN else int(n)
+
+
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same array, closed to writing."""
     array.setflags(write=False)

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from analysis.curves.curve import Curve, build_curves
+from analysis.findings import Reason
 from analysis.routes.curves import joint_fits
 from analysis.routes.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, IntArray, TrialTable
+from analysis.table.trials import BoolArray, FloatArray, IntArray, TrialTable
 from analysis.verdicts.decide import LEAST_SIZES
 from analysis.verdicts.rules import FLAT, STILL, apply_rule
 
@@ -67,7 +68,8 @@ class PayoffShift:
     with_size: float
     """Median payoff points."""
     without_size: float
-    why: str
+    why: Reason | None
+    """Why it cannot be told; None otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,14 +206,14 @@ def _shift(
 ) -> PayoffShift:
     """The headline rule's payoff point with over without, on paired draws."""
     if len({m for _, m, *_ in held}) < LEAST_SIZES:
-        return _no_shift(n, f"fewer than {LEAST_SIZES} capacities with and without")
+        return _no_shift(n, Reason(kind="few_capacities", least=LEAST_SIZES))
     curves = []
     for side in (3, 4):
         rows = np.concatenate([np.asarray(h[side], dtype=np.int64) for h in held])
         curves.append(_curve(table, rows, s))
     without, with_it = joint_fits(curves, table, s, n)
     if without.draws is None or with_it.draws is None:
-        return _no_shift(n, "the curves could not be fitted")
+        return _no_shift(n, Reason(kind="curves_misfit"))
     applied = [
         apply_rule(
             fit.draws.x[: fit.draws.n_inside],
@@ -225,10 +227,10 @@ def _shift(
     change = applied[1].location - applied[0].location
     known = np.isfinite(change)
     if known.mean() < 0.5:
-        return _no_shift(n, "there is no payoff point in the range")
+        return _no_shift(n, Reason(kind="no_payoff_inside"))
     outside = max(float(np.isin(a.outcome, (FLAT, STILL)).mean()) for a in applied)
     if outside > 0.5:
-        return _no_shift(n, "the payoff point lies outside the range of sizes tried")
+        return _no_shift(n, Reason(kind="payoff_outside"))
     tail = (1.0 - s.level) / 2.0
     low, middle, high = np.exp(np.quantile(change[known], [tail, 0.5, 1.0 - tail]))
     return PayoffShift(
@@ -239,7 +241,7 @@ def _shift(
         open=outside > tail,
         with_size=float(np.exp(np.nanmedian(applied[1].location))),
         without_size=float(np.exp(np.nanmedian(applied[0].location))),
-        why="",
+        why=None,
     )
 
 
@@ -251,36 +253,7 @@ def _curve(table: TrialTable, rows: IntArray, s: AnalysisSettings) -> Curve:
     return replace(curve, run_row=np.flatnonzero(keep)[curve.run_row])
 
 
-def _no_shift(n: int, why: str) -> PayoffShift:
+def _no_shift(n: int, why: Reason) -> PayoffShift:
     nan = math.nan
     return PayoffShift(n_examples=n, ratio=nan, low=nan, high=nan, open=False, with_size=nan,
                        without_size=nan, why=why)  # fmt: skip
-
-
-def regularisation_rows(found: Sequence[Regularisation]) -> list[dict[str, Any]]:
-    """One row for each regulariser, dataset size and capacity."""
-    return [
-        {"regulariser": one.regulariser, **asdict(step), "n_examples": _known(step.n_examples)}
-        for one in found
-        for step in one.steps
-    ]
-
-
-def shift_rows(found: Sequence[Regularisation]) -> list[dict[str, Any]]:
-    """One row for each regulariser and dataset size: mean gain, and the payoff point's shift."""
-    rows = []
-    for one in found:
-        shifts = {shift.n_examples: shift for shift in one.payoff}
-        for n, gain in one.by_data:
-            shift = asdict(shifts[n])
-            del shift["n_examples"]
-            rows.append(
-                {"regulariser": one.regulariser, "n_examples": _known(n)}
-                | {f"gain_{k}" if k != "gain" else k: v for k, v in asdict(gain).items()}
-                | {f"payoff_{k}": v for k, v in shift.items()}
-            )
-    return rows
-
-
-def _known(n: int) -> int | None:
-    return None if n == UNKNOWN else n

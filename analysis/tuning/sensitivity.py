@@ -37,15 +37,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import UNKNOWN, FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import FloatArray, IntArray, TrialTable, middle
 
 LEAST_TRIALS = 4
 """Fewer trials in a cell say nothing of a doubling."""
@@ -64,6 +64,7 @@ at 90% one in ten that does nothing would seem to."""
 
 RESAMPLES = 1000
 THIRDS = ("low", "middle", "high")
+Seen = Literal["best_inside", "less_is_better", "more_is_better", "unclear"]
 CURVE_POINTS = 64
 """A cell with more trials has its curve at about this many k, evenly spaced in log k."""
 
@@ -115,8 +116,8 @@ class Effect:
     thirds_high: tuple[float, float, float]
 
     @property
-    def words(self) -> str:
-        """What was seen, in a few words; only what holds at :data:`CLAIM_LEVEL` is claimed."""
+    def seen(self) -> Seen:
+        """What was seen; only what holds at :data:`CLAIM_LEVEL` is claimed."""
         ends = [
             _widened(*numbers, self.level)
             for numbers in (
@@ -126,12 +127,12 @@ class Effect:
         ]
         (low, high), *thirds = ends
         if thirds[1][1] < min(thirds[0][0], thirds[2][0]):
-            return "best inside the range"
+            return "best_inside"
         if low > 0.0:
-            return "less is better"
+            return "less_is_better"
         if high < 0.0:
-            return "more is better"
-        return "no clear effect"
+            return "more_is_better"
+        return "unclear"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,38 +162,6 @@ class Tuning:
         gains = gains[:, 0] if np.isfinite(gains[:, 0]).any() else gains[:, 1]
         known = gains[np.isfinite(gains)]
         return float(known.mean()) if len(known) else math.nan
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a cell, without its curve."""
-        rows = []
-        for cell in self.cells:
-            row = asdict(cell)
-            del row["curve"]
-            row["n_examples"] = None if cell.n_examples == UNKNOWN else cell.n_examples
-            rows.append(row)
-        return rows
-
-    def effect_rows(self) -> list[dict[str, Any]]:
-        """One row for each dataset size, capacity and hyperparameter."""
-        rows = []
-        for effect in self.effects:
-            row = asdict(effect)
-            row["n_examples"] = None if effect.n_examples == UNKNOWN else effect.n_examples
-            row["edge_low"], row["edge_high"] = row.pop("edges")
-            for kind, suffix in (("thirds", ""), ("thirds_low", "_low"), ("thirds_high", "_high")):
-                values = row.pop(kind)
-                for name, value in zip(THIRDS, values, strict=True):
-                    row[f"{name}_third{suffix}"] = value
-            row["words"] = effect.words
-            rows.append(row)
-        return rows
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, as plain values."""
-        return {
-            "cells": [asdict(cell) for cell in self.cells],
-            "effects": [asdict(effect) | {"words": effect.words} for effect in self.effects],
-        }
 
 
 def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None:

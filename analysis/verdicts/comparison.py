@@ -14,7 +14,7 @@ import numpy as np
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
 from analysis.errors import AnalysisError
-from analysis.verdicts.decide import format_size
+from analysis.table.names import format_size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,38 +1,33 @@
-"""One size-versus-error curve, fitted: the public notebook interface.
-
->>> from analysis import fit_curve
->>> fit = fit_curve([100, 200, 400, 800, 1600, 3200], [.5, .4, .33, .29, .27, .26])
->>> fit.predict(400.0).shape
-()
-"""
+"""A fitted size-versus-error curve: predictions, bands, payoff points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.curves.curve import Curve, Exclusion, build_curves
+from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise, measure_noise, resample
 from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings, Rule
 from analysis.streams import Stream, generator
-from analysis.table.trials import FloatArray, TrialTable, read_only
+from analysis.table.names import format_size
+from analysis.table.trials import FloatArray, read_only
 from analysis.verdicts.comparison import Comparison, compare_cells
-from analysis.verdicts.decide import PayoffPoint, decide, describe, format_size, too_little
+from analysis.verdicts.decide import LEAST_SIZES, PayoffPoint, decide
 from analysis.verdicts.rules import payoff_distribution
 
 Numbers = float | Sequence[float] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CurveFit:
+class FittedCurve:
     """A fitted curve: predictions, bands and payoff points."""
 
     curve: Curve
@@ -46,6 +41,29 @@ class CurveFit:
     """The law fitted, or ``"auto"`` for the average."""
     failed_resamples: int
     """Resamples on which a law asked for by name found no fit."""
+
+    @classmethod
+    def of(cls, curve: Curve, settings: AnalysisSettings) -> Self:
+        """Fit a curve that has been gathered from a trial table."""
+        noise = measure_noise(curve)
+        draws, failed = None, 0
+        if curve.n_sizes >= 2:
+            rng = generator(settings.seed, Stream.DATA, curve.n_examples)
+            if settings.law == "auto":
+                draws = draw_curves(
+                    curve, noise, resamples=settings.resamples, level=settings.level, rng=rng
+                )
+            else:
+                draws, failed = _law_draws(curve, noise, settings, rng)
+        return cls(
+            curve=curve,
+            noise=noise,
+            draws=draws,
+            settings=settings,
+            payoffs=tuple(_payoff(curve, noise, draws, rule, settings) for rule in settings.rules),
+            law=settings.law,
+            failed_resamples=failed,
+        )
 
     @property
     def verdict(self) -> PayoffPoint:
@@ -122,26 +140,6 @@ class CurveFit:
         """
         return compare_cells(self.curve, self.noise, small, large, level=self.settings.level)
 
-    def summary(self) -> str:
-        """What was found, in lines for a notebook or a terminal."""
-        name = self.settings.size_name
-        curve = self.curve
-        lines = [
-            f"{len(curve)} points of {int(curve.replicates.sum())} runs"
-            + (
-                f", {format_size(curve.size[0])} to {format_size(curve.size[-1])} {name}"
-                if len(curve)
-                else ""
-            )
-        ]
-        for point in self.payoffs:
-            lines.append(f"{point.rule} ({point.parameter:g}): {describe(point, name)}")
-            if point.next_step:
-                lines.append(f"    next: {point.next_step}")
-        for exclusion in curve.excluded:
-            lines.append(f"left out: {exclusion.count} {exclusion.reason}")
-        return "\n".join(lines)
-
     @cached_property
     def _middle(self) -> FloatArray:
         """(G,) median of the drawn curves."""
@@ -150,8 +148,12 @@ class CurveFit:
 
     def _draws(self) -> CurveDraws:
         if self.draws is None:
-            why, next_step = too_little(self.curve, self.noise)
-            raise AnalysisError(f"curve: cannot be fitted, {why}; {next_step}")
+            what = {0: "no replicate trial is left", 1: "there is only one size"}.get(
+                self.curve.n_sizes, f"the law {self.law} found no fit"
+            )
+            raise AnalysisError(
+                f"curve: cannot be fitted, {what}; a fit needs at least {LEAST_SIZES} sizes"
+            )
         return self.draws
 
     def _inside(self, size: Numbers) -> FloatArray:
@@ -171,94 +173,6 @@ class CurveFit:
         degrees = self.noise.degrees if self.noise.degrees > 0 else 3.0
         noise: FloatArray = rng.standard_t(min(degrees, 1e6), (shape[0], 1))
         return noise * self._draws().run_spread
-
-
-def fit_curve(
-    size: Sequence[float] | FloatArray,
-    error: Sequence[float] | FloatArray,
-    *,
-    examples: Sequence[int] | npt.NDArray[np.int64] | None = None,
-    seed: Sequence[int] | npt.NDArray[np.int64] | None = None,
-    draw: Sequence[int] | npt.NDArray[np.int64] | None = None,
-    law: str = "auto",
-    n_test: int = 0,
-    settings: AnalysisSettings | None = None,
-) -> CurveFit:
-    """Fit one size-versus-error curve.
-
-    Parameters
-    ----------
-    size, error : array-like of shape (runs,)
-        Size and error of each run; runs of one size are replicates.
-    examples : array-like, optional
-        Dataset size of each run. All must be the same: one curve has one dataset size.
-    seed, draw : array-like, optional
-        Seed and subset draw of each run.
-    law : str
-        ``"auto"`` averages over laws and smooth departures; a name fits that law alone.
-    n_test : int
-        Test examples behind each error; 0 if unknown.
-    settings : AnalysisSettings, optional
-        Rules, level, resamples.
-
-    Returns
-    -------
-    CurveFit
-
-    Raises
-    ------
-    AnalysisError
-        If the arrays differ in length, no run is usable, or there are several dataset sizes.
-    """
-    columns = {"n_parameters": size, "test_error": error, "n_examples": examples}
-    columns |= {"seed": seed, "draw": draw}
-    # By position: a column of a filtered or sorted frame would be read by its labels.
-    arrays = {name: np.asarray(v).tolist() for name, v in columns.items() if v is not None}
-    lengths = {name: len(values) for name, values in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise AnalysisError(f"fit_curve: all arrays must have one length, got {lengths}")
-    rows = [
-        {name: values[k] for name, values in arrays.items()} | {"n_test": n_test}
-        for k in range(len(arrays["n_parameters"]))
-    ]
-    table = TrialTable.from_rows(rows)
-    settings = replace(settings or AnalysisSettings(), law=law, size_label="size")
-    if not len(table):
-        reasons = "; ".join(d.reason for d in table.dropped) or "there are none"
-        raise AnalysisError(f"fit_curve: no usable run ({reasons})")
-    curves = build_curves(table, settings)
-    if len(curves) > 1:
-        raise AnalysisError(
-            f"examples: one curve has one dataset size, got {len(curves)}; fit each alone, or "
-            "use analysis.analyse on a trial table"
-        )
-    broken = tuple(Exclusion(reason=d.reason, count=d.count) for d in table.dropped)
-    curve = replace(curves[0], excluded=curves[0].excluded + broken)
-    return fit_points(curve, settings)
-
-
-def fit_points(curve: Curve, settings: AnalysisSettings) -> CurveFit:
-    """Fit a curve that has been gathered from a trial table."""
-    noise = measure_noise(curve)
-    draws, failed = None, 0
-    if curve.n_sizes >= 2:
-        rng = generator(settings.seed, Stream.DATA, curve.n_examples)
-        if settings.law == "auto":
-            draws = draw_curves(
-                curve, noise, resamples=settings.resamples, level=settings.level, rng=rng
-            )
-        else:
-            draws, failed = _law_draws(curve, noise, settings, rng)
-    payoffs = tuple(_payoff(curve, noise, draws, rule, settings) for rule in settings.rules)
-    return CurveFit(
-        curve=curve,
-        noise=noise,
-        draws=draws,
-        settings=settings,
-        payoffs=payoffs,
-        law=settings.law,
-        failed_resamples=failed,
-    )
 
 
 def _payoff(

@@ -31,10 +31,11 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.findings import Estimate
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
 from analysis.table.trials import UNKNOWN, FloatArray, read_only
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.rules import INSIDE, apply_rule
 
 SCATTERS = ((0.0, 0.3), (0.1, 0.2), (0.2, 0.2), (0.4, 0.2), (0.8, 0.1))
@@ -84,6 +85,11 @@ class Growth:
     seed: int
 
     @property
+    def estimate(self) -> Estimate:
+        """The exponent."""
+        return Estimate(value=self.exponent, low=self.low, high=self.high, level=self.level)
+
+    @property
     def n_sizes(self) -> int:
         """How many dataset sizes the growth was measured at."""
         return len(self.n_examples)
@@ -129,7 +135,7 @@ class Growth:
         }
 
 
-def measure_growth(fits: Sequence[CurveFit], settings: AnalysisSettings) -> Growth | None:
+def measure_growth(fits: Sequence[FittedCurve], settings: AnalysisSettings) -> Growth | None:
     """Growth of the headline rule's payoff point over the fitted curves.
 
     Returns

@@ -44,7 +44,7 @@ from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit
 from analysis.settings import Rule
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.rules import apply_rule
 from search_spaces.errors import nearest
 
@@ -85,7 +85,7 @@ class ProfileInterval:
 
 
 def profile_interval(
-    fit: CurveFit,
+    fit: FittedCurve,
     quantity: str | None = None,
     *,
     law: str | Law | None = None,
@@ -95,7 +95,7 @@ def profile_interval(
 
     Parameters
     ----------
-    fit : CurveFit
+    fit : FittedCurve
         Of a named law, or of any with ``law`` given.
     quantity : str, optional
         A rule's name for the payoff point under it (the headline rule if not given), or the name
@@ -280,7 +280,7 @@ def _parameter(law: Law, name: str) -> Callable[[Array], float]:
     return lambda theta: float(law.natural(theta)[index])
 
 
-def _payoff(fit: CurveFit, law: Law, rule: Rule) -> Callable[[Array], float]:
+def _payoff(fit: FittedCurve, law: Law, rule: Rule) -> Callable[[Array], float]:
     """Log payoff point of the law's curve, from the smallest size tried on.
 
     For the marginal rule the curve is looked at beyond the range too, so that the point does not
@@ -300,7 +300,7 @@ def _payoff(fit: CurveFit, law: Law, rule: Rule) -> Callable[[Array], float]:
     return measure
 
 
-def _stretch(best: BatchFit, fit: CurveFit, spread: Array) -> float:
+def _stretch(best: BatchFit, fit: FittedCurve, spread: Array) -> float:
     """Scatter of the points about the law over their noise, at least 1."""
     residual = (np.log(best.predict(fit.curve.size))[0] - fit.noise.log_error) / spread
     freedom = max(len(spread) - best.theta.shape[1], 1)

@@ -17,6 +17,9 @@ import math
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from statistics import NormalDist
+from typing import Self
+
+from analysis.findings import Estimate
 
 SYMMETRIC = 1.5
 """Arms of an interval whose ratio is at most this are told by one number."""
@@ -27,7 +30,7 @@ PLAIN_BELOW, PLAIN_ABOVE = 1e5, 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(Estimate):
     """A number with its interval; an open end reaches out of the range tried.
 
     Examples
@@ -38,13 +41,10 @@ class Measured:
     '4.2e3 to >8.5e4'
     """
 
-    value: float
-    low: float
-    high: float
-    level: float = 0.9
-    """Of the interval."""
-    low_open: bool = False
-    high_open: bool = False
+    @classmethod
+    def of(cls, estimate: Estimate) -> Self:
+        """What was found, to be written."""
+        return cls(**vars(estimate))
 
     @property
     def symmetric(self) -> bool:

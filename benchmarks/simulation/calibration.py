@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.curves.curve import build_curves
+from analysis.findings import VerdictKind
 from analysis.settings import RULES, AnalysisSettings, Rule
 from analysis.table.trials import FloatArray
-from analysis.verdicts.curve_fit import fit_points
-from analysis.verdicts.decide import KINDS, PayoffPoint, VerdictKind
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.decide import KINDS, PayoffPoint
 from analysis.verdicts.rules import OUTCOMES, RuleDraws, apply_rule
 from benchmarks.simulation.truths import TRUTHS, Truth, simulate
 
@@ -75,7 +76,7 @@ def calibrate(
             truth = TRUTHS[name](rng)
             priced = replace(settings, price=_price(truth, rng))
             (curve,) = build_curves(simulate(truth, rng), priced)
-            fit = fit_points(curve, priced)
+            fit = FittedCurve.of(curve, priced)
             for point in fit.payoffs:
                 if point.rule in held:
                     _count(held[point.rule], truth, point, priced)

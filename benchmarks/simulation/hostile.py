@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.findings import VerdictKind
+from analysis.fitted import fit_curve
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray
-from analysis.verdicts.curve_fit import fit_curve
-from analysis.verdicts.decide import VerdictKind
 
 Sample = tuple[list[float], list[float], frozenset[VerdictKind]]
 """Sizes, errors, and the headline verdicts that would not be wrong (besides "cannot tell")."""

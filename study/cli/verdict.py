@@ -15,13 +15,10 @@ PIPE_WIDTH = 160
 """Columns of the table where nobody's window says how wide it may be."""
 
 
-def notes_of(analysis: StudyAnalysis) -> list[str]:
-    """Return what stands below the table: reasons, what to run next, what was left out."""
-    return [line for line in analysis.markdown().splitlines() if line.startswith("- ")]
-
-
 def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
     """Print the sentence a manager could read, then a row per dataset size and rule."""
+    from analysis.words.kinds import notes
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     rows = analysis.rows()
     columns = list(rows[0]) if rows else []
@@ -33,8 +30,8 @@ def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
         console.width = PIPE_WIDTH
     console.print(table)
     console.print()
-    for note in notes_of(analysis):
-        console.print(note, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    for note in notes(analysis.findings):
+        console.print(f"- {note}", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     console.print()
     console.print(
         analysis.sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal

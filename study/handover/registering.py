@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from analysis.study import StudyAnalysis
-    from analysis.verdicts.curve_fit import CurveFit
+    from analysis.verdicts.curve_fit import FittedCurve
     from study.data.dataset import Dataset
     from study.spec.study_file import StudySpec
 
@@ -148,7 +148,7 @@ def _allowed(data: Dataset, recorded: float) -> float:
     return MOST_CHANGE * recorded
 
 
-def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> CurveFit:
+def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> FittedCurve:
     sizes = [fit.curve.n_examples for fit in analysis.fits]
     if n_examples is None:
         return analysis.fits[-1]
@@ -159,7 +159,7 @@ def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> CurveFit:
     return analysis.fits[sizes.index(n_examples)]
 
 
-def _payoff_cell(fit: CurveFit) -> str:
+def _payoff_cell(fit: FittedCurve) -> str:
     """Name of the cell whose size is nearest to the payoff point."""
     point = fit.verdict
     if point.kind == "flat" and len(fit.curve):

@@ -11,7 +11,7 @@ FORBIDDEN = {
     "search_spaces": ("torch", "optuna", "mlflow", "numpy", "scipy", "pandas", "study", "analysis"),
     "analysis": ("torch", "optuna", "mlflow", "study", "numpy", "scipy", "pandas", "matplotlib"),
     "analysis.study": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
-    "analysis.verdicts.curve_fit": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
+    "analysis.fitted": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.laws.fitting": ("torch", "optuna", "mlflow", "study", "pandas", "matplotlib"),
     "analysis.plots": ("torch", "optuna", "mlflow", "study", "pandas"),
     "analysis.export": ("torch", "optuna", "mlflow", "study", "pandas"),

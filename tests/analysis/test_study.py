@@ -11,6 +11,7 @@ import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
+from analysis.findings import NextStep, Reason
 from analysis.routes.pruning import prune_ladders, student
 from tests.support.tables import study_rows
 
@@ -152,8 +153,16 @@ def test_where_the_headline_cannot_tell_the_sentence_says_what_can_be_said(
     study: StudyAnalysis,
 ) -> None:
     fit = study.fits[-1]
-    torn = replace(fit.verdict, rule="marginal", kind="cannot_tell", why="w", next_step="do this")
+    torn = replace(
+        fit.verdict,
+        rule="marginal",
+        kind="cannot_tell",
+        why=Reason(kind="curves_misfit"),
+        next_step=NextStep(kind="train_seeds", to=3),
+    )
     mixed = replace(study, fits=(replace(fit, payoffs=(torn, *fit.payoffs)),))
     assert mixed.sentence.startswith("With 1,600 training examples, about ")
     assert "within 10% of the best test error in the range; it cannot be told yet" in mixed.sentence
-    assert mixed.sentence.endswith("because w; do this.")
+    assert mixed.sentence.endswith(
+        "because the curves could not be fitted; train each size with at least 3 seeds."
+    )

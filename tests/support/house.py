@@ -35,6 +35,7 @@ ROOMS: tuple[str, ...] = (
     "analysis.export",
     "analysis.plots",
     "analysis.study",
+    "analysis.fitted",
     *(
         f"analysis.{room}"
         for room in (

@@ -9,6 +9,7 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
+from analysis.words.counts import excluded
 
 SETTINGS = AnalysisSettings()
 
@@ -36,7 +37,7 @@ def test_one_curve_for_each_dataset_size() -> None:
 def test_search_trials_never_draw_the_curve() -> None:
     (curve,) = curves([row(10, 0.5), row(10, 0.01, phase="search")])
     assert curve.error[0] == 0.5
-    assert [(e.reason.split()[0], e.count) for e in curve.excluded] == [("search", 1)]
+    assert [(e.kind, e.count) for e in curve.excluded] == [("search", 1)]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_search_trials_never_draw_the_curve() -> None:
 )
 def test_exclusions_are_counted_and_named(more: dict[str, object], reason: str) -> None:
     (curve,) = curves([row(10, 0.5), row(20, 0.4), row(20, 0.9) | more, row(20, 0.9) | more])
-    assert [(e.reason, e.count) for e in curve.excluded] == [(reason, 2)]
+    assert [(excluded(e), e.count) for e in curve.excluded] == [(reason, 2)]
     np.testing.assert_array_equal(curve.error, [0.5, 0.4])
 
 

@@ -16,10 +16,14 @@ from analysis.export.route_tables import regularisation_table
 from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
 from analysis.plots.venues import VENUES
-from analysis.words.routes import regulariser_words
 from benchmarks.simulation.routes import simulate_routes
 from tests.analysis.routes.test_comparison import TRUTH
-from tests.analysis.routes.test_findings import pruned_rows, regularised_rows, regularised_table
+from tests.analysis.routes.test_findings import (
+    pruned_rows,
+    regularised_rows,
+    regularised_table,
+    regulariser_words,
+)
 from tests.support.tables import study_rows
 
 
@@ -208,7 +212,7 @@ def test_a_single_draw_shows_gains_without_bars(widths: tuple[int, ...]) -> None
     assert -0.05 < low < 0.0 < 0.2 < high < 0.3
     assert "no bar: too few pairs" in axes.get_title(loc="left")
     (found,) = analysis.regularisation
-    words = regulariser_words(found, *found.by_data[0])
+    words = regulariser_words(found)
     table_of_them = regularisation_table(analysis)
     assert table_of_them is not None
     ends = table_of_them.plain[0][4]

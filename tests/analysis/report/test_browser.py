@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.verdicts.decide import format_size, interval
+from analysis.table.names import format_size
+from analysis.words.reasons import interval
 from tests.analysis.report.conftest import Written
 from tests.support.browser import Watched, Watcher
 

@@ -9,16 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.routes.comparison import (
-    RouteStudy,
-    crossing_rows,
-    routes_rows,
-    saving_rows,
-    study_routes,
-)
+from analysis.routes.comparison import RouteStudy, study_routes
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
+from analysis.words.rows import crossing_rows, routes_rows, saving_rows
 from benchmarks.simulation.routes import (
     RouteTruth,
     calibrate_routes,
@@ -117,7 +112,8 @@ def test_too_few_sizes_is_a_reason_not_a_number(table: TrialTable) -> None:
     )
     (study,) = study_routes(table.where(small), SETTINGS)
     saving = study.saving("distilled")
-    assert math.isnan(saving.ratio) and "sizes" in saving.why
+    assert math.isnan(saving.ratio) and saving.why is not None
+    assert (saving.why.kind, saving.why.of_route) == ("few_sizes", "distilled")
     assert study.crossing("trained", "distilled").kind == "cannot_tell"
 
 

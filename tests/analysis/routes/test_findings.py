@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.findings import Reason
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.pruning import Pruning
@@ -21,11 +22,18 @@ from analysis.routes.teachers import study_teachers
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
 from analysis.table.trials import TrialTable
-from analysis.tuning.regularisation import study_regularisation
-from analysis.words.routes import regulariser_words
+from analysis.tuning.findings import regulariser_findings
+from analysis.tuning.regularisation import Regularisation, study_regularisation
+from analysis.words.kinds import tell
+from analysis.words.routes import not_fitted
 
 SETTINGS = AnalysisSettings(resamples=400)
 PRUNING = np.array([math.log(0.9), math.log(0.08), math.log(1.5), 0.0, 0.0, 0.0])
+
+
+def regulariser_words(found: Regularisation) -> str:
+    (first, *_) = regulariser_findings([found])
+    return tell(first).whole
 
 
 def a_row(width: int, draw: int, error: float, **changes: Any) -> dict[str, Any]:
@@ -212,10 +220,11 @@ def test_a_law_is_held_to_runs_made_afterwards() -> None:
 
 def test_too_few_points_for_a_law_is_a_reason() -> None:
     (law,) = study_laws(TrialTable.from_rows(pruned_rows([0.5])), SETTINGS)
-    assert "prune to at least 3" in law.why
+    assert not_fitted(law) == "1 prune ratio shows no law; prune to at least 3"
     few = [row for row in pruned_rows([0.4, 0.5, 0.6]) if row["width"] < 32]
     (law,) = study_laws(TrialTable.from_rows(few), SETTINGS)
-    assert "run at least" in law.why and np.isnan(law.theta).all() and not law.scores
+    assert law.next_step is not None and law.next_step.kind == "run_more_points"
+    assert "run at least" in not_fitted(law) and np.isnan(law.theta).all() and not law.scores
 
 
 def test_the_distillation_law_is_fitted_to_students_of_known_teachers() -> None:
@@ -287,7 +296,7 @@ def test_a_payoff_point_outside_the_range_cannot_be_seen_to_move() -> None:
     small = table.where(table.width <= 32)
     (dropout,) = study_regularisation(small, SETTINGS)
     (shift,) = dropout.payoff
-    assert "outside the range" in shift.why and math.isnan(shift.ratio)
+    assert shift.why == Reason(kind="payoff_outside") and math.isnan(shift.ratio)
 
 
 def test_the_weakest_value_compared_with_itself_narrows_no_interval() -> None:
@@ -313,9 +322,9 @@ def test_a_regulariser_that_no_capacity_chose_saves_nothing() -> None:
     (dropout,) = study_regularisation(
         replace(table, val_error=np.where(helped, 1.0, table.val_error)), SETTINGS
     )
-    ((n, gain),) = dropout.by_data
+    ((_, gain),) = dropout.by_data
     assert (gain.gain, gain.pairs) == (0.0, 0)
-    assert "saves nothing: at every capacity" in regulariser_words(dropout, n, gain)
+    assert "saves nothing: at every capacity" in regulariser_words(dropout)
 
 
 def test_a_gain_at_some_capacities_is_said_to_be_that_and_a_loss_to_be_one() -> None:
@@ -325,13 +334,13 @@ def test_a_gain_at_some_capacities_is_said_to_be_that_and_a_loss_to_be_one() -> 
     validation = np.where(chosen, 0.0, np.where(value > 0.0, 1.0, table.val_error))
     (dropout,) = study_regularisation(replace(table, val_error=validation), SETTINGS)
     ((n, gain),) = dropout.by_data
-    words = regulariser_words(dropout, n, gain)
+    words = regulariser_words(dropout)
     start = (
         f"Dropout at {n:,} examples, chosen on validation at 1 of 6 capacities, raises the error"
     )
     assert words.startswith(f"{start} there by {-gain.gain:.0%} (90% interval {-gain.high:.0%} to ")
     whole = study_regularisation(regularised_table(0.15), SETTINGS)[0]
-    text = regulariser_words(whole, *whole.by_data[0])
+    text = regulariser_words(whole)
     assert "chosen on validation" not in text and " saves " in text
 
 
@@ -349,8 +358,7 @@ def regularised_rows(draws_of: Callable[[float, int], Sequence[int]]) -> TrialTa
 def test_values_that_share_no_draw_cannot_be_compared_and_are_said_so() -> None:
     table = regularised_rows(lambda dropout, _: (2, 3) if dropout else (0, 1))
     (dropout,) = study_regularisation(table, SETTINGS)
-    ((n, gain),) = dropout.by_data
-    words = regulariser_words(dropout, n, gain)
+    words = regulariser_words(dropout)
     assert words.startswith(
         "Dropout at 1,000 examples, chosen on validation at 4 of 4 capacities: what it saves there "
         "cannot be told, no draw was run with both values"

@@ -14,6 +14,7 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.export import export_study
 from analysis.tuning.sensitivity import Tuning, best_of, study_tuning
+from analysis.words.tuning import SEEN
 from tests.support.tables import study_rows
 
 SETTINGS = AnalysisSettings(resamples=200)
@@ -137,7 +138,7 @@ def test_effects_are_seen_through_differences_between_cells(
     assert {effect.hyperparameter for effect in effects} == {"dropout", "decay"}
     assert {effect.capacity for effect in effects} == {"all", "smaller", "larger"}
     (dropout,) = (e for e in effects if (e.hyperparameter, e.capacity) == ("dropout", "all"))
-    assert dropout.words == words
+    assert SEEN[dropout.seen] == words
     assert dropout.edges == pytest.approx((1 / 6, 1 / 3), abs=0.04)
     if "slope" in truth:
         # Thirds lie 1/6 apart in dropout, whose effect on the log error is the slope.
@@ -153,7 +154,7 @@ def test_where_nothing_matters_intervals_hold_zero_as_often_as_they_say(cells: i
         for effect in tuning_of(search_rows(seed, cells=cells)).effects:
             if effect.capacity == "all":
                 held += effect.low <= 0.0 <= effect.high
-                claimed += effect.words != "no clear effect"
+                claimed += effect.seen != "unclear"
                 total += 1
     # Two effects a study; a bootstrap over 16 cells is known to be a little narrow.
     assert total == 200

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError, AnalysisSettings, fit_curve
-from analysis.verdicts.curve_fit import CurveFit
+from analysis.fitted import CurveFit
 
 SIZES = np.repeat(100.0 * 2.0 ** np.arange(9), 4)
 

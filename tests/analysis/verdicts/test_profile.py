@@ -7,8 +7,8 @@ import pytest
 
 from analysis import AnalysisSettings, fit_curve, profile_interval
 from analysis.errors import AnalysisError
+from analysis.fitted import CurveFit
 from analysis.settings import Rule
-from analysis.verdicts.curve_fit import CurveFit
 
 SIZES = np.repeat(100 * 2.0 ** np.arange(10), 4)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.report import report_html
-from analysis.words.remarks import remarks
+from analysis.routes.findings import making_findings
+from analysis.words.kinds import tell
 from tests.analysis.routes.test_findings import a_row, distilled_rows
 
 
@@ -24,7 +25,7 @@ def table_with(*, emptied: int, small: int) -> TrialTable:
 
 def test_both_are_counted_and_stand_wherever_the_verdict_does() -> None:
     table = table_with(emptied=3, small=2)
-    emptied, small = remarks(table)
+    emptied, small = (tell(finding).whole for finding in making_findings(table))
     assert emptied.startswith(
         "3 pruned networks lost every weight of a layer (without a path round"
     )
@@ -38,9 +39,9 @@ def test_both_are_counted_and_stand_wherever_the_verdict_does() -> None:
 
 
 def test_where_there_are_none_nothing_is_said() -> None:
-    assert remarks(table_with(emptied=0, small=0)) == ()
+    assert list(making_findings(table_with(emptied=0, small=0))) == []
     bare = TrialTable.from_rows([{"n_parameters": 10.0, "test_error": 0.5}])
-    assert remarks(bare) == () and not bare.layer_emptied.any()
+    assert list(making_findings(bare)) == [] and not bare.layer_emptied.any()
 
 
 def test_the_flag_survives_its_rows() -> None:

@@ -1,0 +1,94 @@
+"""Payoff points, their growth, and what does not draw the curves, as findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.findings import Count, Estimate, Exclusion, ExclusionKind, Finding, NextStep, Reason
+from analysis.settings import AnalysisSettings
+from analysis.table.trials import Dropped, known
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.decide import PayoffPoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer for one dataset size, and what two rules say beside the headline's."""
+
+    point: PayoffPoint
+    plateau: PayoffPoint
+    overfit: PayoffPoint
+    error: str
+    """The column that is called the error."""
+    absolute: bool
+    """Whether the marginal rule is in units of the error."""
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The headline's payoff point."""
+        return self.point.estimate
+
+    @property
+    def probability(self) -> float:
+        """Of the headline."""
+        return self.point.probability
+
+    @property
+    def why(self) -> Reason | None:
+        """Why the headline cannot be told."""
+        return self.point.why
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What the headline asks for."""
+        return self.point.next_step
+
+
+def headline(fits: Sequence[FittedCurve], s: AnalysisSettings) -> Finding[Answer]:
+    """The answer for the largest dataset."""
+    by_rule = {point.rule: point for point in fits[-1].payoffs}
+    answer = Answer(
+        point=fits[-1].verdict,
+        plateau=by_rule["plateau"],
+        overfit=by_rule["overfit"],
+        error=s.error_name,
+        absolute=s.marginal_is_absolute,
+    )
+    n = known(fits[-1].curve.n_examples)
+    return Finding(kind="answer", facts=answer, n_examples=n, about=s.rule, size=s.size_name)
+
+
+def payoff_finding(fit: FittedCurve, point: PayoffPoint) -> Finding[PayoffPoint]:
+    """One payoff point; those that were found stand in the table."""
+    return Finding(
+        kind=point.kind,
+        facts=point,
+        n_examples=known(fit.curve.n_examples),
+        about=point.rule,
+        size=fit.settings.size_name,
+        noted=not point.confident,
+    )
+
+
+def exclusions(fits: Sequence[FittedCurve], dropped: Sequence[Dropped]) -> list[Finding[Any]]:
+    """What does not draw a curve, over all dataset sizes, and what does though it should not."""
+    counts: Counter[tuple[ExclusionKind, str]] = Counter()
+    for fit in fits:
+        for one in fit.curve.excluded:
+            counts[one.kind, one.about] += one.count
+    for drop in dropped:
+        counts["broken_rows", drop.reason] = drop.count
+    undertrained = Count(
+        n=sum(fit.curve.undertrained for fit in fits),
+        of=sum(int(fit.curve.replicates.sum()) for fit in fits),
+    )
+    return [
+        *(
+            Finding(kind="left_out", facts=Exclusion(kind=kind, about=about, count=n))
+            for (kind, about), n in counts.items()
+        ),
+        Finding(kind="undertrained", facts=undertrained, noted=undertrained.n > 0),
+    ]

@@ -1,0 +1,53 @@
+"""Every kind of finding with the function that words it: the only way from a finding to text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from analysis.findings import Finding, Kind, Place
+from analysis.words import counts, routes, tuning, verdicts
+from analysis.words.told import Told
+
+WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
+    "answer": verdicts.answer,
+    "pays_off_until": verdicts.verdict,
+    "still_paying": verdicts.verdict,
+    "flat": verdicts.verdict,
+    "hurts_beyond": verdicts.verdict,
+    "no_upturn": verdicts.verdict,
+    "cannot_tell": verdicts.verdict,
+    "growth": verdicts.growth,
+    "tuning": tuning.tuning,
+    "tuning_unjudged": tuning.tuning_unjudged,
+    "hyperparameters": tuning.hyperparameters,
+    "pruning": routes.pruning,
+    "route": routes.route,
+    "saving": routes.saving,
+    "crossing": routes.crossing,
+    "short_routes": routes.short_routes,
+    "open_crossings": routes.open_crossings,
+    "students": routes.students,
+    "teachers": routes.teachers,
+    "law": routes.law,
+    "regulariser": tuning.regulariser,
+    "masks": routes.masks,
+    "emptied_layers": counts.emptied_layers,
+    "small_teachers": counts.small_teachers,
+    "left_out": counts.left_out,
+    "undertrained": counts.undertrained,
+}
+
+
+def tell(finding: Finding[Any]) -> Told:
+    """Return what is said of a finding."""
+    return WORDS[finding.kind](finding)
+
+
+def notes(findings: Iterable[Finding[Any]], *places: Place) -> list[str]:
+    """Return the sentences of what notes tell, at some places or (but for the headline) at all."""
+    return [
+        f"{tell(f).whole}."
+        for f in findings
+        if f.noted and (f.place in places if places else f.place != "headline")
+    ]

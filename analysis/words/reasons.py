@@ -1,0 +1,132 @@
+"""Why something cannot be told, and what to do next, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from analysis.findings import NextStep, Reason, ReasonKind, StepKind
+from analysis.table.names import format_size
+
+
+def why(reason: Reason | None) -> str:
+    """A reason as a clause; empty where there is none."""
+    if reason is None:
+        return ""
+    clause = REASONS[reason.kind](reason)
+    return f"of {reason.of_route}, {clause}" if reason.of_route else clause
+
+
+def what_next(step: NextStep | None) -> str:
+    """A next step as an instruction; empty where there is none."""
+    return "" if step is None else STEPS[step.kind](step)
+
+
+def interval(low: float, high: float, low_open: bool = False, high_open: bool = False) -> str:
+    """An interval of sizes in words; open ends say that it reaches out of the range."""
+    left = f"below {format_size(low)}" if low_open else format_size(low)
+    right = f"beyond {format_size(high)}" if high_open else format_size(high)
+    return f"{left} to {right}"
+
+
+def _few_sizes(r: Reason) -> str:
+    what = "there is only one size" if r.count == 1 else f"there are only {r.count} sizes"
+    return f"{what}, and fewer than {r.least} cannot show where a curve bends"
+
+
+def _torn(r: Reason) -> str:
+    (first, p), (second, q) = r.chances
+    answers = {
+        "flat": "the smallest size is already enough",
+        "pays_off_until": "the payoff point lies inside the range",
+        "still_paying": "the largest size still pays",
+        "hurts_beyond": "it does" if first == "no_upturn" else "the error turns up again",
+        "no_upturn": "it never does" if first == "hurts_beyond" else "the error never turns up",
+    }
+    return (
+        f"{answers[first]} ({p:.0%}) or {answers[second]} ({q:.0%}): neither reaches {r.least:.0%}"
+    )
+
+
+def _crossing_torn(r: Reason) -> str:
+    first, second = r.about
+    answers = {
+        "crosses": "they cross",
+        "first_better": f"{first} is better",
+        "second_better": f"{second} is better",
+    }
+    return "; ".join(f"{answers[kind]} with probability {p:.0%}" for kind, p in r.chances)
+
+
+def _few_points(r: Reason) -> str:
+    pruned = "pruning" in r.about
+    what = "ratios of all capacities" if pruned else "students with known teachers"
+    return f"{r.count} {what} cannot carry a law of {r.value} parameters"
+
+
+def _more_replicates(s: NextStep) -> str:
+    text = f"train {s.to} replicates of each size instead of {s.now}"
+    if s.low is None or s.high is None:
+        return text
+    return f"{text}, above all from {format_size(s.low)} to {format_size(s.high)}"
+
+
+def _size(size: float | None) -> str:
+    return "-" if size is None else format_size(size)
+
+
+REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
+    "no_replicates": lambda r: "no replicate trial is left for this curve",
+    "few_sizes": _few_sizes,
+    "narrow_range": lambda r: (
+        f"the largest size is only {r.value:.3g} times the smallest, less than two doublings"
+    ),
+    "unreplicated": lambda r: (
+        f"no size was trained twice, and {r.count} sizes cannot tell noise from shape"
+    ),
+    "no_errors_made": lambda r: (
+        "more than half of the sizes made no error at all on the test examples"
+    ),
+    "law_misfits": lambda r: (
+        f"the law {', '.join(r.about)} found no fit on too many of the curves drawn"
+    ),
+    "wide_interval": lambda r: (
+        f"the {r.value:.0%} interval, {_size(r.low)} to {_size(r.high)}, covers most of the range "
+        "of sizes tried"
+    ),
+    "torn": _torn,
+    "no_overlap": lambda r: f"the sizes of {' and '.join(r.about)} hardly overlap",
+    "no_common_error": lambda r: "the two routes reach no error in common",
+    "crossing_torn": _crossing_torn,
+    "few_ratios": lambda r: (
+        ("1 prune ratio shows" if r.count == 1 else f"{r.count} prune ratios show") + " no law"
+    ),
+    "few_points": _few_points,
+    "no_law_fits": lambda r: "the solver found no fit; the errors follow no such curve",
+    "few_capacities": lambda r: f"fewer than {r.least} capacities with and without",
+    "curves_misfit": lambda r: "the curves could not be fitted",
+    "no_payoff_inside": lambda r: "there is no payoff point in the range",
+    "payoff_outside": lambda r: "the payoff point lies outside the range of sizes tried",
+}
+
+STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
+    "run_replicates": lambda s: "run replicate trials",
+    "add_sizes": lambda s: (
+        f"add sizes until there are at least {s.to}, better {s.better}, each about double the one "
+        "before"
+    ),
+    "widen_range": lambda s: f"widen the range to {_size(s.low)} - {_size(s.high)}",
+    "train_seeds": lambda s: f"train each size with at least {s.to} seeds",
+    "more_test_examples": lambda s: "use more test examples, or smaller sizes",
+    "another_law": lambda s: "take another law, or the average of all",
+    "more_replicates": _more_replicates,
+    "try_larger": lambda s: f"try sizes up to {_size(s.high)}",
+    "add_larger": lambda s: f"add sizes up to {_size(s.high)}",
+    "add_smaller": lambda s: f"add sizes down to {_size(s.low)}",
+    "same_sizes": lambda s: "run both routes over the same sizes",
+    "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
+    "raise_search_trials": lambda s: "raise search.trials",
+    "prune_more_ratios": lambda s: f"prune to at least {s.to}",
+    "run_more_points": lambda s: f"run at least {s.to}",
+    "lower_prune_ratio": lambda s: "lower the largest prune_ratio or start from larger networks",
+    "larger_teacher": lambda s: "name a larger one in distillation.teachers to have none",
+}

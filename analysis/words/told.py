@@ -1,0 +1,32 @@
+"""What is said of one finding: where it stands, the words, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A sentence without its full stop, in the parts that a page may set apart."""
+
+    label: str = ""
+    """What stands before the words where no heading or column says it."""
+    text: str
+    """The words."""
+    tail: str = ""
+    """Numbers, reasons and next steps, where no column holds them."""
+
+    @property
+    def whole(self) -> str:
+        """The sentence, capital first."""
+        return capital(f"{self.label}{self.text}{self.tail}")
+
+
+def capital(text: str) -> str:
+    """The text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def at(n_examples: int | None) -> str:
+    """At which dataset size; empty where it is not known."""
+    return "" if n_examples is None else f" at {n_examples:,} examples"

@@ -1,0 +1,86 @@
+"""Tuning, hyperparameters and regularisation in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.findings import Count, Finding
+from analysis.table.names import plain_name
+from analysis.words.reasons import what_next
+from analysis.words.told import Told, at
+
+if TYPE_CHECKING:
+    from analysis.routes.paired import Gain
+    from analysis.tuning.findings import Enough, Worth
+    from analysis.tuning.sensitivity import Effect, Seen
+
+SEEN: dict[Seen, str] = {
+    "best_inside": "best inside the range",
+    "less_is_better": "less is better",
+    "more_is_better": "more is better",
+    "unclear": "no clear effect",
+}
+
+
+def tuning(f: Finding[Enough]) -> Told:
+    """What the last doubling of the search trials saved, and where another would pay."""
+    step = what_next(f.next_step)
+    return Told(
+        label="Tuning: the last doubling of the search trials ",
+        text=f"saved {f.facts.saved:.1%} of the error on average; another would still pay in "
+        f"{f.facts.short} of {f.facts.judged} cells",
+        tail=f"; {step}" if step else "",
+    )
+
+
+def tuning_unjudged(f: Finding[Count]) -> Told:
+    """Too few trials to say anything."""
+    return Told(
+        text=f"Tuning cannot be judged: {f.facts.n} search trials a cell at most, and fewer "
+        f"than {f.facts.of} say nothing. The error of a cell, and any rise from one to the "
+        "next, may be the luck of its search",
+        tail=f"; {what_next(f.next_step)}",
+    )
+
+
+def hyperparameters(f: Finding[tuple[Effect, ...]]) -> Told:
+    """What each hyperparameter did."""
+    return Told(
+        label=f"Hyperparameters in the range searched{at(f.n_examples)}: ",
+        text="; ".join(f"{one.hyperparameter}: {SEEN[one.seen]}" for one in f.facts),
+    )
+
+
+def regulariser(f: Finding[Worth]) -> Told:
+    """What a regulariser is worth at one dataset size, and what it does to the payoff point."""
+    worth, gain, shift = f.facts, f.facts.gain, f.facts.shift
+    text = f"{plain_name(f.about)}{at(f.n_examples)}"
+    chosen = f", chosen on validation at {worth.used} of {worth.capacities} capacities"
+    if not worth.used:
+        text += " saves nothing: at every capacity the weakest value did best on the validation set"
+    elif not gain.pairs:
+        text += f"{chosen}: what it saves there cannot be told, no draw was run with both values"
+    elif worth.used < worth.capacities:
+        text += f"{chosen}, {_saved(gain, 'there ', worth.level)}"
+    else:
+        text += f" {_saved(gain, '', worth.level)}"
+    if shift is not None and shift.why is None:
+        text += (
+            f"; the payoff point moves by a factor of {shift.ratio:.2g} "
+            f"({shift.low:.2g} to {shift.high:.2g})"
+        )
+        text += ", open-ended" if shift.open else ""
+    return Told(text=text)
+
+
+def _saved(gain: Gain, there: str, level: float) -> str:
+    """A gain in words: what it saves, or by how much it raises the error."""
+    if not gain.bounded:
+        what = "saves" if gain.gain >= 0.0 else "raises the error"
+        size = f"{gain.gain:.0%} of the error" if gain.gain >= 0.0 else f"by {-gain.gain:.0%}"
+        return f"{what} {there}{size} (too few pairs of runs for an interval)"
+    if gain.gain >= 0.0:
+        ends = f"{gain.low:.0%} to {gain.high:.0%}"
+        return f"saves {there}{gain.gain:.0%} of the error ({level:.0%} interval {ends})"
+    ends = f"{-gain.high:.0%} to {-gain.low:.0%}"
+    return f"raises the error {there}by {-gain.gain:.0%} ({level:.0%} interval {ends})"

@@ -1,0 +1,154 @@
+"""Payoff points, the answer made of them, and their growth, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.table.names import format_size, plain_name
+from analysis.words.reasons import interval, what_next, why
+from analysis.words.told import Told
+
+if TYPE_CHECKING:
+    from analysis.findings import Finding
+    from analysis.settings import AnalysisSettings
+    from analysis.verdicts.decide import PayoffPoint
+    from analysis.verdicts.findings import Answer
+    from analysis.verdicts.growth import Growth
+
+VERDICTS = {
+    "pays_off_until": "pays off until",
+    "still_paying": "still paying at the largest size tried",
+    "flat": "flat: the smallest size is enough",
+    "hurts_beyond": "hurts beyond",
+    "no_upturn": "no upturn",
+    "cannot_tell": "cannot tell",
+}
+
+
+def verdict(f: Finding[PayoffPoint]) -> Told:
+    """A payoff point as its cell of the table says it; the tail has what other columns hold."""
+    point = f.facts
+    where = "" if f.n_examples is None else f"{f.n_examples:,} examples, "
+    text, tail = VERDICTS[point.kind], ""
+    if point.kind == "hurts_beyond" and point.falls_again:
+        text, tail = "turns up, then falls again", ","
+    if point.kind == "cannot_tell":
+        tail = f": {why(point.why)}; {what_next(point.next_step)}"
+    elif point.placed:
+        tail += f" {format_size(point.size)} {plain_name(f.size)} ({_ends(point)})"
+    return Told(label=f"{where}{point.rule}: ", text=text, tail=tail)
+
+
+def phrase(point: PayoffPoint, size_name: str) -> str:
+    """The verdict in words, where no table stands beside it.
+
+    Parameters
+    ----------
+    point : PayoffPoint
+        The verdict.
+    size_name : str
+        What the x axis counts.
+    """
+    at = f"{format_size(point.size)} {size_name}".rstrip()
+    if point.kind == "pays_off_until":
+        return f"pays off until {at} ({_ends(point)})"
+    if point.kind == "flat":
+        return "flat: the smallest size tried is enough"
+    if point.kind == "hurts_beyond":
+        text = f"hurts beyond {at} ({_ends(point)})"
+        if point.falls_again:
+            text += (
+                f": error turns up inside the range, peaks near {format_size(point.peak)} "
+                f"(+{point.rise:.0%}) and falls again"
+            )
+        return text
+    if point.kind == "no_upturn":
+        return "error does not turn up in the range tried"
+    if point.kind == "cannot_tell":
+        return f"cannot tell: {why(point.why)}"
+    return VERDICTS[point.kind]
+
+
+def answer(f: Finding[Answer]) -> Told:
+    """The answer for the largest dataset, in one sentence."""
+    point, plateau, overfit = f.facts.point, f.facts.plateau, f.facts.overfit
+    size, error = plain_name(f.size), plain_name(f.facts.error)
+    start = "" if f.n_examples is None else f"With {f.n_examples:,} training examples, "
+    body = _clause(point, size, error, absolute=f.facts.absolute)
+    if point.kind == "cannot_tell" and plateau.kind == "pays_off_until":
+        body = (
+            f"about {format_size(plateau.size)} {size} ({_ends(plateau)}) come "
+            f"within {100 * plateau.parameter:.3g}% of the best {error} in the range; {body}"
+        )
+    if overfit.kind == "hurts_beyond" and point.rule != "overfit":
+        body += f"; {_upturn(overfit, size, error)}"
+    return Told(text=start + body)
+
+
+def _clause(point: PayoffPoint, size: str, error: str, *, absolute: bool) -> str:
+    """The headline verdict as a clause."""
+    if point.kind == "pays_off_until":
+        return (
+            f"more capacity pays off until about {format_size(point.size)} {size} "
+            f"({_ends(point)}); {_rule_clause(point, error, absolute=absolute)}"
+        )
+    if point.kind == "still_paying":
+        step = what_next(point.next_step)
+        return f"more capacity is still paying at the largest size tried; {step}"
+    if point.kind == "flat":
+        return f"the smallest size tried is enough: {_rule_clause(point, error, absolute=absolute)}"
+    if point.kind == "hurts_beyond":
+        return _upturn(point, size, error)
+    if point.kind == "no_upturn":
+        return f"the {error} does not turn up anywhere in the range tried"
+    return (
+        f"it cannot be told yet where capacity stops paying off, because {why(point.why)}; "
+        f"{what_next(point.next_step)}"
+    )
+
+
+def _rule_clause(point: PayoffPoint, error: str, *, absolute: bool) -> str:
+    """What the rule says about sizes past the payoff point."""
+    number = point.parameter
+    if point.rule == "marginal":
+        amount = f"{number:g}" if absolute else f"{100 * number:.3g}%"
+        return f"past that, doubling the size lowers the {error} by less than {amount}"
+    if point.rule == "plateau":
+        return f"its {error} is within {100 * number:.3g}% of the best in the range"
+    return f"past that, the price of size outweighs the {error} saved"
+
+
+def _upturn(point: PayoffPoint, size: str, error: str) -> str:
+    text = f"the {error} turns up beyond about {format_size(point.size)} {size} ({_ends(point)})"
+    if point.falls_again:
+        return f"{text}, inside the range, and falls again past {format_size(point.peak)}"
+    return f"{text}, so that bigger models there are worse"
+
+
+def _ends(point: PayoffPoint) -> str:
+    ends = interval(point.low, point.high, point.low_open, point.high_open)
+    return f"{point.level:.0%} interval {ends}"
+
+
+def rule_name(point: PayoffPoint, s: AnalysisSettings) -> str:
+    """A rule with its number."""
+    if point.rule == "economic" or (point.rule == "marginal" and s.marginal_is_absolute):
+        return f"{point.rule} {point.parameter:.3g}"
+    return f"{point.rule} {100 * point.parameter:.3g}%"
+
+
+def growth(f: Finding[Growth]) -> Told:
+    """How the payoff point grows with the dataset, and where it would lie with twice as much."""
+    g, ahead = f.facts, f.facts.forecast(2 * max(f.facts.n_examples))
+    moves = (
+        "does not clearly change with the number of training examples: a power of"
+        if g.low < 0.0 < g.high
+        else f"{'grows' if g.exponent > 0 else 'shrinks'} with the number of training examples "
+        "to the power"
+    )
+    return Told(
+        text=f"The payoff point {moves} "
+        f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f}). If that goes "
+        f"on, with {ahead.n_examples:,} it would lie at about {format_size(ahead.size)} "
+        f"{plain_name(f.size)} ({interval(ahead.low, ahead.high)})"
+    )

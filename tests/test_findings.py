@@ -1,0 +1,247 @@
+"""Every kind of finding is told in every output, and only by its words."""
+
+from __future__ import annotations
+
+import ast
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from analysis.export import export_study
+from analysis.findings import (
+    PLACES,
+    ExclusionKind,
+    Finding,
+    Kind,
+    NextStep,
+    Reason,
+    ReasonKind,
+    StepKind,
+    VerdictKind,
+)
+from analysis.report import report_html
+from analysis.settings import AnalysisSettings
+from analysis.study import StudyAnalysis, analyse
+from analysis.table.trials import TrialTable
+from analysis.tuning.sensitivity import Seen
+from analysis.words.counts import EXCLUSIONS
+from analysis.words.kinds import WORDS, tell
+from analysis.words.reasons import REASONS, STEPS, what_next, why
+from analysis.words.told import Told
+from analysis.words.tuning import SEEN
+from analysis.words.verdicts import VERDICTS
+from study.cli.verdict import print_verdict
+from tests.analysis.routes.test_findings import distilled_rows, pruned_rows, regularised_table
+from tests.analysis.tuning.test_sensitivity import search_rows
+from tests.analysis.words.test_remarks import table_with
+from tests.support.house import ROOT
+from tests.support.tables import study_rows
+
+SETTINGS = AnalysisSettings(rule="plateau", resamples=200)
+
+
+def kinds_of(literal: Any) -> set[str]:
+    """The words of a type that is made of Literals."""
+    return {
+        word for arg in get_args(literal) for word in (kinds_of(arg) if get_args(arg) else {arg})
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study with findings of every kind, and the trials that draw its curves."""
+
+    analysis: StudyAnalysis
+    table: TrialTable
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    """Curves of one table; routes, laws, tuning and regularisers of others; every verdict."""
+    table = TrialTable.from_rows([*study_rows(pruned=True), {"n_parameters": -1.0}])
+    table = replace(table, still_improving=np.arange(len(table)) < 3)
+    base = analyse(table, SETTINGS)
+    routes = analyse(
+        TrialTable.from_rows([*pruned_rows([0.3, 0.5, 0.7, 0.9, 0.95]), *distilled_rows(1.3)]),
+        SETTINGS,
+    )
+    (compared,) = routes.routes
+    torn = Reason(
+        kind="crossing_torn",
+        about=("pruned", "distilled"),
+        chances=(("crosses", 0.5), ("first_better", 0.5), ("second_better", 0.0)),
+    )
+    more = replace(
+        compared.crossings[0], first="pruned", second="distilled", kind="cannot_tell",
+        crosses=0.5, why=torn, next_step=NextStep(kind="more_or_further"),
+    )  # fmt: skip
+    fit = base.fits[-1]
+    step = NextStep(kind="more_replicates", now=3, to=9)
+    unknown = Reason(kind="wide_interval", value=0.9, low=100.0, high=1e4)
+    verdicts = [replace(fit.verdict, kind=kind) for kind in get_args(VerdictKind)]
+    verdicts[-1] = replace(verdicts[-1], why=unknown, next_step=step)
+    assert verdicts[-1].kind == "cannot_tell"
+    analysis = replace(
+        base,
+        fits=(*base.fits[:-1], replace(fit, payoffs=(*verdicts, *fit.payoffs))),
+        routes=(replace(compared, crossings=(*compared.crossings, more)),),
+        distilled=routes.distilled,
+        laws=routes.laws,
+        masks=routes.masks,
+        tuning=analyse(TrialTable.from_rows(study_rows() + search_rows(1)), SETTINGS).tuning,
+        regularisation=analyse(regularised_table(0.15), SETTINGS).regularisation,
+        made=analyse(table_with(emptied=3, small=2), SETTINGS).made,
+    )
+    return Study(analysis=analysis, table=table)
+
+
+@pytest.fixture(scope="module")
+def unjudged(study: Study) -> Study:
+    """The same with too few search trials to judge the tuning."""
+    few = TrialTable.from_rows(study_rows() + search_rows(1, trials=2))
+    return replace(study, analysis=replace(study.analysis, tuning=analyse(few, SETTINGS).tuning))
+
+
+def terminal(study: Study) -> str:
+    held = io.StringIO()
+    print_verdict(study.analysis, Console(file=held))
+    return held.getvalue()
+
+
+def exported(study: Study, folder: Path) -> str:
+    export_study(study.analysis, study.table, folder, formats=("svg",))
+    return (folder / "verdict.md").read_text(encoding="utf-8")
+
+
+def json_words(study: Study) -> str:
+    return "\n".join(row["words"] for row in study.analysis.to_json()["findings"])
+
+
+def outputs(study: Study, folder: Path) -> dict[str, str]:
+    """Every output of an analysis, as text."""
+    return {
+        "Markdown": study.analysis.markdown(),
+        "terminal": terminal(study),
+        "report": report_html(study.analysis, study.table).partition('id="analysis"')[0],
+        "export": exported(study, folder),
+        "JSON": json_words(study),
+    }
+
+
+def test_every_kind_has_words_and_a_place() -> None:
+    assert kinds_of(Kind) == set(WORDS) == set(PLACES)
+    assert kinds_of(ReasonKind) == set(REASONS)
+    assert kinds_of(StepKind) == set(STEPS)
+    assert kinds_of(ExclusionKind) == set(EXCLUSIONS)
+    assert kinds_of(VerdictKind) == set(VERDICTS)
+    assert kinds_of(Seen) == set(SEEN)
+
+
+def test_every_kind_is_told_in_every_output(study: Study, unjudged: Study, tmp_path: Path) -> None:
+    told = set()
+    for name, one in (("judged", study), ("unjudged", unjudged)):
+        texts = outputs(one, tmp_path / name)
+        for finding in one.analysis.findings:
+            if finding.kind in told:
+                continue
+            told.add(finding.kind)
+            for output, text in texts.items():
+                words = tell(finding).text[1:]  # the first letter may be a capital
+                words = escape(words) if output == "report" else words
+                assert words in text, (finding.kind, output)
+    assert told == kinds_of(Kind)
+
+
+def test_new_words_move_in_all_outputs_and_empty_no_section(
+    study: Study, unjudged: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = sections(study)
+
+    def reworded(kind: Kind, _: Finding[Any]) -> Told:
+        return Told(text=f"reworded {kind}")
+
+    for kind in WORDS:
+        monkeypatch.setitem(WORDS, kind, partial(reworded, kind))
+    told = set()
+    for name, one in (("judged", study), ("unjudged", unjudged)):
+        texts = outputs(one, tmp_path / name)
+        kinds = {finding.kind for finding in one.analysis.findings}
+        told |= kinds
+        for kind in kinds:
+            sentence = f"eworded {kind}"
+            assert [output for output, text in texts.items() if sentence not in text] == [], kind
+    assert told == kinds_of(Kind)
+    assert sections(study) == parts
+
+
+def sections(study: Study) -> dict[str, int]:
+    """Sections of the report with the notes in each."""
+    page = report_html(study.analysis, study.table)
+    parts = page.split('<section id="')[1:]
+    return {part.partition('"')[0]: part.count("<li>") for part in parts}
+
+
+def test_json_holds_the_numbers_the_interval_the_reason_and_the_next_step(study: Study) -> None:
+    rows = study.analysis.to_json()["findings"]
+    (row,) = (row for row in rows if row["kind"] == "cannot_tell")
+    assert (row["place"], row["n_examples"], row["about"]) == ("payoff", 1600, "plateau")
+    assert row["why"] == {"kind": "wide_interval", "value": 0.9, "low": 100.0, "high": 1e4}
+    assert row["next_step"] == {"kind": "more_replicates", "now": 3, "to": 9}
+    placed = next(row for row in rows if row["kind"] == "pays_off_until")
+    assert placed["estimate"]["low"] < placed["estimate"]["value"] < placed["estimate"]["high"]
+    assert placed["facts"]["rule"] == "plateau" and 0.0 < placed["probability"] <= 1.0
+
+
+@pytest.mark.parametrize("kind", sorted(REASONS))
+def test_every_reason_has_words(kind: ReasonKind) -> None:
+    crossing = (("crosses", 0.6), ("first_better", 0.3), ("second_better", 0.1))
+    either = (("hurts_beyond", 0.6), ("no_upturn", 0.4))
+    reason = Reason(
+        kind=kind, about=("pruned", "distilled"), count=3, least=0.8, value=0.9, low=10.0,
+        high=90.0, chances=crossing if kind == "crossing_torn" else either,
+    )  # fmt: skip
+    assert why(reason) and "None" not in why(reason)
+    assert why(replace(reason, of_route="pruned")) == f"of pruned, {why(reason)}"
+    assert why(None) == ""
+
+
+@pytest.mark.parametrize("kind", sorted(STEPS))
+def test_every_next_step_has_words(kind: StepKind) -> None:
+    step = NextStep(kind=kind, now=2, to=6, better=8, low=10.0, high=90.0)
+    assert what_next(step) and "None" not in what_next(step)
+    assert what_next(None) == ""
+
+
+READERS = ("splitlines", "split", "startswith", "removeprefix", "partition", "find", "index")
+
+
+def read_back(tree: ast.AST) -> Iterator[int]:
+    """Lines in which something is looked for in what is said to people."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            said = {n.attr for n in ast.walk(node.func.value) if isinstance(n, ast.Attribute)}
+            if node.func.attr in READERS and said & {"markdown", "sentence", "remarks", "whole"}:
+                yield node.lineno
+            marks = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            if node.func.attr in READERS and any(str(mark).startswith("- ") for mark in marks):
+                yield node.lineno
+
+
+def test_nothing_reads_a_sentence_back() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{line}"
+        for package in ("analysis", "study")
+        for file in (ROOT / package).rglob("*.py")
+        for line in read_back(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+    old = 'notes = [l for l in analysis.markdown().splitlines() if l.startswith("- ")]'
+    assert list(read_back(ast.parse(old))) == [1, 1]
