@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.support.house import ROOMS
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -58,6 +60,18 @@ def test_relative_links_lead_somewhere(page: str) -> None:
         if not inside or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
             broken.append(link)
     assert not broken
+
+
+def test_contributing_names_every_room_and_only_files_that_are_there() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = page.partition("## The house")[2].partition("### To add")[0]
+    for room in ROOMS:
+        name = room.rpartition(".")[2]
+        assert re.search(rf"\b{name}(/|\.py)", tree), f"{room} is not in the tree"
+    named = re.findall(r"`((?:study|analysis|search_spaces|tests|docs)/[\w./]+)`", page)
+    assert len(named) > 15
+    missing = [place for place in named if "NAME" not in place and not (ROOT / place).exists()]
+    assert missing == []
 
 
 def test_the_links_and_headings_of_a_page_are_found() -> None:
