@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Annotated, Literal
 
 from analysis.errors import AnalysisError
 
 Rule = Literal["marginal", "plateau", "overfit", "economic"]
 RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
 
-Cost = Literal[
-    "n_parameters",
-    "n_nonzero",
-    "macs_per_example",
-    "flops_per_example",
-    "model_bytes",
-    "sparse_bytes",
-    "peak_memory_bytes",
-    "latency_seconds",
-    "latency_p95_seconds",
-    "latency_128_seconds",
-    "latency_128_p95_seconds",
-    "train_flops",
-    "train_seconds",
-    "energy_joules",
-]
-"""What a model may be counted by; any of them can be the x axis."""
+CostName = Annotated[str, "cost"]
+"""A field of the trial table that a model may be counted by; any of them can be the x axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +22,10 @@ class AnalysisSettings:
     A study file may say some of them (``study.spec.sections.ANALYSIS``), in the same words.
     """
 
-    size: Cost = "n_parameters"
+    size: CostName = "n_parameters"
     """What the size axis counts: n_parameters, n_nonzero, flops_per_example, model_bytes or any
     other cost that was measured."""
-    route_size: Literal["", Cost] = ""
+    route_size: Annotated[CostName, ""] = ""
     """What the comparison of the routes counts, likewise; empty: size, or n_nonzero where pruned
     networks keep their zeros and size does not see them."""
     size_label: str = ""

@@ -156,7 +156,7 @@ def training_seconds(folder: Path) -> float:
 
     spec = load_spec(None)
     store = StudyStore(spec, open_storage("", Places.at(folder / "mlruns")))
-    return sum(record["metrics"].get("train_seconds", 0.0) for record in store.records())
+    return sum(record.metrics.get("train_seconds", 0.0) for record in store.records())
 
 
 def main() -> None:

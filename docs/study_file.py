@@ -14,6 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal
 
+from study.spec.reading import hints_of
 from study.spec.routes import DISTILL_AXES
 from study.spec.sections import entries
 from study.spec.space import DISTILL, LIMITS, space_as_text
@@ -50,7 +51,7 @@ def page() -> str:
 
 def _section(spec: Any, name: str) -> str:
     section = getattr(spec, name)
-    hints = typing.get_type_hints(type(section))
+    hints = hints_of(type(section))
     fixed = name in SEMANTIC
     intro = inspect.cleandoc(type(section).__doc__ or "").split(". ")[0]
     intro = " ".join(intro.split()).rstrip(".") + "."

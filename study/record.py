@@ -12,13 +12,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Phase = Literal["search", "replicate"]
-RecordStatus = Literal["complete", "diverged", "failed"]
+from analysis.table.columns import FIELDS, Phase, Status
+
 Value = str | int | float | bool
 
 
@@ -36,7 +36,7 @@ class TrialRecord:
     """The trial's place in the design, unique in the study; its name everywhere."""
     cell: str
     phase: Phase
-    status: RecordStatus
+    status: Status
     reason: str
     """Why it diverged or failed; empty otherwise."""
     route: str
@@ -52,6 +52,8 @@ class TrialRecord:
     """n_parameters, n_nonzero, macs_per_example, flops_per_example, model_bytes, ..."""
     flags: Mapping[str, bool]
     """stopped_early, still_improving, ..."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What else there is to say, by the fields of :class:`analysis.table.columns.Columns`."""
     curve: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
     """Per curve name, (step, value) pairs."""
     test_correct: str = ""
@@ -70,9 +72,57 @@ class TrialRecord:
     teacher: str = ""
     """Slot of the network that it learnt from."""
 
+    @property
+    def wall_seconds(self) -> float:
+        """Time that it took."""
+        return self.finished_at - self.started_at
+
+    def row(self) -> dict[str, Any]:
+        """Its row of the trial table: every field that it knows."""
+        found = {
+            name: getattr(self, name)
+            if field.place == "own"
+            else field.found_in(getattr(self, field.place))
+            for name, field in FIELDS.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def holding(self, values: Mapping[str, Value], *, numbers_in: str) -> TrialRecord:
+        """The record with further values, each in the part where its field stands.
+
+        Parameters
+        ----------
+        values
+            By their names. NaN, and words that no field declares, are left out.
+        numbers_in
+            The part for numbers that no field declares.
+        """
+        names = ("metrics", "sizes", "flags", "words")
+        parts: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in names}
+        for name, value in values.items():
+            place = FIELDS[name].place if name in FIELDS else ""
+            if isinstance(value, bool):
+                parts["flags"][name] = value
+            elif isinstance(value, str):
+                if place == "words":
+                    parts["words"][name] = value
+            else:
+                part = place if place in ("metrics", "sizes") else numbers_in
+                parts[part] |= finite({name: value})
+        changes: dict[str, Any] = parts
+        return dataclasses.replace(self, **changes)
+
+    def content(self) -> dict[str, Any]:
+        """What Optuna keeps: everything but the curves, which MLflow keeps."""
+        content = dataclasses.asdict(dataclasses.replace(self, curve={}))
+        del content["curve"]
+        if not self.words:
+            del content["words"]  # a record without stays as it always was, byte for byte
+        return content
+
     def to_json(self) -> str:
         """One line of JSON."""
-        content = dataclasses.asdict(self)
+        content = self.content() | {"curve": self.curve}
         for name in ("method", "parent", "teacher"):
             if not content[name]:
                 del content[name]  # a record of before the routes stays, byte for byte

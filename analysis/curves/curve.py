@@ -18,8 +18,9 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.findings import Exclusion, ExclusionKind
 from analysis.settings import AnalysisSettings
+from analysis.table.columns import FIELDS
+from analysis.table.fields import Cost
 from analysis.table.trials import (
-    SIZES,
     UNKNOWN,
     BoolArray,
     FloatArray,
@@ -29,9 +30,11 @@ from analysis.table.trials import (
     read_only,
 )
 
-UNCHANGED_BY_PRUNING = ("n_parameters", "peak_memory_bytes", "train_flops", "train_seconds")
-"""Sizes that a model pruned by masks has no less of: ``n_parameters`` counts the zeros too."""
-CHANGED_BY_PRUNING = tuple(name for name in SIZES if name not in UNCHANGED_BY_PRUNING)
+
+def changed_by_pruning() -> list[str]:
+    """Sizes that a model pruned by masks has less of; ``n_parameters`` counts the zeros too."""
+    return [name for name, one in FIELDS.items() if isinstance(one, Cost) and one.pruned]
+
 
 _Reason = tuple[ExclusionKind, str]
 
@@ -119,10 +122,10 @@ def build_curves(
             raise AnalysisError(
                 f"{name}: no trial has a value for it; name another column of the table"
             )
-    if settings.include_pruned and settings.size not in CHANGED_BY_PRUNING:
+    if settings.include_pruned and settings.size not in changed_by_pruning():
         raise AnalysisError(
             f"include_pruned: {settings.size} does not change when weights are removed; "
-            f"use one of {', '.join(CHANGED_BY_PRUNING)}"
+            f"use one of {', '.join(changed_by_pruning())}"
         )
     reasons = _reasons(table, settings, size, error, every_route)
     return tuple(

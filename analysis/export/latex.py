@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from analysis.export.entries import growth_entry, payoff_entries
 from analysis.study import StudyAnalysis
+from analysis.table.columns import FIELDS
 from analysis.table.names import plain_name
 from analysis.words.rounding import Measured
 
@@ -35,19 +36,6 @@ _SPECIAL = {
     "–": "--",
     "−": r"$-$",
 }
-
-UNITS = {
-    "model_bytes": r"\byte",
-    "sparse_bytes": r"\byte",
-    "peak_memory_bytes": r"\byte",
-    "latency_seconds": r"\second",
-    "latency_p95_seconds": r"\second",
-    "latency_128_seconds": r"\second",
-    "latency_128_p95_seconds": r"\second",
-    "train_seconds": r"\second",
-    "energy_joules": r"\joule",
-}
-"""Sizes that have a unit, as siunitx writes it."""
 
 _HEAD = r"""% Numbers of a study for the text of a paper; \input this before \begin{document}.
 % \payoffPoint{KEY}, \payoffInterval{KEY}, \payoffLow{KEY}, \payoffHigh{KEY}, \payoffVerdict{KEY},
@@ -101,6 +89,12 @@ def escape(text: str) -> str:
     'n\\_parameters $>$ 5\\%'
     """
     return "".join(_SPECIAL.get(letter, letter) for letter in text)
+
+
+def unit_tex(size: str) -> str:
+    """The unit of a size, as siunitx writes it; empty where it has none."""
+    unit = FIELDS[size].unit if size in FIELDS else ""
+    return unit and f"\\{unit}"
 
 
 def number_tex(number: Measured | float | int, unit: str = "") -> str:
@@ -163,7 +157,7 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
         Name of a picture -> its caption.
     """
     s = analysis.settings
-    unit = UNITS.get(s.size, "")
+    unit = unit_tex(s.size)
     entries = payoff_entries(analysis)
     values = study_values(analysis)
     lines = [rf"\payoff@set{{value}}{{study}}{{{name}}}{{{text}}}" for name, text in values.items()]

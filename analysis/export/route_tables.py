@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from analysis.export.latex import UNITS, escape, interval_tex, number_tex
+from analysis.export.latex import escape, interval_tex, number_tex, unit_tex
 from analysis.export.tables import PaperTable
 from analysis.findings import Estimate
 from analysis.study import StudyAnalysis
@@ -22,7 +22,7 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
     if not analysis.routes:
         return None
     size = analysis.routes[0].size
-    unit = UNITS.get(size, "")
+    unit = unit_tex(size)
     level = f"{100 * analysis.settings.level:g}%"
     latex, plain = [], []
     for study in analysis.routes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff_entries
-from analysis.export.latex import UNITS, escape, full_tex, interval_tex, number_tex
+from analysis.export.latex import escape, full_tex, interval_tex, number_tex, unit_tex
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.words.rounding import significant
@@ -67,7 +67,7 @@ def payoff_table(analysis: StudyAnalysis) -> PaperTable:
     s = analysis.settings
     entries = payoff_entries(analysis)
     size, error = plain_name(s.size_name), plain_name(s.error_name)
-    unit = UNITS.get(s.size, "")
+    unit = unit_tex(s.size)
     level = f"{100 * s.level:g}%"
     return PaperTable(
         name="payoff",
@@ -142,7 +142,7 @@ def cells_table(analysis: StudyAnalysis) -> PaperTable:
         latex=tuple(
             (
                 escape(name),
-                number_tex(next(iter(by_n.values())).size, UNITS.get(s.size, "")),
+                number_tex(next(iter(by_n.values())).size, unit_tex(s.size)),
                 *(number_tex(by_n[n].error) if n in by_n else "" for n in sizes),
             )
             for (name, _), by_n in capacities.items()

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.routes.curves import ROUTE_ORDER
+from analysis.routes.fronts import PREFERRED
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from analysis.study import StudyAnalysis
-
-PREFERRED = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
-"""The first of these that the study knows is the cost axis, unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +54,8 @@ def pareto_info(
     ----------
     analysis : StudyAnalysis
     cost : str, optional
-        Column of the cost axis; the first known of :data:`PREFERRED` if not given.
+        Column of the cost axis; if not given, the first known of
+        :data:`analysis.routes.fronts.PREFERRED`.
     n_examples : int, optional
         Dataset size; the largest if not given.
     """

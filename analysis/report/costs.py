@@ -6,20 +6,20 @@ import numpy as np
 
 from analysis.report.markup import figure, folded, notes, paragraph, section, table
 from analysis.report.words import duration
-from analysis.routes.fronts import ParetoFront
+from analysis.routes.fronts import PREFERRED, ParetoFront
 from analysis.study import StudyAnalysis
+from analysis.table.columns import names_of
+from analysis.table.fields import Cost
 from analysis.table.names import format_size, plain_name
-from analysis.table.trials import SIZES, UNKNOWN, TrialTable
+from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.words.kinds import notes as notes_of
-
-FIRST = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
-"""Costs that a reader is offered first, where they are known."""
 
 
 def cost_labels(analysis: StudyAnalysis) -> dict[str, str]:
     """Costs that have a front, in the order in which they are offered, in plain words."""
     known = {front.cost for front in analysis.fronts}
-    return {name: plain_name(name) for name in dict.fromkeys((*FIRST, *SIZES)) if name in known}
+    offered = dict.fromkeys((*PREFERRED, *names_of(Cost)))
+    return {name: plain_name(name) for name in offered if name in known}
 
 
 def costs(analysis: StudyAnalysis, trials: TrialTable) -> str:

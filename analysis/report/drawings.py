@@ -21,23 +21,22 @@ from analysis.report.checks import hold_out, law_fits, misses
 from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
-from analysis.settings import AnalysisSettings, Cost
+from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
+from analysis.table.columns import names_of
+from analysis.table.fields import Cost
 from analysis.table.names import plain_name
-from analysis.table.trials import PHASES, SIZES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.rows import plain
 from analysis.words.verdicts import rule_name
 
-OTHER_AXES = tuple(
-    dict.fromkeys(
-        (
-            "n_parameters", "flops_per_example", "latency_seconds", "train_flops", "energy_joules",
-            "peak_memory_bytes", "train_seconds", *SIZES,
-        )
-    )
+OTHER_AXES = (
+    "n_parameters", "flops_per_example", "latency_seconds", "train_flops", "energy_joules",
+    "peak_memory_bytes", "train_seconds",
 )  # fmt: skip
-"""Sizes that a reader may switch to, where the trials have them and they say something else."""
+"""Sizes that a reader may switch to before all others, where the trials have them and they say
+something else."""
 
 MOST_AXES = 6
 SAME_AXIS = 0.02
@@ -83,11 +82,11 @@ def _n(fit: FittedCurve) -> int | None:
     return None if fit.curve.n_examples == UNKNOWN else fit.curve.n_examples
 
 
-def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[Cost]:
+def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
     """Sizes beside the headline's that would draw another picture."""
     kept = [analysis.settings.size]
     rows = np.concatenate([fit.curve.run_row for fit in analysis.fits])
-    for name in OTHER_AXES:
+    for name in dict.fromkeys((*OTHER_AXES, *names_of(Cost))):
         values = table.column(name)[rows]
         if len(kept) >= MOST_AXES or not (np.isfinite(values) & (values > 0.0)).all():
             continue
@@ -97,7 +96,7 @@ def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[Cost]:
     return kept[1:]
 
 
-def _refit(table: TrialTable, s: AnalysisSettings, size: Cost) -> StudyAnalysis | None:
+def _refit(table: TrialTable, s: AnalysisSettings, size: str) -> StudyAnalysis | None:
     """The curves over another size; rules that have a price for a unit of size are left out."""
     rule = "marginal" if s.rule == "economic" else s.rule
     settings = replace(s, size=size, size_label="", price=None, rule=rule, include_pruned=False)

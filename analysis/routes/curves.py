@@ -32,12 +32,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curves.curve import CHANGED_BY_PRUNING, Curve, build_curves
+from analysis.curves.curve import Curve, build_curves, changed_by_pruning
 from analysis.curves.noise import Noise, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.findings import Exclusion
 from analysis.posterior.curves import CurveDraws, draw_curves
-from analysis.settings import AnalysisSettings, Cost
+from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
 from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
 from analysis.verdicts.curve_fit import FittedCurve
@@ -71,7 +71,7 @@ class RouteCurve:
         return self.fit.draws
 
 
-def route_axis(table: TrialTable, settings: AnalysisSettings) -> Cost:
+def route_axis(table: TrialTable, settings: AnalysisSettings) -> str:
     """The size axis on which the routes are compared.
 
     The one asked for, unless masks do not change it (``n_parameters`` counts the zeros): then
@@ -82,7 +82,7 @@ def route_axis(table: TrialTable, settings: AnalysisSettings) -> Cost:
     pruned = np.array([route == "pruned" for route in table.route], dtype=bool)
     counted = np.isfinite(table.n_nonzero)
     masked = pruned & counted & (table.n_nonzero < table.n_parameters)
-    if settings.size in CHANGED_BY_PRUNING or not masked.any():
+    if settings.size in changed_by_pruning() or not masked.any():
         return settings.size
     trained = np.array([route == "trained" for route in table.route], dtype=bool)
     return "n_nonzero" if (trained & counted).any() else settings.size

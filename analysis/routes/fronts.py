@@ -20,7 +20,9 @@ from analysis.findings import Estimate
 from analysis.routes.pruning import LEAST_SPREAD, student
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import SIZES, BoolArray, FloatArray, TrialTable
+from analysis.table.columns import names_of
+from analysis.table.fields import Cost
+from analysis.table.trials import BoolArray, FloatArray, TrialTable
 
 SAVED = 0.05
 """A cost that masks lower by less than this fraction is not lowered."""
@@ -28,6 +30,8 @@ DIGITS = 12
 """Decimals to which errors and logs of costs are told apart."""
 TIMED = ("latency_seconds", "latency_128_seconds", "flops_per_example", "macs_per_example")
 """Costs that say whether a pruned model is quicker."""
+PREFERRED = ("latency_seconds", "flops_per_example", "n_nonzero", "n_parameters")
+"""Costs that a reader is shown first, where they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,7 @@ def pareto_fronts(table: TrialTable, s: AnalysisSettings) -> tuple[ParetoFront, 
             continue
         rng = generator(s.seed, Stream.FRONT, curve.n_examples)
         errors = resample(curve, measure_noise(curve), s.resamples, rng)
-        for cost in SIZES:
+        for cost in names_of(Cost):
             values, scatter = _cell_costs(curve, table, cost)
             known = np.isfinite(values)
             if len(np.unique(values[known])) >= 3:

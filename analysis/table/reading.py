@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.table.trials import TrialTable, field_names
+from analysis.table.columns import FIELDS
+from analysis.table.trials import TrialTable
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 _PREFIX = "params."
@@ -146,7 +147,7 @@ def _arrow(path: Path) -> tuple[Any, Any]:
 
 def _flat(rows: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """Rows with ``params`` spread over columns of their own, and all column names in order."""
-    names = [name for name in field_names() if name != "params"]
+    names = [name for name in FIELDS if name != "params"]
     loose = sorted({name for row in rows for name in row["params"]})
     flat = []
     for row in rows:

@@ -12,12 +12,12 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import PayoffError, nearest
 
 if TYPE_CHECKING:
-    from analysis.settings import AnalysisSettings, Cost
+    from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
     from analysis.table.trials import TrialTable
 
@@ -127,18 +127,25 @@ def _refuse_accuracy(column: str) -> None:
         )
 
 
+def _columns(args: argparse.Namespace) -> tuple[str, str]:
+    """Columns of the trial table that the size and the error become."""
+    from analysis.table.columns import names_of
+    from analysis.table.fields import Cost, Error
+
+    size = args.size if args.size in names_of(Cost) else "n_parameters"
+    return size, args.error if args.error in names_of(Error) else "test_error"
+
+
 def _settings(args: argparse.Namespace) -> AnalysisSettings:
     """Settings of the analysis from the command's arguments."""
     from analysis.settings import AnalysisSettings
-    from analysis.table.trials import ERRORS, SIZES
 
-    size = args.size if args.size in SIZES else "n_parameters"
-    error = args.error if args.error in ERRORS else "test_error"
+    size, error = _columns(args)
     if args.rule == "economic" and args.price is None and args.threshold is None:
         raise PayoffError("--price: the economic rule needs the error that one unit must save")
     price = args.threshold if args.rule == "economic" and args.price is None else args.price
     settings = AnalysisSettings(
-        size=cast("Cost", size),
+        size=size,
         size_label=args.size,
         error=error,
         error_label=args.error,
@@ -165,7 +172,7 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
 
 def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str]]:
     """The arguments with the options that ``--map`` stands for, and the other columns it names."""
-    from analysis.table.trials import field_names
+    from analysis.table.columns import FIELDS
 
     options = {"size", "error", "examples", "seed", "draw", "test-examples"}
     given, mapped = dict(vars(args)), dict[str, str]()
@@ -175,10 +182,10 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
             raise PayoffError(f"--map: must be NAME=COLUMN,..., got {pair!r}")
         if name in options:
             given[name.replace("-", "_")] = column
-        elif name in field_names() and name != "params":
+        elif name in FIELDS and name != "params":
             mapped[name] = column
         else:
-            known = (*options, *field_names())
+            known = (*options, *FIELDS)
             raise PayoffError(
                 f"--map: the trial table has no column {name!r}{nearest(name, known)} "
                 f"(its columns: {', '.join(sorted(set(known) - {'params'}))})"
@@ -189,13 +196,14 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
 def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
     """The trial table, its columns mapped and its rows chosen."""
     from analysis.table.reading import fold_params
-    from analysis.table.trials import ERRORS, SIZES, TrialTable
+    from analysis.table.trials import TrialTable
 
+    size, error = _columns(args)
     shown, rows = _rows(args.table)
     known = list(dict.fromkeys(name for row in rows for name in row))
     asked = {
-        (args.size if args.size in SIZES else "n_parameters"): ("--size", args.size),
-        (args.error if args.error in ERRORS else "test_error"): ("--error", args.error),
+        size: ("--size", args.size),
+        error: ("--error", args.error),
         "n_examples": ("--examples", args.examples),
         "seed": ("--seed", args.seed),
         "draw": ("--draw", args.draw),

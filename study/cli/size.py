@@ -30,11 +30,13 @@ def with_size(spec: StudySpec, size: str | None) -> StudySpec:
     """
     if not size:
         return spec
-    from analysis.table.trials import SIZES
+    from analysis.table.columns import names_of
+    from analysis.table.fields import Cost
 
-    if size not in SIZES:
+    costs = names_of(Cost)
+    if size not in costs:
         raise PayoffError(
-            f"--size: must be one of {', '.join(SIZES)}, got {size!r}{nearest(size, SIZES)}"
+            f"--size: must be one of {', '.join(costs)}, got {size!r}{nearest(size, costs)}"
         )
     section = dataclasses.replace(spec.analysis, size=cast(Any, size))
     if size != spec.analysis.size:

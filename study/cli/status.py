@@ -50,15 +50,13 @@ def run(args: argparse.Namespace) -> int:
     counts = store.counts()
     records = store.records()
     reasons = Counter(
-        f"{record['status']}: {record['reason']}"
-        for record in records
-        if record["status"] != "complete"
+        f"{record.status}: {record.reason}" for record in records if record.status != "complete"
     )
     running = [
         (one.slot, one.worker, keeper.is_alive(one.worker)) for one in store.running() if one.worker
     ]
     waiting = Spool(places.spool(spec.name)).waiting()
-    undertrained = sum(bool(record["flags"].get("still_improving")) for record in records)
+    undertrained = sum(bool(record.flags.get("still_improving")) for record in records)
     if args.json:
         print(
             json.dumps(

@@ -10,11 +10,11 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
 from study.addresses import sqlite_file
@@ -25,6 +25,7 @@ from study.redaction import MASK, redact
 from study.tracking.spool import BROKEN, Spool
 
 if TYPE_CHECKING:
+    from study.record import TrialRecord
     from study.tracking.delivery import DeliveryReport
     from study.tracking.tracker import Tracker
 
@@ -147,7 +148,7 @@ def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> De
         return _level(tracker, spool, records, report, patience)
 
 
-def _finished(target: Target, places: Places) -> tuple[dict[str, Any], ...]:
+def _finished(target: Target, places: Places) -> tuple[TrialRecord, ...]:
     """Return the records of the study file's finished trials; none if it was not started."""
     if not target.study_file:
         return ()
@@ -192,7 +193,7 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
 def _level(
     tracker: Tracker,
     spool: Spool,
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[TrialRecord],
     report: DeliveryReport,
     patience: float,
 ) -> DeliveryReport:

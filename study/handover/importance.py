@@ -21,11 +21,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
+    from study.record import TrialRecord
     from study.spec.study_file import StudySpec
 
 LEAST_TRIALS = 20
@@ -62,22 +63,20 @@ def load_without_forests() -> None:
         del sys.modules["sklearn"]
 
 
-def search_importance(
-    spec: StudySpec, records: Iterable[Mapping[str, Any]]
-) -> tuple[Importance, ...]:
+def search_importance(spec: StudySpec, records: Iterable[TrialRecord]) -> tuple[Importance, ...]:
     """Measure the importance of the hyperparameters in each Optuna study of a study.
 
     Per Optuna study, the most important first, of the hyperparameters that every trial has and that
     vary. An Optuna study with fewer than :data:`LEAST_TRIALS` complete search trials has none.
     """
-    by_study: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_study: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
         if (
-            record["phase"] == "search"
-            and record["status"] == "complete"
-            and "val_error" in record["metrics"]
+            record.phase == "search"
+            and record.status == "complete"
+            and "val_error" in record.metrics
         ):
-            by_study[record["optuna_study"]].append(record)
+            by_study[record.optuna_study].append(record)
     found: list[Importance] = []
     for name, trials in by_study.items():
         if len(trials) >= LEAST_TRIALS:
@@ -100,25 +99,25 @@ def write_importance(found: Iterable[Importance], path: Path) -> None:
             )
 
 
-def _of_study(spec: StudySpec, name: str, records: list[Mapping[str, Any]]) -> list[Importance]:
+def _of_study(spec: StudySpec, name: str, records: list[TrialRecord]) -> list[Importance]:
     """Importances in one Optuna study."""
     from study.queue.filling import distribution
 
     shapes = {
         axis.name: distribution(axis.domain)
         for axis in spec.space.axes
-        if axis.name in records[0]["params"]
-        and len({record["params"].get(axis.name) for record in records}) > 1
-        and all(axis.name in record["params"] for record in records)
+        if axis.name in records[0].params
+        and len({record.params.get(axis.name) for record in records}) > 1
+        and all(axis.name in record.params for record in records)
     }
     nuisance = [axis.name for axis in spec.space.nuisance if axis.name in shapes]
-    errors = [float(record["metrics"]["val_error"]) for record in records]
+    errors = [float(record.metrics["val_error"]) for record in records]
     overall = _ped_anova(records, shapes, list(shapes), errors)
     within = _ped_anova(records, shapes, nuisance, _within_cells(records, errors))
     return [
         Importance(
             optuna_study=name,
-            n_examples=records[0]["n_examples"],
+            n_examples=records[0].n_examples,
             hyperparameter=axis,
             trials=len(records),
             importance=share,
@@ -128,22 +127,22 @@ def _of_study(spec: StudySpec, name: str, records: list[Mapping[str, Any]]) -> l
     ]
 
 
-def _within_cells(records: list[Mapping[str, Any]], errors: list[float]) -> list[float]:
+def _within_cells(records: list[TrialRecord], errors: list[float]) -> list[float]:
     """Log error less the mean of its cell; half the least positive error stands for zero."""
     positive = [error for error in errors if error > 0.0]
     least = min(positive, default=1.0) / 2.0
     logs = [math.log(max(error, least)) for error in errors]
     cells: dict[str, list[float]] = defaultdict(list)
     for record, value in zip(records, logs, strict=True):
-        cells[record["cell"]].append(value)
+        cells[record.cell].append(value)
     return [
-        value - sum(cells[record["cell"]]) / len(cells[record["cell"]])
+        value - sum(cells[record.cell]) / len(cells[record.cell])
         for record, value in zip(records, logs, strict=True)
     ]
 
 
 def _ped_anova(
-    records: list[Mapping[str, Any]],
+    records: list[TrialRecord],
     shapes: Mapping[str, BaseDistribution],
     names: list[str],
     values: list[float],
@@ -158,7 +157,7 @@ def _ped_anova(
     study.add_trials(
         [
             optuna.trial.create_trial(
-                params={name: record["params"][name] for name in names},
+                params={name: record.params[name] for name in names},
                 distributions={name: shapes[name] for name in names},
                 value=value,
             )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
@@ -14,6 +13,7 @@ from search_spaces.space import Axis
 from study.data.loaders import loader
 from study.models.registry import family_named
 from study.plan.design import n_search, prune_ratios
+from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
 PROGRAMS = ("payoff", "torch", "optuna", "mlflow", "numpy", "scipy", "matplotlib")
@@ -25,7 +25,7 @@ TRAINING = (
 
 
 def facts_of(
-    spec: StudySpec, records: Iterable[Mapping[str, Any]], commands: tuple[str, ...]
+    spec: StudySpec, records: Iterable[TrialRecord], commands: tuple[str, ...]
 ) -> StudyFacts:
     """Gather the facts; ``commands`` are what was typed to get here."""
     own = bool(spec.training.function)
@@ -51,8 +51,8 @@ def facts_of(
         pruning=_pruning(spec) if pruned and not own else {},
         teachers=spec.distillation.teachers if "distill" in spec.study.routes and not own else (),
         student_axes=tuple(_axis(axis) for axis in spec.distill_axes) if not own else (),
-        data_digests=_distinct(rows, "data_digest"),
-        code_versions=_distinct(rows, "code_version"),
+        data_digests=_distinct(record.data_digest for record in rows),
+        code_versions=_distinct(record.code_version for record in rows),
         versions={"python": platform.python_version()} | _versions(),
         commands=commands,
     )
@@ -79,8 +79,8 @@ def _axis(axis: Axis) -> AxisFacts:
     )
 
 
-def _distinct(rows: list[Mapping[str, Any]], name: str) -> tuple[str, ...]:
-    return tuple(sorted({str(row[name]) for row in rows if row.get(name)}))
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({value for value in values if value}))
 
 
 def _versions() -> dict[str, str]:

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from analysis.table.columns import FIELDS
+from analysis.table.fields import Word
 from analysis.table.nested import flatten
-from analysis.table.trials import PHASES, ROUTES, STATUSES
 from search_spaces.errors import nearest
 from study.errors import StorageError
+from study.record import TrialRecord
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -35,12 +37,8 @@ SOURCES = ("optuna+", "mlflow+")
 SIZE_MARK = "/n="
 """What stands between the name of a payoff study and a dataset size in an Optuna study's name."""
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"phase": PHASES, "status": STATUSES, "route": ROUTES}
 _OURS_ALONE = ("trial", "slot", "reason", "params", "test_correct")
 """Columns of the trial table that a stranger's parameter of the same name must not feed."""
-
-_NO_HYPERPARAMETERS = ("n_examples", "draw", "seed")
-"""Logged as parameters for the charts' sake."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,9 +256,7 @@ def _optuna_study(
     objectives = _objectives(study, trials)
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():
-            from study.handover.results import row_of
-
-            rows.append(row_of(trial.user_attrs["record"]))
+            rows.append(TrialRecord(**trial.user_attrs["record"]).row())
         elif trial.state == TrialState.PRUNED:
             left_out["trials that Optuna stopped early"] += 1
         elif not trial.state.is_finished():
@@ -330,12 +326,15 @@ def _run_row(run: LoggedRun, *, ours: bool) -> dict[str, Any]:
     tags = {name: value for name, value in run.tags.items() if not name.startswith("mlflow.")}
     params = dict(run.params)
     if ours:
-        for name in ("status", "reason", "slot"):
-            if name in tags:
-                row[name] = tags[name]
-        row["trial"] = tags.get("optuna_trial")
-        for name in _NO_HYPERPARAMETERS:
-            params.pop(name, None)
+        logged: dict[str, Mapping[str, Any]] = {
+            "tags": tags, "params": dict(params), "metrics": run.metrics
+        }  # fmt: skip
+        for name, field in FIELDS.items():
+            value = field.found_in(logged.get(field.logged, {}))
+            if value is not None:
+                row[name] = value
+            if field.charted:
+                params.pop(name, None)  # no hyperparameter
     _spread(row, "metrics.", run.metrics)
     _spread(row, "params.", params)
     _spread(row, "tags.", tags)
@@ -354,7 +353,8 @@ def _spread(row: dict[str, Any], origin: str, values: Mapping[str, Any]) -> None
             row[origin + name] = value
         if name in row or name in _OURS_ALONE:
             continue
-        if name in _CHOICES and value not in _CHOICES[name]:
+        field = FIELDS.get(name)
+        if isinstance(field, Word) and field.choices and value not in field.choices:
             continue
         row[name] = value
 

@@ -7,9 +7,9 @@ by the error on the test set, which must be the one on record.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class TrainedModel:
 
 def choose_trial(
     analysis: StudyAnalysis,
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[TrialRecord],
     *,
     cell: str = "",
     n_examples: int | None = None,
@@ -84,17 +84,17 @@ def choose_trial(
     """
     if not cell:
         cell = _payoff_cell(_fit_of(analysis, n_examples))
-    known = {str(record["cell"]) for record in records}
+    known = {record.cell for record in records}
     if cell not in known:
         raise PayoffError(f"--cell: the study has no cell {cell!r}{nearest(cell, known)}")
     usable = [
-        TrialRecord(**record)
+        record
         for record in records
-        if record["cell"] == cell
-        and record["phase"] == "replicate"
-        and record["status"] == "complete"
-        and record["route"] == "trained"
-        and "test_error" in record["metrics"]
+        if record.cell == cell
+        and record.phase == "replicate"
+        and record.status == "complete"
+        and record.route == "trained"
+        and "test_error" in record.metrics
     ]
     if not usable:
         raise PayoffError(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from study.redaction import redact
 if TYPE_CHECKING:
     from analysis.report import LearningCurve, ReportSource
     from analysis.table.trials import TrialTable
+    from study.record import TrialRecord
     from study.spec.study_file import StudySpec
 
 CAPACITIES = 6
@@ -40,7 +41,7 @@ def versions() -> dict[str, str]:
 
 def study_source(
     spec: StudySpec,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[TrialRecord],
     table: TrialTable,
     *,
     commands: Sequence[str] = (),
@@ -84,13 +85,13 @@ def study_source(
     )
 
 
-def _facts(spec: StudySpec, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _facts(spec: StudySpec, records: Sequence[TrialRecord]) -> dict[str, str]:
     """Digests, seeds, code versions."""
-    code = sorted({str(row["code_version"]) for row in rows if row.get("code_version")})
+    code = sorted({record.code_version for record in records if record.code_version})
     digests: dict[int, set[str]] = {}
-    for row in rows:
-        if row.get("data_digest"):
-            digests.setdefault(int(row["n_examples"]), set()).add(str(row["data_digest"]))
+    for record in records:
+        if record.data_digest:
+            digests.setdefault(record.n_examples, set()).add(record.data_digest)
     data = {
         f"Data, {n:,} examples": ", ".join(sorted(found)[:4])
         + (f" and {len(found) - 4} more" if len(found) > 4 else "")

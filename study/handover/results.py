@@ -6,59 +6,22 @@ import dataclasses
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
 from analysis.table.reading import write_table
-from analysis.table.trials import SIZES, TrialTable
+from analysis.table.trials import TrialTable
 from search_spaces.errors import PayoffError
 from study.plan.design import slots
+from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
 
-def table_of(records: Iterable[Mapping[str, Any]]) -> TrialTable:
+def table_of(records: Iterable[TrialRecord]) -> TrialTable:
     """Lay the records of finished trials out as the trial table of the analysis."""
-    return TrialTable.from_rows([row_of(record) for record in records])
-
-
-def row_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Flatten one record into a row: sizes, scores and flags become columns."""
-    params = record["params"]
-    row = {
-        name: record[name]
-        for name in (
-            "trial", "slot", "cell", "phase", "status", "reason", "route", "n_examples", "draw",
-            "seed", "n_test",
-        )
-    }  # fmt: skip
-    row["test_correct"] = record["test_correct"] or None
-    row["wall_seconds"] = record["finished_at"] - record["started_at"]
-    row["params"] = dict(params)
-    for name in ("width", "depth", "prune_ratio"):
-        if name in params:
-            row[name] = params[name]
-    for name in ("val_error", "test_error", "train_error"):
-        if name in record["metrics"]:
-            row[name] = record["metrics"][name]
-    for name, value in record["sizes"].items():
-        if name in (*SIZES, "teacher_size"):
-            row[name] = value
-    # What it took by its whole route, its parent's or its teacher's training included.
-    for column, own, whole in (
-        ("train_flops", "train_flops", "route_flops"),
-        ("train_seconds", "train_seconds", "route_seconds"),
-    ):
-        metrics = record["metrics"]
-        if whole in metrics or own in metrics:
-            row[column] = metrics.get(whole, metrics.get(own))
-    for name in ("method", "parent", "teacher"):
-        row[name] = record.get(name, "")  # records of before the routes have none
-    for name in ("still_improving", "stopped_early", "layer_emptied"):
-        row[name] = bool(record["flags"].get(name, False))
-    return row
+    return TrialTable.from_rows([record.row() for record in records])
 
 
 def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> AnalysisSettings:
@@ -67,7 +30,7 @@ def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> Analys
 
 
 def analyse_study(
-    spec: StudySpec, records: Iterable[Mapping[str, Any]], *, again: str = "payoff run"
+    spec: StudySpec, records: Iterable[TrialRecord], *, again: str = "payoff run"
 ) -> tuple[StudyAnalysis, TrialTable]:
     """Analyse the finished trials of a study.
 
@@ -78,8 +41,8 @@ def analyse_study(
         ``again``), or because all of them failed.
     """
     rows = list(records)
-    replicates = [row for row in rows if row["phase"] == "replicate"]
-    if not any(row["status"] == "complete" for row in replicates):
+    replicates = [row for row in rows if row.phase == "replicate"]
+    if not any(row.status == "complete" for row in replicates):
         total = sum(1 for _ in slots(spec))
         if len(rows) < total:
             raise PayoffError(
@@ -118,10 +81,10 @@ def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -
         ) from None
 
 
-def _commonest(rows: Sequence[Mapping[str, Any]]) -> str:
+def _commonest(rows: Sequence[TrialRecord]) -> str:
     """Return the commonest reason of failure; of a cell's first trials if later ones follow."""
-    failed = [row for row in rows if row["status"] != "complete"]
+    failed = [row for row in rows if row.status != "complete"]
     # A replicate whose search failed says no more than that: the search knows why.
-    searched = [row for row in failed if row["phase"] == "search"]
-    reasons = Counter(row["reason"] or row["status"] for row in searched or failed)
+    searched = [row for row in failed if row.phase == "search"]
+    reasons = Counter(row.reason or row.status for row in searched or failed)
     return str(reasons.most_common(1)[0][0])

@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.record import TrialRecord
     from study.spec.study_file import StudySpec
 
 
@@ -41,7 +42,7 @@ class Analyst:
             )
 
     def analyse(
-        self, spec: StudySpec, records: Iterable[Mapping[str, Any]], directory: Path
+        self, spec: StudySpec, records: Iterable[TrialRecord], directory: Path
     ) -> tuple[StudyAnalysis, list[Path]] | None:
         """Analyse a study and write its results, as :mod:`study.handover.results` does.
 

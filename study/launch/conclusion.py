@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from study.trials.latency import (
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.record import TrialRecord
 
 
 CHART_POINTS = 40
@@ -75,7 +76,7 @@ def _analyse(job: Job) -> tuple[StudyAnalysis, list[Path]]:
     return found
 
 
-def _measured(job: Job) -> tuple[Mapping[str, Any], ...]:
+def _measured(job: Job) -> tuple[TrialRecord, ...]:
     """Return the records with what was measured apart from the training, now if so asked.
 
     All workers have ended: the core is as idle as it will be.
@@ -83,7 +84,7 @@ def _measured(job: Job) -> tuple[Mapping[str, Any], ...]:
     records = job.patience.insist(job.store.records)
     file = latency_file(job.places, job.spec.name)
     if job.spec.run.latency and not job.spec.training.function:
-        names = {architecture(record) for record in records if record["status"] == "complete"}
+        names = {architecture(record) for record in records if record.status == "complete"}
         if not names <= measured(file).keys():
             job.view.say(f"timing {len(names)} architectures")
             laboratory = Laboratory(job.spec, cache=job.places.cache)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.table.columns import Phase
 from search_spaces.space import SearchSpace
 from study.models.registry import family_named
 from study.plan.halton import halton
-from study.record import Phase, Value
+from study.record import Value
 from study.spec.routes import BEST, capacities, capacity_name
 
 if TYPE_CHECKING:

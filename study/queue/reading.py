@@ -6,7 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from study.queue.away import explained
 from study.queue.identity import check_identity
 from study.queue.trials import Stored, StoredTrials
+from study.record import TrialRecord
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec
@@ -115,12 +116,12 @@ class StudyReader:
         )
 
     @explained
-    def records(self) -> tuple[dict[str, Any], ...]:
+    def records(self) -> tuple[TrialRecord, ...]:
         """Return the record of every finished trial, in the order of the design."""
         found = {
             one.slot: one.record for one in self.trials.read() if one.is_finished and one.record
         }
-        return tuple(found[name] for name in self.trials.slots if name in found)
+        return tuple(TrialRecord(**found[name]) for name in self.trials.slots if name in found)
 
     @explained
     def failures(self) -> Counter[str]:

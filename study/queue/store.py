@@ -8,7 +8,6 @@ runs (:mod:`study.queue.filling`), so the total is exact; workers take what is r
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -78,14 +77,12 @@ class StudyStore(StudyReader):
     @explained
     def finish(self, trial_id: int, record: TrialRecord) -> bool:
         """Tell Optuna the result; False if the trial had finished before."""
-        content = dataclasses.asdict(record)
-        del content["curve"]  # MLflow keeps the curves; a row of the trial table needs none
         usable = record.status == "complete" and "val_error" in record.metrics
         state = TrialState.COMPLETE if usable else TrialState.FAIL
         values = [record.metrics["val_error"]] if usable else None
         first = True
         try:
-            self.storage.set_trial_user_attr(trial_id, "record", content)
+            self.storage.set_trial_user_attr(trial_id, "record", record.content())
             self.storage.set_trial_state_values(trial_id, state, values)
         except optuna.exceptions.UpdateFinishedTrialError:
             first = False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
 from study.places import Places
+from study.record import TrialRecord
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
     return store
 
 
-def stored_records(
-    name: str, address: str, places: Places, again: str
-) -> tuple[dict[str, Any], ...]:
+def stored_records(name: str, address: str, places: Places, again: str) -> tuple[TrialRecord, ...]:
     """Return the record of every finished trial of a study by its name, without its file."""
     storage = stored_storage(address, places, again)
     found = [one.study_name for one in storage.get_all_studies() if "/n=" in one.study_name]
@@ -57,7 +56,7 @@ def stored_records(
             f"(there are: {listed}); start it with: {again}"
         )
     return tuple(
-        trial.user_attrs["record"]
+        TrialRecord(**trial.user_attrs["record"])
         for study in found
         if study.rpartition("/n=")[0] == name
         for trial in storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)

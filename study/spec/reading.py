@@ -10,8 +10,10 @@ import textwrap
 import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from analysis.table.columns import names_of
+from analysis.table.fields import Cost
 from search_spaces.errors import nearest
 from study.redaction import redact
 
@@ -79,7 +81,7 @@ def read_values(
     keys: Collection[str],
 ) -> dict[str, Any]:
     """Read ``keys`` of a dataclass; a wrong one is noted and its default used."""
-    hints = typing.get_type_hints(section)
+    hints = hints_of(section)
     mistakes.unknown(name, given, keys)
     values = {
         field.name: field.default for field in dataclasses.fields(section) if field.name in keys
@@ -94,6 +96,22 @@ def read_values(
         except ValueError as error:
             mistakes.add(f"{name}.{key}", str(error), value)
     return values
+
+
+def hints_of(section: type[Any]) -> dict[str, Any]:
+    """Return the type of each key of a section; of a cost's name, a Literal of all that there are.
+
+    What else such a key may be is named behind the annotation of
+    :data:`analysis.settings.CostName`.
+    """
+    hints = typing.get_type_hints(section, include_extras=True)
+    literal: Any = Literal
+    return {
+        name: literal[*hint.__metadata__[1:], *names_of(Cost)]
+        if typing.get_origin(hint) is Annotated
+        else hint
+        for name, hint in hints.items()
+    }
 
 
 class _NotAnOption(ValueError):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from study.errors import StorageError
 from study.record import TrialRecord
@@ -312,7 +312,7 @@ def deliver_all(
 def restore(
     tracker: Deliverer,
     spool: Spool,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[TrialRecord],
     *,
     patience: float = 10.0,
     has_lock: bool = False,
@@ -329,7 +329,7 @@ def restore(
     first = deliver_all(tracker, spool, patience=patience, has_lock=has_lock)
     if first.waiting or first.elsewhere or first.hangs:
         return first
-    missing = tracker.missing(TrialRecord(**record) for record in records)
+    missing = tracker.missing(records)
     if not missing:
         return first
     for record in missing:

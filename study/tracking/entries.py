@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from analysis.table.columns import FIELDS
 from study.record import TrialRecord
 from study.redaction import redact
 from study.tracking.views import view_tags
@@ -272,12 +273,8 @@ def _curve_points(curves: Mapping[str, Sequence[tuple[int, float]]], allowance: 
 
 def _params(record: TrialRecord) -> dict[str, str]:
     """Return the hyperparameters, and what else a chart may want to group by."""
-    values = {
-        "n_examples": record.n_examples,
-        "draw": record.draw,
-        "seed": record.seed,
-        **record.params,
-    }
+    charted = {name: getattr(record, name) for name, field in FIELDS.items() if field.charted}
+    values = {**charted, **record.params}
     texts = {name: _text(value)[:MAX_PARAM] for name, value in legal_names(values).items()}
     return dict(list(texts.items())[:MAX_PARAMS])
 
@@ -288,31 +285,15 @@ def _tags(record: TrialRecord, digest: str) -> dict[str, str]:
         TRIAL_TAG: trial_key(record),
         RECORD_TAG: digest,
         KIND_TAG: "trial",
-        DIGEST_TAG: record.study_digest,
-        "study": record.study,
-        "optuna_study": record.optuna_study,
-        "optuna_trial": str(record.trial),
-        "slot": record.slot,
-        "cell": record.cell,
-        "phase": record.phase,
-        "status": record.status,
-        "route": record.route,
-        "method": record.method,
-        "parent": record.parent,
-        "teacher": record.teacher,
-        "n_examples": str(record.n_examples),
-        "draw": str(record.draw),
-        "seed": str(record.seed),
-        "n_test": str(record.n_test),
-        "data_digest": record.data_digest,
-        "code_version": record.code_version,
-        "worker": record.worker,
         "mlflow.source.name": "payoff",
     }
+    for name, value in vars(record).items():  # its own words and whole numbers
+        field = FIELDS.get(name)
+        if isinstance(value, str | int) and (field is None or field.logged):
+            tags[field.names[0] if field else name] = str(value)
     if record.reason:
-        tags["reason"] = record.reason
         tags[NOTE_TAG] = f"**{record.status}**: {record.reason}"
-    for name, value in legal_names(record.flags).items():
+    for name, value in legal_names({**record.flags, **record.words}).items():
         tags.setdefault(name, _text(value))
     texts = {name: value[:MAX_TAG] for name, value in tags.items() if value}
     return dict(list(texts.items())[:MAX_TAGS])

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from study.compression.structured import groups
 from study.models.sizes import forward_flops, measure
+from study.record import Value
 
 if TYPE_CHECKING:
     from study.trials.laboratory import Laboratory
     from study.trials.networks import Network
 
-Measure = Callable[["Laboratory", "Network"], Mapping[str, float]]
-"""Sizes of one network by their names; NaN for what is unknown."""
+Measure = Callable[["Laboratory", "Network"], Mapping[str, Value]]
+"""What is known of one network, by the names of the trial table's fields; NaN if it is not."""
 
 
 def counted(laboratory: Laboratory, network: Network) -> dict[str, float]:

@@ -9,12 +9,13 @@ they are analysed. Measure on a machine that does nothing else: no measuring can
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.spec.routes import capacity_name
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from study.places import Places
+    from study.record import TrialRecord
     from study.trials.laboratory import Laboratory
 
 BATCHES = (1, 128)
@@ -36,25 +38,24 @@ def latency_file(places: Places, study: str) -> Path:
     return places.root / "measured" / f"{study}.json"
 
 
-def architecture(record: Mapping[str, Any]) -> str:
+def architecture(record: TrialRecord) -> str:
     """Name the architecture of a finished trial: its capacity, and the units that pruning left."""
-    cell = str(record["cell"]).partition("-")[2].partition("-distilled")[0]
+    cell = record.cell.partition("-")[2].partition("-distilled")[0]
     units = units_of(record)
     return f"{cell}-units{'x'.join(map(str, units))}" if units else cell
 
 
-def units_of(record: Mapping[str, Any]) -> tuple[int, ...]:
+def units_of(record: TrialRecord) -> tuple[int, ...]:
     """Return the hidden units of each layer that structured pruning left; empty for others."""
-    sizes = record["sizes"]
     found: list[int] = []
-    while f"units_{len(found) + 1}" in sizes:
-        found.append(int(sizes[f"units_{len(found) + 1}"]))
+    while f"units_{len(found) + 1}" in record.sizes:
+        found.append(int(record.sizes[f"units_{len(found) + 1}"]))
     return tuple(found)
 
 
 def measure_latencies(
     laboratory: Laboratory,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[TrialRecord],
     *,
     on_each: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, dict[str, float]]:
@@ -80,7 +81,7 @@ def measure_latencies(
     wanted = {
         architecture(record): record
         for record in records
-        if record["status"] == "complete" and record["route"] != "custom"
+        if record.status == "complete" and record.route != "custom"
     }
     capacities = {
         capacity_name(cell.capacity): cell.capacity for cell in laboratory.cells if not cell.teacher
@@ -143,11 +144,11 @@ def measured(path: Path) -> dict[str, dict[str, float]]:
         return {}
 
 
-def with_latency(records: Iterable[Mapping[str, Any]], path: Path) -> tuple[Mapping[str, Any], ...]:
+def with_latency(records: Iterable[TrialRecord], path: Path) -> tuple[TrialRecord, ...]:
     """Return the records, each with the latency of its architecture where that was measured."""
     known = measured(path)
     return tuple(
-        {**record, "sizes": {**record["sizes"], **known.get(architecture(record), {})}}
+        dataclasses.replace(record, sizes={**record.sizes, **known.get(architecture(record), {})})
         for record in records
     )
 

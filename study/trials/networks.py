@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from study.record import TrialRecord, finite, pack_bits
+from study.record import TrialRecord, Value, finite, pack_bits
 from study.trials.costs import MEASURES, price
 from study.trials.records import failed
 
@@ -42,20 +42,14 @@ class Network:
 def network_record(laboratory: Laboratory, network: Network, started: float) -> TrialRecord:
     """Return the record of a trial that was trained, from ``started`` on at the earliest."""
     task, result, scores = network.task, network.result, network.result.scores
-    sizes: dict[str, float] = {}
+    measured: dict[str, Value] = {}
     if result.model is not None:
         for measure in MEASURES:
-            sizes |= finite(measure(laboratory, network))
-    flags = {
-        "stopped_early": result.stopped_early,
-        "still_improving": result.still_improving,
-        "layer_emptied": bool(result.emptied_layers),
-    }
+            measured |= measure(laboratory, network)
     if task.teacher is not None:
-        if "n_parameters" in task.teacher.sizes:
-            sizes["teacher_size"] = task.teacher.sizes["n_parameters"]
-        teacher_size = sizes.get("teacher_size", math.inf)
-        flags["teacher_smaller"] = teacher_size < sizes.get("n_parameters", 0.0)
+        size = task.teacher.sizes.get("n_parameters", math.nan)
+        own_size = measured.get("n_parameters", 0.0)
+        measured |= {"teacher_size": size, "teacher_smaller": size < float(own_size)}
     return dataclasses.replace(
         failed(laboratory.spec, task, result.reason, worker=laboratory.worker),
         started_at=max(started, time.time() - result.wall_seconds),  # its share of its pack's time
@@ -75,8 +69,11 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
                 **price(network),
             }
         ),
-        sizes=sizes,
-        flags=flags,
+        flags={
+            "stopped_early": result.stopped_early,
+            "still_improving": result.still_improving,
+            "layer_emptied": bool(result.emptied_layers),
+        },
         curve={
             name: tuple(
                 (point.step, float(getattr(point, name)))
@@ -89,4 +86,4 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
         n_test=len(laboratory.dataset.y_test),
         data_digest=laboratory.dataset.digest,
         teacher="" if task.teacher is None else task.teacher.slot.name,
-    )
+    ).holding(measured, numbers_in="sizes")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.table.trials import SIZES
-from study.record import TrialRecord, finite, pack_bits
+from study.record import TrialRecord, pack_bits
 from study.trials.records import failed
 
 if TYPE_CHECKING:
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 """What an answer must hold."""
-
-SIZE_NAMES = tuple(name for name in SIZES if not name.startswith("train_"))
-"""Numbers of an answer that count as sizes; train_flops and train_seconds are costs of the training
-and stay metrics."""
 
 
 def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
@@ -44,25 +39,20 @@ def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
         raise KeyError(f"the trainer's answer lacks {', '.join(missing)}")
     correct = answer.get("test_correct")
     bits = None if correct is None else np.asarray(correct, dtype=bool)
-    numbers = {
-        name: number for name, value in answer.items() if (number := as_number(value)) is not None
-    }
+    values = {name: known for name, value in answer.items() if (known := plain(value)) is not None}
     for name, number in measured.items():
-        numbers.setdefault(name, number)
-    no_numbers = [name for name in REQUIRED_METRICS if name not in numbers]
+        values.setdefault(name, number)
+    no_numbers = [name for name in REQUIRED_METRICS if not isinstance(values.get(name), float)]
     if no_numbers:
         raise TypeError(f"the trainer's {', '.join(no_numbers)} must be numbers")
-    good = math.isfinite(numbers["val_error"]) and math.isfinite(numbers["test_error"])
+    good = all(math.isfinite(values[name]) for name in ("val_error", "test_error"))
     reason = "" if good else "the trainer returned an error that is not finite"
     return dataclasses.replace(
         failed(laboratory.spec, task, reason, worker=laboratory.worker, started=started),
         status="complete" if good else "diverged",
-        metrics=finite({k: v for k, v in numbers.items() if k not in SIZE_NAMES}),
-        sizes=finite({k: v for k, v in numbers.items() if k in SIZE_NAMES}),
-        flags={k: bool(v) for k, v in answer.items() if isinstance(v, (bool, np.bool_))},
         test_correct=pack_bits(bits),
         n_test=0 if bits is None else len(bits),
-    )
+    ).holding(values, numbers_in="metrics")
 
 
 def _asked(laboratory: Laboratory, task: Task) -> tuple[Any, dict[str, float]]:
@@ -81,19 +71,19 @@ def _asked(laboratory: Laboratory, task: Task) -> tuple[Any, dict[str, float]]:
     return answer, {"train_seconds": time.monotonic() - began, "energy_joules": joules}
 
 
-def as_number(value: object) -> float | None:
-    """Return a number of any library (NumPy and torch scalars too); None for anything else.
+def plain(value: object) -> Any:
+    """Return a number, truth or word of any library as Python's own; None for anything else.
 
     Examples
     --------
-    >>> as_number(np.float32(0.5)), as_number(np.array(3)), as_number(True), as_number("x")
-    (0.5, 3.0, None, None)
+    >>> plain(np.float32(0.5)), plain(np.array(3)), plain(np.bool_(True)), plain("x"), plain([1])
+    (0.5, 3.0, True, 'x', None)
     """
-    if isinstance(value, (bool, np.bool_, str)):
-        return None
     item = getattr(value, "item", None)
     try:
-        plain = item() if callable(item) else value
+        value = item() if callable(item) else value
     except (ValueError, RuntimeError):  # an array of several numbers
         return None
-    return float(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else None
+    if isinstance(value, bool | str):
+        return value
+    return float(value) if isinstance(value, Real) else None

@@ -57,11 +57,11 @@ def test_the_widest_perceptron_reads_digits(finished: tuple[Path, dict[str, Any]
     folder, _ = finished
     store = StudyStore(load_spec(None), open_storage("", Places.at(folder / "mlruns")))
     errors = [
-        record["metrics"]["test_error"]
+        record.metrics["test_error"]
         for record in store.records()
-        if record["phase"] == "replicate"
-        and record["params"]["prune_ratio"] == 0
-        and record["cell"] == "n1280-width256-depth1"
+        if record.phase == "replicate"
+        and record.params["prune_ratio"] == 0
+        and record.cell == "n1280-width256-depth1"
     ]
     assert len(errors) >= 3
     assert sum(errors) / len(errors) < 0.035

@@ -216,8 +216,8 @@ def test_what_a_dead_worker_elsewhere_had_is_run_again_then_given_up(site: Site)
     let_pass(3.0)
     assert keeper.tidy() == 0  # two workers died of it: given up, not queued
     (record,) = keeper.store.records()
-    assert record["status"] == "failed"
-    assert record["reason"] == "its worker died 2 times, the last one was too"
+    assert record.status == "failed"
+    assert record.reason == "its worker died 2 times, the last one was too"
 
 
 @pytest.mark.slow

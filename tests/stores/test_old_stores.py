@@ -26,6 +26,7 @@ import pytest
 from study.launch.interface import load, trials
 from study.places import Places
 from study.queue.stored import stored_study
+from study.record import TrialRecord
 from tests.support.commands import payoff
 
 HERE = Path(__file__).parent
@@ -47,11 +48,11 @@ def tell_mlflow(old: str, new: str | Path) -> None:
     subprocess.run([sys.executable, "-c", code[1], old, str(new)], check=True)
 
 
-def records(folder: Path) -> dict[str, dict[str, Any]]:
+def records(folder: Path) -> dict[str, TrialRecord]:
     """Every finished trial's record, by slot."""
     spec = load(folder / f"{folder.name}.toml")
     store = stored_study(spec, Places.at(folder / "mlruns"), "payoff run")
-    return {record["slot"]: record for record in store.records()}
+    return {record.slot: record for record in store.records()}
 
 
 def logged(folder: Path) -> list[Any]:

@@ -129,7 +129,7 @@ def check_whole(folder: Path, total: int, *, storage: str = "") -> None:
     assert (counts.complete, counts.waiting, counts.running, counts.failed) == (total, 0, 0, 0)
     records = store.records()
     assert len(records) == total
-    pairs = Counter((json.dumps(r["params"], sort_keys=True), r["n_examples"], r["seed"])
+    pairs = Counter((json.dumps(r.params, sort_keys=True), r.n_examples, r.seed)
                     for r in records)  # fmt: skip
     assert pairs.most_common(1)[0][1] == 1
     assert Spool(places.spool(spec.name)).waiting() == 0
@@ -151,4 +151,4 @@ def check_whole(folder: Path, total: int, *, storage: str = "") -> None:
     assert set(per_trial.values()) == {1}
     logged = {run.data.tags["payoff.trial"].split("/")[-1]: run for run in trials}
     for record in records:
-        assert logged[record["slot"]].data.metrics["val_error"] == record["metrics"]["val_error"]
+        assert logged[record.slot].data.metrics["val_error"] == record.metrics["val_error"]

@@ -200,7 +200,9 @@ def test_a_single_draw_shows_gains_without_bars(widths: tuple[int, ...]) -> None
     table = regularised_rows(lambda *_: (0,))
     value = np.array(table.params["dropout"])
     refused = (value > 0.0) & ~np.isin(table.width, widths)
-    table = replace(table, val_error=np.where(refused, 1.0, table.val_error))
+    table = replace(
+        table, columns={**table.columns, "val_error": np.where(refused, 1.0, table.val_error)}
+    )
     analysis = analyse(table, AnalysisSettings(resamples=200))
     info = plots.regularisation_info(analysis)
     (group,) = info.groups

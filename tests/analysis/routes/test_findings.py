@@ -21,7 +21,7 @@ from analysis.routes.pruning import pooled_spread, prune_ladders, student
 from analysis.routes.teachers import study_teachers
 from analysis.settings import AnalysisSettings
 from analysis.study import analyse
-from analysis.table.trials import TrialTable
+from analysis.table.trials import FloatArray, TrialTable
 from analysis.tuning.findings import regulariser_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.words.kinds import tell
@@ -299,6 +299,11 @@ def test_a_payoff_point_outside_the_range_cannot_be_seen_to_move() -> None:
     assert shift.why == Reason(kind="payoff_outside") and math.isnan(shift.ratio)
 
 
+def with_validation(table: TrialTable, error: FloatArray) -> TrialTable:
+    """The same trials with other validation errors."""
+    return replace(table, columns={**table.columns, "val_error": error})
+
+
 def test_the_weakest_value_compared_with_itself_narrows_no_interval() -> None:
     table = regularised_table(0.15)
     larger = table.width >= 16
@@ -306,7 +311,7 @@ def test_the_weakest_value_compared_with_itself_narrows_no_interval() -> None:
     # In the two smallest capacities the weakest value wins on validation, by a made-up margin.
     helped = np.array([value != 0.0 for value in table.params["dropout"]])
     validation = np.where(~larger & helped, 1.0, table.val_error)
-    (all_of_them,) = study_regularisation(replace(table, val_error=validation), SETTINGS)
+    (all_of_them,) = study_regularisation(with_validation(table, validation), SETTINGS)
     (without_them,) = study_regularisation(best, SETTINGS)
     itself, others = all_of_them.steps[:2], all_of_them.steps[2:]
     assert [(one.chosen, one.gain, one.low, one.high, one.pairs) for one in itself] == [
@@ -320,7 +325,7 @@ def test_a_regulariser_that_no_capacity_chose_saves_nothing() -> None:
     table = regularised_table(0.15)
     helped = np.array([value != 0.0 for value in table.params["dropout"]])
     (dropout,) = study_regularisation(
-        replace(table, val_error=np.where(helped, 1.0, table.val_error)), SETTINGS
+        with_validation(table, np.where(helped, 1.0, table.val_error)), SETTINGS
     )
     ((_, gain),) = dropout.by_data
     assert (gain.gain, gain.pairs) == (0.0, 0)
@@ -332,7 +337,7 @@ def test_a_gain_at_some_capacities_is_said_to_be_that_and_a_loss_to_be_one() -> 
     value = np.array(table.params["dropout"])
     chosen = (value == 0.2) & (table.width == 16)
     validation = np.where(chosen, 0.0, np.where(value > 0.0, 1.0, table.val_error))
-    (dropout,) = study_regularisation(replace(table, val_error=validation), SETTINGS)
+    (dropout,) = study_regularisation(with_validation(table, validation), SETTINGS)
     ((n, gain),) = dropout.by_data
     words = regulariser_words(dropout)
     start = (

@@ -14,6 +14,7 @@ import pytest
 from study.cli import main
 from study.places import Places
 from study.queue.stored import stored_study
+from study.record import TrialRecord
 from study.spec.study_file import load_spec
 from study.trials.laboratory import Laboratory
 from study.trials.latency import architecture
@@ -58,15 +59,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def records(folder: Path) -> dict[str, dict[str, Any]]:
+def records(folder: Path) -> dict[str, TrialRecord]:
     spec = load_spec(folder / "s.toml")
     store = stored_study(spec, Places.at(folder / "runs"), "")
-    return {record["slot"]: record for record in store.records()}
+    return {record.slot: record for record in store.records()}
 
 
-def test_every_trial_of_every_route_is_there_once(records: dict[str, dict[str, Any]]) -> None:
-    assert all(record["status"] == "complete" for record in records.values())
-    found = Counter((r["phase"], r["route"], r["method"]) for r in records.values())
+def test_every_trial_of_every_route_is_there_once(records: dict[str, TrialRecord]) -> None:
+    assert all(record.status == "complete" for record in records.values())
+    found = Counter((r.phase, r.route, r.method) for r in records.values())
     assert found == {
         ("search", "trained", ""): 4,
         ("search", "distilled", ""): 8,
@@ -79,43 +80,43 @@ def test_every_trial_of_every_route_is_there_once(records: dict[str, dict[str, A
     }
 
 
-def test_the_teacher_is_the_best_of_the_same_examples(records: dict[str, dict[str, Any]]) -> None:
-    trained: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+def test_the_teacher_is_the_best_of_the_same_examples(records: dict[str, TrialRecord]) -> None:
+    trained: dict[Any, list[TrialRecord]] = defaultdict(list)
     for record in records.values():
-        if record["route"] == "trained":
-            trained[record["n_examples"], record["phase"], record["draw"]].append(record)
+        if record.route == "trained":
+            trained[record.n_examples, record.phase, record.draw].append(record)
     for record in records.values():
-        if record["route"] != "distilled":
-            assert record["teacher"] == ""
+        if record.route != "distilled":
+            assert record.teacher == ""
             continue
-        candidates = trained[record["n_examples"], record["phase"], record["draw"]]
-        if "-from-" in record["cell"]:
-            candidates = [one for one in candidates if one["params"]["width"] == 8]
-        metrics = {one["slot"]: one["metrics"] for one in candidates}
+        candidates = trained[record.n_examples, record.phase, record.draw]
+        if "-from-" in record.cell:
+            candidates = [one for one in candidates if one.params["width"] == 8]
+        metrics = {one.slot: one.metrics for one in candidates}
         best = min(metrics, key=lambda s: (metrics[s]["val_error"], metrics[s]["val_loss"]))
-        assert record["teacher"] == best
+        assert record.teacher == best
         teacher = records[best]
-        assert record["sizes"]["teacher_size"] == teacher["sizes"]["n_parameters"]
-        own, whole = record["metrics"]["train_flops"], record["metrics"]["route_flops"]
-        assert whole == pytest.approx(own + teacher["metrics"]["train_flops"])
+        assert record.sizes["teacher_size"] == teacher.sizes["n_parameters"]
+        own, whole = record.metrics["train_flops"], record.metrics["route_flops"]
+        assert whole == pytest.approx(own + teacher.metrics["train_flops"])
 
 
 def test_a_pruned_network_names_its_parent_and_costs_what_both_did(
-    records: dict[str, dict[str, Any]],
+    records: dict[str, TrialRecord],
 ) -> None:
     for record in records.values():
-        if record["route"] != "pruned":
+        if record.route != "pruned":
             continue
-        parent = records[record["parent"]]
-        assert parent["route"] == "trained" and parent["seed"] == record["seed"]
-        sizes, before = record["sizes"], parent["sizes"]
-        assert record["metrics"]["route_flops"] > parent["metrics"]["train_flops"]
+        parent = records[record.parent]
+        assert parent.route == "trained" and parent.seed == record.seed
+        sizes, before = record.sizes, parent.sizes
+        assert record.metrics["route_flops"] > parent.metrics["train_flops"]
         assert sizes["sparse_bytes"] <= sizes["model_bytes"] <= before["model_bytes"]
-        if record["method"].startswith("structured"):
+        if record.method.startswith("structured"):
             assert sizes["n_parameters"] < before["n_parameters"]
         else:
             n_weights = before["n_weights"]
-            gone = round(record["params"]["prune_ratio"] * n_weights)
+            gone = round(float(record.params["prune_ratio"]) * n_weights)
             assert sizes["n_parameters"] == before["n_parameters"]
             assert sizes["n_nonzero"] <= before["n_parameters"] - gone
 
@@ -130,17 +131,17 @@ def test_the_table_has_every_route_and_cost(folder: Path) -> None:
 
 
 def test_students_larger_than_their_teachers_are_counted_in_the_verdict(
-    folder: Path, records: dict[str, dict[str, Any]]
+    folder: Path, records: dict[str, TrialRecord]
 ) -> None:
-    small = sum(record["flags"].get("teacher_smaller", False) for record in records.values())
+    small = sum(record.flags.get("teacher_smaller", False) for record in records.values())
     said = json.loads((folder / "runs/results/routes/payoff.json").read_text())["remarks"]
-    students = sum(record["route"] == "distilled" for record in records.values())
+    students = sum(record.route == "distilled" for record in records.values())
     expected = [f"{small} of {students} students had a teacher"] if small else []
     assert [line.partition(" with fewer")[0] for line in said] == expected
 
 
 def test_latency_joins_the_trials_when_it_is_measured(
-    folder: Path, capsys: pytest.CaptureFixture[str], records: dict[str, dict[str, Any]]
+    folder: Path, capsys: pytest.CaptureFixture[str], records: dict[str, TrialRecord]
 ) -> None:
     words = [str(folder / "s.toml"), "--root", str(folder / "runs")]
     assert main(["measure", *words, "--json"]) == 0
@@ -171,7 +172,7 @@ def test_runs_are_tagged_by_route(folder: Path) -> None:
 
 
 def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
-    folder: Path, records: dict[str, dict[str, Any]]
+    folder: Path, records: dict[str, TrialRecord]
 ) -> None:
     """As on a machine that has none of the files."""
     spec = load_spec(folder / "s.toml")
@@ -181,7 +182,7 @@ def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
     tasks = [
         Task(
             slot=slot,
-            params=records[slot.name]["params"],
+            params=records[slot.name].params,
             optuna_study="",
             number=0,
             teacher=store._claims._winners.teacher(slot),
@@ -193,6 +194,6 @@ def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
         laboratory = Laboratory(dataclasses.replace(spec, run=run))
         for task, record in laboratory.run(tasks):
             before = records[task.slot.name]
-            assert record.teacher == before["teacher"]
+            assert record.teacher == before.teacher
             for name in ("val_loss", "test_loss", "train_loss"):
-                assert record.metrics[name] == pytest.approx(before["metrics"][name], rel=1e-3)
+                assert record.metrics[name] == pytest.approx(before.metrics[name], rel=1e-3)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from study.handover.importance import search_importance, write_importance
+from study.record import TrialRecord
 from study.spec.study_file import parse_spec
 from tests.support.commands import environment
 from tests.support.records import make_record
@@ -30,7 +31,7 @@ SPEC = parse_spec(
 )
 
 
-def records(trials: int = 96, **changes: Any) -> list[dict[str, Any]]:
+def records(trials: int = 96, **changes: Any) -> list[TrialRecord]:
     """Search trials whose error falls steeply with width, and within a cell with dropout alone."""
     rng = np.random.default_rng(0)
     found = []
@@ -52,7 +53,7 @@ def records(trials: int = 96, **changes: Any) -> list[dict[str, Any]]:
             metrics={"val_error": 2.0 / width * (1.0 - 2.0 * dropout)},
             **changes,
         )
-        found.append(dataclasses.asdict(record))
+        found.append(record)
     return found
 
 
@@ -84,9 +85,7 @@ def test_replicates_failures_and_few_trials_have_none() -> None:
 
 
 def test_equal_errors_tell_nothing_apart() -> None:
-    rows = records()
-    for row in rows:
-        row["metrics"]["val_error"] = 0.0
+    rows = [dataclasses.replace(row, metrics={"val_error": 0.0}) for row in records()]
     assert search_importance(SPEC, rows) == ()
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from study.handover.results import analyse_study, write_results
 from study.launch.analyst import Analyst
 from study.plan.design import slots
+from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory
 from study.trials.task import Task
@@ -28,7 +27,7 @@ def analyst() -> Iterator[Analyst]:
 
 
 @pytest.fixture(scope="module")
-def finished() -> tuple[StudySpec, tuple[dict[str, Any], ...]]:
+def finished() -> tuple[StudySpec, tuple[TrialRecord, ...]]:
     """A study of five sizes, and the records of its replicates."""
     spec = parse_spec(
         {
@@ -50,13 +49,13 @@ def finished() -> tuple[StudySpec, tuple[dict[str, Any], ...]]:
         for number, slot in enumerate(slots(spec))
         if slot.phase == "replicate"
     ]
-    records = [dataclasses.asdict(record) for _, record in Laboratory(spec).run(tasks)]
+    records = [record for _, record in Laboratory(spec).run(tasks)]
     return spec, tuple(records)
 
 
 @pytest.mark.slow
 def test_the_process_writes_and_answers_what_the_analysis_within_does(
-    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+    analyst: Analyst, finished: tuple[StudySpec, tuple[TrialRecord, ...]], tmp_path: Path
 ) -> None:
     spec, records = finished
     analysis, table = analyse_study(spec, records)
@@ -77,7 +76,7 @@ def test_the_process_writes_and_answers_what_the_analysis_within_does(
 
 
 def test_a_process_that_cannot_do_it_leaves_it_to_the_asker(
-    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+    analyst: Analyst, finished: tuple[StudySpec, tuple[TrialRecord, ...]], tmp_path: Path
 ) -> None:
     spec, records = finished
     assert analyst.analyse(spec, records, tmp_path) is None  # it has not begun
@@ -87,7 +86,7 @@ def test_a_process_that_cannot_do_it_leaves_it_to_the_asker(
 
 
 def test_a_process_that_was_killed_leaves_it_to_the_asker(
-    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+    analyst: Analyst, finished: tuple[StudySpec, tuple[TrialRecord, ...]], tmp_path: Path
 ) -> None:
     spec, records = finished
     analyst.begin()
@@ -99,7 +98,7 @@ def test_a_process_that_was_killed_leaves_it_to_the_asker(
 
 
 def test_a_process_whose_asker_is_gone_writes_nothing(
-    analyst: Analyst, finished: tuple[StudySpec, tuple[dict[str, Any], ...]], tmp_path: Path
+    analyst: Analyst, finished: tuple[StudySpec, tuple[TrialRecord, ...]], tmp_path: Path
 ) -> None:
     spec, records = finished
     analyst.begin()
@@ -115,7 +114,7 @@ def test_a_process_whose_asker_is_gone_writes_nothing(
 @pytest.mark.slow
 def test_what_others_print_is_no_answer(
     analyst: Analyst,
-    finished: tuple[StudySpec, tuple[dict[str, Any], ...]],
+    finished: tuple[StudySpec, tuple[TrialRecord, ...]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

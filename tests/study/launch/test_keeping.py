@@ -48,8 +48,8 @@ def test_who_watches_blames_the_trial_that_a_worker_beside_it_died_of(
     assert die_with_a_trial(store_of(tmp_path), places) == slot
     assert keeper.tidy() == 0
     (record,) = keeper.store.records()
-    assert record["slot"] == slot
-    assert record["reason"].startswith("its worker died 2 times")
+    assert record.slot == slot
+    assert record.reason.startswith("its worker died 2 times")
 
 
 def test_a_database_that_goes_away_while_tidying_is_waited_for(

@@ -94,7 +94,7 @@ def check_everything(folder: Path) -> None:
     # The run says what Optuna says.
     logged = {run.data.tags["payoff.trial"].split("/")[-1]: run for run in trials}
     for record in records:
-        assert logged[record["slot"]].data.metrics["val_error"] == record["metrics"]["val_error"]
+        assert logged[record.slot].data.metrics["val_error"] == record.metrics["val_error"]
     kinds = Counter(run.data.tags.get("payoff.kind") for run in runs)
     assert kinds["size"] == 2
     assert kinds["analysis"] == 1

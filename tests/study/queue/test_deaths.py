@@ -35,9 +35,9 @@ def test_a_trial_that_kills_its_workers_is_given_up_with_the_reason(storage: Bas
     assert store.claim("dead-too")
     assert requeue(store, blame=True) == 0
     (record,) = store.records()
-    assert record["slot"] == first[0].slot.name
-    assert record["status"] == "failed"
-    assert record["reason"] == "its worker died 2 times, the last one was dead-too"
+    assert record.slot == first[0].slot.name
+    assert record.status == "failed"
+    assert record.reason == "its worker died 2 times, the last one was dead-too"
     assert store.counts().failed == 1
 
 

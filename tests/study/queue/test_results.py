@@ -43,7 +43,7 @@ def test_a_result_told_twice_counts_once(storage: BaseStorage) -> None:
     record = record_of(spec, claims[0])
     assert store.finish(claims[0].trial_id, record)
     assert not store.finish(claims[0].trial_id, dataclasses.replace(record, reason="other"))
-    assert store.records()[0]["reason"] == ""
+    assert store.records()[0].reason == ""
     assert store.counts().finished == 1
 
 

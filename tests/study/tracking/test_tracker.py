@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import sqlite3
 import subprocess
@@ -105,9 +104,7 @@ def test_what_the_store_lost_is_written_again_from_the_records(
 ) -> None:
     spool = Spool(tmp_path / "spool")
     records = [make_record(number) for number in range(3)]
-    contents = [dataclasses.asdict(record) for record in records]
-    for content in contents:
-        del content["curve"]
+    contents = [TrialRecord(**record.content()) for record in records]
     ready.deliver(records[0])
     # Of the second trial another attempt stands there, one that came to the same.
     ready.deliver(make_record(1, trial=9, worker="another"))
