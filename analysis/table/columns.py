@@ -116,12 +116,6 @@ FIELDS: dict[str, Field[Any]] = {
 """Every field by its name."""
 
 
-def declare(name: str, field: Field[Any]) -> None:
-    """Give every trial one more field."""
-    field.name = name
-    FIELDS[name] = field
-
-
 def names_of(kind: type[Field[Any]]) -> tuple[str, ...]:
     """Names of the fields of one kind."""
     return tuple(name for name, field in FIELDS.items() if isinstance(field, kind))
