@@ -72,7 +72,7 @@ def commands(block: Block) -> list[str]:
         for line in lines
         if line and not line.startswith("#")
         for part in line.split("&&")
-        if re.match(r"(payoff|python|pip|pytest)\b", part.strip())
+        if re.match(r"(payoff|python|pip|pytest)(\s|$)", part.strip())
     ]
 
 
