@@ -91,10 +91,7 @@ def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
 
 def growth_entry(analysis: StudyAnalysis) -> Measured | None:
     """The exponent with which the payoff point grows."""
-    g = analysis.growth
-    if g is None:
-        return None
-    return Measured(value=g.exponent, low=g.low, high=g.high, level=g.level)
+    return None if analysis.growth is None else Measured.of(analysis.growth.estimate)
 
 
 def _entry(s: AnalysisSettings, fit: FittedCurve, point: PayoffPoint) -> PayoffEntry:

@@ -68,6 +68,11 @@ def _some(value: Any) -> bool:
     return not isinstance(value, np.ndarray) and value not in (None, "", {}, [])
 
 
+def _row(facts: Any) -> Row:
+    """Facts of one dataset size as they are; None for one that is not known."""
+    return asdict(facts) | {"n_examples": known(facts.n_examples)}
+
+
 def point_row(fit: FittedCurve, point: PayoffPoint) -> Row:
     """One payoff point."""
     error = math.nan
@@ -149,12 +154,7 @@ def routes_rows(studies: Sequence[RouteStudy]) -> list[Row]:
 def crossing_rows(studies: Sequence[RouteStudy]) -> list[Row]:
     """One row for each dataset size and pair of routes."""
     return [
-        asdict(crossing)
-        | {
-            "n_examples": known(crossing.n_examples),
-            "why": why(crossing.why),
-            "next_step": what_next(crossing.next_step),
-        }
+        _row(crossing) | {"why": why(crossing.why), "next_step": what_next(crossing.next_step)}
         for study in studies
         for crossing in study.crossings
     ]
@@ -200,8 +200,7 @@ def law_rows(laws: Sequence[RouteLaw]) -> list[Row]:
 
 def student_rows(distilled: Distilled | None) -> list[Row]:
     """One row for each dataset size and student size."""
-    gains = () if distilled is None else distilled.gains
-    return [asdict(gain) | {"n_examples": known(gain.n_examples)} for gain in gains]
+    return [_row(gain) for gain in (() if distilled is None else distilled.gains)]
 
 
 def teacher_rows(distilled: Distilled | None) -> list[Row]:
@@ -248,11 +247,7 @@ def prune_rows(ladders: Sequence[PruneLadder]) -> list[Row]:
 
 def regularisation_rows(found: Sequence[Regularisation]) -> list[Row]:
     """One row for each regulariser, dataset size and capacity."""
-    return [
-        {"regulariser": one.regulariser, **asdict(step), "n_examples": known(step.n_examples)}
-        for one in found
-        for step in one.steps
-    ]
+    return [{"regulariser": one.regulariser, **_row(step)} for one in found for step in one.steps]
 
 
 def shift_rows(found: Sequence[Regularisation]) -> list[Row]:
@@ -288,17 +283,14 @@ def route_json(analysis: StudyAnalysis) -> dict[str, list[Row]]:
 
 def tuning_rows(tuning: Tuning) -> list[Row]:
     """One row for each cell, without its curve."""
-    rows = [asdict(cell) | {"n_examples": known(cell.n_examples)} for cell in tuning.cells]
-    for row in rows:
-        del row["curve"]
-    return rows
+    return [{k: v for k, v in _row(cell).items() if k != "curve"} for cell in tuning.cells]
 
 
 def effect_rows(tuning: Tuning) -> list[Row]:
     """One row for each dataset size, capacity and hyperparameter."""
     rows = []
     for effect in tuning.effects:
-        row = asdict(effect) | {"n_examples": known(effect.n_examples)}
+        row = _row(effect)
         row["edge_low"], row["edge_high"] = row.pop("edges")
         for kind, suffix in (("thirds", ""), ("thirds_low", "_low"), ("thirds_high", "_high")):
             for name, value in zip(THIRDS, row.pop(kind), strict=True):
