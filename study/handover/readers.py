@@ -330,7 +330,8 @@ def _run_row(run: LoggedRun, *, ours: bool) -> dict[str, Any]:
             "tags": tags, "params": dict(params), "metrics": run.metrics
         }  # fmt: skip
         for name, field in FIELDS.items():
-            value = field.found_in(logged.get(field.logged, {}))
+            # The last name is the run's own cost; that of its whole route has a column beside it.
+            value = logged.get(field.logged, {}).get(field.names[-1])
             if value is not None:
                 row[name] = value
             if field.charted:

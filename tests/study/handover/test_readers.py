@@ -186,6 +186,21 @@ def test_a_password_is_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert split_name("mlflow+http://a:b#c@h#d") == ("mlflow+http://a:b#c@h", "d")
 
 
+OURS = (
+    make_record(0, status="diverged"),
+    make_record(1),
+    make_record(2),
+    make_record(
+        3,
+        route="pruned",
+        metrics={
+            "test_error": 0.2, "train_flops": 10.0, "route_flops": 30.0,
+            "train_seconds": 1.0, "route_seconds": 3.0,
+        },
+    ),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Address of an MLflow store with a payoff study's experiment and a stranger's."""
@@ -195,8 +210,8 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
     address = f"sqlite:///{folder}/mlflow.db"
     tracker = Tracker(address, folder / "artifacts", StudyInfo(name="digits-mlp", digest="d" * 64))
     tracker.initialise()
-    for number in range(4):
-        tracker.deliver(make_record(number, status="complete" if number else "diverged"))
+    for record in OURS:
+        tracker.deliver(record)
     client = MlflowClient(tracking_uri=address)
     experiment = client.create_experiment("mine")
     for k, status in enumerate(["FINISHED", "FINISHED", "FAILED", "KILLED", None]):
@@ -216,12 +231,12 @@ def test_our_runs_are_read_as_the_trials_they_are(mlflow_store: str) -> None:
     assert read.left_out == {"runs that are no trials (size)": 1}
     table = TrialTable.from_rows(_folded(read.rows))
     assert table.dropped == ()
-    expected = [make_record(number) for number in range(4)]
-    order = [list(table.slot).index(record.slot) for record in expected]
+    order = [list(table.slot).index(record.slot) for record in OURS]
     assert [table.status[k] for k in order] == ["diverged", *["complete"] * 3]
-    assert [table.seed[k] for k in order] == [record.seed for record in expected]
+    assert [table.seed[k] for k in order] == [record.seed for record in OURS]
     assert [table.trial[k] for k in order] == [0, 1, 2, 3]
-    assert table.test_error[order[1]] == expected[1].metrics["test_error"]
+    assert table.test_error[order[1]] == OURS[1].metrics["test_error"]
+    assert (table.train_flops[order[3]], table.train_seconds[order[3]]) == (10.0, 1.0)
     assert table.still_improving.all() and (table.n_test == 360).all()
     assert table.params["dropout"][0] == 0.1
     assert "seed" not in table.params
