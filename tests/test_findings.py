@@ -67,7 +67,7 @@ class Study:
 def study() -> Study:
     """Curves of one table; routes, laws, tuning and regularisers of others; every verdict."""
     table = TrialTable.from_rows([*study_rows(pruned=True), {"n_parameters": -1.0}])
-    table = replace(table, columns={**table.columns, "still_improving": np.arange(len(table)) < 3})
+    table = table.with_columns(still_improving=np.arange(len(table)) < 3)
     base = analyse(table, SETTINGS)
     routes = analyse(
         TrialTable.from_rows([*pruned_rows([0.3, 0.5, 0.7, 0.9, 0.95]), *distilled_rows(1.3)]),

@@ -165,8 +165,6 @@ class Integer(Array[IntArray]):
         return int(number)
 
     def check(self, key: str, row: dict[str, Any]) -> None:
-        if row[self.name] < UNKNOWN:
-            raise RowError(f"{key}: must not be negative")
         if UNKNOWN < row[self.name] < self.least:
             raise RowError(f"{key}: must be at least {self.least}")
 

@@ -8,8 +8,8 @@ named in :attr:`TrialTable.dropped`; nothing is ever left out in silence.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -22,14 +22,29 @@ from analysis.table.fields import (
     UNKNOWN,
     Array,
     BoolArray,
+    Cost,
+    Error,
     Field,
+    Flag,
     FloatArray,
     IntArray,
+    Integer,
+    Number,
     RowError,
+    Share,
+    Size,
+    Word,
     Words,
     read_only,
 )
 from search_spaces.errors import nearest
+
+Key = tuple[Field[Any], str]
+"""A field and the key that holds it in rows."""
+
+_ASKED = (Word, Integer, Share, Cost, Error, Number, Flag, Field)
+_CHECKED = (Integer, Share, Size, Error, Field)
+"""Order of the fields by kind: of several rules that a row breaks, the first is its reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +98,13 @@ class TrialTable(Columns):
             If ``columns`` names a field that does not exist.
         """
         keys = _keys(columns)
+        asked, checked = _in_turn(keys, _ASKED), _in_turn(keys, _CHECKED)
         kept: list[dict[str, Any]] = []
         dropped: dict[str, list[int]] = {}
         slots: set[str] = set()
         for position, row in enumerate(rows):
             try:
-                clean = _checked(row, keys)
+                clean = _checked(row, asked, checked)
                 if clean["slot"] and clean["slot"] in slots:
                     raise RowError("slot: each must be unique, this one was seen before")
             except RowError as error:
@@ -122,6 +138,22 @@ class TrialTable(Columns):
         index = np.flatnonzero(np.asarray(keep, dtype=bool))
         picked = {name: FIELDS[name].picked(column, index) for name, column in self.columns.items()}
         return TrialTable(columns=MappingProxyType(picked), dropped=self.dropped)
+
+    def with_columns(self, **columns: Sequence[Any] | npt.NDArray[Any]) -> TrialTable:
+        """The same trials with other values of some fields, one a trial.
+
+        Raises
+        ------
+        AnalysisError
+            If there is no such field, or there are not as many values as trials.
+        """
+        changed = {}
+        for name, values in columns.items():
+            _require_field(name)
+            if len(values) != len(self):
+                raise AnalysisError(f"{name}: must have {len(self)} values, got {len(values)}")
+            changed[name] = FIELDS[name].gather(values)
+        return replace(self, columns=MappingProxyType({**self.columns, **changed}))
 
     def column(self, name: str) -> FloatArray:
         """A numeric column by name, as floats (-1 of an integer column stays -1).
@@ -160,24 +192,38 @@ def summarise(dropped: Mapping[str, list[int]]) -> tuple[Dropped, ...]:
     )
 
 
-def _keys(columns: Mapping[str, str] | None) -> list[tuple[Field[Any], str]]:
+def _require_field(name: str) -> None:
+    if name not in FIELDS:
+        raise AnalysisError(
+            f"columns: no column of the trial table is called {name!r}{nearest(name, FIELDS)}"
+        )
+
+
+def _keys(columns: Mapping[str, str] | None) -> list[Key]:
     """Every field with its key in the rows; a key mapped to one field feeds no other."""
     mapped = dict(columns or {})
     for name in mapped:
-        if name not in FIELDS:
-            raise AnalysisError(
-                f"columns: no column of the trial table is called {name!r}{nearest(name, FIELDS)}"
-            )
+        _require_field(name)
     claimed = set(mapped.values())
     return [
         (field, mapped.get(name, "" if name in claimed else name)) for name, field in FIELDS.items()
     ]
 
 
-def _checked(row: Mapping[str, object], keys: list[tuple[Field[Any], str]]) -> dict[str, Any]:
+def _in_turn(keys: list[Key], kinds: Sequence[type[Field[Any]]]) -> list[Key]:
+    """The fields in the order of their kinds, of the errors that of the test first."""
+
+    def turn(key: Key) -> tuple[int, bool]:
+        kind = next(k for k, kind in enumerate(kinds) if isinstance(key[0], kind))
+        return kind, key[0].name != "test_error"
+
+    return sorted(keys, key=turn)
+
+
+def _checked(row: Mapping[str, object], asked: list[Key], checked: list[Key]) -> dict[str, Any]:
     """One row with every field present and of its kind; RowError if it breaks the schema."""
     clean: dict[str, Any] = {}
-    for field, key in keys:
+    for field, key in asked:
         value = row.get(key) if key else None
         if value is None or (isinstance(value, str) and not value.strip()):
             clean[field.name] = field.default
@@ -185,7 +231,10 @@ def _checked(row: Mapping[str, object], keys: list[tuple[Field[Any], str]]) -> d
             clean[field.name] = value
         else:
             clean[field.name] = field.convert(key, value)
-    for field, key in keys:
+    for field, key in checked:
+        if isinstance(field, Integer) and clean[field.name] < UNKNOWN:
+            raise RowError(f"{key}: must not be negative")
+    for field, key in checked:
         field.check(key, clean)
     return clean
 

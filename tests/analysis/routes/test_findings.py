@@ -301,7 +301,7 @@ def test_a_payoff_point_outside_the_range_cannot_be_seen_to_move() -> None:
 
 def with_validation(table: TrialTable, error: FloatArray) -> TrialTable:
     """The same trials with other validation errors."""
-    return replace(table, columns={**table.columns, "val_error": error})
+    return table.with_columns(val_error=error)
 
 
 def test_the_weakest_value_compared_with_itself_narrows_no_interval() -> None:

@@ -114,6 +114,41 @@ def test_an_unknown_column_names_the_nearest() -> None:
         TrialTable.from_rows([a_row()]).column("n_parameter")
 
 
+def test_columns_are_replaced_in_a_copy_that_is_read_only_too() -> None:
+    table = TrialTable.from_rows([a_row(k) for k in range(2)])
+    other = table.with_columns(val_error=[0.5, 0.25], status=["failed", "complete"])
+    np.testing.assert_array_equal(other.val_error, [0.5, 0.25])
+    assert other.status == ("failed", "complete") and table.status == ("complete",) * 2
+    assert other.slot == table.slot and not other.val_error.flags.writeable
+    with pytest.raises(AnalysisError, match="'val_eror'; did you mean 'val_error'"):
+        table.with_columns(val_eror=[0.5, 0.25])
+    with pytest.raises(AnalysisError, match="val_error: must have 2 values, got 1"):
+        table.with_columns(val_error=[0.5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"trial": "x", "phase": "y"}, "phase: must be one of search, replicate"),
+        ({"n_test": "x", "width": -2}, "n_test: must be a number"),
+        ({"n_test": 0.5, "n_parameters": "x"}, "n_test: must be a whole number"),
+        ({"val_error": "x", "test_error": "x"}, "test_error: must be a number"),
+        ({"teacher_size": "x", "train_error": "x"}, "train_error: must be a number"),
+        ({"wall_seconds": "x", "stopped_early": "x"}, "wall_seconds: must be a number"),
+        ({"n_examples": 0, "seed": -2}, "seed: must not be negative"),
+        ({"n_examples": 0, "n_test": -2}, "n_test: must not be negative"),
+        ({"prune_ratio": 2, "n_examples": 0}, "n_examples: must be at least 1"),
+        ({"teacher_size": -1, "test_error": -1}, "teacher_size: must be positive and finite"),
+        ({"val_error": -1, "test_error": math.inf}, "test_error: must be finite"),
+    ],
+)
+def test_of_two_rules_that_a_row_breaks_the_first_is_named(
+    changes: dict[str, object], reason: str
+) -> None:
+    (drop,) = TrialTable.from_rows([a_row(0, **changes)]).dropped
+    assert drop.reason == reason
+
+
 def test_where_keeps_rows_in_order() -> None:
     table = TrialTable.from_rows([a_row(k) for k in range(5)])
     part = table.where(table.seed > 8)
