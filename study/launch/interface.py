@@ -169,15 +169,18 @@ def _read(study: str | Path | StudySpec | None) -> tuple[StudySpec, str | None]:
 def _written(spec: StudySpec, places: Places) -> str:
     """Write a study that has no file where its workers find it; return the path.
 
+    Its addresses are left out: they may hold passwords, and the workers' environment has them.
+
     Raises
     ------
     PayoffError
         If it holds a mistake, or the file cannot be written.
     """
+    from study.spec.sections import StorageSection
     from study.spec.writing import as_toml
 
     path = places.results(spec.name) / STUDY_FILE
-    text = as_toml(spec, file=str(path))
+    text = as_toml(dataclasses.replace(spec, storage=StorageSection()), file=str(path))
     parse_spec(tomllib.loads(text), base=spec.base)  # made in Python, it was not checked whole
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import PayoffError
-from study.errors import StudyFileError
+from study.errors import StorageAway, StudyFileError
 from study.launch.interface import load, run, trials
 from study.places import Places
+from study.spec.sections import StorageSection
 from study.spec.study_file import StudySpec
 from study.spec.writing import as_toml
 from study.trials.latency import latency_file
@@ -96,7 +97,10 @@ def test_quiet_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
-def test_a_study_made_in_python_runs_with_its_own_files(folder: Path) -> None:
+def test_a_study_made_in_python_runs_with_its_own_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYOFF_STORAGE", f"sqlite:///{folder}/made.db")
     spec = renamed(load(folder / "told.toml"), "made")
     spec = dataclasses.replace(spec, sizes=(30, 60))
     analysis = run(spec, root=folder / "mlruns", quiet=True)
@@ -104,6 +108,24 @@ def test_a_study_made_in_python_runs_with_its_own_files(folder: Path) -> None:
     written = folder / "mlruns" / "results" / "made" / "study.toml"
     assert written.read_text() == as_toml(spec, file=str(written))
     assert len(trials(spec, root=folder / "mlruns")) == 16
+
+
+@pytest.mark.parametrize("said", ["environment", "spec"])
+def test_no_file_below_the_root_holds_the_storages_password(
+    said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "postgresql://me:sesame@127.0.0.1:1/db"
+    spec = load(folder / "told.toml")
+    if said == "environment":
+        monkeypatch.setenv("PAYOFF_STORAGE", address)
+    else:
+        spec = dataclasses.replace(spec, storage=StorageSection(optuna=address, mlflow=address))
+    with pytest.raises(StorageAway, match="does not answer"):
+        run(spec, root=tmp_path, quiet=True)
+    assert (tmp_path / "results" / "told" / "study.toml").is_file()
+    assert not [
+        path for path in tmp_path.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()
+    ]
 
 
 def test_a_study_made_in_python_is_checked_like_a_file(folder: Path) -> None:
