@@ -9,9 +9,9 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
-from study.queue.away import was_overtaken
+from study.queue.away import is_of_database, was_overtaken
 from study.queue.sqlite import open_sqlite
-from study.queue.upstream import Unlike, go_public
+from study.queue.upstream import go_public
 
 CONNECT_SECONDS = 10
 """How long a database or a proxy may take to answer before it counts as away."""
@@ -46,7 +46,9 @@ def _lean(backend: RDBStorage) -> BaseStorage:
         from study.queue.lean import LeanStorage
 
         return LeanStorage(backend)
-    except (ImportError, Unlike) as reason:
+    except Exception as reason:  # Unlike, or whatever comes of calling what is not as it was
+        if is_of_database(reason):
+            raise
         go_public("the database is read through Optuna's own cache", str(reason))
         return cached(backend)
 

@@ -62,7 +62,7 @@ def _refusal(error: Exception, address: str, shown: str, *, create: bool) -> Sto
             f"{shown}: cannot be opened ({error.strerror or error}); "
             "make room, or choose another folder with --root"
         )
-    if isinstance(error, AssertionError | KeyError | ValueError | TypeError):
+    if not address and isinstance(error, AssertionError | KeyError | ValueError | TypeError):
         return StorageError(
             f"{shown}: is not a journal that Optuna {optuna.__version__} can read "
             f"({redact(str(error)) or type(error).__name__}); "
@@ -78,7 +78,8 @@ def _refusal(error: Exception, address: str, shown: str, *, create: bool) -> Sto
             f"storage.optuna: must be an address, got {shown}; write postgresql://USER@HOST/NAME, "
             "mysql+pymysql://USER@HOST/NAME, sqlite:///FILE or grpc://HOST:PORT"
         )
-    text = redact(str(error.__cause__ or error).splitlines()[0], address)
+    text = redact(str(error.__cause__ or error), address).partition("\n")[0]
+    text = text or type(error).__name__
     if is_away(error):
         return StorageAway(f"storage.optuna: {shown} does not answer ({text}); see that it runs")
     if not create and any(word in text for word in EMPTY):

@@ -16,7 +16,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, Engine, insert, select
 
 from study.queue.upstream import expect, expect_arguments
@@ -36,6 +36,12 @@ COLUMNS = {
     "TrialSystemAttributeModel": {"trial_system_attribute_id", "trial_id", "key", "value_json"},
 }  # fmt: skip
 """Optuna's classes of the tables that are read or written here, with their columns."""
+
+FROZEN = (
+    "self", "number", "state", "value", "datetime_start", "datetime_complete", "params",
+    "distributions", "user_attrs", "system_attrs", "intermediate_values", "trial_id", "values",
+)  # fmt: skip
+"""What Optuna makes a trial of."""
 
 CHUNK = 500
 """Trials read whole, or written, in one statement: databases bound the number of variables."""
@@ -60,6 +66,10 @@ def check(backend: RDBStorage) -> None:
         ("TrialIntermediateValueModel", "stored_repr_to_intermediate_value"),
     ):
         expect_arguments(getattr(models, name), function, "value", "float_type")
+    expect_arguments(FrozenTrial, "__init__", *FROZEN)
+    expect(
+        hasattr(create_trial(state=TrialState.WAITING), "_trial_id"), "a trial does not tell its id"
+    )
     for _ in range(ATTEMPTS):
         with backend.engine.connect() as connection:
             trial_id = _one_trial(connection)

@@ -5,7 +5,6 @@ Other versions of its modules are made from their source, with names or lines ex
 
 from __future__ import annotations
 
-import copy
 import importlib
 import inspect
 import logging
@@ -78,7 +77,29 @@ def no_cache(patch: pytest.MonkeyPatch) -> None:
     patch.delattr("optuna.storages.get_storage")
 
 
+def a_cache_of_named_studies(patch: pytest.MonkeyPatch) -> None:
+    another_cache("_StudyInfo()", "_StudyInfo(study_id)")(patch)
+    module = sys.modules[CACHE]
+
+    class Info(module._StudyInfo):  # type: ignore[name-defined,misc]
+        def __init__(self, study_id: int) -> None:
+            super().__init__()
+
+    patch.setattr(module, "_StudyInfo", Info)
+
+
+def another_trial(patch: pytest.MonkeyPatch) -> None:
+    real = FrozenTrial.__init__
+
+    def made(self: FrozenTrial, *fields: Any, **named: Any) -> None:
+        real(self, *fields, **named)
+
+    patch.setattr(FrozenTrial, "__init__", made)
+
+
 CHANGES = {
+    "missing 1 required positional argument: 'study_id'": a_cache_of_named_studies,
+    "FrozenTrial.__init__ takes (self, fields, named)": another_trial,
     "cannot import name '_StudyInfo'": another_cache("_StudyInfo", "_Known"),
     "cannot import name '_CachedStorage'": no_cache,
     "_CachedStorage has no _read_trials_from_remote_storage": another_cache(
@@ -186,22 +207,21 @@ def test_trials_that_do_not_tell_their_ids_are_asked_for_by_number(
     said: Callable[[], list[str]],
 ) -> None:
     address = new_address(kind)
-    real = type(open_storage(address, Places.at(tmp_path))).get_all_trials
 
-    def without(self: BaseStorage, *words: Any, **more: Any) -> list[FrozenTrial]:
-        trials = [copy.copy(trial) for trial in real(self, *words, **more)]
-        for trial in trials:
-            del trial._trial_id
-        return trials
+    def told(trial: FrozenTrial) -> int:
+        if sys._getframe(1).f_globals["__name__"].startswith("study."):
+            raise AttributeError("_trial_id")
+        return int(vars(trial)["_id"])
 
-    def opened() -> BaseStorage:
-        storage = open_storage(address, Places.at(tmp_path))
-        monkeypatch.setattr(type(storage), "get_all_trials", without)
-        return storage
+    def note(trial: FrozenTrial, trial_id: int) -> None:
+        vars(trial)["_id"] = trial_id
 
-    run_with_a_death(opened)
-    (line,) = said()
-    assert line.startswith("the storage is asked for each trial's id: ")
+    monkeypatch.setattr(FrozenTrial, "_trial_id", property(told, note), raising=False)
+    run_with_a_death(lambda: open_storage(address, Places.at(tmp_path)))
+    *cache, ids = said()
+    assert ids.startswith("the storage is asked for each trial's id: ")
+    assert len(cache) == (kind != "journal")
+    assert all("own cache: a trial does not tell its id" in line for line in cache)
 
 
 @pytest.mark.parametrize("kind", ["journal", *DATABASES])

@@ -19,6 +19,11 @@ def test_a_file_that_is_no_journal_is_a_clear_error(tmp_path: Path) -> None:
         open_storage("", places)
 
 
+def test_a_database_that_cannot_be_opened_is_not_called_a_journal() -> None:
+    with pytest.raises(StorageError, match=r"cannot open this storage \(.*; check the address"):
+        open_storage("postgresql://me@host:port/db", Places.at("/nowhere"))
+
+
 def test_an_address_that_leads_nowhere_is_shown_without_its_password() -> None:
     with pytest.raises(StorageError) as caught:
         open_storage("nosuch://me:sesame@host/db", Places.at("/nowhere"))
