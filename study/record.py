@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.table.columns import FIELDS, Phase, Status
+from analysis.table.fields import Size
 
 Value = str | int | float | bool
 
@@ -107,7 +108,9 @@ class TrialRecord:
                 if place == "words":
                     parts["words"][name] = value
             else:
-                part = place if place in ("metrics", "sizes") else numbers_in
+                # A size that is no cost is no answer of a user's own trainer.
+                declared = place in ("metrics", "sizes") and type(FIELDS[name]) is not Size
+                part = place if declared else numbers_in
                 parts[part] |= finite({name: value})
         changes: dict[str, Any] = parts
         return dataclasses.replace(self, **changes)

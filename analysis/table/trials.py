@@ -152,7 +152,7 @@ class TrialTable(Columns):
             _require_field(name)
             if len(values) != len(self):
                 raise AnalysisError(f"{name}: must have {len(self)} values, got {len(values)}")
-            changed[name] = FIELDS[name].gather(values)
+            changed[name] = FIELDS[name].gather(list(values))
         return replace(self, columns=MappingProxyType({**self.columns, **changed}))
 
     def column(self, name: str) -> FloatArray:

@@ -79,11 +79,13 @@ def plain(value: object) -> Any:
     >>> plain(np.float32(0.5)), plain(np.array(3)), plain(np.bool_(True)), plain("x"), plain([1])
     (0.5, 3.0, True, 'x', None)
     """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str):
+        return value
     item = getattr(value, "item", None)
     try:
         value = item() if callable(item) else value
     except (ValueError, RuntimeError):  # an array of several numbers
         return None
-    if isinstance(value, bool | str):
-        return value
-    return float(value) if isinstance(value, Real) else None
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None

@@ -56,3 +56,10 @@ def test_bits_survive_packing(n: int) -> None:
 
 def test_no_bits_pack_to_nothing() -> None:
     assert pack_bits(None) == ""
+
+
+def test_values_are_kept_where_their_fields_stand() -> None:
+    values = {"teacher_size": 3.0, "n_nonzero": 5.0, "mine": 7.0}
+    one = record().holding(values, numbers_in="metrics")
+    assert one.metrics == {"val_error": 0.25, "teacher_size": 3.0, "mine": 7.0}
+    assert one.sizes == {"n_parameters": 12.0, "n_nonzero": 5.0}

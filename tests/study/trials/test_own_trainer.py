@@ -17,5 +17,5 @@ def test_torch_scalars_count_plains_and_other_things_do_not() -> None:
     import torch
 
     assert plain(torch.tensor(0.25)) == 0.25
-    for value in (torch.ones(2), [1.0], None):
+    for value in (torch.ones(2), [1.0], None, np.array(True), torch.tensor(True)):
         assert plain(value) is None
