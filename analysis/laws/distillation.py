@@ -12,12 +12,10 @@ which the data do identify, so that gamma alone is left to shape the passage bet
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from analysis.laws.law import Array, Law, clip_into, column, softplus
+from analysis.laws.law import Array, Curve, Law, Ranges, Rows, logistic, softplus
 
 LOG_REACH = 60.0
 START_EXPONENTS = (0.2, 0.5)
@@ -26,63 +24,52 @@ START_WIDTHS = (0.1, 0.5)
 START_SLOPES = (1.0, 4.0)
 
 
-@dataclass(frozen=True)
 class Distillation(Law):
-    """Student error; see `natural` for theta."""
+    """Student error; theta = (gamma log A, gamma log B, gamma alpha, gamma beta, log gamma, c0, c1,
+    log d1, log f1).
+    """
 
-    name: ClassVar[str] = "distillation"
-    formula: ClassVar[str] = (
+    name = "distillation"
+    formula = (
         r"T + T^{-c_0}\bigl(1 + (T/(s\,d_1))^{1/f_1}\bigr)^{-c_1 f_1}"
         r"\bigl(A\,N^{-\alpha} + B\,D^{-\beta}\bigr)^{\gamma}"
     )
-    source: ClassVar[str] = "Busbridge et al. 2025, arXiv:2502.08606, equation 8"
-    monotone: ClassVar[bool] = False
-    inputs: ClassVar[tuple[str, ...]] = (
-        "n_parameters",
-        "n_examples",
-        "teacher_error",
-        "alone_error",
-    )
+    source = "Busbridge et al. 2025, arXiv:2502.08606, equation 8"
+    monotone = False
+    inputs = ("n_parameters", "n_examples", "teacher_error", "alone_error")
+    names = ("A", "B", "alpha", "beta", "gamma", "c0", "c1", "d1", "f1")
+    logs = (0, 1, 4, 7, 8)
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Scales and exponents of size and data, then those of the teacher."""
-        return ("A", "B", "alpha", "beta", "gamma", "c0", "c1", "d1", "f1")
-
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`; x has columns N, D, T, s."""
+    def curve(self, theta: Array, x: Array) -> Curve:
         log_n, log_d, log_t, log_s = np.log(x).T
-        gamma, width = np.exp(column(theta, 4)), np.exp(column(theta, 8))
-        part_n = column(theta, 0) - column(theta, 2) * log_n
-        part_d = column(theta, 1) - column(theta, 3) * log_d
+        gamma, width = np.exp(theta[4]), np.exp(theta[8])
+        part_n = theta[0] - theta[2] * log_n
+        part_d = theta[1] - theta[3] * log_d
         own = gamma * np.logaddexp(part_n / gamma, part_d / gamma)
-        z = (log_t - log_s - column(theta, 7)) / width
+        z = (log_t - log_s - theta[7]) / width
         soft = softplus(z)
-        slope = column(theta, 6)
-        log_gap = -column(theta, 5) * log_t - slope * width * soft + own
-        gap = np.exp(np.minimum(log_gap, 700.0))
-        value = x[:, 2] + gap
-        if not with_gradient:
-            return value, None
-        share_n, share_d = np.exp((part_n - own) / gamma), np.exp((part_d - own) / gamma)
-        share = 1.0 / (1.0 + np.exp(-np.clip(z, -700.0, 700.0)))
-        log_gradient = [
-            share_n,
-            share_d,
-            -share_n * log_n,
-            -share_d * log_d,
-            own - share_n * part_n - share_d * part_d,
-            -log_t,
-            -width * soft,
-            slope * share,
-            -slope * width * (soft - z * share),
-        ]
-        gradient = [gap * np.broadcast_to(g, gap.shape) for g in log_gradient]
-        return value, np.stack(gradient, axis=-2)
+        slope = theta[6]
+        gap = np.exp(np.minimum(-theta[5] * log_t - slope * width * soft + own, 700.0))
 
-    def starts(self, x: Array, y: Array) -> Array:
+        def derivatives() -> list[Array]:
+            share_n, share_d = np.exp((part_n - own) / gamma), np.exp((part_d - own) / gamma)
+            share = logistic(z)
+            of_log = [
+                share_n,
+                share_d,
+                -share_n * log_n,
+                -share_d * log_d,
+                own - share_n * part_n - share_d * part_d,
+                -log_t,
+                -width * soft,
+                slope * share,
+                -slope * width * (soft - z * share),
+            ]
+            return [gap * part for part in of_log]
+
+        return x[:, 2] + gap, derivatives
+
+    def guesses(self, x: Array, y: Array) -> Rows:
         """A grid over exponents and break; the scale from the mean gap to the teacher."""
         log_n, log_d, log_t, log_s = np.log(x).T
         gap = np.log(np.maximum(y - x[:, 2], 1e-3 * y))
@@ -95,23 +82,22 @@ class Distillation(Law):
             log_b = rest + exponent * float(log_d.mean())
             row = [log_a, log_b, exponent, exponent, 0.0, 0.0, slope, np.log(place), np.log(width)]
             rows.append(row)
-        return clip_into(np.array(rows), self.bounds(x, y))
+        return rows
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`."""
-        lower = [-LOG_REACH, -LOG_REACH, 0.0, 0.0, -3.0, -20.0, -20.0, -3.0, np.log(0.01)]
-        upper = [LOG_REACH, LOG_REACH, 5.0, 5.0, 3.0, 20.0, 20.0, 3.0, np.log(5.0)]
-        return np.array(lower), np.array(upper)
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        scale, exponent, slope, log = (
+            (-LOG_REACH, LOG_REACH),
+            (0.0, 5.0),
+            (-20.0, 20.0),
+            (-3.0, 3.0),
+        )
+        widths = (float(np.log(0.01)), float(np.log(5.0)))
+        return [scale, scale, exponent, exponent, log, slope, slope, log, widths]
 
     def natural(self, theta: Array) -> Array:
-        """From theta = (gamma log A, gamma log B, gamma alpha, gamma beta, log gamma, c0, c1,
-        log d1, log f1).
-        """
         out = np.array(theta, dtype=np.float64)
         out[..., :4] /= np.exp(theta[..., 4, None])
-        logs = [0, 1, 4, 7, 8]
-        out[..., logs] = np.exp(out[..., logs])
-        return out
+        return super().natural(out)
 
 
 LAWS = (Distillation(),)

@@ -20,6 +20,7 @@ exponents by their value. ``Law.natural`` gives the published parameters.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,9 +28,15 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Curve = tuple[Array, Callable[[], Sequence[Array | float]]]
+Rows = Array | Sequence[Array | Sequence[Array | float]]
+Ranges = Sequence[tuple[float, float]]
 
 EXPONENT_MAX = 10.0
 """Largest exponent tried; published scaling exponents of sizes lie below 2."""
+
+EXPONENTS = (0.0, EXPONENT_MAX)
+"""Range of an exponent: the error does not rise with size."""
 
 LOG_SCALE_MARGIN = 25.0
 """How far (in logs) a scale factor may lie from what the data show: e^25 is 10^11."""
@@ -39,8 +46,8 @@ LOG_SCALE_MARGIN = 25.0
 class Law(ABC):
     """A parametric curve error = f(theta, x).
 
-    A law is stateless: options (a known chance level, a number of breaks) are fields. A new law is
-    one file that defines a subclass and its ``LAWS``, and one line in the registry of
+    A law is stateless: options (a known chance level, whether a factor is fitted) are fields. A new
+    law is one file that defines a subclass and its ``LAWS``, and one line in the registry of
     `analysis.laws`.
     """
 
@@ -52,6 +59,10 @@ class Law(ABC):
     """LaTeX, without dollar signs."""
     source: ClassVar[str]
     """Where the form comes from."""
+    names: ClassVar[tuple[str, ...]]
+    """Names of the natural parameters, in order; length P."""
+    logs: ClassVar[tuple[int, ...]] = (0,)
+    """Which internal parameters are the logarithms of natural ones; the others are the same."""
     monotone: ClassVar[bool] = True
     """Whether the error can only fall with size."""
     weighed: ClassVar[bool] = False
@@ -61,9 +72,9 @@ class Law(ABC):
     """What the columns of x are; one input means that x has shape (n,)."""
 
     @property
-    @abstractmethod
     def parameters(self) -> tuple[str, ...]:
-        """Names of the natural parameters, in order; length P."""
+        """Names of the natural parameters, where an option may have its say."""
+        return self.names
 
     @property
     def n_free(self) -> int:
@@ -71,22 +82,46 @@ class Law(ABC):
         return len(self.parameters)
 
     @abstractmethod
+    def curve(self, theta: Array, x: Array) -> Curve:
+        """Return f of shape (..., n) for theta of shape (P, ..., 1), and what gives its derivatives
+        by each of the parameters.
+        """
+
+    @abstractmethod
+    def guesses(self, x: Array, y: Array) -> Rows:
+        """Starting points for a fit of the errors y of shape (n,) at x, each of P numbers."""
+
+    @abstractmethod
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        """Least and largest value of each of theta."""
+
     def evaluate(
         self, theta: Array, x: Array, *, with_gradient: bool = True
     ) -> tuple[Array, Array | None]:
         """Return f of shape (..., n) and, if asked for, J of shape (..., P, n)."""
+        value, derivatives = self.curve(np.moveaxis(theta, -1, 0)[..., None], x)
+        if not with_gradient:
+            return value, None
+        gradient = np.empty((*theta.shape, value.shape[-1]))
+        for index, derivative in enumerate(derivatives()):
+            gradient[..., index, :] = derivative
+        return value, gradient
 
-    @abstractmethod
     def starts(self, x: Array, y: Array) -> Array:
-        """Starting points for a fit of the errors y of shape (n,) at x; shape (S, P)."""
+        """Starting points inside the bounds, shape (S, P)."""
+        return np.clip(np.array(self.guesses(x, y), dtype=np.float64), *self.bounds(x, y))
 
-    @abstractmethod
     def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Lower and upper bounds of theta, each of shape (P,)."""
+        lower, upper = np.array(self.ranges(x, y), dtype=np.float64).T.copy()
+        return lower, upper
 
     def natural(self, theta: Array) -> Array:
         """Turn internal into natural parameters, both of shape (..., P)."""
-        return np.asarray(theta, dtype=np.float64)
+        out = np.array(theta, dtype=np.float64)
+        logs = list(self.logs)
+        out[..., logs] = np.exp(out[..., logs])
+        return out
 
     def predict(self, theta: Array, x: Array) -> Array:
         """Predicted error of shape (..., n) for theta of shape (..., P); infinite on overflow."""
@@ -115,14 +150,28 @@ class Law(ABC):
         return np.log(value), gradient
 
 
-def column(theta: Array, index: int) -> Array:
-    """Parameter ``index`` of theta with a trailing axis for the points: shape (..., 1)."""
-    return theta[..., index, None]
-
-
 def softplus(t: Array) -> Array:
     """log(1 + exp(t)) without overflow."""
     return np.maximum(t, 0.0) + np.log1p(np.exp(-np.abs(t)))
+
+
+def logistic(t: Array) -> Array:
+    """1 / (1 + exp(-t)), the slope of softplus, without overflow."""
+    return 1.0 / (1.0 + np.exp(-np.clip(t, -700.0, 700.0)))
+
+
+def scale_range(x: Array, y: Array) -> tuple[float, float]:
+    """Bounds of log A in A * x**-alpha, for any alpha in [0, EXPONENT_MAX]."""
+    log_x = np.log(x)
+    low = float(np.log(y.min())) + min(0.0, EXPONENT_MAX * float(log_x.min()))
+    high = float(np.log(y.max())) + max(0.0, EXPONENT_MAX * float(log_x.max()))
+    return low - LOG_SCALE_MARGIN, high + LOG_SCALE_MARGIN
+
+
+def symmetric_range(x: Array, slope: float) -> tuple[float, float]:
+    """Bounds of a free constant beside ``slope * log(x)``, and a margin."""
+    reach = slope * float(np.abs(np.log(x)).max()) + LOG_SCALE_MARGIN
+    return -reach, reach
 
 
 def log_line(x: Array, y: Array) -> tuple[Array, Array]:
@@ -146,8 +195,3 @@ def log_line(x: Array, y: Array) -> tuple[Array, Array]:
         return v.mean(-1), np.zeros(v.shape[:-1])
     slope = -((u - u_mean) * v).sum(-1) / spread
     return v.mean(-1) + slope * u_mean, slope
-
-
-def clip_into(theta: Array, bounds: tuple[Array, Array]) -> Array:
-    """Move starting points inside the box."""
-    return np.clip(theta, bounds[0], bounds[1])

@@ -10,13 +10,12 @@ equation 5 of Rosenfeld et al. 2020 in one variable. Their eta is set to 1: it o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from analysis.laws.law import EXPONENT_MAX, Array, Law, clip_into, column
-from analysis.laws.power import scale_bounds
+from analysis.laws.law import EXPONENTS, Array, Curve, Law, Ranges, Rows, scale_range
 from analysis.laws.power_floor import floor_starts
 
 CHANCE_FACTORS = np.array([1.001, 1.05, 1.3, 3.0])
@@ -32,86 +31,83 @@ def chance_bounds(y: Array) -> tuple[float, float]:
     return 0.8 * top, (1.0 if top < 1.0 else CHANCE_ROOM * top)
 
 
+def log_chance_range(y: Array) -> tuple[float, float]:
+    """Bounds of the log of the chance level."""
+    low, high = chance_bounds(y)
+    return float(np.log(low)), float(np.log(high))
+
+
+def chance_starts(y: Array) -> Array:
+    """Starting chance levels."""
+    return np.unique(np.clip(CHANCE_FACTORS * float(y.max()), *chance_bounds(y)))
+
+
+def level_starts(y: Array, fractions: Array) -> Iterator[tuple[float, float, Array]]:
+    """Log chance level, floor, and where between them the errors lie, of many starts."""
+    for chance in chance_starts(y):
+        for floor in fractions * float(y.min()):
+            share = np.clip((y - floor) / (chance - floor), 1e-6, 1.0 - 1e-3)
+            yield np.log(chance), floor, share
+
+
 @dataclass(frozen=True)
 class Passage(Law):
     """error = e0 * u / sqrt(1 + u^2), u = B m^-alpha + c; theta = (log B, alpha, c, log e0).
 
-    With a known ``chance`` level e0 is fixed and theta has three parameters.
+    With a known ``chance`` level e0 is fixed and theta has three parameters. The natural floor is
+    the error where u = c.
     """
 
-    name: ClassVar[str] = "passage"
-    words: ClassVar[str] = "passage from chance"
-    formula: ClassVar[str] = r"\varepsilon_0\,u/\sqrt{1+u^2},\quad u = B\,m^{-\alpha} + c"
-    source: ClassVar[str] = "Rosenfeld et al. 2020, arXiv:1909.12673, equation 5"
-    weighed: ClassVar[bool] = True
+    name = "passage"
+    words = "passage from chance"
+    formula = r"\varepsilon_0\,u/\sqrt{1+u^2},\quad u = B\,m^{-\alpha} + c"
+    source = "Rosenfeld et al. 2020, arXiv:1909.12673, equation 5"
+    names = ("B", "alpha", "E", "chance")
+    weighed = True
 
     chance: float | None = None
     """The error of guessing, where it is known; otherwise it is fitted."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Scale, exponent, floor (as an error) and chance level (as an error, if fitted)."""
-        names = ("B", "alpha", "E")
-        return names if self.chance is not None else (*names, "chance")
+        """Those that are fitted."""
+        return self.names if self.chance is None else self.names[:3]
 
-    def _chance(self, theta: Array) -> Array:
-        if self.chance is not None:
-            return np.full(theta.shape[:-1], float(self.chance))
-        return np.exp(theta[..., 3])
-
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`."""
+    def curve(self, theta: Array, x: Array) -> Curve:
         log_x = np.log(x)
-        fall = np.exp(column(theta, 0) - column(theta, 1) * log_x)
-        u = fall + column(theta, 2)
-        chance = self._chance(theta)[..., None]
+        fall = np.exp(theta[0] - theta[1] * log_x)
+        u = fall + theta[2]
+        chance = np.exp(theta[3]) if self.chance is None else self.chance
         root = np.hypot(1.0, u)
         value = chance * (u / root)
-        if not with_gradient:
-            return value, None
-        by_u = chance / root**3
-        parts = [by_u * fall, -by_u * fall * log_x, by_u]
-        if self.chance is None:
-            parts.append(value)
-        return value, np.stack(parts, axis=-2)
 
-    def starts(self, x: Array, y: Array) -> Array:
+        def derivatives() -> list[Array]:
+            by_u = chance / root**3
+            parts = [by_u * fall, -by_u * fall * log_x, by_u, value]
+            return parts[: len(self.parameters)]
+
+        return value, derivatives
+
+    def guesses(self, x: Array, y: Array) -> Rows:
         """Undo the passage for several chance levels, then a line above several floors."""
-        top = float(y.max())
-        low, high = chance_bounds(y)
-        if self.chance is not None:
-            levels = np.array([float(self.chance)])
-        else:
-            levels = np.unique(np.clip(CHANCE_FACTORS * top, low, high))
-        rows = []
-        for level in levels:
+        rows: list[list[float]] = []
+        for level in chance_starts(y) if self.chance is None else [self.chance]:
             ratio = np.minimum(y / level, 0.999)
             lines = floor_starts(x, ratio / np.sqrt(1.0 - ratio**2))
-            extra = np.full((len(lines), 1), np.log(level))
-            rows.append(lines if self.chance is not None else np.hstack([lines, extra]))
-        return clip_into(np.vstack(rows), self.bounds(x, y))
+            rows += [[*line, np.log(level)][: len(self.parameters)] for line in lines]
+        return rows
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`."""
-        low, high = scale_bounds(x, y / float(y.max()))
-        lower = [low, 0.0, 0.0]
-        upper = [high, EXPONENT_MAX, 1e3]
-        if self.chance is None:
-            chance = chance_bounds(y)
-            lower.append(np.log(chance[0]))
-            upper.append(np.log(chance[1]))
-        return np.array(lower), np.array(upper)
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        scale = scale_range(x, y / float(y.max()))
+        return [scale, EXPONENTS, (0.0, 1e3), log_chance_range(y)][: len(self.parameters)]
 
     def natural(self, theta: Array) -> Array:
-        """B, alpha, the floor as an error (where u = c), and the chance level if it was fitted."""
-        c = theta[..., 2]
-        chance = self._chance(theta)
-        parts = [np.exp(theta[..., 0]), theta[..., 1], chance * c / np.hypot(1.0, c)]
+        out = super().natural(theta)
         if self.chance is None:
-            parts.append(chance)
-        return np.stack(parts, axis=-1)
+            out[..., 3] = np.exp(out[..., 3])
+        c = out[..., 2].copy()
+        out[..., 2] = (out[..., 3] if self.chance is None else self.chance) * c / np.hypot(1.0, c)
+        return out
 
 
 LAWS = (Passage(),)

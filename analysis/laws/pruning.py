@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from analysis.laws.law import Array, Law, clip_into, column
+from analysis.laws.law import Array, Curve, Law, Ranges, Rows
 
 LOG_P_RANGE = 30.0
 GAMMA = (0.01, 10.0)
@@ -38,79 +37,68 @@ START_INVARIANTS = (0.5, 1.5)
 class Pruning(Law):
     """Error after pruning; theta = (log e_up, log p, log gamma, phi, psi, log k)."""
 
-    name: ClassVar[str] = "pruning"
-    formula: ClassVar[str] = (
+    name = "pruning"
+    formula = (
         r"\varepsilon_0\left|\frac{m^* - ip(\varepsilon^\uparrow/\varepsilon_0)^{1/\gamma}}"
         r"{m^* - ip}\right|^{\gamma},\quad m^* = l^{\phi}w^{\psi}d,\quad"
         r"\varepsilon_0 = k\varepsilon_{np}"
     )
-    source: ClassVar[str] = "Rosenfeld et al. 2021, arXiv:2006.10621, equations 1 and 2"
-    inputs: ClassVar[tuple[str, ...]] = ("density", "depth", "width", "dense_error")
+    source = "Rosenfeld et al. 2021, arXiv:2006.10621, equations 1 and 2"
+    inputs = ("density", "depth", "width", "dense_error")
+    names = ("plateau", "p", "gamma", "phi", "psi", "tuned")
+    logs = (0, 1, 2, 5)
 
     tuned: bool = True
     """Whether k is fitted; it is 1 otherwise, as in the published law."""
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """Plateau, the climb's place and steepness, exponents of depth and width, and k."""
-        return ("plateau", "p", "gamma", "phi", "psi", "tuned")
-
-    @property
     def n_free(self) -> int:
-        """See `Law.n_free`: without k, one fewer."""
-        return len(self.parameters) - (not self.tuned)
+        """Without k, one fewer."""
+        return len(self.names) - (not self.tuned)
 
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`; x has columns d, l, w, e_np."""
+    def curve(self, theta: Array, x: Array) -> Curve:
         log_d, log_l, log_w, log_dense = np.log(x).T
-        log_dense = log_dense + column(theta, 5)
-        log_p, gamma = column(theta, 1), np.exp(column(theta, 2))
-        climb = (column(theta, 0) - log_dense) / gamma  # log r
-        log_m = log_d + column(theta, 3) * log_l + column(theta, 4) * log_w
+        log_dense = log_dense + theta[5]
+        log_p, gamma = theta[1], np.exp(theta[2])
+        climb = (theta[0] - log_dense) / gamma  # log r
+        log_m = log_d + theta[3] * log_l + theta[4] * log_w
         top = np.logaddexp(2.0 * log_m, 2.0 * (log_p + climb))
         bottom = np.logaddexp(2.0 * log_m, 2.0 * log_p)
         value = np.exp(log_dense + 0.5 * gamma * (top - bottom))
-        if not with_gradient:
-            return value, None
-        share_top = np.exp(2.0 * (log_p + climb) - top)
-        share_bottom = np.exp(2.0 * log_p - bottom)
-        by_m = gamma * (share_bottom - share_top)
-        by_gamma = 0.5 * gamma * (top - bottom) - gamma * share_top * climb
-        log_gradient = [
-            share_top, -by_m, by_gamma, by_m * log_l, by_m * log_w, 1.0 - share_top
-        ]  # fmt: skip
-        gradient = np.stack(
-            [value * np.broadcast_to(g, value.shape) for g in log_gradient], axis=-2
-        )
-        return value, gradient
 
-    def starts(self, x: Array, y: Array) -> Array:
+        def derivatives() -> list[Array]:
+            share_top = np.exp(2.0 * (log_p + climb) - top)
+            share_bottom = np.exp(2.0 * log_p - bottom)
+            by_m = gamma * (share_bottom - share_top)
+            by_gamma = 0.5 * gamma * (top - bottom) - gamma * share_top * climb
+            of_log = [share_top, -by_m, by_gamma, by_m * log_l, by_m * log_w, 1.0 - share_top]
+            return [value * part for part in of_log]
+
+        return value, derivatives
+
+    def guesses(self, x: Array, y: Array) -> Rows:
         """A grid over the place and steepness of the climb and the invariant's exponents."""
-        log_shape = np.log(x[:, 1:3]).mean(0)
-        rows = []
-        for phi, psi in itertools.product(START_INVARIANTS, repeat=2):
-            middle = float(phi * log_shape[0] + psi * log_shape[1])
-            for density, gamma in itertools.product(START_DENSITIES, START_GAMMAS):
-                plateau = float(np.log(y.max()))
-                climb = [plateau + 0.05, np.log(density) + middle, np.log(gamma), phi, psi]
-                rows.append([*climb, 0.0])
-        return clip_into(np.array(rows), self.bounds(x, y))
+        log_depth, log_width = np.log(x[:, 1:3]).mean(0)
+        plateau = float(np.log(y.max())) + 0.05
+        grid = itertools.product(START_INVARIANTS, START_INVARIANTS, START_DENSITIES, START_GAMMAS)
+        return [
+            [plateau, np.log(density) + float(phi * log_depth + psi * log_width), np.log(gamma),
+             phi, psi, 0.0]
+            for phi, psi, density, gamma in grid
+        ]  # fmt: skip
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`: the plateau is not below the largest error seen by much."""
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        """The plateau is not below the largest error seen by much."""
         top = float(np.log(y.max()))
-        tuned = TUNED if self.tuned else NOT_TUNED
-        lower = [top - 0.5, -LOG_P_RANGE, np.log(GAMMA[0]), -5.0, -5.0, np.log(tuned[0])]
-        upper = [top + np.log(10.0), LOG_P_RANGE, np.log(GAMMA[1]), 5.0, 5.0, np.log(tuned[1])]
-        return np.array(lower), np.array(upper)
-
-    def natural(self, theta: Array) -> Array:
-        """Plateau, p, gamma, phi, psi, k."""
-        return np.concatenate(
-            [np.exp(theta[..., :3]), theta[..., 3:5], np.exp(theta[..., 5:])], axis=-1
-        )
+        log_gamma, log_k = np.log(GAMMA), np.log(TUNED if self.tuned else NOT_TUNED)
+        return [
+            (top - 0.5, top + np.log(10.0)),
+            (-LOG_P_RANGE, LOG_P_RANGE),
+            (log_gamma[0], log_gamma[1]),
+            (-5.0, 5.0),
+            (-5.0, 5.0),
+            (log_k[0], log_k[1]),
+        ]
 
 
 LAWS = (Pruning(),)

@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
-from analysis.laws.law import EXPONENT_MAX, Array, Law, clip_into, column, log_line
-from analysis.laws.power import scale_bounds
+from analysis.laws.law import EXPONENTS, Array, Curve, Law, Ranges, Rows, log_line, scale_range
 
 BEND_FACTORS = np.array([0.0, 0.1, 0.5, 2.0, 10.0])
 """Starting gamma as multiples of 1 / (largest size): where the curve begins to bend."""
 
 
-@dataclass(frozen=True)
 class Saturating(Law):
-    """error = A * (1/m + gamma)**alpha; theta = (log A, alpha, gamma)."""
+    """error = A * (1/m + gamma)**alpha; theta = (log A, alpha, gamma); its floor A gamma**alpha."""
 
-    name: ClassVar[str] = "saturating"
-    words: ClassVar[str] = "saturating"
-    formula: ClassVar[str] = r"A\,(m^{-1} + \gamma)^{\alpha}"
-    source: ClassVar[str] = "M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640, table 1"
-    weighed: ClassVar[bool] = True
+    name = "saturating"
+    words = "saturating"
+    formula = r"A\,(m^{-1} + \gamma)^{\alpha}"
+    source = "M3 of Alabdulmohsin et al. 2022, arXiv:2209.06640, table 1"
+    names = ("A", "alpha", "gamma")
+    weighed = True
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Scale, exponent and bend; the floor is A * gamma**alpha."""
-        return ("A", "alpha", "gamma")
-
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`."""
-        alpha = column(theta, 1)
-        inner = 1.0 / x + column(theta, 2)
+    def curve(self, theta: Array, x: Array) -> Curve:
+        alpha = theta[1]
+        inner = 1.0 / x + theta[2]
         log_inner = np.log(inner)
-        value = np.exp(column(theta, 0) + alpha * log_inner)
-        if not with_gradient:
-            return value, None
-        return value, np.stack([value, value * log_inner, value * alpha / inner], axis=-2)
+        value = np.exp(theta[0] + alpha * log_inner)
+        return value, lambda: [value, value * log_inner, value * alpha / inner]
 
-    def starts(self, x: Array, y: Array) -> Array:
+    def guesses(self, x: Array, y: Array) -> Rows:
         """A line in logs for each of several bends."""
-        rows = []
-        for gamma in BEND_FACTORS / x.max():
-            intercept, slope = log_line(1.0 / (1.0 / x + gamma), y)
-            rows.append([float(intercept), float(slope), gamma])
-        return clip_into(np.array(rows), self.bounds(x, y))
+        bends = BEND_FACTORS / x.max()
+        return [[*log_line(1.0 / (1.0 / x + gamma), y), gamma] for gamma in bends]
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`."""
-        low, high = scale_bounds(x, y)
-        return np.array([low, 0.0, 0.0]), np.array([high, EXPONENT_MAX, 1e3 / float(x.min())])
-
-    def natural(self, theta: Array) -> Array:
-        """A, alpha and gamma."""
-        return np.concatenate([np.exp(theta[..., :1]), theta[..., 1:]], axis=-1)
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        return [scale_range(x, y), EXPONENTS, (0.0, 1e3 / float(x.min()))]
 
 
 LAWS = (Saturating(),)

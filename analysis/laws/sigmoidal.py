@@ -12,23 +12,23 @@ not move when the levels do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
 from analysis.laws.law import (
     EXPONENT_MAX,
-    LOG_SCALE_MARGIN,
+    EXPONENTS,
     Array,
+    Curve,
     Law,
-    clip_into,
-    column,
+    Ranges,
+    Rows,
     log_line,
+    logistic,
     softplus,
+    symmetric_range,
 )
-from analysis.laws.passage import CHANCE_FACTORS, chance_bounds
-from analysis.laws.power_floor import FLOOR_FRACTIONS
+from analysis.laws.passage import level_starts, log_chance_range
+from analysis.laws.power_floor import FEW_FLOORS
 
 START_SHAPES = np.array([0.4, 1.0, 2.5])
 LOG_SHAPE_MAX = 3.0
@@ -54,72 +54,43 @@ def solve_sigmoid(q: Array, shape: Array) -> Array:
     return t
 
 
-@dataclass(frozen=True)
 class Sigmoidal(Law):
     """(e - E) / (e0 - e)**a = B * m**-alpha; theta = (q, alpha, E, log e0, log a)."""
 
-    name: ClassVar[str] = "sigmoidal"
-    formula: ClassVar[str] = (
-        r"\frac{\varepsilon - E}{(\varepsilon_0 - \varepsilon)^{a}} = B\,m^{-\alpha}"
-    )
-    source: ClassVar[str] = "M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, table 1"
+    name = "sigmoidal"
+    formula = r"\frac{\varepsilon - E}{(\varepsilon_0 - \varepsilon)^{a}} = B\,m^{-\alpha}"
+    source = "M4 of Alabdulmohsin et al. 2022, arXiv:2209.06640, table 1"
+    names = ("B", "alpha", "E", "chance", "a")
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Scale, exponent, floor, chance level and shape."""
-        return ("B", "alpha", "E", "chance", "a")
-
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`; the derivatives are those of the implicit function."""
+    def curve(self, theta: Array, x: Array) -> Curve:
         log_x = np.log(x)
-        floor, chance = column(theta, 2), np.exp(column(theta, 3))
-        shape = np.exp(column(theta, 4))
-        t = solve_sigmoid(column(theta, 0) - column(theta, 1) * log_x, shape)
-        share = 1.0 / (1.0 + np.exp(-np.clip(t, -700.0, 700.0)))
+        floor, chance, shape = theta[2], np.exp(theta[3]), np.exp(theta[4])
+        t = solve_sigmoid(theta[0] - theta[1] * log_x, shape)
+        share = logistic(t)
         value = floor + (chance - floor) * share
-        value = np.where(chance > floor, value, np.nan)
-        if not with_gradient:
-            return value, None
-        slope = 1.0 - share + shape * share
-        by_q = (chance - floor) * share * (1.0 - share) / slope
-        gradient = np.stack(
-            [
-                by_q,
-                -by_q * log_x,
-                1.0 - share,
-                chance * share,
-                -by_q * shape * softplus(t),
-            ],
-            axis=-2,
-        )
-        return value, gradient
 
-    def starts(self, x: Array, y: Array) -> Array:
+        def derivatives() -> list[Array]:  # those of the implicit function
+            slope = 1.0 - share + shape * share
+            by_q = (chance - floor) * share * (1.0 - share) / slope
+            by_shape = -by_q * shape * softplus(t)
+            return [by_q, -by_q * log_x, 1.0 - share, chance * share, by_shape]
+
+        return np.where(chance > floor, value, np.nan), derivatives
+
+    def guesses(self, x: Array, y: Array) -> Rows:
         """For given levels and shape the law is a line in logs."""
-        low, high = chance_bounds(y)
-        rows = []
-        for chance in np.unique(np.clip(CHANCE_FACTORS * float(y.max()), low, high)):
-            for floor in FLOOR_FRACTIONS[[0, 2, 4, 5]] * float(y.min()):
-                share = np.clip((y - floor) / (chance - floor), 1e-6, 1.0 - 1e-3)
-                for shape in START_SHAPES:
-                    intercept, slope = log_line(x, share / (1.0 - share) ** shape)
-                    row = [float(intercept), float(slope), floor, np.log(chance), np.log(shape)]
-                    rows.append(row)
-        return clip_into(np.array(rows), self.bounds(x, y))
+        return [
+            [*log_line(x, share / (1.0 - share) ** shape), floor, log_chance, np.log(shape)]
+            for log_chance, floor, share in level_starts(y, FEW_FLOORS)
+            for shape in START_SHAPES
+        ]
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`."""
-        low, high = chance_bounds(y)
-        log_x = np.log(x)
-        reach = EXPONENT_MAX * float(np.abs(log_x).max()) + LOG_SCALE_MARGIN
-        lower = [-reach, 0.0, 0.0, np.log(low), -LOG_SHAPE_MAX]
-        upper = [reach, EXPONENT_MAX, float(y.max()), np.log(high), LOG_SHAPE_MAX]
-        return np.array(lower), np.array(upper)
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        scale, top = symmetric_range(x, EXPONENT_MAX), float(y.max())
+        shapes = (-LOG_SHAPE_MAX, LOG_SHAPE_MAX)
+        return [scale, EXPONENTS, (0.0, top), log_chance_range(y), shapes]
 
     def natural(self, theta: Array) -> Array:
-        """B, alpha, E, e0 and a."""
         floor, chance, shape = theta[..., 2], np.exp(theta[..., 3]), np.exp(theta[..., 4])
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = np.exp(theta[..., 0] + (1.0 - shape) * np.log(chance - floor))

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
-from analysis.laws.law import Array, Law, clip_into, column
+from analysis.laws.law import Array, Curve, Law, Ranges, Rows
 
 
-@dataclass(frozen=True)
 class Logarithmic(Law):
     """error = a - b * log(m); theta = (a, b)."""
 
-    name: ClassVar[str] = "logarithmic"
-    formula: ClassVar[str] = r"a - b\,\log m"
-    source: ClassVar[str] = "nowhere"
+    name = "logarithmic"
+    formula = r"a - b\,\log m"
+    source = "nowhere"
+    names = ("a", "b")
+    logs = ()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """See `Law.parameters`."""
-        return ("a", "b")
+    def curve(self, theta: Array, x: Array) -> Curve:
+        """See `Law.curve`."""
+        return theta[0] - theta[1] * np.log(x), lambda: [1.0, -np.log(x)]
 
-    def evaluate(
-        self, theta: Array, x: Array, *, with_gradient: bool = True
-    ) -> tuple[Array, Array | None]:
-        """See `Law.evaluate`."""
-        value = column(theta, 0) - column(theta, 1) * np.log(x)
-        if not with_gradient:
-            return value, None
-        return value, np.stack([np.ones_like(value), np.broadcast_to(-np.log(x), value.shape)], -2)
-
-    def starts(self, x: Array, y: Array) -> Array:
+    def guesses(self, x: Array, y: Array) -> Rows:
         """The line through the first and the last point."""
         b = (y[0] - y[-1]) / np.log(x[-1] / x[0])
-        return clip_into(np.array([[y[0] + b * np.log(x[0]), b]]), self.bounds(x, y))
+        return [[y[0] + b * np.log(x[0]), b]]
 
-    def bounds(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """See `Law.bounds`."""
-        return np.array([0.0, 0.0]), np.array([100.0, 10.0])
+    def ranges(self, x: Array, y: Array) -> Ranges:
+        """See `Law.ranges`."""
+        return [(0.0, 100.0), (0.0, 10.0)]
 
 
 LAWS = (Logarithmic(),)
