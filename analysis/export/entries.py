@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
-from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN, known
-from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
 from analysis.words.rounding import Measured
 from analysis.words.study import verdict_cell
@@ -20,18 +19,20 @@ from analysis.words.verdicts import rule_name
 class PayoffEntry:
     """One payoff point, with the digits its interval leaves."""
 
-    key: str
-    """``n1280``, or ``all`` where dataset sizes are not known."""
-    n_examples: int | None
-    rule: str
+    n_examples: int
+    point: PayoffPoint
     rule_words: str
     verdict: str
     """In words."""
-    probability: float
     size: Measured | None
     """None where the verdict names no size."""
     error: Measured | None
     """Error at that size, with the band of the mean."""
+
+    @property
+    def key(self) -> str:
+        """``n1280``, or ``all`` where dataset sizes are not known."""
+        return key_of(self.n_examples)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,24 @@ class CellEntry:
 
 def payoff_entries(analysis: StudyAnalysis) -> list[PayoffEntry]:
     """Every payoff point, by dataset size and rule."""
-    return [_entry(analysis.settings, fit, point) for fit in analysis.fits for point in fit.payoffs]
+    s, entries = analysis.settings, []
+    for fit in analysis.fits:
+        for point in fit.payoffs:
+            size = error = None
+            if point.estimate is not None:
+                size = Measured.of(point.estimate)
+                value, (low, high) = float(fit.predict(point.size)), fit.band(point.size)
+                error = Measured(value=value, low=float(low), high=float(high), level=s.level)
+            entry = PayoffEntry(
+                n_examples=fit.curve.n_examples,
+                point=point,
+                rule_words=rule_name(point, s),
+                verdict=verdict_cell(fit, point),
+                size=size,
+                error=error,
+            )
+            entries.append(entry)
+    return entries
 
 
 def key_of(n_examples: int) -> str:
@@ -66,8 +84,6 @@ def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
 
     The interval holds what new seeds, subset draws and test examples would change.
     """
-    from statistics import NormalDist
-
     level = analysis.settings.level
     z = NormalDist().inv_cdf((1.0 + level) / 2.0)
     found = []
@@ -92,27 +108,3 @@ def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
 def growth_entry(analysis: StudyAnalysis) -> Measured | None:
     """The exponent with which the payoff point grows."""
     return None if analysis.growth is None else Measured.of(analysis.growth.estimate)
-
-
-def _entry(s: AnalysisSettings, fit: FittedCurve, point: PayoffPoint) -> PayoffEntry:
-    size = error = None
-    if point.estimate is not None:
-        size = Measured.of(point.estimate)
-        low, high = fit.band(point.size)
-        error = Measured(
-            value=float(fit.predict(point.size)),
-            low=float(low),
-            high=float(high),
-            level=s.level,
-        )
-    n = fit.curve.n_examples
-    return PayoffEntry(
-        key=key_of(n),
-        n_examples=known(n),
-        rule=point.rule,
-        rule_words=rule_name(point, s),
-        verdict=verdict_cell(fit, point),
-        probability=point.probability,
-        size=size,
-        error=error,
-    )

@@ -10,32 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analysis.export.entries import growth_entry, payoff_entries
+from analysis.plots.print_figures import LETTERS
 from analysis.study import StudyAnalysis
 from analysis.table.columns import FIELDS
 from analysis.table.names import plain_name
 from analysis.words.rounding import Measured
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "★": r"$\star$",
-    "✖": r"$\times$",
-    "×": r"$\times$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "–": "--",
-    "−": r"$-$",
-}
+_SPECIAL = LETTERS | {"%": r"\%", "<": r"$<$", ">": r"$>$"}
 
 _HEAD = r"""% Numbers of a study for the text of a paper; \input this before \begin{document}.
 % \payoffPoint{KEY}, \payoffInterval{KEY}, \payoffLow{KEY}, \payoffHigh{KEY}, \payoffVerdict{KEY},
@@ -172,10 +153,10 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
             "high": high,
             "verdict": verdict,
             "error": full_tex(e.error) if e.error else absent,
-            "probability": rf"\SI{{{100 * e.probability:.0f}}}{{\percent}}",
+            "probability": rf"\SI{{{100 * e.point.probability:.0f}}}{{\percent}}",
         }
         lines += [
-            rf"\payoff@set{{{name}}}{{{e.rule}}}{{{e.key}}}{{{text}}}"
+            rf"\payoff@set{{{name}}}{{{e.point.rule}}}{{{e.key}}}{{{text}}}"
             for name, text in parts.items()
         ]
     for name, caption in (captions or {}).items():

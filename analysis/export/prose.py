@@ -1,11 +1,12 @@
-"""Sentences that become LaTeX or Markdown: numbers, citations and words written once for both."""
+"""Sentences and cells that become LaTeX or Markdown: numbers and words written once for both."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.export.latex import escape, number_tex
+from analysis.export.latex import escape, full_tex, interval_tex, number_tex
+from analysis.table.trials import UNKNOWN
 from analysis.words.rounding import Measured
 
 
@@ -15,13 +16,31 @@ class Ink:
 
     form: Literal["latex", "markdown"]
 
-    def number(self, value: Measured | float | int) -> str:
-        """A number."""
+    def number(self, value: Measured | float | int | None, unit: str = "") -> str:
+        """A number, with its unit in LaTeX; empty where there is none."""
+        if value is None:
+            return ""
         if self.form == "latex":
-            return number_tex(value)
+            return number_tex(value, unit)
         if isinstance(value, Measured):
             return value.concise
         return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+    def full(self, value: Measured | None) -> str:
+        """A number with its uncertainty, whether symmetric or not."""
+        if value is None:
+            return ""
+        return full_tex(value) if self.form == "latex" else value.full
+
+    def interval(self, value: Measured | None, unit: str = "") -> str:
+        """Both ends of an interval."""
+        if value is None:
+            return ""
+        return interval_tex(value, unit) if self.form == "latex" else value.interval
+
+    def examples(self, n: int | None) -> str:
+        """A dataset size."""
+        return "all" if n is None or n == UNKNOWN else self.number(n)
 
     def percent(self, share: float) -> str:
         """A share."""
@@ -45,3 +64,6 @@ class Ink:
     def span(self, low: float, high: float) -> str:
         """A range of numbers."""
         return f"{self.number(low)}{'--' if self.form == 'latex' else '–'}{self.number(high)}"
+
+
+LATEX, MARKDOWN = Ink(form="latex"), Ink(form="markdown")

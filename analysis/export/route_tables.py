@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from analysis.export.latex import escape, interval_tex, number_tex, unit_tex
+from analysis.export.latex import unit_tex
+from analysis.export.prose import LATEX, Ink
 from analysis.export.tables import PaperTable
 from analysis.findings import Estimate
+from analysis.routes.paired import Gain
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
-from analysis.table.trials import UNKNOWN, known
+from analysis.tuning.regularisation import Regularisation
 from analysis.words.rounding import Measured, significant
 from analysis.words.rows import route_json
 from analysis.words.study import verdict_cell
+from analysis.words.told import capital
 
 
 def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
@@ -24,34 +28,28 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
     size = analysis.routes[0].size
     unit = unit_tex(size)
     level = f"{100 * analysis.settings.level:g}%"
-    latex, plain = [], []
-    for study in analysis.routes:
-        n = known(study.n_examples)
-        for route, saved in study.told:
-            verdict = route.fit.verdict
-            point = _measured(verdict.estimate if verdict.kind == "pays_off_until" else None)
-            saving = _measured(None if saved is None else saved.estimate)
-            words = verdict_cell(route.fit, verdict)
-            latex.append(
-                (
-                    number_tex(n) if n else "all",
-                    escape(route.name),
-                    number_tex(point, unit) if point else rf"\emph{{{escape(words)}}}",
-                    interval_tex(point, unit) if point else "",
-                    number_tex(saving) if saving else "",
-                    interval_tex(saving) if saving else "",
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        found = []
+        for study in analysis.routes:
+            for route, saved in study.told:
+                verdict = route.fit.verdict
+                point = _measured(verdict.estimate if verdict.kind == "pays_off_until" else None)
+                saving = _measured(None if saved is None else saved.estimate)
+                words = ink.words(verdict_cell(route.fit, verdict))
+                untold = rf"\emph{{{words}}}" if ink is LATEX else words
+                found.append(
+                    (
+                        ink.examples(study.n_examples),
+                        ink.words(route.name),
+                        ink.number(point, unit) if point else untold,
+                        ink.interval(point, unit),
+                        ink.number(saving),
+                        ink.interval(saving),
+                    )
                 )
-            )
-            plain.append(
-                (
-                    f"{n:,}" if n else "all",
-                    route.name,
-                    point.concise if point else words,
-                    point.interval if point else "",
-                    saving.concise if saving else "",
-                    saving.interval if saving else "",
-                )
-            )
+        return found
+
     name = plain_name(size)
     return PaperTable(
         name="routes",
@@ -59,11 +57,10 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
             f"Routes to a small model: the payoff point of each ({name}), and how many times "
             f"smaller it is than a trained model of equal error, with {level} intervals"
         ),
-        head=("Examples", "Route", name[:1].upper() + name[1:], f"{level} interval",
+        head=("Examples", "Route", capital(name), f"{level} interval",
               "Times smaller", f"{level} interval"),
         align="rlrlrl",
-        latex=tuple(latex),
-        plain=tuple(plain),
+        rows=rows,
         tight=True,
     )  # fmt: skip
 
@@ -71,38 +68,23 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
 def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
     """What each regulariser is worth by dataset size, and where it moves the payoff point."""
     level = f"{100 * analysis.settings.level:g}%"
-    latex: list[tuple[str, ...]] = []
-    plain: list[tuple[str, ...]] = []
-    breaks: set[int] = set()
-    for found in analysis.regularisation:
-        if plain:
-            breaks.add(len(plain))
-        shifts = {shift.n_examples: shift for shift in found.payoff}
-        for n, gain in found.by_data:
-            shift = shifts.get(n)
-            known = shift is not None and not shift.why
-            moved, ends = "", ""
-            if shift is not None and known:
-                moved = significant(shift.ratio, 2)
-                ends = f"{significant(shift.low, 2)} to {significant(shift.high, 2)}"
-                ends += " or beyond" if shift.open else ""
-            name = plain_name(found.regulariser).replace("_", " ")
-            steps = [step for step in found.steps if step.n_examples == n]
-            used = sum(step.chosen != step.weakest for step in steps)
-            cells = (
-                f"{used} of {len(steps)}",
-                _share(gain.gain),
-                f"{_share(gain.low)} to {_share(gain.high)}" if gain.bounded and gain.pairs else "",
-                str(gain.pairs),
-                moved,
-                ends,
-            )
-            first = "all" if n == UNKNOWN else f"{n:,}"
-            plain.append((name, first, *cells))
-            number = first if n == UNKNOWN else number_tex(n)
-            latex.append((escape(name), number, *(_minus(escape(cell)) for cell in cells)))
-    if not plain:
+    places = [(found, n, gain) for found in analysis.regularisation for n, gain in found.by_data]
+    if not places:
         return None
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        return [
+            (
+                ink.words(plain_name(found.regulariser).replace("_", " ")),
+                ink.examples(n),
+                *(
+                    _minus(ink.words(cell)) if ink is LATEX else cell
+                    for cell in _worth(found, n, gain)
+                ),
+            )
+            for found, n, gain in places
+        ]
+
     return PaperTable(
         name="regularisation",
         caption=(
@@ -114,11 +96,30 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
         head=("Regulariser", "Examples", "Chosen", "Saved", f"{level} interval", "Pairs",
               "Payoff point times", f"{level} interval"),
         align="lrrrlrrl",
-        latex=tuple(latex),
-        plain=tuple(plain),
-        breaks=frozenset(breaks),
+        rows=rows,
+        breaks=frozenset(k for k in range(1, len(places)) if places[k][0] is not places[k - 1][0]),
         tight=True,
     )  # fmt: skip
+
+
+def _worth(found: Regularisation, n: int, gain: Gain) -> tuple[str, ...]:
+    """What a regulariser is worth at one dataset size, cell by cell."""
+    steps = [step for step in found.steps if step.n_examples == n]
+    used = sum(step.chosen != step.weakest for step in steps)
+    shift = next((shift for shift in found.payoff if shift.n_examples == n), None)
+    moved = ends = ""
+    if shift is not None and not shift.why:
+        moved = significant(shift.ratio, 2)
+        ends = f"{significant(shift.low, 2)} to {significant(shift.high, 2)}"
+        ends += " or beyond" if shift.open else ""
+    return (
+        f"{used} of {len(steps)}",
+        _share(gain.gain),
+        f"{_share(gain.low)} to {_share(gain.high)}" if gain.bounded and gain.pairs else "",
+        str(gain.pairs),
+        moved,
+        ends,
+    )
 
 
 def _share(value: float) -> str:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.export.entries import CellEntry, PayoffEntry, cell_entries, payoff_entries
-from analysis.export.latex import escape, full_tex, interval_tex, number_tex, unit_tex
+from analysis.export.entries import CellEntry, cell_entries, payoff_entries
+from analysis.export.latex import escape, number_tex, unit_tex
+from analysis.export.prose import LATEX, MARKDOWN, Ink
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.words.rounding import significant
-
-SHARE_DIGITS = 2
-"""Digits of probabilities."""
+from analysis.words.told import capital
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperTable:
-    """One table, cell by cell, in LaTeX and in Markdown."""
+    """One table, in LaTeX and in Markdown."""
 
     name: str
     caption: str
@@ -29,8 +28,8 @@ class PaperTable:
     """Words; escaped where needed."""
     align: str
     """LaTeX's column letters."""
-    latex: tuple[tuple[str, ...], ...]
-    plain: tuple[tuple[str, ...], ...]
+    rows: Callable[[Ink], Sequence[tuple[str, ...]]]
+    """The cells, as LaTeX or as Markdown."""
     breaks: frozenset[int] = frozenset()
     """Rows that begin a group."""
     tight: bool = False
@@ -38,7 +37,8 @@ class PaperTable:
 
     def to_latex(self) -> str:
         r"""A booktabs ``tabular``; needs ``booktabs`` and ``siunitx``."""
-        tall = any(r"\ensuremath" in cell for row in self.latex for cell in row)
+        rows = self.rows(LATEX)
+        tall = any(r"\ensuremath" in cell for row in rows for cell in row)
         lines = [rf"\begin{{tabular}}{{{self.align}}}", r"\toprule"]
         ways = [
             *([r"\renewcommand{\arraystretch}{1.25}"] if tall else []),  # arms above each other
@@ -47,7 +47,7 @@ class PaperTable:
         if ways:
             lines.insert(0, rf"\begingroup{''.join(ways)}%")
         lines += [" & ".join(escape(word) for word in self.head) + r" \\", r"\midrule"]
-        for k, row in enumerate(self.latex):
+        for k, row in enumerate(rows):
             if k in self.breaks:
                 lines.append(r"\addlinespace")
             lines.append(" & ".join(row) + r" \\")
@@ -57,7 +57,7 @@ class PaperTable:
     def to_markdown(self) -> str:
         """A pipe table."""
         rule = ["---:" if letter == "r" else "---" for letter in self.align]
-        rows = [self.head, tuple(rule), *self.plain]
+        rows = [self.head, tuple(rule), *self.rows(MARKDOWN)]
         lines = ["| " + " | ".join(word.replace("|", r"\|") for word in row) + " |" for row in rows]
         return "\n".join(lines) + "\n"
 
@@ -69,6 +69,20 @@ def payoff_table(analysis: StudyAnalysis) -> PaperTable:
     size, error = plain_name(s.size_name), plain_name(s.error_name)
     unit = unit_tex(s.size)
     level = f"{100 * s.level:g}%"
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        return [
+            (
+                ink.examples(e.n_examples),
+                ink.words(e.rule_words),
+                ink.words(e.verdict),
+                ink.number(e.size, unit),
+                ink.interval(e.size, unit),
+                ink.full(e.error),
+            )
+            for e in entries
+        ]
+
     return PaperTable(
         name="payoff",
         caption=(
@@ -77,46 +91,24 @@ def payoff_table(analysis: StudyAnalysis) -> PaperTable:
             "uncertainty of the last digits; < and > mark an interval that reaches out of the "
             "range tried"
         ),
-        head=("Examples", "Rule", "Verdict", _upper(size), f"{level} interval", _upper(error)),
+        head=("Examples", "Rule", "Verdict", capital(size), f"{level} interval", capital(error)),
         align="rllrlr",
-        latex=tuple(
-            (
-                number_tex(e.n_examples) if e.n_examples else "all",
-                escape(e.rule_words),
-                escape(e.verdict),
-                number_tex(e.size, unit) if e.size else "",
-                interval_tex(e.size, unit) if e.size else "",
-                full_tex(e.error) if e.error else "",
-            )
-            for e in entries
-        ),
-        plain=tuple(_payoff_plain(e) for e in entries),
+        rows=rows,
         breaks=frozenset(k for k in range(1, len(entries)) if entries[k].key != entries[k - 1].key),
-    )
-
-
-def _payoff_plain(e: PayoffEntry) -> tuple[str, ...]:
-    return (
-        f"{e.n_examples:,}" if e.n_examples else "all",
-        e.rule_words,
-        e.verdict,
-        e.size.concise if e.size else "",
-        e.size.interval if e.size else "",
-        e.error.full if e.error else "",
     )
 
 
 def payoff_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
     """Payoff points for programs: every number whole, and beside it as it is quoted."""
-    rows = []
-    for row, e in zip(analysis.numbers(), payoff_entries(analysis), strict=True):
-        quoted = {
-            "quoted_size": e.size.concise if e.size else "",
-            "quoted_interval": e.size.interval if e.size else "",
-            "quoted_error": e.error.full if e.error else "",
+    return [
+        row
+        | {
+            "quoted_size": MARKDOWN.number(e.size),
+            "quoted_interval": MARKDOWN.interval(e.size),
+            "quoted_error": MARKDOWN.full(e.error),
         }
-        rows.append(row | quoted)
-    return rows
+        for row, e in zip(analysis.numbers(), payoff_entries(analysis), strict=True)
+    ]
 
 
 def cells_table(analysis: StudyAnalysis) -> PaperTable:
@@ -129,28 +121,28 @@ def cells_table(analysis: StudyAnalysis) -> PaperTable:
         name = e.cell.removeprefix(f"n{e.n_examples}-")
         capacities.setdefault((name, format_size(e.size)), {})[e.n_examples] = e
     heads = ["all" if n is None else f"{n:,}" for n in sizes]
-    error = plain_name(s.error_name)
+    unit = unit_tex(s.size)
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        return [
+            (
+                ink.words(name),
+                number_tex(next(iter(by_n.values())).size, unit) if ink is LATEX else size,
+                *(ink.number(by_n[n].error) if n in by_n else "" for n in sizes),
+            )
+            for (name, size), by_n in capacities.items()
+        ]
+
     return PaperTable(
         name="cells",
         caption=(
-            f"Mean {error} of the replicates of each capacity (rows) at each dataset size "
-            "(columns, training examples). Digits in brackets are the standard uncertainty of the "
-            "last digits: subset draws, seeds and test examples"
+            f"Mean {plain_name(s.error_name)} of the replicates of each capacity (rows) at each "
+            "dataset size (columns, training examples). Digits in brackets are the standard "
+            "uncertainty of the last digits: subset draws, seeds and test examples"
         ),
-        head=("Capacity", _upper(plain_name(s.size_name)), *heads),
+        head=("Capacity", capital(plain_name(s.size_name)), *heads),
         align="lr" + "r" * len(sizes),
-        latex=tuple(
-            (
-                escape(name),
-                number_tex(next(iter(by_n.values())).size, unit_tex(s.size)),
-                *(number_tex(by_n[n].error) if n in by_n else "" for n in sizes),
-            )
-            for (name, _), by_n in capacities.items()
-        ),
-        plain=tuple(
-            (name, size, *(by_n[n].error.concise if n in by_n else "" for n in sizes))
-            for (name, size), by_n in capacities.items()
-        ),
+        rows=rows,
     )
 
 
@@ -177,22 +169,26 @@ def tuning_table(analysis: StudyAnalysis) -> PaperTable | None:
     tuning = analysis.tuning
     if tuning is None or not tuning.judged:
         return None
-    rows = []
-    for n in dict.fromkeys(cell.n_examples for cell in tuning.cells):
-        cells = [c for c in tuning.cells if c.n_examples == n and math.isfinite(c.gain)]
-        if not cells:
-            continue
-        gains = [c.kept_gain if math.isfinite(c.kept_gain) else c.gain for c in cells]
-        rows.append(
-            (
-                f"{n:,}" if n > 0 else "all",
-                str(len(cells)),
-                str(sum(c.trials for c in cells)),
-                str(sum(c.failed for c in cells)),
-                significant(100.0 * sum(gains) / len(gains), SHARE_DIGITS) + "%",
-                f"{sum(c.more_pays for c in cells)} of {len(cells)}",
+    judged = [cell for cell in tuning.cells if math.isfinite(cell.gain)]
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        found = []
+        for n in dict.fromkeys(cell.n_examples for cell in judged):
+            cells = [c for c in judged if c.n_examples == n]
+            gains = [c.kept_gain if math.isfinite(c.kept_gain) else c.gain for c in cells]
+            first = f"{n:,}" if n > 0 else "all"
+            found.append(
+                (
+                    first.replace(",", r"\,") if ink is LATEX else first,
+                    str(len(cells)),
+                    str(sum(c.trials for c in cells)),
+                    str(sum(c.failed for c in cells)),
+                    ink.words(significant(100.0 * sum(gains) / len(gains), 2) + "%"),
+                    f"{sum(c.more_pays for c in cells)} of {len(cells)}",
+                )
             )
-        )
+        return found
+
     head = ("Examples", "Cells", "Search trials", "Failed", "Saved by the last doubling",
             "More would pay")  # fmt: skip
     return PaperTable(
@@ -203,8 +199,7 @@ def tuning_table(analysis: StudyAnalysis) -> PaperTable | None:
         ),
         head=head,
         align="rrrrrr",
-        latex=tuple((r[0].replace(",", r"\,"), *r[1:4], escape(r[4]), r[5]) for r in rows),
-        plain=tuple(rows),
+        rows=rows,
     )
 
 
@@ -229,7 +224,3 @@ def _cells(values: Iterable[object]) -> list[object]:
         "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
         for value in values
     ]
-
-
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:]

@@ -13,6 +13,7 @@ from analysis.plots import lines, style
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +64,8 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
     parts = None if fit is None else _hide(fit)
     common = {
         "n_examples": UNKNOWN if fit is None else fit.curve.n_examples,
-        "size_label": lines.capital(plain_name(s.size_name)),
-        "error_label": lines.capital(plain_name(s.error_name)),
+        "size_label": capital(plain_name(s.size_name)),
+        "error_label": capital(plain_name(s.error_name)),
         "level": s.level,
         "percent": lines.in_percent(analysis),
     }

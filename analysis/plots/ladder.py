@@ -11,6 +11,7 @@ from analysis.plots import lines, style
 from analysis.routes.pruning import PruneLadder
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
     return LadderInfo(
         lines=tuple(drawn),
         n_examples=n,
-        error_label=lines.capital(error),
+        error_label=capital(error),
         size_label=size_label,
         allowed=s.prune_cost,
         level=s.level,

@@ -95,11 +95,6 @@ def nothing_to_draw(axes: Axes, words: str) -> Axes:
     return axes
 
 
-def capital(words: str) -> str:
-    """The words with a capital first letter."""
-    return words[:1].upper() + words[1:]
-
-
 def percent_off(value: float) -> str:
     """A fraction as signed per cent.
 

@@ -12,6 +12,7 @@ from analysis.plots import lines, style
 from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
     return MarginalInfo(
         lines=tuple(line for fit in analysis.fits if (line := _line(fit)) is not None),
         threshold=math.nan if s.marginal_is_absolute else s.marginal,
-        size_label=lines.capital(plain_name(s.size_name)),
+        size_label=capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
         level=s.level,
     )

@@ -12,6 +12,7 @@ from analysis.routes.curves import ROUTE_ORDER
 from analysis.routes.fronts import PREFERRED
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,8 +87,8 @@ def pareto_info(
         groups=tuple(groups),
         front_cost=np.array([p.cost for p in best]),
         front_error=np.array([p.error for p in best]),
-        cost_label=lines.capital(plain_name(front.cost if front is not None else cost or "cost")),
-        error_label=lines.capital(plain_name(analysis.settings.error_name)),
+        cost_label=capital(plain_name(front.cost if front is not None else cost or "cost")),
+        error_label=capital(plain_name(analysis.settings.error_name)),
         percent=lines.in_percent(analysis),
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("pdf", "pgf", "svg", "png")
 
-_TEX = {
+LETTERS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "#": r"\#",
@@ -119,7 +119,7 @@ def tex_label(text: str) -> str:
     """
     if text.count("$") >= 2:
         return text
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(LETTERS.get(letter, letter) for letter in text)
 
 
 def _save_pgf(figure: Figure, path: Path) -> None:

@@ -13,6 +13,7 @@ from analysis.plots import lines, style
 from analysis.routes.paired import bounded
 from analysis.table.names import plain_name
 from analysis.table.trials import BoolArray, FloatArray
+from analysis.words.told import capital
 from search_spaces.errors import nearest
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
             for n in sorted({step.n_examples for step in steps})
         ),
         weakest=steps[0].weakest if steps else math.nan,
-        size_label=lines.capital(plain_name(s.size_name)),
+        size_label=capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
         level=s.level,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.plots import lines, style
 from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
     s = analysis.settings
     return ResidualsInfo(
         groups=tuple(groups),
-        size_label=lines.capital(plain_name(s.size_name)),
+        size_label=capital(plain_name(s.size_name)),
         error_label=plain_name(s.error_name),
     )
 
@@ -92,7 +93,7 @@ def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
     highest = max(float((g.residual + g.high).max()) for g in info.groups)
     axes.set_ylim(min(1.08 * lowest, -0.01), max(1.08 * highest, 0.01))
     lines.plain_axis(axes, "y", lines.percent_off, 6)
-    axes.set_ylabel(f"{lines.capital(info.error_label)} off the curve")
+    axes.set_ylabel(f"{capital(info.error_label)} off the curve")
     if len(info.groups) > 1:
         lines.group_legend(axes, title="examples")
     style.note(axes, "bars: one standard error of the replicates")

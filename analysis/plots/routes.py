@@ -10,6 +10,7 @@ from analysis.plots import lines, style
 from analysis.routes.curves import RouteCurve
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,8 +69,8 @@ def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> Route
         if study is None
         else tuple(_line(c, several=len(methods) > 1) for c in study.curves),
         crossings=tuple(crossings),
-        size_label=lines.capital(plain_name(s.size if study is None else study.size)),
-        error_label=lines.capital(plain_name(s.error_name)),
+        size_label=capital(plain_name(s.size if study is None else study.size)),
+        error_label=capital(plain_name(s.error_name)),
         level=s.level,
         percent=lines.in_percent(analysis),
     )

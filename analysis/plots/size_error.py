@@ -12,6 +12,7 @@ from analysis.plots import lines, style
 from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.told import capital
 from analysis.words.verdicts import rule_name
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
     error = plain_name(s.error_name)
     return SizeErrorInfo(
         lines=drawn,
-        size_label=lines.capital(size) if s.size_name == s.size else size,
-        error_label=lines.capital(error) if s.error_name == s.error else error,
+        size_label=capital(size) if s.size_name == s.size else size,
+        error_label=capital(error) if s.error_name == s.error else error,
         level=s.level,
         rule=rule,
         percent=lines.in_percent(analysis),

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.plots import lines, style
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,8 +72,8 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
         if fits
         else size,
         payoff=np.array(points, dtype=np.float64).reshape(len(points), 2),
-        size_label=lines.capital(plain_name(s.size_name)),
-        error_label=lines.capital(plain_name(s.error_name)),
+        size_label=capital(plain_name(s.size_name)),
+        error_label=capital(plain_name(s.error_name)),
         percent=lines.in_percent(analysis),
     )
 

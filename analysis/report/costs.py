@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.report.markup import figure, folded, notes, paragraph, section, table
-from analysis.report.words import duration
+from analysis.report.words import count, duration
 from analysis.routes.fronts import PREFERRED, ParetoFront
 from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of
@@ -79,16 +79,14 @@ def _times(trials: TrialTable) -> str:
     rows = []
     for n in np.unique(trials.n_examples):
         for phase in dict.fromkeys(trials.phase):
-            rows_of = np.array([p == phase for p in trials.phase], dtype=bool) & (
-                trials.n_examples == n
-            )
-            seconds = trials.wall_seconds[rows_of]
-            if rows_of.any():
+            of_phase = np.array([p == phase for p in trials.phase], dtype=bool)
+            seconds = trials.wall_seconds[of_phase & (trials.n_examples == n)]
+            if len(seconds):
                 rows.append(
                     {
-                        "examples": "all" if n == UNKNOWN else f"{n:,}",
+                        "examples": count(n),
                         "phase": phase,
-                        "trials": f"{int(rows_of.sum()):,}",
+                        "trials": f"{len(seconds):,}",
                         "training time": duration(float(np.nansum(seconds))),
                         "median trial": duration(float(np.nanmedian(seconds)))
                         if np.isfinite(seconds).any()

@@ -7,8 +7,8 @@ the page holds whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,10 @@ from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
 from analysis.table.names import plain_name
-from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable
+from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable, known
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.rows import plain
+from analysis.words.told import capital
 from analysis.words.verdicts import rule_name
 
 OTHER_AXES = (
@@ -61,13 +62,8 @@ def drawings(
         "chance": s.chance_error,
         "rules": [[p.rule, rule_name(p, s)] for p in analysis.fits[0].payoffs],
         "axes": axes,
-        "residuals": [
-            {"n": _n(fit), "cells": [_flat(asdict(miss)) for miss in misses(fit)]}
-            for fit in analysis.fits
-        ],
-        "holdout": [
-            _flat(asdict(hold_out(fit, s.level)) | {"n": _n(fit)}) for fit in analysis.fits
-        ],
+        "residuals": [{"n": _n(fit), "cells": misses(fit)} for fit in analysis.fits],
+        "holdout": [hold_out(fit, s.level) for fit in analysis.fits],
         "growth": None if growth is None else growth.as_dict() | {"line": _growth_line(analysis)},
         "costs": cost_labels(analysis),
         "routes": [_routes(study) for study in analysis.routes],
@@ -79,7 +75,7 @@ def drawings(
 
 
 def _n(fit: FittedCurve) -> int | None:
-    return None if fit.curve.n_examples == UNKNOWN else fit.curve.n_examples
+    return known(fit.curve.n_examples)
 
 
 def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
@@ -125,7 +121,7 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
     marks = analysis.numbers()
     return {
         "name": s.size,
-        "label": label[0].upper() + label[1:] if s.size_name == s.size else label,
+        "label": capital(label) if s.size_name == s.size else label,
         "sentence": analysis.sentence,
         "curves": [
             {
@@ -133,7 +129,7 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
                 "columns": list(map(list, zip(*bands.get(_n(fit), []), strict=True))),
                 "cells": _cells(fit),
                 "runs": [fit.curve.run_row.tolist(), fit.curve.run_cell.tolist()],
-                "laws": _laws(fit, [row[0] for row in bands.get(_n(fit), [])]) if lead else [],
+                "laws": law_fits(fit, [row[0] for row in bands.get(_n(fit), [])]) if lead else [],
                 "marks": [mark for mark in marks if mark["n_examples"] == _n(fit)],
             }
             for fit in analysis.fits
@@ -154,27 +150,6 @@ def _cells(fit: FittedCurve) -> dict[str, list[Any]]:
         "drawn": np.exp(fit.noise.log_error).tolist(),
         "replicates": curve.replicates.tolist(),
     }
-
-
-def _laws(fit: FittedCurve, grid: list[float]) -> list[dict[str, Any]]:
-    """Each law alone on the grid of its curve."""
-    found = []
-    for one in law_fits(fit):
-        line: list[float | None] = []
-        if one.fit.ok.all() and grid:
-            with np.errstate(all="ignore"):
-                line = [float(f"{v:.6g}") for v in one.fit.predict(np.array(grid))[0]]
-        found.append(
-            {
-                "name": one.law.name,
-                "words": one.law.words or one.law.name,
-                "line": line,
-                "weight": one.weight,
-                "score": one.score,
-                "reason": one.reason,
-            }
-        )
-    return found
 
 
 def other_routes(table: TrialTable, s: AnalysisSettings) -> list[dict[str, Any]]:
@@ -199,7 +174,7 @@ def other_routes(table: TrialTable, s: AnalysisSettings) -> list[dict[str, Any]]
             found.append(
                 {
                     "route": route,
-                    "n": None if n == UNKNOWN else n,
+                    "n": known(n),
                     "cell": cell,
                     "ratio": ratio,
                     "size": float(np.exp(np.log(size[usable]).mean())),
@@ -223,8 +198,8 @@ def _routes(study: RouteStudy) -> dict[str, Any]:
         curves.append({"name": route.name, "columns": columns, "cells": _cells(fit)})
     label = plain_name(study.size)
     return {
-        "n": None if study.n_examples == UNKNOWN else study.n_examples,
-        "label": label[0].upper() + label[1:],
+        "n": known(study.n_examples),
+        "label": capital(label),
         "curves": curves,
     }
 
@@ -291,7 +266,3 @@ def _short(value: float) -> float | int:
 def _whole(value: float) -> float | int:
     """A whole number without its point, which is most of what a file of them holds."""
     return int(value) if math.isfinite(value) and value == int(value) else value
-
-
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(values)

@@ -6,19 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.report.markup import (
-    figure,
-    folded,
-    notes,
-    paragraph,
-    section,
-    table,
-)
+from analysis.export.prose import MARKDOWN
+from analysis.export.route_tables import regularisation_table
+from analysis.findings import Kind
+from analysis.report.markup import figure, folded, notes, paragraph, section, table
 from analysis.report.source import ReportSource
-from analysis.report.words import count, number
+from analysis.report.words import count, number, span
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
-from analysis.table.trials import UNKNOWN
 from analysis.verdicts.decide import PLACED
 from analysis.words.kinds import notes as notes_of
 from analysis.words.kinds import tell
@@ -32,8 +27,8 @@ Drawn = Mapping[str, Any]
 def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
     """Residuals, and what the smaller sizes foretold of the larger ones."""
     held = [one for one in drawn["holdout"] if one["cells"]]
-    cells = [cell for one in held for cell in one["cells"]]
-    inside = sum(cell["low"] <= cell["measured"] <= cell["high"] for cell in cells)
+    insides = [sum(c["low"] <= c["measured"] <= c["high"] for c in one["cells"]) for one in held]
+    cells = sum(len(one["cells"]) for one in held)
     level = f"{analysis.settings.level:.0%}"
     content = [
         figure(
@@ -47,7 +42,7 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
             "<h3>Held-out sizes</h3>",
             paragraph(
                 "The largest sizes were hidden and forecast from the smaller ones. "
-                f"{inside} of {len(cells)} measured errors lie inside the forecast's {level} band."
+                f"{sum(insides)} of {cells} measured errors lie inside the forecast's {level} band."
             ),
             figure("holdout", "One is a perfect forecast. Bars: the band of the forecast."),
             table(
@@ -56,12 +51,10 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
                         "examples": count(one["n"]),
                         "sizes shown up to": format_size(one["shown_up_to"]),
                         "cells held out": len(one["cells"]),
-                        "inside the band": sum(
-                            c["low"] <= c["measured"] <= c["high"] for c in one["cells"]
-                        ),
+                        "inside the band": inside,
                         "typical miss": f"{100 * math.expm1(one['error']):.3g}%",
                     }
-                    for one in held
+                    for one, inside in zip(held, insides, strict=True)
                 ],
                 caption="Forecasts of held-out sizes",
             ),
@@ -78,7 +71,7 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
             "miss of hidden sizes": ""
             if law["score"] is None
             else f"{100 * math.expm1(min(law['score'], 50)):.3g}%",
-            "weight among laws": "" if law["weight"] is None else f"{law['weight']:.2f}",
+            "weight among laws": number(law["weight"], "{:.2f}"),
             "why it is out": law["reason"],
         }
         for one in drawn["axes"][0]["curves"]
@@ -103,9 +96,8 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
 def tuning(analysis: StudyAnalysis) -> str:
     """Whether the search was long enough, cell by cell."""
     title = "Was it tuned enough?"
-    unjudged = analysis.found("tuning_unjudged")
-    if unjudged:
-        return section("tuning", title, notes([f"{tell(one).whole}." for one in unjudged]))
+    if analysis.found("tuning_unjudged"):
+        return section("tuning", title, _told(analysis, "tuning_unjudged"))
     if analysis.tuning is None:
         return ""
     told = analysis.found("tuning")
@@ -144,7 +136,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
     found = () if analysis.tuning is None else analysis.tuning.effects
     rows = [
         {
-            "examples": count(None if one.n_examples == UNKNOWN else one.n_examples),
+            "examples": count(one.n_examples),
             "hyperparameter": one.hyperparameter,
             "cells": one.capacity,
             "seen": SEEN[one.seen],
@@ -159,7 +151,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
             "examples": f"{one.n_examples:,}",
             "hyperparameter": one.hyperparameter,
             "share of all": f"{one.importance:.1%}",
-            "share within cells": "" if one.within_cells is None else f"{one.within_cells:.1%}",
+            "share within cells": number(one.within_cells, "{:.1%}"),
         }
         for one in source.importance
     ]
@@ -169,7 +161,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
     return section(
         "effects",
         "Which hyperparameters mattered",
-        notes([f"{tell(one).whole}." for one in analysis.found("hyperparameters")]),
+        _told(analysis, "hyperparameters"),
         figure(
             "effects",
             "Validation error of the low, middle and high third of each hyperparameter's values, "
@@ -209,9 +201,7 @@ def routes(analysis: StudyAnalysis) -> str:
                     "verdict": verdict_cell(route.fit, point),
                     size: format_size(point.size) if point.kind in PLACED else "",
                     "times smaller at equal error": number(ratio, "{:.3g}"),
-                    f"{level} interval": f"{saving.low:.3g} to {saving.high:.3g}"
-                    if saving and math.isfinite(saving.low) and math.isfinite(saving.high)
-                    else "",
+                    f"{level} interval": span(saving.low, saving.high, "{:.3g}") if saving else "",
                 }
             )
     return section(
@@ -241,9 +231,7 @@ def pruning(analysis: StudyAnalysis) -> str:
             "weights removed": f"{row['prune_ratio']:.4g}",
             "error": f"{row['error']:.4g}",
             "rise": f"{row['cost']:+.1%}",
-            f"{analysis.settings.level:.0%} interval": f"{row['low']:+.1%} to {row['high']:+.1%}"
-            if math.isfinite(row["low"]) and math.isfinite(row["high"])
-            else "",
+            f"{analysis.settings.level:.0%} interval": span(row["low"], row["high"], "{:+.1%}"),
             "pairs": row["pairs"],
         }
         for row in prune_rows(analysis.ladders)
@@ -260,6 +248,38 @@ def pruning(analysis: StudyAnalysis) -> str:
         folded("The same as a table", table(
             rows, caption="Every prune ratio", words=("cell",), parts="examples"
         )),
+    )  # fmt: skip
+
+
+def regularisation(analysis: StudyAnalysis) -> str:
+    """The section; nothing where the study made no regulariser an axis."""
+    found = regularisation_table(analysis)
+    if found is None:
+        return ""
+    # Two columns of intervals: each by the column that it belongs to.
+    heads = [
+        f"{found.head[k - 1]}: {head}" if "interval" in head else head
+        for k, head in enumerate(found.head)
+    ]
+    level = f"{analysis.settings.level:.0%}"
+    return section(
+        "regularisation",
+        "What regularisation is worth",
+        _told(analysis, "regulariser"),
+        figure(
+            "regularisation",
+            "Share of the error that the value chosen on validation saves over the weakest value "
+            f"tried, pair by pair on the same draws. Bars: {level} intervals; open marks: the "
+            "weakest was chosen.",
+            kind="multiples",
+        ),
+        table(
+            [dict(zip(heads, row, strict=True)) for row in found.rows(MARKDOWN)],
+            caption="Mean over the capacities where another value than the weakest was chosen, and "
+            "the factor by which the payoff point moves",
+            words=(heads[0],),
+            parts=heads[0],
+        ),
     )  # fmt: skip
 
 
@@ -281,3 +301,7 @@ def learning(source: ReportSource, drawn: Drawn) -> str:
             kind="multiples",
         ),
     )
+
+
+def _told(analysis: StudyAnalysis, kind: Kind) -> str:
+    return notes([f"{tell(one).whole}." for one in analysis.found(kind)])

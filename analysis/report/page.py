@@ -10,7 +10,6 @@ from analysis.report import evidence, sections
 from analysis.report.costs import costs
 from analysis.report.drawings import drawings
 from analysis.report.markup import embedded_json, section
-from analysis.report.regularisation import regularisation
 from analysis.report.source import ReportSource
 from analysis.study import StudyAnalysis
 from analysis.table.trials import TrialTable
@@ -24,17 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 def report_html(
     analysis: StudyAnalysis, table: TrialTable, source: ReportSource | None = None
 ) -> str:
-    """The report as one HTML page.
-
-    Parameters
-    ----------
-    analysis : StudyAnalysis
-        What was found. Every number on the page is one of its own.
-    table : TrialTable
-        The trials that it was found in.
-    source : ReportSource, optional
-        Where they come from.
-    """
+    """The report as one HTML page; every number on it is one of the analysis' own."""
     source = source or ReportSource()
     drawn = drawings(analysis, table, source.learning)
     parts = [
@@ -45,7 +34,7 @@ def report_html(
         evidence.effects(analysis, source),
         evidence.routes(analysis),
         evidence.pruning(analysis),
-        regularisation(analysis),
+        evidence.regularisation(analysis),
         evidence.learning(source, drawn),
         sections.failures(analysis, table),
         costs(analysis, table),

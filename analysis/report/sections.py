@@ -8,17 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.report.markup import (
-    definitions,
-    figure,
-    folded,
-    notes,
-    paragraph,
-    section,
-    table,
-)
+from analysis.report.markup import definitions, figure, folded, notes, paragraph, section, table
 from analysis.report.source import ReportSource
-from analysis.report.words import duration
+from analysis.report.words import count, duration
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, TrialTable
@@ -77,7 +69,7 @@ def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
     size, error = plain_name(s.size_name), plain_name(s.error_name)
     rows = [
         {
-            "examples": "all" if fit.curve.n_examples == UNKNOWN else f"{fit.curve.n_examples:,}",
+            "examples": count(fit.curve.n_examples),
             "cell": name,
             size: f"{m:,.6g}",
             f"mean {error}": f"{e:.4g}",
@@ -137,10 +129,10 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
             key = (status, phase, reason or "no reason recorded")
             reasons[key] = reasons.get(key, 0) + 1
     failed = [
-        {"outcome": status, "phase": phase, "trials": count, "reason": reason}
-        for (status, phase, reason), count in sorted(reasons.items(), key=lambda item: -item[1])
+        {"outcome": status, "phase": phase, "trials": times, "reason": reason}
+        for (status, phase, reason), times in sorted(reasons.items(), key=lambda item: -item[1])
     ]
-    left = [{"trials": f"{count:,}", "left out": r} for r, count in analysis.counts.items()]
+    left = [{"trials": f"{times:,}", "left out": r} for r, times in analysis.counts.items()]
     (short,) = analysis.found("undertrained")
     return section(
         "failures",

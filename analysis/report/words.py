@@ -29,6 +29,13 @@ def count(n: int | None) -> str:
     return "all" if n is None or n == UNKNOWN else f"{n:,}"
 
 
+def span(low: float, high: float, form: str) -> str:
+    """Both ends of an interval in a form; empty where one is not finite."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{form.format(low)} to {form.format(high)}"
+
+
 def number(value: float | None, form: str) -> str:
     """A number in a form; empty where there is none."""
     return "" if value is None or not math.isfinite(value) else form.format(value)

@@ -170,14 +170,14 @@ def test_the_methods_tell_the_study_s_own_figures(exported: Exported) -> None:
 def test_without_a_study_file_the_methods_say_what_the_trials_tell(exported: Exported) -> None:
     analysis = exported[0]
     assert methods(analysis, None, "markdown").startswith("For each dataset size")
-    assert any(item.answer == UNANSWERED for item in checklist(analysis, None))
+    assert any(UNANSWERED in group.values() for group in checklist(analysis, None).values())
 
 
 def test_the_checklist_is_filled_in(exported: Exported) -> None:
-    items = checklist(exported[0], FACTS)
-    assert {item.group for item in items} == {"The law", "Training", "Data points", "Fit"}
-    assert all(item.answer and item.answer != UNANSWERED for item in items)
-    answers = {item.question: item.answer for item in items}
+    groups = checklist(exported[0], FACTS)
+    assert set(groups) == {"The law", "Training", "Data points", "Fit"}
+    answers = {asked: answer for group in groups.values() for asked, answer in group.items()}
+    assert all(answer and answer != UNANSWERED for answer in answers.values())
     assert "5 search trials" in answers["What was tuned, and how much for each size?"]
     assert "216 pruned models" in answers["What was left out, and why?"]
     assert "forecast" in answers["How well does it extrapolate?"]

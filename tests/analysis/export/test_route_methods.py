@@ -75,7 +75,11 @@ def test_all_that_is_cited_has_an_entry(routes: StudyAnalysis) -> None:
     assert used | {"li2025misfitting"} == set(cited(facts, routes.settings)) <= known
     assert "distill mixing (uniform on" in latex and "width8-depth1" in latex
     assert not re.search(r"(?<!\\)[%#_]", re.sub(r"\\cite\{.*?\}", "", latex))
-    answers = {item.question: item.answer for item in checklist(routes, facts)}
+    answers = {
+        asked: answer
+        for group in checklist(routes, facts).values()
+        for asked, answer in group.items()
+    }
     assert (
         "of students also distill mixing" in answers["What was tuned, and how much for each size?"]
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse, plots
 from analysis.errors import AnalysisError
+from analysis.export.prose import MARKDOWN
 from analysis.export.route_tables import regularisation_table
 from analysis.plots.gallery import pictures_of, screen_figure
 from analysis.plots.print_figures import write_printed
@@ -217,7 +218,7 @@ def test_a_single_draw_shows_gains_without_bars(widths: tuple[int, ...]) -> None
     words = regulariser_words(found)
     table_of_them = regularisation_table(analysis)
     assert table_of_them is not None
-    ends = table_of_them.plain[0][4]
+    ends = table_of_them.rows(MARKDOWN)[0][4]
     if len(widths) == 1:
         assert "saves there 20% of the error (too few pairs of runs for an interval)" in words
         assert ends == ""

@@ -138,18 +138,19 @@ def test_five_thousand_trials_are_under_three_megabytes() -> None:
 def test_what_is_held_out_is_not_seen_by_the_forecast(written: Written) -> None:
     for fit in written.analysis.fits:
         check = hold_out(fit, 0.9)
-        assert len(check.cells) == 2 and 0 <= check.inside <= 2
-        assert check.shown_up_to < min(cell.size for cell in check.cells)
-        assert max(cell.size for cell in check.cells) == fit.curve.size[-1]
-        logs = [np.log(cell.forecast / cell.measured) for cell in check.cells]
-        assert check.error == pytest.approx(float(np.sqrt(np.mean(np.square(logs)))))
+        cells = check["cells"]
+        assert len(cells) == 2 and all(cell["low"] < cell["high"] for cell in cells)
+        assert check["shown_up_to"] < min(cell["size"] for cell in cells)
+        assert max(cell["size"] for cell in cells) == fit.curve.size[-1]
+        logs = [np.log(cell["forecast"] / cell["measured"]) for cell in cells]
+        assert check["error"] == pytest.approx(float(np.sqrt(np.mean(np.square(logs)))))
 
 
 def test_misses_and_laws_are_of_the_points_drawn(written: Written) -> None:
     fit = written.analysis.fits[-1]
     for one, size, error in zip(misses(fit), fit.curve.size, fit.curve.error, strict=True):
-        assert one.ratio * float(fit.predict(size)) == pytest.approx(error)
-        assert one.spread > 0.0
+        assert one["ratio"] * float(fit.predict(size)) == pytest.approx(error)
+        assert one["spread"] > 0.0
     laws = law_fits(fit)
-    assert sum(law.weight for law in laws) == pytest.approx(1.0)
-    assert max(laws, key=lambda law: law.weight).law.name != "power"  # the curve has a floor
+    assert sum(law["weight"] for law in laws) == pytest.approx(1.0)
+    assert max(laws, key=lambda law: law["weight"])["name"] != "power"  # the curve has a floor
