@@ -36,19 +36,7 @@ The payoff point at the largest dataset is \payoffPoint{@KEY@}
 def example(
     venue: Venue, key: str, figures: Iterable[str], tables: Iterable[tuple[str, str]]
 ) -> str:
-    """The document.
-
-    Parameters
-    ----------
-    venue : Venue
-        Whose page it is set on.
-    key : str
-        Of the largest dataset size.
-    figures : iterable of str
-        Names of the pictures.
-    tables : iterable of (str, str)
-        Name and caption of the tables, the caption in LaTeX.
-    """
+    """The document on a venue's page; tables come with their captions in LaTeX."""
     wide = venue.columns == 2 and venue.width >= venue.text_width
     figure = "figure*" if wide else "figure"
     floats = [

@@ -128,15 +128,7 @@ def _num(text: str, unit: str) -> str:
 
 
 def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -> str:
-    r"""Macros for every number that a text may quote.
-
-    Parameters
-    ----------
-    analysis : StudyAnalysis
-        What was found.
-    captions : mapping, optional
-        Name of a picture -> its caption.
-    """
+    """Macros for every number that a text may quote, and for captions by the picture's name."""
     s = analysis.settings
     unit = unit_tex(s.size)
     entries = payoff_entries(analysis)

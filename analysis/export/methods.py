@@ -6,17 +6,28 @@ from typing import Literal
 
 from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.prose import Ink
-from analysis.export.references import SAMPLERS
-from analysis.export.route_methods import pruning_words, student_words
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 
-_SAMPLERS = {
-    "halton": "quasi-random (scrambled Halton) points",
-    "random": "random points",
-    "tpe": "points of the tree-structured Parzen estimator",
+SAMPLERS = {
+    "halton": ("quasi-random (scrambled Halton) points", "bousquet2017critical"),
+    "random": ("random points", "bergstra2012random"),
+    "tpe": ("points of the tree-structured Parzen estimator", "bergstra2011algorithms"),
 }
+"""Name -> what it is, and what it comes from."""
 _OPTIMIZERS = {"adamw": "AdamW", "sgd": "stochastic gradient descent with momentum"}
+
+SOURCES = {
+    "one-shot": "han2015learning",
+    "untuned": "han2015learning",
+    "iterative": "han2015learning",
+    "rewind-weights": "frankle2019lottery",
+    "rewind-rate": "renda2020comparing",
+    "structured": "li2017pruning",
+}
+"""Way of pruning -> what it comes from."""
+
+_SCOPES = {"global": "over all layers together", "layerwise": "in each layer"}
 
 
 def methods(
@@ -73,8 +84,8 @@ def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
         f"{ink.number(seeds)} fresh seed{'s' if seeds > 1 else ''} each"
     )
     if facts.search_trials and nuisance:
-        how = _SAMPLERS.get(facts.sampler, ink.words(facts.sampler))
-        cite = ink.cite(SAMPLERS[facts.sampler]) if facts.sampler in SAMPLERS else ""
+        how, key = SAMPLERS.get(facts.sampler, (ink.words(facts.sampler), ""))
+        cite = ink.cite(key) if key else ""
         start = (
             f"In each cell (a dataset size and a capacity) we tuned {ink.listed(nuisance)} on "
             f"validation error with {ink.number(facts.search_trials)} trials at {how}{cite}, and "
@@ -179,11 +190,78 @@ def _left_out(analysis: StudyAnalysis, ink: Ink) -> str:
 
 def _programs(facts: StudyFacts, ink: Ink) -> str:
     named = [f"payoff {facts.versions.get('payoff', '')}".strip()]
-    cites = {"torch": "PyTorch", "optuna": "Optuna", "mlflow": "MLflow"}
-    keys = {
-        "torch": "paszke2019pytorch", "optuna": "akiba2019optuna", "mlflow": "zaharia2018mlflow"
-    }  # fmt: skip
-    for name, words in cites.items():
+    for name, words, key in (
+        ("torch", "PyTorch", "paszke2019pytorch"),
+        ("optuna", "Optuna", "akiba2019optuna"),
+        ("mlflow", "MLflow", "zaharia2018mlflow"),
+    ):
         if name in facts.versions and not (name == "torch" and facts.own_trainer):
-            named.append(f"{words} {facts.versions[name]}{ink.cite(keys[name])}")
+            named.append(f"{words} {facts.versions[name]}{ink.cite(key)}")
     return f"Programs: {ink.listed(named)}. The study's seed is {ink.number(facts.seed)}."
+
+
+def methods_of(facts: StudyFacts) -> tuple[str, ...]:
+    """Ways of pruning; empty where nothing was pruned."""
+    if not facts.pruning:
+        return ()
+    return tuple(str(facts.pruning.get("methods", "one-shot")).split(", "))
+
+
+def route_keys(facts: StudyFacts) -> list[str]:
+    """Keys of what the routes must cite."""
+    keys = list(dict.fromkeys(SOURCES[m] for m in methods_of(facts) if m in SOURCES))
+    return keys + (["hinton2015distilling"] if facts.teachers else [])
+
+
+def pruning_words(facts: StudyFacts, ink: Ink) -> str:
+    """How trained models were pruned; empty where none were."""
+    methods = methods_of(facts)
+    if not methods:
+        return ""
+    share = ink.percent(float(facts.pruning["fine_tune_fraction"]))
+    level = ink.percent(float(facts.pruning.get("level_ratio", 0.2)))
+    levels = f"over levels that each remove {level} of the remaining weights"
+    tuned = f"fine-tuned for {share} of the training steps"
+    ways = {
+        "one-shot": f"in one cut and {tuned}",
+        "untuned": "in one cut with no training after it",
+        "iterative": f"{levels}, {tuned} after each",
+        "rewind-weights": f"{levels}, trained again from the first weights after each",
+        "rewind-rate": f"{levels}, trained again at the learning rates of training after each",
+    }
+    named = [
+        f"{ways[m]}{ink.cite(SOURCES[m])}" if m in ways else ink.words(m)
+        for m in methods
+        if m != "structured"
+    ]
+    scopes = [_SCOPES.get(s, s) for s in str(facts.pruning.get("scopes", "global")).split(", ")]
+    text = ""
+    if named:
+        text = (
+            f"Pruned models were made from the trained ones by removing the weights of least "
+            f"magnitude ({ink.listed(scopes)}): {'; '.join(named)}."
+        )
+    if "structured" in methods:
+        also = "also " if named else ""
+        text += (
+            f" Trained models were {also}pruned by whole units or channels of least L1 norm"
+            f"{ink.cite(SOURCES['structured'])}, {tuned}, and made smaller dense models."
+        )
+    return text.strip()
+
+
+def student_words(facts: StudyFacts, tuned: list[str], ink: Ink) -> str:
+    """How models were distilled; empty where none were."""
+    if not facts.teachers:
+        return ""
+    teachers = [
+        "the trained model of the same examples with the lowest validation error"
+        if name == "best"
+        else f"the trained model {ink.words(name)}"
+        for name in facts.teachers
+    ]
+    also = f"; for them {ink.listed(tuned)} were tuned likewise" if tuned else ""
+    return (
+        "Students were trained on a mixture of the labels and the softened answers of a teacher"
+        f"{ink.cite('hinton2015distilling')}: {ink.listed(teachers)}{also}."
+    )

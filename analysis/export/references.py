@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.export.facts import StudyFacts
-from analysis.export.route_methods import route_keys
+from analysis.export.methods import SAMPLERS, route_keys
 from analysis.settings import AnalysisSettings
 
 ENTRIES: dict[str, str] = {
@@ -134,12 +134,6 @@ ENTRIES: dict[str, str] = {
 }
 """Key -> BibTeX. Long author lists end in "others". Data bring their own."""
 
-SAMPLERS = {
-    "halton": "bousquet2017critical",
-    "random": "bergstra2012random",
-    "tpe": "bergstra2011algorithms",
-}
-
 
 def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ...]:
     """Keys of what a study must cite."""
@@ -152,7 +146,7 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
         return tuple(keys)
     keys += ["akiba2019optuna", "zaharia2018mlflow", *facts.references]
     if facts.search_trials and facts.sampler in SAMPLERS:
-        keys.append(SAMPLERS[facts.sampler])
+        keys.append(SAMPLERS[facts.sampler][1])
     if not facts.own_trainer:
         keys.append("paszke2019pytorch")
         if facts.training.get("optimizer") == "adamw":

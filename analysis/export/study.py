@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from analysis.errors import AnalysisError
 from analysis.export.checklist import checklist, checklist_latex, checklist_markdown
 from analysis.export.entries import key_of
 from analysis.export.example import example
@@ -22,13 +23,13 @@ from analysis.export.references import bibliography
 from analysis.export.route_tables import regularisation_table, route_rows, routes_table
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
+from analysis.plots.style import font_of
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
+from analysis.study import StudyAnalysis
 from analysis.table.reading import write_table
-from analysis.table.trials import UNKNOWN, TrialTable
+from analysis.table.trials import TrialTable, known
 from analysis.words.rows import effect_rows, prune_rows, tuning_rows
-
-if TYPE_CHECKING:
-    from analysis.study import StudyAnalysis
+from search_spaces.errors import nearest
 
 CURVE_COLUMNS = ("n_examples", "size", "error", "mean_low", "mean_high", "run_low", "run_high")
 FIGURES = "figures"
@@ -44,30 +45,21 @@ def export_study(
     venue: str = DEFAULT_VENUE,
     formats: Iterable[str] = FORMATS,
 ) -> tuple[Path, ...]:
-    """Write all that a paper needs; return the files in the order written.
+    """Write all that a paper needs, replacing files; return these in the order written.
 
-    Parameters
-    ----------
-    analysis : StudyAnalysis
-        What was found.
-    table : TrialTable
-        The trials that it was found in.
-    directory : path
-        Made if it does not exist; files of the same names are replaced.
-    facts : StudyFacts, optional
-        The study's design. Without it the methods paragraph and the checklist say only what the
-        trials tell.
-    venue : str
-        One of :data:`analysis.plots.venues.VENUES`.
-    formats : iterable of str
-        Of the pictures.
+    Without the facts of the study's design, the methods paragraph and the checklist say only what
+    the trials tell.
 
     Raises
     ------
     AnalysisError
         If the venue or a format is not known.
     """
-    look = _venue(venue)
+    if venue not in VENUES:
+        raise AnalysisError(
+            f"venue: must be one of {', '.join(VENUES)}, got {venue!r}{nearest(venue, VENUES)}"
+        )
+    look = VENUES[venue]
     check_formats(formats)
     directory = Path(directory)
     (directory / FIGURES).mkdir(parents=True, exist_ok=True)
@@ -75,24 +67,14 @@ def export_study(
     captions = {figure.name: figure.caption for figure in figures}
     written = []
     for name, text in _texts(analysis, facts, look, captions).items():
-        (directory / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(directory / name)
-    write_table(table, directory / "trials.csv")
+        written[-1].write_text(text, encoding="utf-8", newline="\n")
     written.append(directory / "trials.csv")
+    write_table(table, written[-1])
     written += [path for figure in figures for path in figure.files]
     provenance = directory / "provenance.json"
     provenance.write_text(_provenance(analysis, facts, look, directory, written), encoding="utf-8")
     return (*written, provenance)
-
-
-def _venue(name: str) -> Venue:
-    from analysis.errors import AnalysisError
-    from search_spaces.errors import nearest
-
-    if name not in VENUES:
-        known = ", ".join(VENUES)
-        raise AnalysisError(f"venue: must be one of {known}, got {name!r}{nearest(name, VENUES)}")
-    return VENUES[name]
 
 
 def _texts(
@@ -128,8 +110,8 @@ def _texts(
         texts[f"{table.name}.md"] = table.to_markdown()
     if analysis.tuning is not None:
         texts["tuning.csv"] = as_csv(tuning_rows(analysis.tuning))
-    if analysis.tuning is not None and analysis.tuning.effects:
-        texts["effects.csv"] = as_csv(effect_rows(analysis.tuning))
+        if analysis.tuning.effects:
+            texts["effects.csv"] = as_csv(effect_rows(analysis.tuning))
     for name, rows in route_rows(analysis).items():
         texts[f"{name}.csv"] = as_csv(rows)
     if analysis.ladders:
@@ -146,12 +128,11 @@ def curve_rows(analysis: StudyAnalysis) -> list[dict[str, Any]]:
         grid = np.exp(fit.draws.x[: fit.draws.n_inside])
         mean_low, mean_high = fit.band(grid)
         run_low, run_high = fit.band(grid, kind="run")
-        n = fit.curve.n_examples
+        n = known(fit.curve.n_examples)
         columns = (grid, fit.predict(grid), mean_low, mean_high, run_low, run_high)
         for values in zip(*columns, strict=True):
             numbers = [float(f"{value:.6g}") for value in values]
-            first = None if n == UNKNOWN else n
-            rows.append(dict(zip(CURVE_COLUMNS, (first, *numbers), strict=True)))
+            rows.append(dict(zip(CURVE_COLUMNS, (n, *numbers), strict=True)))
     return rows
 
 
@@ -163,8 +144,6 @@ def _provenance(
     written: list[Path],
 ) -> str:
     """Where everything comes from, and the digest of every file; no dates, no paths."""
-    from analysis.plots.style import font_of
-
     settings = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in analysis.settings.as_dict().items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analysis.plots.effects import draw_effects, effects_info
 from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
@@ -19,9 +18,7 @@ from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_figure, size_error_info
 from analysis.plots.style import save_figure
 from analysis.plots.surface import draw_surface, surface_info
-
-if TYPE_CHECKING:
-    from analysis.study import StudyAnalysis
+from analysis.study import StudyAnalysis
 
 SUFFIXES = (".png", ".svg", ".pdf")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
 from analysis.tuning.sensitivity import THIRDS, Effect
@@ -15,8 +16,6 @@ from analysis.words.tuning import SEEN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from analysis.study import StudyAnalysis
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.curves.points import REACH
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
@@ -18,7 +19,6 @@ from analysis.words.told import capital
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.study import StudyAnalysis
 
 LEAST_SHOWN = 4
 """Sizes that the fit must keep."""

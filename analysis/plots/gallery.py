@@ -22,13 +22,12 @@ from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
 from analysis.plots.size_error import draw_size_error, size_error_info
 from analysis.plots.surface import draw_surface, surface_info
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from analysis.study import StudyAnalysis
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.words.verdicts import rule_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from analysis.study import StudyAnalysis
 
 
 @dataclass(frozen=True, kw_only=True)

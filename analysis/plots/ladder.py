@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.routes.pruning import PruneLadder
+from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.words.told import capital
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.study import StudyAnalysis
 
 MOST_LINES = 6
 """Capacities drawn: more would hide each other. They are spread evenly over the sizes."""

@@ -19,13 +19,13 @@ from analysis.plots.style import (
     small_text,
     spread_labels,
 )
+from analysis.study import StudyAnalysis
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.study import StudyAnalysis
 
 DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     "-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2)),  # type: ignore[assignment]
@@ -163,14 +163,7 @@ def label_ends(
 ) -> None:
     """Name lines at their right ends, moved apart where the names would touch.
 
-    Parameters
-    ----------
-    axes : Axes
-        With their limits set.
-    names, ends, colours : sequences of the same length
-        Each line's name, where it ends (in the units of the y axis) and its colour.
-    title : str
-        What the names are, above the topmost one.
+    The axes must have their limits; a title says above the topmost name what the names are.
     """
     log = axes.get_yscale() == "log"
     low, high = np.log(axes.get_ylim()) if log else axes.get_ylim()

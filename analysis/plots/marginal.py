@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
@@ -16,8 +17,6 @@ from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from analysis.study import StudyAnalysis
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,14 +10,13 @@ import numpy as np
 from analysis.plots import lines, style
 from analysis.routes.curves import ROUTE_ORDER
 from analysis.routes.fronts import PREFERRED
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from analysis.study import StudyAnalysis
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

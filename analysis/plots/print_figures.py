@@ -14,12 +14,12 @@ from analysis.errors import AnalysisError
 from analysis.plots.gallery import pictures_of
 from analysis.plots.style import new_figure, printed, save_figure
 from analysis.plots.venues import Venue
+from analysis.study import StudyAnalysis
 from search_spaces.errors import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.study import StudyAnalysis
 
 FORMATS = ("pdf", "pgf", "svg", "png")
 

@@ -11,6 +11,7 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.plots import lines, style
 from analysis.routes.paired import bounded
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import BoolArray, FloatArray
 from analysis.words.told import capital
@@ -19,7 +20,6 @@ from search_spaces.errors import nearest
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.study import StudyAnalysis
     from analysis.tuning.regularisation import RegularisationStep
 
 

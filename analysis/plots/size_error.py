@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.study import StudyAnalysis
 
 MOST_RUNS = 4000
 """More runs than this are drawn as cell means only."""

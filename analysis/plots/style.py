@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from analysis.plots.embedding import outlines_only
 from analysis.plots.venues import Venue
 from analysis.table.names import format_size
 from analysis.table.trials import FloatArray
@@ -60,6 +59,9 @@ _FILE_INFO: dict[str, dict[str, Any]] = {
 _NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 """Notes held back for a caption while a figure is drawn for print; None on a screen."""
 
+LAYOUT_TABLES = ["BASE", "GDEF", "GPOS", "GSUB", "JSTF", "MATH", "kern"]
+"""Of a font, by which a line is set."""
+
 NARROW = 4.5
 """Inches: a narrower figure is labelled more tersely."""
 
@@ -86,6 +88,31 @@ def on_screen(size: tuple[float, float], draw: Callable[[Axes], object]) -> Figu
     return figure
 
 
+@contextmanager
+def _outlines_only() -> Iterator[None]:
+    """Let fonts that are embedded meanwhile keep nothing but what a reader of the PDF needs.
+
+    Matplotlib has set the text before it embeds the font (as TrueType, type 42: arXiv and ICML
+    refuse type 3), so that kerning, ligatures and accents are no use there any more. Reading and
+    cutting these tables took four fifths of the time of a PDF.
+    """
+    from fontTools import subset
+
+    usual = subset.Options
+
+    def options(**chosen: Any) -> Any:
+        made = usual(**chosen)
+        made.drop_tables += LAYOUT_TABLES
+        made.glyph_names = False
+        return made
+
+    subset.Options = options
+    try:
+        yield
+    finally:
+        subset.Options = usual
+
+
 def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure to PNG, SVG or PDF; the same figure gives the same bytes."""
     from matplotlib import rc_context
@@ -95,7 +122,7 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     # fontTools remarks on the dates in Computer Modern's files, which nobody here wrote.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     held = io.BytesIO()
-    lean = outlines_only() if suffix == ".pdf" else nullcontext()
+    lean = _outlines_only() if suffix == ".pdf" else nullcontext()
     with lean, rc_context(None if _NOTES.get() is not None else STYLE):
         figure.savefig(held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200)
     path.write_bytes(held.getvalue())
@@ -103,13 +130,7 @@ def save_figure(figure: Figure, path: Path | str) -> None:
 
 @contextmanager
 def printed(venue: Venue) -> Iterator[list[str]]:
-    """Draw and save for a venue; what a screen shows above the axes is gathered for a caption.
-
-    Yields
-    ------
-    list of str
-        The notes of what is drawn, in order.
-    """
+    """Draw and save for a venue; yields the notes, which a screen shows above the axes."""
     from matplotlib import rc_context
 
     notes: list[str] = []

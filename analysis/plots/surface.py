@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.plots import lines, style
+from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.words.told import capital
@@ -16,7 +17,6 @@ from analysis.words.told import capital
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.study import StudyAnalysis
 
 SIZES = 80
 DATA = 40

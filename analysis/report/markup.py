@@ -30,20 +30,10 @@ def table(
     words: Iterable[str] = (),
     parts: str = "",
 ) -> str:
-    """A table of rows with the same keys, which scrolls by itself where it is too wide.
+    """A table of rows (heading -> cell), which scrolls by itself where it is too wide.
 
-    Parameters
-    ----------
-    rows
-        Heading -> cell.
-    caption
-        What the table shows.
-    wide
-        Columns whose text may wrap.
-    words
-        Columns of text; all others are set flush right, like numbers.
-    parts
-        A column at whose changes a thin rule is drawn.
+    Text of ``wide`` columns may wrap; all but these and ``words`` are set flush right, like
+    numbers; a thin rule is drawn where the column ``parts`` changes.
     """
     if not rows:
         return ""
@@ -97,15 +87,10 @@ def notes(lines: Sequence[str]) -> str:
     return '<ul class="notes">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def definitions(items: Mapping[str, str], kind: str) -> str:
+def definitions(items: Mapping[str, str]) -> str:
     """Names with their values."""
-    inner = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        if kind == "facts"
-        else f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
-        for name, value in items.items()
-    )
-    return f'<dl class="{kind}">{inner}</dl>'
+    inner = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in items.items())
+    return f'<dl class="made">{inner}</dl>'
 
 
 def section(name: str, title: str, *content: str) -> str:

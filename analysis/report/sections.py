@@ -167,8 +167,8 @@ def made(analysis: StudyAnalysis, source: ReportSource) -> str:
         "made",
         "How this was made",
         commands,
-        definitions(source.facts, "made"),
-        folded("Settings of the analysis", definitions(settings, "made")),
+        definitions(source.facts),
+        folded("Settings of the analysis", definitions(settings)),
         folded("The study file", file),
     )
 

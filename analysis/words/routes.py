@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from analysis.findings import Count, Finding
+from analysis.routes.crossings import Crossing, Saving
+from analysis.routes.fronts import MaskCost
+from analysis.routes.laws import RouteLaw
+from analysis.routes.pruning import PruneLadder
+from analysis.routes.teachers import StudentGain, TeacherLadder
 from analysis.table.names import format_size, plain_name
-from analysis.verdicts.decide import LEAST_SIZES
+from analysis.verdicts.decide import LEAST_SIZES, PayoffPoint
 from analysis.words.reasons import interval, what_next, why
 from analysis.words.told import Told, at, capital
 from analysis.words.verdicts import phrase
-
-if TYPE_CHECKING:
-    from analysis.routes.crossings import Crossing, Saving
-    from analysis.routes.fronts import MaskCost
-    from analysis.routes.laws import RouteLaw
-    from analysis.routes.pruning import PruneLadder
-    from analysis.routes.teachers import StudentGain, TeacherLadder
-    from analysis.verdicts.decide import PayoffPoint
 
 
 def pruning(f: Finding[PruneLadder]) -> Told:

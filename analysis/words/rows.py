@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.findings import Finding
+from analysis.routes.comparison import RouteStudy
+from analysis.routes.fronts import MaskCost, ParetoFront
+from analysis.routes.laws import RouteLaw
+from analysis.routes.pruning import PruneLadder
+from analysis.routes.teachers import Distilled
 from analysis.table.trials import known
-from analysis.tuning.sensitivity import THIRDS
+from analysis.tuning.regularisation import Regularisation
+from analysis.tuning.sensitivity import THIRDS, Tuning
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.decide import PayoffPoint
 from analysis.words.counts import excluded
 from analysis.words.kinds import tell
 from analysis.words.reasons import what_next, why
@@ -19,16 +27,7 @@ from analysis.words.routes import not_fitted
 from analysis.words.tuning import SEEN
 
 if TYPE_CHECKING:
-    from analysis.routes.comparison import RouteStudy
-    from analysis.routes.fronts import MaskCost, ParetoFront
-    from analysis.routes.laws import RouteLaw
-    from analysis.routes.pruning import PruneLadder
-    from analysis.routes.teachers import Distilled
     from analysis.study import StudyAnalysis
-    from analysis.tuning.regularisation import Regularisation
-    from analysis.tuning.sensitivity import Tuning
-    from analysis.verdicts.curve_fit import FittedCurve
-    from analysis.verdicts.decide import PayoffPoint
 
 Row = dict[str, Any]
 

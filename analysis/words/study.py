@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN
+from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.decide import PayoffPoint
 from analysis.verdicts.findings import payoff_finding
 from analysis.words.kinds import notes, tell
 from analysis.words.reasons import interval
@@ -13,8 +15,6 @@ from analysis.words.verdicts import rule_name
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from analysis.verdicts.curve_fit import FittedCurve
-    from analysis.verdicts.decide import PayoffPoint
 
 
 def markdown(analysis: StudyAnalysis) -> str:

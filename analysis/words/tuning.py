@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from analysis.findings import Count, Finding
+from analysis.routes.paired import Gain
 from analysis.table.names import plain_name
+from analysis.tuning.findings import Enough, Worth
+from analysis.tuning.sensitivity import Effect, Seen
 from analysis.words.reasons import what_next
 from analysis.words.told import Told, at
-
-if TYPE_CHECKING:
-    from analysis.routes.paired import Gain
-    from analysis.tuning.findings import Enough, Worth
-    from analysis.tuning.sensitivity import Effect, Seen
 
 SEEN: dict[Seen, str] = {
     "best_inside": "best inside the range",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from analysis.findings import Finding
+from analysis.settings import AnalysisSettings
 from analysis.table.names import format_size, plain_name
+from analysis.verdicts.decide import PayoffPoint
+from analysis.verdicts.findings import Answer
+from analysis.verdicts.growth import Growth
 from analysis.words.reasons import interval, what_next, why
 from analysis.words.told import Told
-
-if TYPE_CHECKING:
-    from analysis.findings import Finding
-    from analysis.settings import AnalysisSettings
-    from analysis.verdicts.decide import PayoffPoint
-    from analysis.verdicts.findings import Answer
-    from analysis.verdicts.growth import Growth
 
 VERDICTS = {
     "pays_off_until": "pays off until",
@@ -40,15 +36,7 @@ def verdict(f: Finding[PayoffPoint]) -> Told:
 
 
 def phrase(point: PayoffPoint, size_name: str) -> str:
-    """The verdict in words, where no table stands beside it.
-
-    Parameters
-    ----------
-    point : PayoffPoint
-        The verdict.
-    size_name : str
-        What the x axis counts.
-    """
+    """The verdict in words, where no table stands beside it."""
     at = f"{format_size(point.size)} {size_name}".rstrip()
     if point.kind == "pays_off_until":
         return f"pays off until {at} ({_ends(point)})"

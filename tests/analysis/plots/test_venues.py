@@ -19,10 +19,9 @@ from tueplots import figsizes
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.errors import AnalysisError
-from analysis.plots.embedding import LAYOUT_TABLES
 from analysis.plots.gallery import PICTURES, pictures_of
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
-from analysis.plots.style import new_figure, printed
+from analysis.plots.style import LAYOUT_TABLES, new_figure, printed
 from analysis.plots.venues import VENUES, Venue
 from tests.support.tables import study_rows
 
