@@ -11,10 +11,8 @@ import numpy as np
 from analysis.curves.points import REACH
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
-from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, BoolArray, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +23,7 @@ LEAST_SHOWN = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ExtrapolationInfo:
+class ExtrapolationInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
     n_examples: int
@@ -47,10 +45,6 @@ class ExtrapolationInfo:
     hidden_high: FloatArray
     relative_error: float
     """Mean relative error of the forecast at the hidden points; NaN if there is none."""
-    size_label: str
-    error_label: str
-    level: float
-    percent: bool
 
 
 def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -> ExtrapolationInfo:
@@ -58,23 +52,17 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
 
     Fewer are hidden where the fit would keep under four sizes.
     """
-    s = analysis.settings
     fits = [f for f in analysis.fits if n_examples in (None, f.curve.n_examples) and len(f.curve)]
     fit = fits[-1] if fits else None
     parts = None if fit is None else _hide(fit)
-    common = {
-        "n_examples": UNKNOWN if fit is None else fit.curve.n_examples,
-        "size_label": capital(plain_name(s.size_name)),
-        "error_label": capital(plain_name(s.error_name)),
-        "level": s.level,
-        "percent": lines.in_percent(analysis),
-    }
+    common = lines.names_of(analysis)
+    common["n_examples"] = UNKNOWN if fit is None else fit.curve.n_examples
     nothing = np.empty(0)
     if fit is None or parts is None:
         return ExtrapolationInfo(
             grid=nothing, mean=nothing, low=nothing, high=nothing, edge=math.nan, size=nothing,
             error=nothing, hidden_size=nothing, hidden_error=nothing, hidden_low=nothing,
-            hidden_high=nothing, relative_error=math.nan, **common,  # type: ignore[arg-type]
+            hidden_high=nothing, relative_error=math.nan, **common,
         )  # fmt: skip
     shown, hidden = parts
     refit = FittedCurve.of(fit.curve.only(shown), fit.settings)
@@ -100,7 +88,7 @@ def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -
         hidden_low=(error * np.exp(-half))[hidden],
         hidden_high=(error * np.exp(half))[hidden],
         relative_error=float(np.mean(np.abs(foretold / error[hidden] - 1.0))),
-        **common,  # type: ignore[arg-type]
+        **common,
     )
 
 

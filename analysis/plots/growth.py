@@ -9,8 +9,9 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_size
 from analysis.table.trials import UNKNOWN, FloatArray
+from analysis.verdicts.decide import PLACED
 from analysis.words.verdicts import rule_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class PayoffMark:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GrowthInfo:
+class GrowthInfo(lines.Named):
     """All that the picture shows."""
 
     marks: tuple[PayoffMark, ...]
@@ -45,9 +46,7 @@ class GrowthInfo:
     high: FloatArray
     exponent: str
     """In words; empty where growth was not measured."""
-    size_label: str
     rule: str
-    level: float
 
 
 def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
@@ -56,8 +55,7 @@ def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
     marks, untold = [], 0
     for fit in analysis.fits:
         point, n = fit.verdict, fit.curve.n_examples
-        if n == UNKNOWN or point.kind not in ("pays_off_until", "hurts_beyond", "still_paying",
-                                              "flat"):  # fmt: skip
+        if n == UNKNOWN or point.kind not in (*PLACED, "still_paying", "flat"):
             untold += n != UNKNOWN
             continue
         beyond = {"still_paying": 1, "flat": -1}.get(point.kind, 0)
@@ -74,25 +72,23 @@ def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
             )
         )
     g = analysis.growth
-    grid = np.empty(0)
-    ends = [np.empty(0)] * 3
+    grid = middle = low = high = np.empty(0)
     words = ""
     if g is not None:
         grid = np.geomspace(min(g.n_examples) / 1.2, 2.0 * max(g.n_examples), 25)
         ahead = [g.forecast(round(n)) for n in grid]
-        ends = [np.array([getattr(a, name) for a in ahead]) for name in ("size", "low", "high")]
+        middle, low, high = np.array([(a.size, a.low, a.high) for a in ahead]).T
         words = f"line: examples to the power {g.exponent:.2f} ({g.low:.2f} to {g.high:.2f})"
     return GrowthInfo(
         marks=tuple(marks),
         untold=untold,
         n=grid,
-        middle=ends[0],
-        low=ends[1],
-        high=ends[2],
+        middle=middle,
+        low=low,
+        high=high,
         exponent=words,
-        size_label=plain_name(s.size_name),
         rule=rule_name(analysis.fits[0].verdict, s) if analysis.fits else s.rule,
-        level=s.level,
+        **lines.names_of(analysis),
     )
 
 
@@ -111,7 +107,7 @@ def draw_growth(info: GrowthInfo, axes: Axes | None = None) -> Axes:
     axes.set_ylim(y_low, y_high)
     ticks = style.readable_ticks(y_low, y_high)
     style.set_log_ticks(axes.yaxis, ticks, [format_size(tick) for tick in ticks])
-    axes.set_ylabel(f"Payoff point ({info.size_label})")
+    axes.set_ylabel(f"Payoff point ({info.size_name})")
     style.pale_rules(axes, "y")
     if len(info.n):
         axes.fill_between(info.n, info.low, info.high, color=colour, alpha=0.12, linewidth=0)

@@ -10,9 +10,8 @@ import numpy as np
 from analysis.plots import lines, style
 from analysis.routes.pruning import PruneLadder
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_size
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,21 +38,17 @@ class LadderLine:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LadderInfo:
+class LadderInfo(lines.Named):
     """All that the figure shows: the capacities of the largest dataset."""
 
     lines: tuple[LadderLine, ...]
     n_examples: int
-    error_label: str
-    size_label: str
     allowed: float
-    level: float
-    percent: bool
 
 
 def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
     """Compute what the figure shows."""
-    s = analysis.settings
+    s, names = analysis.settings, lines.names_of(analysis)
     n = max((ladder.n_examples for ladder in analysis.ladders), default=UNKNOWN)
     ladders = [ladder for ladder in analysis.ladders if ladder.n_examples == n]
     methods = sorted({ladder.method for ladder in ladders})
@@ -62,21 +57,16 @@ def ladder_info(analysis: StudyAnalysis) -> LadderInfo:
         shared = set.intersection(*sizes.values()) or {max(x.size for x in ladders)}
         ladders = [ladder for ladder in ladders if ladder.size == max(shared)]
         drawn = [_line(ladder, ladder.method) for ladder in ladders[:MOST_LINES]]
-        size_label = f"{format_size(max(shared))} {plain_name(s.size_name)}"
+        names["size_name"] = f"{format_size(max(shared))} {names['size_name']}"
     else:
         few = min(MOST_LINES, len(ladders))
         chosen = np.unique(np.linspace(0, len(ladders) - 1, few).round())
         drawn = [_line(ladders[int(k)], format_size(ladders[int(k)].size)) for k in chosen]
-        size_label = plain_name(s.size_name)
-    error = plain_name(s.error_name)
     return LadderInfo(
         lines=tuple(drawn),
         n_examples=n,
-        error_label=capital(error),
-        size_label=size_label,
         allowed=s.prune_cost,
-        level=s.level,
-        percent=lines.in_percent(analysis),
+        **names,
     )
 
 
@@ -117,7 +107,12 @@ def draw_ladder(info: LadderInfo, axes: Axes | None = None) -> Axes:
         )  # fmt: skip
         at = int(np.argmin(np.abs(line.kept - line.free)))
         lines.star(axes, line.kept[at], line.error[at], colour, zorder=5)
-    _label(info, colours, axes)
+    # Lines that end together keep the order of their sizes: the larger, the lower.
+    ends = [float(line.error[-1]) * (1.0 - 1e-6 * k) for k, line in enumerate(info.lines)]
+    labels = [line.label for line in info.lines]
+    lines.label_ends(axes, labels, ends, colours, title=info.size_name)
+    where = lines.at_examples(info.n_examples)
+    style.note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
     return axes
 
 
@@ -128,17 +123,6 @@ def _spaced(kept: FloatArray, *, room: float) -> list[float]:
         if np.log(chosen[-1] / value) > room * np.log(kept[0] / kept[-1]) + 1e-12:
             chosen.append(float(value))
     return chosen
-
-
-def _label(info: LadderInfo, colours: list[str], axes: Axes) -> None:
-    """Name the lines at their right ends and say what the star means, above the axes."""
-    # Lines that end together keep the order of their sizes: the larger, the lower.
-    ends = [float(line.error[-1]) * (1.0 - 1e-6 * k) for k, line in enumerate(info.lines)]
-    lines.label_ends(
-        axes, [line.label for line in info.lines], ends, colours, title=info.size_label
-    )
-    where = lines.at_examples(info.n_examples)
-    style.note(axes, *where, f"★ most that can go for at most {info.allowed:.0%} more error")
 
 
 def ladder_figure(analysis: StudyAnalysis) -> Figure:

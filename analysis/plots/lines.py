@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,12 +16,15 @@ from analysis.plots.style import (
     new_figure,
     pale_rules,
     scale,
+    size_axis,
     small_text,
     spread_labels,
 )
 from analysis.study import StudyAnalysis
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +38,39 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 
 
 EXAMPLES = " examples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What a picture of a study says of its axes, its intervals and its errors."""
+
+    size_name: str
+    error_name: str
+    level: float
+    """Of intervals and bands."""
+    percent: bool
+    """Whether errors are shares of test examples, and shown in per cent."""
+
+    @property
+    def size_label(self) -> str:
+        """The size, as an axis begins."""
+        return capital(self.size_name)
+
+    @property
+    def error_label(self) -> str:
+        """The error, as an axis begins."""
+        return capital(self.error_name)
+
+
+def names_of(analysis: StudyAnalysis) -> dict[str, Any]:
+    """The fields of :class:`Named`."""
+    s = analysis.settings
+    return {
+        "size_name": plain_name(s.size_name),
+        "error_name": plain_name(s.error_name),
+        "level": s.level,
+        "percent": any(fit.curve.correct is not None for fit in analysis.fits),
+    }
 
 
 def data_label(n_examples: int, unit: str = "") -> str:
@@ -126,6 +162,17 @@ def cells(
     )  # fmt: skip
 
 
+def side_by_side(
+    axes: Axes, sizes: Sequence[FloatArray], label: str, share: float
+) -> list[FloatArray]:
+    """Where points stand on a size axis, so that lines that share their sizes stand apart."""
+    low, high = log_limits(sizes, 1.15)
+    step = (high / low) ** (share * scale(axes))
+    middle = (len(sizes) - 1) / 2.0
+    size_axis(axes, low / step**middle, high * step**middle, label)
+    return [size * step ** (index - middle) for index, size in enumerate(sizes)]
+
+
 def plain_axis(axes: Axes, which: Literal["x", "y"], words: Callable[[float], str], n: int) -> None:
     """Some ``n`` ticks at round numbers, said in words, with pale rules."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -134,11 +181,6 @@ def plain_axis(axes: Axes, which: Literal["x", "y"], words: Callable[[float], st
     axis.set_major_locator(MaxNLocator(n))
     axis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
     pale_rules(axes, which)
-
-
-def in_percent(analysis: StudyAnalysis) -> bool:
-    """Whether errors are shares of test examples, and shown in per cent."""
-    return any(fit.curve.correct is not None for fit in analysis.fits)
 
 
 def log_limits(parts: Sequence[FloatArray], room: float = 1.12) -> tuple[float, float]:

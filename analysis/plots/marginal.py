@@ -10,10 +10,8 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
-from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,15 +31,12 @@ class MarginalLine:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MarginalInfo:
+class MarginalInfo(lines.Named):
     """All that the picture shows."""
 
     lines: tuple[MarginalLine, ...]
     threshold: float
     """Gain below which a doubling does not pay; NaN where the rule counts units of error."""
-    size_label: str
-    error_label: str
-    level: float
 
 
 def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
@@ -50,9 +45,7 @@ def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
     return MarginalInfo(
         lines=tuple(line for fit in analysis.fits if (line := _line(fit)) is not None),
         threshold=math.nan if s.marginal_is_absolute else s.marginal,
-        size_label=capital(plain_name(s.size_name)),
-        error_label=plain_name(s.error_name),
-        level=s.level,
+        **lines.names_of(analysis),
     )
 
 
@@ -101,7 +94,7 @@ def draw_marginal(info: MarginalInfo, axes: Axes | None = None) -> Axes:
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     style.pale_rules(axes, "y")
-    axes.set_ylabel(f"Saved of the {info.error_label} by a doubling")
+    axes.set_ylabel(f"Saved of the {info.error_name} by a doubling")
     axes.axhline(0.0, color=style.INK, linewidth=0.8 * k)
     if math.isfinite(info.threshold):
         axes.axhline(info.threshold, color=style.INK, linewidth=1.0 * k, linestyle=(0, (4, 3)))

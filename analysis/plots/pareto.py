@@ -32,7 +32,7 @@ class ParetoGroup:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ParetoInfo:
+class ParetoInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
     n_examples: int
@@ -41,8 +41,6 @@ class ParetoInfo:
     """(F,) the front, by the means, in order of cost."""
     front_error: FloatArray
     cost_label: str
-    error_label: str
-    percent: bool
 
 
 def pareto_info(
@@ -87,8 +85,7 @@ def pareto_info(
         front_cost=np.array([p.cost for p in best]),
         front_error=np.array([p.error for p in best]),
         cost_label=capital(plain_name(front.cost if front is not None else cost or "cost")),
-        error_label=capital(plain_name(analysis.settings.error_name)),
-        percent=lines.in_percent(analysis),
+        **lines.names_of(analysis),
     )
 
 

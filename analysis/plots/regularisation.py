@@ -14,7 +14,6 @@ from analysis.routes.paired import bounded
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import BoolArray, FloatArray
-from analysis.words.told import capital
 from search_spaces.errors import nearest
 
 if TYPE_CHECKING:
@@ -41,15 +40,12 @@ class WorthGroup:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WorthInfo:
+class WorthInfo(lines.Named):
     """All that the picture shows, of one regulariser."""
 
     regulariser: str
     groups: tuple[WorthGroup, ...]
     weakest: float
-    size_label: str
-    error_label: str
-    level: float
 
 
 def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None) -> WorthInfo:
@@ -74,7 +70,6 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
         )
     found = known.get(regulariser or next(iter(known), ""))
     steps = () if found is None else found.steps
-    s = analysis.settings
     return WorthInfo(
         regulariser="" if found is None else found.regulariser,
         groups=tuple(
@@ -82,9 +77,7 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
             for n in sorted({step.n_examples for step in steps})
         ),
         weakest=steps[0].weakest if steps else math.nan,
-        size_label=capital(plain_name(s.size_name)),
-        error_label=plain_name(s.error_name),
-        level=s.level,
+        **lines.names_of(analysis),
     )
 
 
@@ -110,14 +103,10 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
         return lines.nothing_to_draw(axes, "no regularisation was made an axis of the study")
     k = style.scale(axes)
     colours = style.line_colours(len(info.groups))
-    low, high = lines.log_limits([group.size for group in info.groups], 1.15)
-    # Dataset sizes that share their sizes are set side by side.
-    step = (high / low) ** (0.014 * k)
-    middle = (len(info.groups) - 1) / 2.0
-    style.size_axis(axes, low / step**middle, high * step**middle, info.size_label)
+    sizes = [group.size for group in info.groups]
+    places = lines.side_by_side(axes, sizes, info.size_label, 0.014)
     axes.axhline(0.0, color=style.INK, linewidth=0.9 * k)
-    for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
-        at = group.size * step ** (index - middle)
+    for index, (group, colour, at) in enumerate(zip(info.groups, colours, places, strict=True)):
         axes.plot(at, group.gain, color=colour, linewidth=0.9 * k, alpha=0.6)
         told = np.isfinite(group.low)
         ends = np.abs(np.array([group.gain - group.low, group.high - group.gain]))
@@ -137,7 +126,7 @@ def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
     room = 0.08 * max(top - bottom, 0.02)
     axes.set_ylim(bottom - room, top + room)
     lines.plain_axis(axes, "y", lambda value: f"{100 * value:.3g}%", 6)
-    axes.set_ylabel(f"Saved of the {info.error_label}")
+    axes.set_ylabel(f"Saved of the {info.error_name}")
     if len(info.groups) > 1:
         lines.group_legend(axes, title="examples")
     name = plain_name(info.regulariser).replace("_", " ")

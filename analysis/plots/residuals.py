@@ -9,9 +9,7 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
-from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +29,10 @@ class ResidualGroup:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ResidualsInfo:
+class ResidualsInfo(lines.Named):
     """All that the picture shows."""
 
     groups: tuple[ResidualGroup, ...]
-    size_label: str
-    error_label: str
 
 
 def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
@@ -58,12 +54,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
                 high=off * np.expm1(spread),
             )
         )
-    s = analysis.settings
-    return ResidualsInfo(
-        groups=tuple(groups),
-        size_label=capital(plain_name(s.size_name)),
-        error_label=plain_name(s.error_name),
-    )
+    return ResidualsInfo(groups=tuple(groups), **lines.names_of(analysis))
 
 
 def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
@@ -73,15 +64,10 @@ def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
         return lines.nothing_to_draw(axes, "no curve was fitted")
     k = style.scale(axes)
     colours = style.line_colours(len(info.groups))
-    low, high = lines.log_limits([group.size for group in info.groups], 1.15)
-    beside = (high / low) ** (0.012 * k * (len(info.groups) - 1) / 2.0)
-    style.size_axis(axes, low / beside, high * beside, info.size_label)
+    sizes = [group.size for group in info.groups]
+    places = lines.side_by_side(axes, sizes, info.size_label, 0.012)
     axes.axhline(0.0, color=style.INK, linewidth=0.9 * k)
-    # Dataset sizes that share their sizes are set side by side.
-    step = (high / low) ** (0.012 * k)
-    middle = (len(info.groups) - 1) / 2.0
-    for index, (group, colour) in enumerate(zip(info.groups, colours, strict=True)):
-        at = group.size * step ** (index - middle)
+    for index, (group, colour, at) in enumerate(zip(info.groups, colours, places, strict=True)):
         axes.errorbar(
             at, group.residual, yerr=[group.low, group.high],
             fmt=style.MARKERS[index % len(style.MARKERS)],
@@ -92,7 +78,7 @@ def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
     highest = max(float((g.residual + g.high).max()) for g in info.groups)
     axes.set_ylim(min(1.08 * lowest, -0.01), max(1.08 * highest, 0.01))
     lines.plain_axis(axes, "y", lines.percent_off, 6)
-    axes.set_ylabel(f"{capital(info.error_label)} off the curve")
+    axes.set_ylabel(f"{info.error_label} off the curve")
     if len(info.groups) > 1:
         lines.group_legend(axes, title="examples")
     style.note(axes, "bars: one standard error of the replicates")

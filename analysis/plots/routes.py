@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.plots import lines, style
+from analysis.routes.comparison import RouteStudy
 from analysis.routes.curves import RouteCurve
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,42 +38,34 @@ class CrossingMark:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RoutesInfo:
+class RoutesInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
     n_examples: int
     lines: tuple[RouteLine, ...]
     crossings: tuple[CrossingMark, ...]
-    size_label: str
-    error_label: str
-    level: float
-    percent: bool
 
 
 def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> RoutesInfo:
     """Compute what the picture shows, at the largest dataset size or the one asked for."""
-    s = analysis.settings
     studies = [r for r in analysis.routes if n_examples in (None, r.n_examples)]
     study = studies[-1] if studies else None
-    methods = {curve.method for curve in study.curves if curve.method} if study else set()
-    crossings = []
-    for crossing in () if study is None else study.crossings:
-        if study is not None and crossing.kind == "crosses" and math.isfinite(crossing.size):
-            error = float(study.curve(crossing.first).fit.predict(crossing.size))
-            crossings.append(
-                CrossingMark(size=crossing.size, low=crossing.low, high=crossing.high, error=error)
-            )
+    curves = () if study is None else study.curves
+    several = len({curve.method for curve in curves if curve.method}) > 1
     return RoutesInfo(
         n_examples=UNKNOWN if study is None else study.n_examples,
-        lines=()
-        if study is None
-        else tuple(_line(c, several=len(methods) > 1) for c in study.curves),
-        crossings=tuple(crossings),
-        size_label=capital(plain_name(s.size if study is None else study.size)),
-        error_label=capital(plain_name(s.error_name)),
-        level=s.level,
-        percent=lines.in_percent(analysis),
+        lines=tuple(_line(curve, several=several) for curve in curves),
+        crossings=() if study is None else tuple(_crossings(study)),
+        **lines.names_of(analysis)
+        | ({} if study is None else {"size_name": plain_name(study.size)}),
     )
+
+
+def _crossings(study: RouteStudy) -> Iterator[CrossingMark]:
+    for c in study.crossings:
+        if c.kind == "crosses" and math.isfinite(c.size):
+            error = float(study.curve(c.first).fit.predict(c.size))
+            yield CrossingMark(size=c.size, low=c.low, high=c.high, error=error)
 
 
 def _line(route: RouteCurve, *, several: bool) -> RouteLine:
@@ -120,11 +113,6 @@ def draw_routes(info: RoutesInfo, axes: Axes | None = None) -> Axes:
         )  # fmt: skip
     ends = [line.end for line in info.lines]
     lines.label_ends(axes, [line.label for line in info.lines], ends, colours)
-    _explain(info, axes)
-    return axes
-
-
-def _explain(info: RoutesInfo, axes: Axes) -> None:
     parts = lines.at_examples(info.n_examples)
     if any(math.isfinite(line.payoff) for line in info.lines):
         parts.append("★ payoff point")
@@ -132,3 +120,4 @@ def _explain(info: RoutesInfo, axes: Axes) -> None:
         parts.append(f"circle: two routes cross, with the {info.level:.0%} interval")
     parts.append(f"band: {info.level:.0%}")
     style.note(axes, *parts)
+    return axes

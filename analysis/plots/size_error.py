@@ -75,7 +75,7 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
         error_label=capital(error) if s.error_name == s.error else error,
         level=s.level,
         rule=rule,
-        percent=lines.in_percent(analysis),
+        percent=lines.names_of(analysis)["percent"],
         chance_error=s.chance_error,
     )
 
@@ -132,7 +132,9 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
     for line, colour in zip(info.lines, colours, strict=True):
         for mark in line.marks:
             _draw_mark(mark, colour, (x_low, x_high), axes)
-    _label_lines(info, colours, axes)
+    if len(info.lines) > 1 or info.lines[0].label != "all runs":
+        ends = [line.end for line in info.lines]
+        lines.label_data_ends(axes, [line.label for line in info.lines], ends, colours)
     _caption(info, axes)
     return axes
 
@@ -163,18 +165,6 @@ def _draw_mark(mark: PayoffMark, colour: str, limits: tuple[float, float], axes:
             zorder=5, clip_on=False,
         )  # fmt: skip
     lines.star(axes, mark.size, mark.error, colour, zorder=6, mark="X" if mark.hurts else "*")
-
-
-def _label_lines(info: SizeErrorInfo, colours: list[str], axes: Axes) -> None:
-    """Name each line at its right end, moved apart where they would touch."""
-    if len(info.lines) == 1 and info.lines[0].label == "all runs":
-        return
-    lines.label_data_ends(
-        axes,
-        [line.label for line in info.lines],
-        [line.end for line in info.lines],
-        colours,
-    )
 
 
 def _caption(info: SizeErrorInfo, axes: Axes) -> None:

@@ -10,9 +10,8 @@ import numpy as np
 
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_size
 from analysis.table.trials import UNKNOWN, FloatArray
-from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +24,7 @@ STEPS = 33
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SurfaceInfo:
+class SurfaceInfo(lines.Named):
     """All that the picture shows."""
 
     size: FloatArray
@@ -39,9 +38,6 @@ class SurfaceInfo:
     cell_n: FloatArray
     payoff: FloatArray
     """(P, 2) size and data of the payoff points inside the range."""
-    size_label: str
-    error_label: str
-    percent: bool
 
 
 def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
@@ -62,7 +58,6 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
         for fit in fits
         if fit.verdict.kind == "pays_off_until" and math.isfinite(fit.verdict.size)
     ]
-    s = analysis.settings
     return SurfaceInfo(
         size=size,
         n_examples=n,
@@ -72,9 +67,7 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
         if fits
         else size,
         payoff=np.array(points, dtype=np.float64).reshape(len(points), 2),
-        size_label=capital(plain_name(s.size_name)),
-        error_label=capital(plain_name(s.error_name)),
-        percent=lines.in_percent(analysis),
+        **lines.names_of(analysis),
     )
 
 
