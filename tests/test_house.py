@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.house import ROOMS, ROOT, Import, circles, imports, modules, room_of, upward
+from tests.support.house import (
+    ROOMS,
+    ROOT,
+    Import,
+    circles,
+    homeless,
+    imports,
+    modules,
+    room_of,
+    upward,
+)
 
 MODULES = modules()
 IMPORTS = imports(MODULES)
@@ -25,7 +35,7 @@ def test_no_files_need_each_other() -> None:
 
 
 def test_every_module_stands_in_a_room() -> None:
-    assert [name for name in MODULES if not room_of(name)] == []
+    assert homeless(MODULES) == []
     assert {room_of(name) for name in MODULES} == set(ROOMS)
 
 
@@ -43,6 +53,24 @@ def test_an_arrow_up_and_a_circle_would_be_seen(tmp_path: Path) -> None:
     assert upward(found) == [Import(importer="study.queue.a", imported="study.cli.b", line=2)]
     assert circles(found, names) == [("study.cli.b", "study.queue.a")]
     assert not any("nowhere" in one.imported for one in found)
+
+
+def test_every_way_of_importing_and_a_new_folder_would_be_seen(tmp_path: Path) -> None:
+    for name, text in {
+        "study/brandnew/x.py": "from optuna import storages\n",
+        "study/y.py": "import optuna\noptuna.storages.RDBStorage\n",
+        "study/z.py": "if not TYPE_CHECKING:\n    import a\nelse:\n    import b\n",
+        "study/w.py": "if TYPE_CHECKING:\n    import c\nelse:\n    import d\nstudy.cli\n",
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    names = modules(tmp_path)
+    seen = {(one.importer, one.imported) for one in imports(names)}
+    assert {("study.brandnew.x", "optuna.storages"), ("study.y", "optuna.storages")} <= seen
+    assert {imported for _, imported in seen if len(imported) == 1} == {"a", "b", "d"}
+    assert not any(imported == "study.cli" for _, imported in seen)
+    assert homeless(names) == ["study.brandnew.x"]
 
 
 @pytest.mark.parametrize(

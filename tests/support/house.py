@@ -9,6 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+PACKAGES = ("study", "analysis", "search_spaces")
+CHECKED_ALONE = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+"""Conditions of what only type checkers read."""
+
 ROOMS: tuple[str, ...] = (
     "payoff",
     *(
@@ -73,7 +77,7 @@ class Import:
 def modules(root: Path = ROOT) -> dict[str, Path]:
     """Return every module of the house with its file."""
     files = [*root.glob("payoff.py")]
-    for package in ("study", "analysis", "search_spaces"):
+    for package in PACKAGES:
         files += (root / package).rglob("*.py")
     return {name_of(file.relative_to(root)): file for file in files}
 
@@ -88,13 +92,26 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
     """Return every import that can happen while the code runs, those inside functions included."""
     found = []
     for importer, file in sorted(names.items()):
-        for node in _running(ast.parse(file.read_text(encoding="utf-8"))):
+        nodes = list(_running(ast.parse(file.read_text(encoding="utf-8"))))
+        bound = {
+            alias.asname or _first(alias.name): alias.name if alias.asname else _first(alias.name)
+            for node in nodes
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        for node in nodes:
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{importer}: imports are absolute"
-                inner = (f"{node.module}.{alias.name}" for alias in node.names)
-                targets = [name if name in names else node.module or "" for name in inner]
+                inner = [f"{node.module}.{alias.name}" for alias in node.names]
+                ours = _first(node.module or "") in PACKAGES
+                targets = [
+                    name if name in names or not ours else node.module or "" for name in inner
+                ]
+            elif isinstance(node, ast.Attribute):  # optuna.storages.X after import optuna
+                root, _, inside = ast.unparse(node).partition(".")
+                targets = [f"{bound[root]}.{inside}"] if root in bound else []
             else:
                 continue
             found += [
@@ -104,10 +121,17 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
     return found
 
 
+def _first(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
     """Walk a tree without what only type checkers read."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in CHECKED_ALONE:
+            for other in child.orelse:
+                yield other
+                yield from _running(other)
             continue
         yield child
         yield from _running(child)
@@ -129,6 +153,15 @@ def room_of(module: str) -> str:
         ),
         "",
     )
+
+
+def homeless(names: Mapping[str, Path]) -> list[str]:
+    """Return the modules in no room; a package's own are its flat files, and no new folder."""
+    return [
+        name
+        for name, file in names.items()
+        if not (room := room_of(name)) or (room in PACKAGES and file.parent.name != room)
+    ]
 
 
 def upward(found: Sequence[Import], rooms: Sequence[str] = ROOMS) -> list[Import]:
