@@ -78,10 +78,9 @@ def _space() -> str:
         "| key | allowed | default | meaning |",
         "| --- | --- | --- | --- |",
     ]
-    limits = {**LIMITS, **DISTILL}
     values = space_as_text(load_spec(None).space, DISTILL_AXES)
-    for name in (*values, *(axis for axis in limits if axis not in values)):
-        low, high = limits[name]
+    for name in (*values, *(axis for axis in LIMITS if axis not in values)):
+        low, high = LIMITS[name]
         end = f"to {high:g}" if name in DISTILL else f"to below {high:g}"
         allowed = f"from {low:g} {end}"
         default = f"`{toml_value(values[name])}`" if name in values else ""

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import signal
-import sys
 from socketserver import ThreadingMixIn
-from types import FrameType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from search_spaces.errors import PayoffError
-from study.cli.ui import check_free, serving_arguments, shown_host
-from study.launch.hints import command
-from study.launch.joining import from_environment
-from study.places import Places
+from study.cli.studies import study_of
+from study.cli.ui import check_free, serve_until_interrupted, serving_arguments, shown_host
 from study.queue.stored import stored_storage
-from study.spec.study_file import load_spec
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -43,37 +37,12 @@ def run(args: argparse.Namespace) -> int:
         raise PayoffError(
             "the Optuna dashboard is not installed; get it: pip install optuna-dashboard"
         )
-    places = Places.at(args.root)
-    address = from_environment(load_spec(args.study)).storage.optuna if args.study else ""
+    spec, places, again = study_of(args)
     check_free(args.host, args.port)
-    storage = stored_storage(address, places, command("run", args.study, places))
+    storage = stored_storage(spec.storage.optuna if args.study else "", places, again)
     from optuna_dashboard import wsgi
 
-    application = wsgi(storage)
-    with make_server(
-        args.host, args.port, application, server_class=_Server, handler_class=_Quiet
-    ) as server:
+    with make_server(args.host, args.port, wsgi(storage), _Server, _Quiet) as server:
         place = f"http://{shown_host(args.host)}:{args.port}"
-        print(place, flush=True)
-        print("payoff: Ctrl-C ends the dashboard", file=sys.stderr)
-        if args.open:
-            import webbrowser
-
-            webbrowser.open(place)
-        return _serve(server)
-
-
-def _serve(server: WSGIServer) -> int:
-    """Answer until Ctrl-C or SIGTERM."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        serve_until_interrupted(server.serve_forever, place, "dashboard", open_it=args.open)
     return 0

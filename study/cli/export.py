@@ -7,15 +7,13 @@ import sys
 from pathlib import Path
 
 from search_spaces.errors import PayoffError
-from study.cli.size import size_argument, with_size
-from study.launch.joining import from_environment
-from study.places import Places
-from study.spec.study_file import load_spec
+from study.cli.studies import size_argument, study_arguments, study_of, with_size
+from study.launch.hints import command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
+    study_arguments(parser)
     parser.add_argument("--to", required=True, metavar="DIR", help="folder to write into")
     parser.add_argument(
         "--venue",
@@ -31,25 +29,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="of the figures (default: pdf,pgf,svg,png)",
     )
     size_argument(parser)
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyse what is finished and write it."""
-    spec = with_size(from_environment(load_spec(args.study)), args.size)
-    places = Places.at(args.root)
+    spec, places, again = study_of(args)
+    spec = with_size(spec, args.size)
     from analysis.export import export_study
     from analysis.plots.print_figures import check_formats, has_latex
     from study.handover.importance import load_without_forests, search_importance, write_importance
     from study.handover.paper import facts_of
-    from study.handover.results import analyse_study
-    from study.launch.hints import command
-    from study.queue.stored import stored_study
-    from study.trials.latency import latency_file, with_latency
+    from study.handover.results import analyse_study, finished_trials
 
-    again = command("run", args.study, places)
-    store = stored_study(spec, places, again)
-    records = with_latency(store.records(), latency_file(places, spec.name))
+    records = finished_trials(spec, places, again)
     analysis, table = analyse_study(spec, records, again=again)
     load_without_forests()
     importance = search_importance(spec, records)
@@ -57,9 +49,8 @@ def run(args: argparse.Namespace) -> int:
     kinds = check_formats(word.strip() for word in args.formats.split(",") if word.strip())
     told = ["--venue", args.venue, "--formats", ",".join(kinds)]
     told += ["--size", args.size] if args.size else []
-    facts = facts_of(
-        spec, records, (again, command("export", args.study, places, "--to", "DIR", *told))
-    )
+    export = command("export", args.study, places, "--to", "DIR", *told)
+    facts = facts_of(spec, records, (again, export))
     try:
         written = export_study(
             analysis, table, folder, facts=facts, venue=args.venue, formats=kinds

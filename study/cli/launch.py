@@ -7,27 +7,15 @@ import dataclasses
 import sys
 
 from search_spaces.errors import PayoffError
-from study.cli.run import at_least_one
+from study.cli.run import at_least_one, run_and_show
+from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.launch.engines import ENGINES, engine_named
-from study.places import Places
-from study.spec.study_file import load_spec
-
-
-def where(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that say where a study is stored."""
-    parser.add_argument(
-        "--storage",
-        help="Optuna's storage, instead of the file's; better in $PAYOFF_STORAGE if it holds a "
-        "password",
-    )
-    parser.add_argument("--tracking", help="MLflow's address, instead of the file's")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
-    where(parser)
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    study_arguments(parser)
+    storage_arguments(parser)
     parser.add_argument("--workers", type=at_least_one, required=True, help="how many workers")
     parser.add_argument(
         "--on", choices=tuple(ENGINES), default="local", help="who runs the workers"
@@ -45,15 +33,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Launch the study; like ``payoff run``, or print a manifest."""
-    from study.launch.joining import at, from_environment
-
-    spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
+    spec = spec_of(args)
     spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     engine = engine_named(args.on)
-    told = {
-        field.name: getattr(args, field.name) for field in dataclasses.fields(engine) if field.init
-    }
-    engine = dataclasses.replace(engine, **told)
+    told = [field.name for field in dataclasses.fields(engine) if field.init]
+    engine = dataclasses.replace(engine, **{name: getattr(args, name) for name in told})
     if text := engine.manifest(spec, args.study):
         print(text)
         return 0
@@ -68,9 +52,4 @@ def run(args: argparse.Namespace) -> int:
             "and this one logs all of them again at the end, without their curves",
             file=sys.stderr,
         )
-    from study.cli.run import run_and_show
-
-    return run_and_show(
-        spec, args.study, Places.at(args.root), engine,
-        quiet=args.quiet, as_json=args.json,
-    )  # fmt: skip
+    return run_and_show(spec, args, engine)

@@ -7,23 +7,18 @@ import json
 import sys
 
 from search_spaces.errors import PayoffError
-from study.launch.joining import from_environment
-from study.places import Places
-from study.spec.study_file import load_spec
+from study.cli.studies import study_arguments, study_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    study_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Time every architecture, keep the times, print them."""
-    spec = from_environment(load_spec(args.study))
-    places = Places.at(args.root)
-    from study.launch.hints import command
+    spec, places, again = study_of(args)
     from study.queue.stored import stored_study
     from study.trials.laboratory import Laboratory
     from study.trials.latency import latency_file, measure_latencies, write_latencies
@@ -33,8 +28,6 @@ def run(args: argparse.Namespace) -> int:
             "training.function: networks of your own trainer cannot be built here; return "
             "latency_seconds from it instead"
         )
-    again = command("run", args.study, places)
-    records = stored_study(spec, places, again).records()
 
     def show(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -42,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"\rtimed {done} of {total} architectures", end=end, file=sys.stderr, flush=True)
 
     laboratory = Laboratory(spec, cache=places.cache)
+    records = stored_study(spec, places, again).records()
     found = measure_latencies(laboratory, records, on_each=show)
     if not found:
         raise PayoffError(f"{spec.name}: no trial has finished well yet; go on with: {again}")

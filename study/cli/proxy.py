@@ -6,7 +6,9 @@ import argparse
 import sys
 
 from search_spaces.errors import PayoffError
+from study.cli.studies import spec_of
 from study.places import Places
+from study.redaction import redact
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,14 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from study.launch.joining import at, from_environment
     from study.queue.opening import open_storage
     from study.queue.proxy import PROXY, serve
-    from study.redaction import redact
-    from study.spec.study_file import load_spec
 
-    spec = at(from_environment(load_spec(args.study)), args.storage)
-    address = spec.storage.optuna
+    address = spec_of(args).storage.optuna
     if not address or address.startswith(PROXY):
         raise PayoffError(
             "storage.optuna: the proxy serves a database, "

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from study.launch.joining import from_environment
-from study.places import Places
-from study.spec.study_file import load_spec
+from study.cli.studies import mlflow_of, study_arguments, study_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    study_arguments(parser)
     add = parser.add_argument
-    add("study", nargs="?", help="study file; without one, the study of digits")
-    add("--root", default="mlruns", help="folder of all storages (default: mlruns)")
     add("--name", help="name of the registered model (default: the study's)")
     add(
         "--examples",
@@ -27,27 +24,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Choose, train, check, log; the model's address goes to stdout."""
-    spec = from_environment(load_spec(args.study))
-    places = Places.at(args.root)
+    spec, places, again = study_of(args)
     from study.handover.registering import choose_trial, train_again
-    from study.handover.results import analyse_study
-    from study.launch.hints import command
-    from study.queue.stored import stored_study
+    from study.handover.results import analyse_study, finished_trials
     from study.tracking.registry import register_model
-    from study.trials.latency import latency_file, with_latency
 
-    again = command("run", args.study, places)
-    store = stored_study(spec, places, again)
-    records = with_latency(store.records(), latency_file(places, spec.name))
+    records = finished_trials(spec, places, again)
     analysis, _ = analyse_study(spec, records, again=again)
     record = choose_trial(analysis, records, cell=args.cell, n_examples=args.examples)
     print(f"training {record.slot} again", file=sys.stderr)
     model = train_again(spec, record, cache=places.cache)
-    address = spec.storage.mlflow or places.mlflow_address
-    uri = register_model(
-        address, spec, model, name=args.name or spec.name, sentence=analysis.sentence
-    )
-    print(uri)
+    name = args.name or spec.name
+    address = mlflow_of(spec, places)
+    print(register_model(address, spec, model, name=name, sentence=analysis.sentence))
     print(
         f"{record.cell}: test error {model.test_error:.4g}, on record "
         f"{record.metrics['test_error']:.4g}; load it with mlflow.pytorch.load_model",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError
 from study.cli.fit import TABLE, analyse_table, table_arguments
-from study.cli.size import with_size
+from study.cli.studies import mlflow_of, study_arguments, study_of, with_size
 from study.handover.readers import is_address
-from study.places import Places
+from study.launch.hints import command
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "table",
-        nargs="?",
-        metavar="STUDY",
-        help=f"study file (.toml; without one, the study of digits), or a table: {TABLE}",
+    study_arguments(
+        parser, f"study file (.toml; without one, the study of digits), or a table: {TABLE}"
     )
     parser.add_argument(
         "--to", metavar="FILE", help="HTML file to write (default: NAME-report.html here)"
     )
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
     parser.add_argument(
         "--no-curves", action="store_true", help="leave out learning curves, read from MLflow"
     )
@@ -47,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse what is finished and write the page; its path goes to stdout."""
-    table = args.table
+    args.table = table = args.study
     if table is None or (not is_address(table) and Path(table).suffix.lower() == ".toml"):
         analysis, trials, source = _of_study(args)
     else:
@@ -79,43 +75,33 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     """Analyse the finished trials of a study file."""
     from study.handover.importance import load_without_forests
     from study.handover.report_source import study_source
-    from study.handover.results import analyse_study
-    from study.launch.hints import command
-    from study.launch.joining import from_environment
-    from study.queue.stored import stored_study
-    from study.spec.study_file import load_spec
-    from study.trials.latency import latency_file, with_latency
+    from study.handover.results import analyse_study, finished_trials
 
     _refuse_table_options(args)
     load_without_forests()
-    spec = with_size(from_environment(load_spec(args.table)), args.size)
-    places = Places.at(args.root)
-    again = command("run", args.table, places)
+    spec, places, again = study_of(args)
+    spec = with_size(spec, args.size)
     told = ("--size", args.size) if args.size else ()
-    store = stored_study(spec, places, again)
-    records = with_latency(store.records(), latency_file(places, spec.name))
+    records = finished_trials(spec, places, again)
     analysis, table = analyse_study(spec, records, again=again)
-    text = Path(args.table).read_text(encoding="utf-8") if args.table else ""
+    text = Path(args.study).read_text(encoding="utf-8") if args.study else ""
     source = study_source(
         spec,
         records,
         table,
-        commands=(again, command("report", args.table, places, *told)),
+        commands=(again, command("report", args.study, places, *told)),
         study_file=text,
-        address=None if args.no_curves else spec.storage.mlflow or places.mlflow_address,
+        address=None if args.no_curves else mlflow_of(spec, places),
     )
     return analysis, table, source
 
 
 def _log(args: argparse.Namespace, path: Path) -> None:
     """Keep the page with the analysis run."""
-    from study.launch.joining import from_environment
-    from study.spec.study_file import load_spec
     from study.tracking.analysis_run import log_report
 
-    spec = from_environment(load_spec(args.table))
-    address = spec.storage.mlflow or Places.at(args.root).mlflow_address
-    log_report(address, spec.name, spec.digest(), path)
+    spec, places, _ = study_of(args)
+    log_report(mlflow_of(spec, places), spec.name, spec.digest(), path)
     print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
 
 
@@ -126,9 +112,8 @@ def _of_table(args: argparse.Namespace) -> ReportSource:
 
     shown = redact(args.table)
     name = shown.rpartition("#")[2] if is_address(args.table) else Path(args.table).stem
-    options = _changed_options(args)
     words = ["payoff", "report", shown]
-    for option, value in options.items():
+    for option, value in _changed_options(args).items():
         for one in value if isinstance(value, list) else [value]:
             words += [option] if one is True else [option, str(one)]
     return ReportSource(
@@ -152,9 +137,9 @@ def _changed_options(args: argparse.Namespace) -> dict[str, object]:
 
 def _refuse_table_options(args: argparse.Namespace) -> None:
     """A study file says itself what its columns and rules are."""
-    given = {name: value for name, value in _changed_options(args).items() if name != "--size"}
+    given = [name for name in _changed_options(args) if name != "--size"]
     if given:
         raise PayoffError(
-            f"{next(iter(given))}: is about a table of trials, and a study was named; "
+            f"{given[0]}: is about a table of trials, and a study was named; "
             "a study's rules and level stand in the [analysis] section of its file"
         )

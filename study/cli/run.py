@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from study.cli.studies import spec_of, study_arguments
+from study.cli.verdict import print_verdict
+from study.launch.hints import command
 from study.places import Places
-from study.spec.study_file import StudySpec, load_spec
+from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    study_arguments(parser)
     parser.add_argument(
         "--workers", type=at_least_one, help="worker processes, instead of the file's"
     )
@@ -41,49 +43,35 @@ def at_least_one(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the study and print the payoff points; 130 if it was interrupted."""
-    spec = load_spec(args.study)
+    spec = spec_of(args)
     if args.workers is not None:
         spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     if args.dry_run:
         return _dry_run(spec, as_json=args.json)
-    from study.launch.joining import from_environment
-
-    return run_and_show(
-        from_environment(spec),
-        args.study,
-        Places.at(args.root),
-        None,
-        quiet=args.quiet,
-        as_json=args.json,
-    )
+    return run_and_show(spec, args, None)
 
 
-def run_and_show(
-    spec: StudySpec,
-    study_file: str | None,
-    places: Places,
-    engine: Engine | None,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> int:
+def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | None) -> int:
     """Run a study by any engine, and print its result; return the exit status."""
-    from study.launch.hints import command
-    from study.launch.progress import duration
+    from study.launch.progress import Screen, duration
     from study.launch.run import run_study
-    from study.launch.screen import Screen
+
+    places = Places.at(args.root)
 
     def hint(name: str, *options: str) -> str:
-        return command(name, study_file, places, *options)
+        return command(name, args.study, places, *options)
 
     began = time.monotonic()
-    with Screen(Console(stderr=True), quiet=quiet) as view:
+    with Screen(Console(stderr=True), quiet=args.quiet) as view:
 
         def show(analysis: StudyAnalysis) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
-            _print(analysis, as_json=as_json)
+            if args.json:
+                print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
+            else:
+                print_verdict(analysis, Console())
 
-        outcome = run_study(spec, study_file, places, view, show, engine)
+        outcome = run_study(spec, args.study, places, view, show, engine)
     if outcome.interrupted:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
@@ -97,16 +85,6 @@ def run_and_show(
     view.say(f"figures and numbers: {places.results(spec.name)}")
     view.say(f"every trial: {hint('ui')} · into a paper: {hint('export', '--to', 'paper/')}")
     return 0
-
-
-def _print(analysis: StudyAnalysis, *, as_json: bool) -> None:
-    """Print the result to standard output, at once."""
-    if as_json:
-        print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
-    else:
-        from study.cli.verdict import print_verdict
-
-        print_verdict(analysis, Console())
 
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
@@ -138,19 +116,13 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
 def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
     from study.launch.progress import duration
 
-    dataset = (
-        spec.training.function
-        or f"{spec.data.name}, {', '.join(f'{n:,}' for n in spec.sizes)} examples"
-    )
+    sizes = ", ".join(f"{n:,}" for n in spec.sizes)
+    cells = f"{found.n_sizes} dataset sizes x {found.n_capacities} capacities"
     lines = [
         ("study", spec.name),
         ("digest", spec.digest()[:12]),
-        ("data", dataset),
-        (
-            "cells",
-            f"{found.n_cells:,} ({found.n_sizes} dataset sizes x {found.n_capacities} capacities"
-            f"{_students(spec)})",
-        ),
+        ("data", spec.training.function or f"{spec.data.name}, {sizes} examples"),
+        ("cells", f"{found.n_cells:,} ({cells}{_students(spec)})"),
         ("search trials", f"{found.n_search_trials:,}"),
         ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
         ("trials", f"{found.n_trials:,}"),

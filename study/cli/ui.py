@@ -14,17 +14,17 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from search_spaces.errors import PayoffError
 from study.addresses import is_server, sqlite_file
+from study.cli.studies import mlflow_of, spec_of, study_arguments
 from study.launch.hints import command
-from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import redact
-from study.spec.study_file import load_spec
 from study.tracking.views import view_fragment
 
 START_SECONDS = 180.0
@@ -32,6 +32,9 @@ START_SECONDS = 180.0
 
 STOP_SECONDS = 10.0
 """Time to end by itself before it is killed."""
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Never through a proxy: this is our own machine."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def serving_arguments(parser: argparse.ArgumentParser, *, study: str, port: int) -> None:
     """Declare what every command that serves pages takes."""
-    parser.add_argument("study", nargs="?", help=study)
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
+    study_arguments(parser, study)
     parser.add_argument(
         "--port", type=int, default=port, help=f"port to listen on (default: {port})"
     )
@@ -57,8 +59,8 @@ def serving_arguments(parser: argparse.ArgumentParser, *, study: str, port: int)
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     places = Places.at(args.root)
-    spec = from_environment(load_spec(args.study)) if args.study else None
-    address = (spec.storage.mlflow if spec else "") or places.mlflow_address
+    spec = spec_of(args) if args.study else None
+    address = mlflow_of(spec, places) if spec else places.mlflow_address
     if is_server(address):
         print(redact(address))
         print("payoff: this study is logged to a server; that is its UI", file=sys.stderr)
@@ -75,13 +77,31 @@ def run(args: argparse.Namespace) -> int:
         name = spec.name if spec is not None else _only_study(places)
         if name:
             place += _page_of(name, place)
-        print(place, flush=True)
-        print("payoff: Ctrl-C ends the UI", file=sys.stderr)
-        if args.open:
-            import webbrowser
+        if serve_until_interrupted(server.wait, place, "UI", open_it=args.open):
+            return 0
+    raise PayoffError("MLflow's server ended by itself; start the UI again")
 
-            webbrowser.open(place)
-        return _wait(server)
+
+def serve_until_interrupted(
+    serve: Callable[[], object], place: str, what: str, *, open_it: bool
+) -> bool:
+    """Say where pages are served, and serve; tell whether Ctrl-C or SIGTERM ended it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    print(place, flush=True)
+    print(f"payoff: Ctrl-C ends the {what}", file=sys.stderr)
+    if open_it:
+        webbrowser.open(place)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        serve()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return False
 
 
 def _only_study(places: Places) -> str:
@@ -151,12 +171,10 @@ def _server(
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], place: str) -> None:
     """Return when the server answers, or has ended."""
-    # Never through a proxy: this is our own machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None:
         try:
-            with opener.open(place, timeout=5):
+            with _OPENER.open(place, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
@@ -183,32 +201,14 @@ def _cause(log: str, address: str) -> str:
 def _page_of(name: str, place: str) -> str:
     """Return the fragment of the experiment's page, or nothing if it can't be found."""
     query = urllib.parse.urlencode({"experiment_name": name})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    address = f"{place}/api/2.0/mlflow/experiments/get-by-name?{query}"
     try:
-        with opener.open(
-            f"{place}/api/2.0/mlflow/experiments/get-by-name?{query}", timeout=30
-        ) as answer:
+        with _OPENER.open(address, timeout=30) as answer:
             number = json.load(answer)["experiment"]["experiment_id"]
     except (urllib.error.URLError, OSError, KeyError, ValueError):
         print(f"payoff: {name}: nothing of this study is logged yet", file=sys.stderr)
         return ""
     return view_fragment(number)
-
-
-def _wait(server: subprocess.Popen[bytes]) -> int:
-    """Wait for Ctrl-C, SIGTERM or the server's end."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        server.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    raise PayoffError("MLflow's server ended by itself; start the UI again")
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

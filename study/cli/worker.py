@@ -9,17 +9,14 @@ import threading
 import time
 from types import FrameType
 
+from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.places import Places
-from study.spec.study_file import load_spec
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from study.cli.launch import where
-
-    parser.add_argument("study", nargs="?", help="study file; without one, the study of digits")
-    where(parser)
-    parser.add_argument("--root", default="mlruns", help="folder of this machine's part of it")
+    study_arguments(parser, root="folder of this machine's part of it")
+    storage_arguments(parser)
     parser.add_argument(
         "--max-hours", type=float, help="take nothing that may not end within so many hours"
     )
@@ -27,7 +24,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work; 0 when no trial is left, or after SIGTERM, Ctrl-C or the hours given."""
-    from study.launch.joining import at, from_environment
     from study.launch.worker import work
 
     began = time.monotonic()
@@ -41,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, drain)
-    spec = at(from_environment(load_spec(args.study)), args.storage, args.tracking)
+    spec = spec_of(args)
     if spec.storage.optuna and not spec.storage.mlflow:
         print(
             f"payoff: storage.mlflow is not set: trials are logged to {args.root} on this machine; "

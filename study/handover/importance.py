@@ -19,7 +19,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,17 +71,11 @@ def search_importance(spec: StudySpec, records: Iterable[TrialRecord]) -> tuple[
     """
     by_study: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        if (
-            record.phase == "search"
-            and record.status == "complete"
-            and "val_error" in record.metrics
-        ):
+        complete = record.status == "complete" and "val_error" in record.metrics
+        if record.phase == "search" and complete:
             by_study[record.optuna_study].append(record)
-    found: list[Importance] = []
-    for name, trials in by_study.items():
-        if len(trials) >= LEAST_TRIALS:
-            found += _of_study(spec, name, trials)
-    return tuple(found)
+    enough = (trials for trials in by_study.values() if len(trials) >= LEAST_TRIALS)
+    return tuple(one for trials in enough for one in _of_study(spec, trials))
 
 
 def write_importance(found: Iterable[Importance], path: Path) -> None:
@@ -90,16 +84,11 @@ def write_importance(found: Iterable[Importance], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Importance)])
         for one in found:
-            shares = [
-                "" if share is None else f"{share:.8g}"
-                for share in (one.importance, one.within_cells)
-            ]
-            writer.writerow(
-                [one.optuna_study, one.n_examples, one.hyperparameter, one.trials, *shares]
-            )
+            *what, share, within = astuple(one)
+            writer.writerow([*what, f"{share:.8g}", "" if within is None else f"{within:.8g}"])
 
 
-def _of_study(spec: StudySpec, name: str, records: list[TrialRecord]) -> list[Importance]:
+def _of_study(spec: StudySpec, records: list[TrialRecord]) -> list[Importance]:
     """Importances in one Optuna study."""
     from study.queue.filling import distribution
 
@@ -116,7 +105,7 @@ def _of_study(spec: StudySpec, name: str, records: list[TrialRecord]) -> list[Im
     within = _ped_anova(records, shapes, nuisance, _within_cells(records, errors))
     return [
         Importance(
-            optuna_study=name,
+            optuna_study=records[0].optuna_study,
             n_examples=records[0].n_examples,
             hyperparameter=axis,
             trials=len(records),
@@ -129,8 +118,7 @@ def _of_study(spec: StudySpec, name: str, records: list[TrialRecord]) -> list[Im
 
 def _within_cells(records: list[TrialRecord], errors: list[float]) -> list[float]:
     """Log error less the mean of its cell; half the least positive error stands for zero."""
-    positive = [error for error in errors if error > 0.0]
-    least = min(positive, default=1.0) / 2.0
+    least = min((error for error in errors if error > 0.0), default=1.0) / 2.0
     logs = [math.log(max(error, least)) for error in errors]
     cells: dict[str, list[float]] = defaultdict(list)
     for record, value in zip(records, logs, strict=True):
@@ -154,20 +142,12 @@ def _ped_anova(
         return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params={name: record.params[name] for name in names},
-                distributions={name: shapes[name] for name in names},
-                value=value,
-            )
-            for record, value in zip(records, values, strict=True)
-        ]
-    )
-    found = optuna.importance.get_param_importances(
-        study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-    )
+    for record, value in zip(records, values, strict=True):
+        params = {name: record.params[name] for name in names}
+        distributions = {name: shapes[name] for name in names}
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=distributions, value=value)
+        )
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return {name: float(share) for name, share in found.items()}
-
-
-__all__ = ["Importance", "search_importance", "write_importance"]

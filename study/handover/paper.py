@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 
 from analysis.export.facts import AxisFacts, StudyFacts
 from search_spaces.domains import Categorical
 from search_spaces.space import Axis
 from study.data.loaders import loader
+from study.handover.report_source import installed
 from study.models.registry import family_named
 from study.plan.design import n_search, prune_ratios
 from study.record import TrialRecord
@@ -31,7 +31,8 @@ def facts_of(
     own = bool(spec.training.function)
     rows = list(records)
     data, family = loader(spec.data.name), family_named(spec.model.family)
-    pruned = any(ratio > 0.0 for ratio in prune_ratios(spec))
+    pruned = any(ratio > 0.0 for ratio in prune_ratios(spec)) and not own
+    pruning = dataclasses.asdict(spec.pruning) if pruned else {}
     return StudyFacts(
         name=spec.name,
         digest=spec.digest(),
@@ -48,22 +49,17 @@ def facts_of(
         draws=spec.replicates.draws,
         seeds_per_draw=spec.replicates.seeds_per_draw,
         training={} if own else {name: getattr(spec.training, name) for name in TRAINING},
-        pruning=_pruning(spec) if pruned and not own else {},
+        pruning={
+            name: ", ".join(value) if isinstance(value, tuple) else value
+            for name, value in pruning.items()
+        },
         teachers=spec.distillation.teachers if "distill" in spec.study.routes and not own else (),
         student_axes=tuple(_axis(axis) for axis in spec.distill_axes) if not own else (),
         data_digests=_distinct(record.data_digest for record in rows),
         code_versions=_distinct(record.code_version for record in rows),
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | installed(PROGRAMS),
         commands=commands,
     )
-
-
-def _pruning(spec: StudySpec) -> dict[str, str | int | float | bool]:
-    """Settings of the pruning; lists as words."""
-    return {
-        name: ", ".join(value) if isinstance(value, tuple) else value
-        for name, value in dataclasses.asdict(spec.pruning).items()
-    }
 
 
 def _axis(axis: Axis) -> AxisFacts:
@@ -81,13 +77,3 @@ def _axis(axis: Axis) -> AxisFacts:
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({value for value in values if value}))
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PROGRAMS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

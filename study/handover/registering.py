@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from analysis.study import StudyAnalysis
     from analysis.verdicts.curve_fit import FittedCurve
-    from study.data.dataset import Dataset
     from study.spec.study_file import StudySpec
 
 MOST_DIFFERENCE = 2.0
@@ -60,27 +59,9 @@ def choose_trial(
 ) -> TrialRecord:
     """Return the replicate to register.
 
-    Parameters
-    ----------
-    analysis
-        The study's analysis, whose headline payoff point counts.
-    records
-        Records of the study's finished trials.
-    cell
-        Cell asked for; empty takes the one whose size is nearest to the payoff point.
-    n_examples
-        Dataset size of the payoff point; the largest if None.
-
-    Returns
-    -------
-    TrialRecord
-        Of the cell's replicates that finished well and were not pruned, the one with the lowest
-        *validation* error; the test set chooses nothing.
-
-    Raises
-    ------
-    PayoffError
-        If there is no payoff point and no cell was named, or no such cell.
+    Of the cell's replicates that finished well and were not pruned it is the one with the lowest
+    *validation* error; the test set chooses nothing. An empty ``cell`` takes the one whose size is
+    nearest to the headline payoff point of a dataset size, of the largest if None.
     """
     if not cell:
         cell = _payoff_cell(_fit_of(analysis, n_examples))
@@ -104,13 +85,7 @@ def choose_trial(
 
 
 def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = None) -> TrainedModel:
-    """Train a trial again from its record, and check that it is the same model.
-
-    Raises
-    ------
-    PayoffError
-        If the study has a trainer of the user's own, or the test error is another one.
-    """
+    """Train a trial again from its record, and check that it is the same model."""
     if spec.training.function:
         raise PayoffError(
             f"{spec.name}: its trials were trained by {spec.training.function}, which returns no "
@@ -126,7 +101,10 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
         raise PayoffError(f"{record.slot}: trained again it diverged ({result.reason})")
     error, recorded = float(result.scores.test_error), record.metrics["test_error"]
     data = laboratory.dataset
-    if not abs(error - recorded) <= _allowed(data, recorded) * (1 + 1e-9):
+    allowed = MOST_CHANGE * recorded
+    if data.task == "classification":
+        allowed = MOST_DIFFERENCE / len(data.y_test)
+    if not abs(error - recorded) <= allowed * (1 + 1e-9):
         raise PayoffError(
             f"{record.slot}: trained again its test error is {error:.4g}, on record stands "
             f"{recorded:.4g}; train it where the study ran, with the same versions of torch and "
@@ -139,13 +117,6 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
         example=np.array(data.x_test[:2], dtype=np.float32),
         test_error=error,
     )
-
-
-def _allowed(data: Dataset, recorded: float) -> float:
-    """By how much the test error may be another one."""
-    if data.task == "classification":
-        return MOST_DIFFERENCE / len(data.y_test)
-    return MOST_CHANGE * recorded
 
 
 def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> FittedCurve:

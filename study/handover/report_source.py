@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -28,14 +30,18 @@ CURVES = ("val_error", "val_loss", "train_loss")
 PACKAGES = ("payoff", "numpy", "scipy", "torch", "optuna", "mlflow")
 
 
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of the packages that are installed."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of what the numbers rest on, as installed now."""
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found = {"Python": platform.python_version()} | installed(PACKAGES)
     return {"Written with": ", ".join(f"{name} {number}" for name, number in found.items())}
 
 
@@ -44,7 +50,7 @@ def study_source(
     records: Iterable[TrialRecord],
     table: TrialTable,
     *,
-    commands: Sequence[str] = (),
+    commands: tuple[str, ...] = (),
     study_file: str = "",
     address: str | None = None,
 ) -> ReportSource:
@@ -68,18 +74,13 @@ def study_source(
     return ReportSource(
         name=spec.name,
         description=spec.study.description,
-        commands=tuple(commands),
+        commands=commands,
         facts=_facts(spec, rows) | versions(),
         study_file=redact(study_file, spec.storage.optuna, spec.storage.mlflow),
         learning=learning,
         learning_missing=missing,
         importance=tuple(
-            Share(
-                n_examples=one.n_examples,
-                hyperparameter=one.hyperparameter,
-                importance=one.importance,
-                within_cells=one.within_cells,
-            )
+            Share(**{field.name: getattr(one, field.name) for field in dataclasses.fields(Share)})
             for one in search_importance(spec, rows)
         ),
     )

@@ -14,9 +14,11 @@ from analysis.study import StudyAnalysis, analyse
 from analysis.table.reading import write_table
 from analysis.table.trials import TrialTable
 from search_spaces.errors import PayoffError
+from study.places import Places
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
+from study.trials.latency import latency_file, with_latency
 
 
 def table_of(records: Iterable[TrialRecord]) -> TrialTable:
@@ -24,22 +26,26 @@ def table_of(records: Iterable[TrialRecord]) -> TrialTable:
     return TrialTable.from_rows([record.row() for record in records])
 
 
-def settings_of(spec: StudySpec, *, chance_error: float | None = None) -> AnalysisSettings:
+def finished_trials(spec: StudySpec, places: Places, again: str) -> tuple[TrialRecord, ...]:
+    """Return the finished trials of a study that was started, with the latencies measured since.
+
+    Raises PayoffError, which names the command ``again``, if it was not started.
+    """
+    from study.queue.stored import stored_study
+
+    records = stored_study(spec, places, again).records()
+    return with_latency(records, latency_file(places, spec.name))
+
+
+def settings_of(spec: StudySpec) -> AnalysisSettings:
     """Return the settings of the analysis that a study file asks for."""
-    return dataclasses.replace(spec.analysis, seed=spec.study.seed, chance_error=chance_error)
+    return dataclasses.replace(spec.analysis, seed=spec.study.seed)
 
 
 def analyse_study(
     spec: StudySpec, records: Iterable[TrialRecord], *, again: str = "payoff run"
 ) -> tuple[StudyAnalysis, TrialTable]:
-    """Analyse the finished trials of a study.
-
-    Raises
-    ------
-    PayoffError
-        If there is no usable replicate trial: not yet (the message says how to go on, by
-        ``again``), or because all of them failed.
-    """
+    """Analyse the finished trials of a study; ``again`` is named where no replicate is usable."""
     rows = list(records)
     replicates = [row for row in rows if row.phase == "replicate"]
     if not any(row.status == "complete" for row in replicates):

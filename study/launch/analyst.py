@@ -17,10 +17,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from study.record import TrialRecord
+from study.spec.study_file import StudySpec
+
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.record import TrialRecord
-    from study.spec.study_file import StudySpec
 
 
 class Analyst:
@@ -44,13 +45,9 @@ class Analyst:
     def analyse(
         self, spec: StudySpec, records: Iterable[TrialRecord], directory: Path
     ) -> tuple[StudyAnalysis, list[Path]] | None:
-        """Analyse a study and write its results, as :mod:`study.handover.results` does.
+        """Analyse a study and write its results; return the analysis and its figures.
 
-        Returns
-        -------
-        tuple or None
-            The analysis and its figures; None if the process never began or came to grief, for
-            whatever reason: doing the same here will tell.
+        None if the process never began or came to grief: doing the same here will tell why.
         """
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
@@ -69,11 +66,8 @@ class Analyst:
         if self._process is None:
             return
         self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        self._process.wait()
+        with contextlib.suppress(OSError), self._process:
+            pass  # its pipes are closed, and it is waited for
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,23 +18,15 @@ from study.errors import StorageError
 from study.handover.results import analyse_study, write_results
 from study.launch.job import Job, Outcome, outcome
 from study.launch.locking import concluding
+from study.record import TrialRecord
 from study.redaction import redact
 from study.tracking.analysis_run import Analysis
 from study.tracking.delivery import DeliveryReport, restore
+from study.trials import latency
 from study.trials.laboratory import Laboratory
-from study.trials.latency import (
-    architecture,
-    latency_file,
-    measure_latencies,
-    measured,
-    with_latency,
-    write_latencies,
-)
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
-    from study.record import TrialRecord
-
 
 CHART_POINTS = 40
 """Points of a fitted curve in the MLflow UI."""
@@ -82,27 +76,26 @@ def _measured(job: Job) -> tuple[TrialRecord, ...]:
     All workers have ended: the core is as idle as it will be.
     """
     records = job.patience.insist(job.store.records)
-    file = latency_file(job.places, job.spec.name)
+    file = latency.latency_file(job.places, job.spec.name)
     if job.spec.run.latency and not job.spec.training.function:
-        names = {architecture(record) for record in records if record.status == "complete"}
-        if not names <= measured(file).keys():
+        names = {latency.architecture(record) for record in records if record.status == "complete"}
+        if not names <= latency.measured(file).keys():
             job.view.say(f"timing {len(names)} architectures")
             laboratory = Laboratory(job.spec, cache=job.places.cache)
-            write_latencies(file, measure_latencies(laboratory, records))
-    return with_latency(records, file)
+            latency.write_latencies(file, latency.measure_latencies(laboratory, records))
+    return latency.with_latency(records, file)
 
 
 def _log(
     job: Job, analysis: StudyAnalysis | None = None, figures: Sequence[Path] = ()
 ) -> DeliveryReport:
     """Bring MLflow level with the finished study; what can't be logged is said, and stays."""
-    began = time.monotonic()
-    announced = False
+    announced_from = time.monotonic() + QUIET_SECONDS
 
     def announce(report: DeliveryReport) -> None:
-        nonlocal announced
-        if not announced and report.waiting and time.monotonic() - began > QUIET_SECONDS:
-            announced = True
+        nonlocal announced_from
+        if report.waiting and time.monotonic() > announced_from:
+            announced_from = math.inf  # once
             job.view.say(
                 f"{report.waiting} trials wait for MLflow; Ctrl-C leaves them for: payoff sync"
             )
@@ -163,11 +156,10 @@ def break_off(job: Job) -> Outcome:
 
 def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:
     """Return, per dataset size, the payoff points that its parent run shows."""
-    found: dict[int, dict[str, float]] = {}
+    found: dict[int, dict[str, float]] = defaultdict(dict)
     for row in analysis.numbers():
         if row["n_examples"] is not None and row["verdict"] in ("pays_off_until", "hurts_beyond"):
-            metrics = found.setdefault(int(row["n_examples"]), {})
-            metrics[f"{row['rule']}_size"] = float(row["size"])
+            found[int(row["n_examples"])][f"{row['rule']}_size"] = float(row["size"])
     return found
 
 
@@ -177,16 +169,12 @@ def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int,
     for fit in analysis.fits:
         if fit.curve.n_examples is None:
             continue
-        sizes = [float(size) for size in fit.curve.size]
+        sizes = fit.curve.size
         grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
+        measured = sorted(zip(sizes, fit.curve.error, strict=True))
+        fitted = zip(grid, fit.predict(grid), strict=True)
         curves[int(fit.curve.n_examples)] = {
-            "measured": [
-                (round(size), float(error))
-                for size, error in sorted(zip(sizes, fit.curve.error, strict=True))
-            ],
-            "fitted": [
-                (int(size), float(error))
-                for size, error in zip(grid, fit.predict(grid), strict=True)
-            ],
+            "measured": [(round(size), float(error)) for size, error in measured],
+            "fitted": [(int(size), float(error)) for size, error in fitted],
         }
     return curves

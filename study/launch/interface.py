@@ -92,9 +92,8 @@ def run(
     _import_optuna()
     from rich.console import Console
 
-    from study.launch.progress import duration
+    from study.launch.progress import Screen, duration
     from study.launch.run import run_study
-    from study.launch.screen import Screen
 
     places = Places.at(root)
     spec, file = _read(study)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from study.launch.analyst import Analyst
 from study.launch.keeping import Keeper
-from study.launch.progress import View
+from study.launch.progress import Screen
 from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots
@@ -51,7 +51,7 @@ class Job:
     keeper: Keeper
     tracker: Tracker
     thread: TrackerThread
-    view: View
+    view: Screen
     again: str
     """The command that goes on with the study."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -63,11 +63,8 @@ class Job:
     def patience(self) -> Patience:
         """Waits for a database that is away."""
 
-        def say(text: str) -> None:
-            if text:
-                self.view.say(text)
-
-        return Patience(self.spec.run.patience, self.stop, say)
+        say = self.view.say
+        return Patience(self.spec.run.patience, self.stop, lambda text: text and say(text))
 
     @property
     def store(self) -> StudyStore:
@@ -100,9 +97,6 @@ def outcome(
 def make_tracker(spec: StudySpec, places: Places) -> Tracker:
     """Return the tracker of a study; nothing is connected yet."""
     per_size = Counter(slot.cell.n_examples for slot in slots(spec))
-    capacities = ", ".join(
-        f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific
-    )
     info = StudyInfo(
         name=spec.name,
         digest=spec.digest(),
@@ -111,7 +105,9 @@ def make_tracker(spec: StudySpec, places: Places) -> Tracker:
             "data": spec.training.function or spec.data.name,
             "family": spec.training.function or spec.model.family,
             "sizes": ", ".join(map(str, spec.sizes)),
-            "capacities": capacities,
+            "capacities": ", ".join(
+                f"{axis.name} {', '.join(map(str, axis.values))}" for axis in spec.space.scientific
+            ),
         },
         trials=dict(per_size),
     )

@@ -16,26 +16,14 @@ from study.places import Places
 
 @contextmanager
 def exclusively(places: Places) -> Iterator[None]:
-    """Wait for, and hold, the right to set up or tidy the storages below ``places``.
-
-    Raises
-    ------
-    StorageError
-        If the folder cannot be written.
-    """
+    """Wait for, and hold, the right to set up or tidy the storages below ``places``."""
     with _holding(places.root / ".lock"):
         yield
 
 
 @contextmanager
 def concluding(places: Places, study: str) -> Iterator[None]:
-    """Wait for, and hold, the right to analyse a study, write its results and log them.
-
-    Raises
-    ------
-    StorageError
-        If the folder cannot be written.
-    """
+    """Wait for, and hold, the right to analyse a study, write its results and log them."""
     with _holding(places.spool(study) / ".concluding"):
         yield
 

@@ -19,13 +19,8 @@ from study.spec.study_file import StudySpec
 def own_files(spec: StudySpec) -> dict[str, Path]:
     """Return the files that a study names relative to its file, by that relative path.
 
-    What is named by an absolute path is left to whoever runs the workers: it is taken to be at the
-    same place there.
-
-    Raises
-    ------
-    PayoffError
-        If they can't be handed on: a folder of images, or a file above the study file's folder.
+    What is named by an absolute path is taken to be at the same place there. A folder of images,
+    or a file above the study file's folder, can't be handed on.
     """
     base = spec.base.resolve()
     found: dict[str, Path] = {}
@@ -58,8 +53,7 @@ def _named(spec: StudySpec, base: Path) -> Iterator[tuple[str, Path]]:
         place = reference.rpartition(":")[0]
         if not place or (place.endswith(".py") and not _is_relative(place)):
             continue
-        is_file = place.endswith(".py")
-        for code in (_below(base, place),) if is_file else _module(place, base):
+        for code in (_below(base, place),) if place.endswith(".py") else _module(place, base):
             yield key, code
             yield from ((key, path) for path in with_imports(code.resolve(), base)[1:])
 

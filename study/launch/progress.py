@@ -1,39 +1,72 @@
-"""How far a run is, as it is shown while it runs; showing it is the caller's."""
+"""How far a run is: on a terminal a bar that moves, in a pipe a few plain lines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from study.queue.reading import StudyProgress
 
 
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """What the view shows at one moment."""
+class Screen:
+    """Where a run says what it has to say; a context manager."""
 
-    cells_done: int
-    cells_total: int
-    trials_done: int
-    trials_total: int
-    failed: int
-    cost_done: float
-    """Estimated cost of the finished trials, in the unit of the design."""
-    cost_total: float
-    best_error: float | None
-    """Lowest validation error so far, at dataset size ``best_size``."""
-    best_size: int | None = None
-    logged_behind: int = 0
-    """Finished trials that MLflow has not yet."""
-    note: str = ""
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console, self._quiet = console, quiet
+        self._live = console.is_terminal and not quiet
+        self._began: tuple[float, int, float] | None = None
+        self._last_line = 0.0
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("trials", total=None, text="starting the workers")
 
+    def __enter__(self) -> Screen:
+        self._bar.start()
+        return self
 
-class View(Protocol):
-    """Where a run says what it has to say."""
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
 
     def say(self, text: str) -> None:
         """Show one line that stays."""
+        if not self._quiet:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def show(self, now: Snapshot) -> None:
-        """Show how far the run is."""
+    def show(self, now: StudyProgress, to_log: int, note: str) -> None:
+        """Show how far the run is, and how many finished trials MLflow has not yet."""
+        clock = time.monotonic()
+        done, total = now.counts.finished, now.counts.total
+        began, trials_before, cost_before = self._began or (clock, done, now.cost_done)
+        self._began = began, trials_before, cost_before
+        seconds = max(clock - began, 1e-9)
+        trials, cost = done - trials_before, now.cost_done - cost_before
+        parts = [f"{now.cells_done}/{now.cells_total} cells"]
+        if now.best_error is not None:
+            at = "" if now.best_size is None else f" at n={now.best_size:,}"
+            parts.append(f"best validation error{at} {now.best_error:.2%}")
+        if trials:
+            parts.append(f"{trials / seconds:.1f} trials/s")
+        if cost > 0 and done < total:
+            parts.append(f"{duration(seconds * (now.cost_total - now.cost_done) / cost)} left")
+        if now.counts.failed:
+            parts.append(f"{now.counts.failed} failed")
+        if to_log > 20:
+            parts.append(f"{to_log} to log")
+        text = "".join(f" · {part}" for part in (*parts, note) if part)
+        self._bar.update(self._task, completed=done, total=total, text=text)
+        if not self._live and clock - self._last_line >= 30 and done:
+            if self._last_line:
+                self.say(f"{done}/{total} trials{text}")
+            self._last_line = clock
 
 
 def duration(seconds: float) -> str:

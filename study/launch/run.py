@@ -20,7 +20,7 @@ from study.launch.hints import command
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, opening
-from study.launch.progress import Snapshot, View, duration
+from study.launch.progress import Screen, duration
 from study.packs.compiling import outlook
 from study.places import Places
 from study.preflight.check import check_study, fingerprints
@@ -44,29 +44,15 @@ def run_study(
     spec: StudySpec,
     study_file: str | None,
     places: Places,
-    view: View,
+    view: Screen,
     show: Callable[[StudyAnalysis], object] = lambda analysis: None,
     engine: Engine | None = None,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
-    Parameters
-    ----------
-    spec, study_file
-        The study, and the file that the workers read it from.
-    places
-        Where everything is kept.
-    view
-        Where to show how far it is.
-    show
-        Called with the analysis as soon as it is on disk, before MLflow is waited for.
-    engine
-        Who runs the workers; None: processes of this machine.
-
-    Raises
-    ------
-    PayoffError
-        For everything a person can mend.
+    The workers, which are processes of this machine unless ``engine`` runs others, read it from
+    ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
+    waited for.
     """
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
@@ -110,7 +96,7 @@ def run_study(
         engine.close()
 
 
-def _announce(store: StudyStore, before: int, view: View) -> None:
+def _announce(store: StudyStore, before: int, view: Screen) -> None:
     """Say how many trials there are, and what became of others."""
     counts = store.counts()
     view.say(
@@ -124,10 +110,7 @@ def _announce(store: StudyStore, before: int, view: View) -> None:
 
 
 def _train_and_conclude(
-    job: Job,
-    engine: Engine,
-    order: Order,
-    show: Callable[[StudyAnalysis], object],
+    job: Job, engine: Engine, order: Order, show: Callable[[StudyAnalysis], object]
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
     store, stop = job.store, job.stop
@@ -153,7 +136,7 @@ class _Poll:
     def __call__(self) -> None:
         job = self._job
         try:
-            now = snapshot(job.store, job.thread, stopping=job.stop.is_set())
+            now = job.store.progress()
         except StorageAway as error:
             if not self._away:
                 job.view.say(f"{error}; workers wait for {duration(job.spec.run.patience)}")
@@ -162,8 +145,14 @@ class _Poll:
         if self._away:
             job.view.say("the database answers again")
         self._away = False
-        job.view.show(now)
-        if now.trials_done >= NEAR_END * now.trials_total:
+        report = job.thread.report()
+        note = "finishing the trials in hand; Ctrl-C again stops at once"
+        if report.error:
+            note = f"MLflow is away ({report.error}); results wait on disk"
+        elif not job.stop.is_set():
+            note = ""
+        job.view.show(now, report.waiting, note)
+        if now.counts.finished >= NEAR_END * now.counts.total:
             job.analyst.begin()
 
 
@@ -172,7 +161,7 @@ def _set_up(
     places: Places,
     tracker: Tracker,
     seen: Mapping[str, str],
-    on_checked: Callable[[], object] = lambda: None,
+    on_checked: Callable[[], object],
 ) -> tuple[StudyStore, int]:
     """Open both storages, then queue the trials; return how many had finished before.
 
@@ -200,28 +189,6 @@ def _set_up(
         before = store.counts().finished if store.is_started() else 0
         store.prepare(seen)
     return store, before
-
-
-def snapshot(store: StudyStore, thread: TrackerThread, *, stopping: bool) -> Snapshot:
-    """Return what the live view shows now."""
-    progress = store.progress()
-    report = thread.report()
-    note = "finishing the trials in hand; Ctrl-C again stops at once" if stopping else ""
-    if report.error:
-        note = f"MLflow is away ({report.error}); results wait on disk"
-    return Snapshot(
-        cells_done=progress.cells_done,
-        cells_total=progress.cells_total,
-        trials_done=progress.counts.finished,
-        trials_total=progress.counts.total,
-        failed=progress.counts.failed,
-        cost_done=progress.cost_done,
-        cost_total=progress.cost_total,
-        best_error=progress.best_error,
-        best_size=progress.best_size,
-        logged_behind=report.waiting,
-        note=note,
-    )
 
 
 @contextmanager

@@ -237,7 +237,7 @@ def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
 def _points(spec: StudySpec, space: SearchSpace, n: int, seed: str) -> list[dict[str, Value]]:
     """Return ``n`` points of the nuisance axes of a space."""
     n_axes = len(space.nuisance)
-    if not n or not n_axes:
+    if not n_axes:
         return [{} for _ in range(n)]
     rng = np.random.default_rng(seed_of(spec.study.seed, seed, spec.search.sampler))
     units = halton(n, n_axes, rng) if spec.search.sampler == "halton" else rng.random((n, n_axes))

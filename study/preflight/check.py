@@ -40,11 +40,7 @@ def check_study(spec: StudySpec, *, cache: Path | None = None) -> Laboratory:
     Nothing is trained. Torch, which takes two seconds to import, is imported only where something
     is to be tried with it: not on the processor for a family that can be counted without building,
     which no width or depth makes impossible, nor with a trainer of the user's own.
-
-    Raises
-    ------
-    StudyFileError
-        With everything that is wrong.
+    StudyFileError tells everything that is wrong.
     """
     laboratory = Laboratory(spec, cache=cache)
     mistakes: list[str] = []
@@ -102,10 +98,10 @@ def _signature(
     try:
         signature.bind(*names)
     except TypeError:
-        given = ", ".join(str(parameter) for parameter in signature.parameters.values())
-        place = reference.rpartition(":")
+        given = ", ".join(map(str, signature.parameters.values()))
+        place, _, name = reference.rpartition(":")
         return [
-            f"{key}: must take ({', '.join(names)}), got {place[2]}({given}) in {place[0]}; "
+            f"{key}: must take ({', '.join(names)}), got {name}({given}) in {place}; "
             "correct its parameters"
         ]
     return []
@@ -128,11 +124,9 @@ def _models(laboratory: Laboratory, device: str) -> list[str]:
     """Build the smallest and the largest model and show each two examples."""
     grid = [cell.capacity for cell in cells(laboratory.spec)]
     order = sorted(grid, key=lambda capacity: tuple(float(value) for value in capacity.values()))
-    for capacity in (order[0], order[-1]):
-        mistake = _model(laboratory, capacity, device)
-        if mistake:
-            return [mistake]
-    return []
+    found = (_model(laboratory, capacity, device) for capacity in (order[0], order[-1]))
+    mistake = next(filter(None, found), "")
+    return [mistake] if mistake else []
 
 
 def _model(laboratory: Laboratory, capacity: Mapping[str, Value], device: str) -> str:
@@ -171,13 +165,10 @@ def _first_line(error: BaseException) -> str:
 def fingerprints(spec: StudySpec, laboratory: Laboratory) -> dict[str, str]:
     """Name the content of all that decides a result and stands outside the study file.
 
-    Returns
-    -------
-    dict of str to str
-        What it is, in words for people (``"data"``, ``"model.function models.py"``), and a hash of
-        its content. A study goes on only while they stay the same. Of the user's code these are the
-        file or module named and, in turn, what it imports from the folders of the study file
-        and its own; of data from a function their arrays, whatever code made them.
+    What it is in words for people (``"data"``, ``"model.function models.py"``) -> a hash of its
+    content. A study goes on only while they stay the same. Of the user's code these are the file or
+    module named and, in turn, what it imports from the folders of the study file and its own; of
+    data from a function their arrays, whatever code made them.
     """
     found: dict[str, str] = {}
     functions = {"training.function": spec.training.function}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.plan.design import Cell, cells, n_search, prune_methods, prune_ratios
 from study.record import Value
+from study.spec.routes import capacity_name
 
 if TYPE_CHECKING:
     from study.preflight.pace import Pace
@@ -79,20 +80,20 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
     n_replicates = spec.replicates.total * sum(
         1 if cell.teacher else 1 + pruned_from_each for cell in every
     )
+    distinct = {capacity_name(cell.capacity): cell for cell in every}
     smallest = largest = None
     train_flops = seconds = None
     if laboratory.own_trainer is None:
-        capacities = _distinct(every)
-        models = [_measure(laboratory, cell) for cell in capacities]
+        models = [_measure(laboratory, cell) for cell in distinct.values()]
         models.sort(key=lambda model: model.n_parameters)
         smallest, largest = models[0], models[-1]
-        flops = {_key(model.capacity): model.flops_per_example for model in models}
+        flops = {capacity_name(model.capacity): model.flops_per_example for model in models}
         pace_at = _paces(laboratory, models)
         train_flops, busy = 0.0, 0.0
         for cell in every:
             steps = spec.training.steps(cell.n_examples)
             batch = min(spec.training.batch_size, cell.n_examples)
-            model_flops = flops[_key(cell.capacity)]
+            model_flops = flops[capacity_name(cell.capacity)]
             dense = n_search(spec, cell) + spec.replicates.total
             levels = [] if cell.teacher else tunings(spec, steps)
             taken = spec.replicates.total * sum(levels)
@@ -108,7 +109,7 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
         seconds = START_SECONDS + _wall(busy + n_trials * STORING_SECONDS, n_trials, workers)
     return Forecast(
         n_sizes=len(spec.sizes),
-        n_capacities=len({_key(cell.capacity) for cell in every}),
+        n_capacities=len(distinct),
         n_cells=len(every),
         n_search_trials=n_searches,
         n_replicate_trials=n_replicates,
@@ -140,14 +141,6 @@ def tunings(spec: StudySpec, steps: int) -> list[int]:
     return [each for each in found if each]
 
 
-def _key(capacity: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
-    return tuple(capacity.items())
-
-
-def _distinct(every: tuple[Cell, ...]) -> list[Cell]:
-    return list({_key(cell.capacity): cell for cell in every}.values())
-
-
 def _measure(laboratory: Laboratory, cell: Cell) -> ModelForecast:
     from study.models.sizes import measure
 
@@ -169,11 +162,8 @@ def _paces(laboratory: Laboratory, models: Sequence[ModelForecast]) -> Callable[
     flops = [float(model.flops_per_example) for model in probed]
 
     def at(model_flops: float) -> Pace:
-        return Pace(
-            once=float(np.interp(model_flops, flops, [pace.once for pace in paces])),
-            step=float(np.interp(model_flops, flops, [pace.step for pace in paces])),
-            evaluation=float(np.interp(model_flops, flops, [pace.evaluation for pace in paces])),
-        )
+        parts = zip(*map(astuple, paces), strict=True)
+        return Pace(*(float(np.interp(model_flops, flops, part)) for part in parts))
 
     return at
 

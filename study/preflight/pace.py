@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from study.trials.task import Task
 from study.trials.trainers import settings_of
 
 if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
     from study.trials.laboratory import Laboratory
 
 PROBE_SECONDS = 1.0
@@ -35,7 +34,7 @@ EVALUATIONS = 8
 """Evaluations by which two timed packs differ."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Pace:
     """What one training costs a worker; its share of a full pack's time, in seconds."""
 
@@ -52,16 +51,21 @@ class Pace:
 def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
     """Time packs of one capacity such as a worker takes, or smaller ones where those are too dear.
 
-    Returns
-    -------
-    Pace
-        Zero or more in each part: a difference lost in the noise counts as nothing.
+    A difference lost in the noise counts as nothing.
     """
-    clock = _clock(laboratory)
+    from study.packs.packing import TrainJob
+
+    run = laboratory.spec.run
+    own_clock = run.device == "cpu" and run.threads == 1
+    clock = time.process_time if own_clock else time.perf_counter
     tasks = _tasks(laboratory, capacity)
 
     def timed(size: int, steps: int, every: int) -> float:
-        pack = [_job(laboratory, task, steps, every) for task in tasks[:size]]
+        pack = []
+        for task in tasks[:size]:
+            settings = settings_of(laboratory.spec, task)
+            settings = dataclasses.replace(settings, steps=steps, evaluate_every=every, patience=0)
+            pack.append(TrainJob(settings=settings, data=laboratory.split(task.slot)))
         began = clock()
         laboratory.train(pack)
         return clock() - began
@@ -86,12 +90,6 @@ def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
     return Pace(once=once / size, step=step / size, evaluation=evaluation / size)
 
 
-def _clock(laboratory: Laboratory) -> Callable[[], float]:
-    run = laboratory.spec.run
-    alone = run.device == "cpu" and run.threads == 1
-    return time.process_time if alone else time.perf_counter
-
-
 def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
     """Return trials of a capacity that wait at one time, at most as many as a worker takes.
 
@@ -109,13 +107,3 @@ def _tasks(laboratory: Laboratory, capacity: Mapping[str, Value]) -> list[Task]:
         and not slot.cell.teacher
     ]
     return mine[::-1][: laboratory.most_units]
-
-
-def _job(laboratory: Laboratory, task: Task, steps: int, every: int) -> TrainJob:
-    from study.packs.packing import TrainJob
-
-    settings = settings_of(laboratory.spec, task)
-    return TrainJob(
-        settings=dataclasses.replace(settings, steps=steps, evaluate_every=every, patience=0),
-        data=laboratory.split(task.slot),
-    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
 from study.models.registry import family_named
-from study.plan.design import cells, prune_ratios
-from study.spec.routes import BEST, capacity_name
+from study.plan.design import prune_ratios
+from study.spec.routes import BEST, capacities, capacity_name
 
 if TYPE_CHECKING:
     from study.record import Value
@@ -33,8 +33,8 @@ def _pruning(laboratory: Laboratory) -> list[str]:
     """Try the largest ratio on every capacity, without training."""
     spec = laboratory.spec
     largest = prune_ratios(spec)[-1]
-    capacities = {capacity_name(cell.capacity): cell.capacity for cell in cells(spec)}
-    for name, capacity in capacities.items():
+    for capacity in capacities(spec.space):
+        name = capacity_name(capacity)
         if "structured" in spec.pruning.methods:
             model = laboratory.build(capacity)
             from study.compression.structured import groups
@@ -81,13 +81,10 @@ def route_notes(laboratory: Laboratory) -> list[str]:
     spec = laboratory.spec
     if "distill" not in spec.study.routes:
         return []
-    counts = {
-        capacity_name(cell.capacity): sum(
-            parameter.numel() for parameter in laboratory.build(cell.capacity).parameters()
-        )
-        for cell in cells(spec)
-        if not cell.teacher
-    }
+    counts: dict[str, int] = {}
+    for capacity in capacities(spec.space):
+        parameters = laboratory.build(capacity).parameters()
+        counts[capacity_name(capacity)] = sum(parameter.numel() for parameter in parameters)
     notes = []
     for teacher in spec.distillation.teachers:
         if teacher == BEST:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+MNIST1D = {"name": "mnist1d", "n_examples": 16_500, "test": 12_000, "validation": 500}
+
 EXAMPLES: dict[str, Mapping[str, Any]] = {
     "digits": {},
     "mnist1d": {
-        "study": {
-            "description": "How wide must an MLP be for 500 to 4,000 signals of MNIST-1D?",
-        },
-        "data": {
-            "name": "mnist1d",
-            "n_examples": 16_500,
-            "test": 12_000,
-            "validation": 500,
-            "sizes": [500, 1000, 2000, 4000],
-        },
+        "study": {"description": "How wide must an MLP be for 500 to 4,000 signals of MNIST-1D?"},
+        "data": {**MNIST1D, "sizes": [500, 1000, 2000, 4000]},
         "space": {
             "width": [8, 16, 32, 64, 96, 128, 192, 256],
             "depth": [2],
@@ -52,13 +46,7 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
             "4,000 signals of MNIST-1D?",
             "routes": ["train", "prune", "distill"],
         },
-        "data": {
-            "name": "mnist1d",
-            "n_examples": 16_500,
-            "test": 12_000,
-            "validation": 500,
-            "sizes": [4000],
-        },
+        "data": {**MNIST1D, "sizes": [4000]},
         "space": {
             "width": [8, 12, 16, 24, 32, 64, 128, 200],
             "depth": [2],
@@ -76,14 +64,7 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
             "description": "Where does the test error of an MLP turn up when 15% of the labels "
             "are wrong?",
         },
-        "data": {
-            "name": "mnist1d",
-            "n_examples": 16_500,
-            "test": 12_000,
-            "validation": 500,
-            "label_noise": 0.15,
-            "sizes": [4000],
-        },
+        "data": {**MNIST1D, "label_noise": 0.15, "sizes": [4000]},
         "space": {
             "width": [6, 9, 14, 20, 28, 36, 50, 70, 100, 140, 200],
             "depth": [2],

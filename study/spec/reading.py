@@ -10,14 +10,12 @@ import textwrap
 import types
 import typing
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
 from search_spaces.errors import nearest
 from study.redaction import redact
-
-Section = TypeVar("Section")
 
 LONGEST_VALUE = 160
 """Characters of a wrong value that a message quotes."""
@@ -43,6 +41,13 @@ class Mistakes:
         elif not value >= low:
             self.add(key, f"must be at least {low:,}", value)
 
+    def within(self, key: str, value: float, interval: str) -> None:
+        """Note a mistake unless the value lies in an interval such as ``(0, 1]``."""
+        low, high = map(float, interval[1:-1].split(","))
+        ends = (interval[0] == "[" and value == low) or (interval[-1] == "]" and value == high)
+        if not (low < value < high or ends):
+            self.add(key, f"must be in {interval}", value)
+
     def distinct(self, key: str, values: Sequence[object]) -> None:
         """Note a mistake unless there are values, each once."""
         if not values or len(set(values)) < len(values):
@@ -52,24 +57,10 @@ class Mistakes:
         """Note every key that is not known, with the nearest name that is."""
         for name in given:
             if name not in known:
-                key = f"{section}.{name}" if section else name
-                what = "key" if section else "section"
-                hint = nearest(name, known) or f"; known: {', '.join(sorted(known))}"
-                self.lines.append(f"{key}: unknown {what}{hint}")
-
-
-def read_section(
-    section: type[Section],
-    name: str,
-    given: Mapping[str, Any],
-    mistakes: Mistakes,
-    *,
-    also: Collection[str] = (),
-) -> Section:
-    """Build ``section`` from the keys given, of which those of ``also`` are read elsewhere."""
-    fields = [field.name for field in dataclasses.fields(section)]  # type: ignore[arg-type]
-    values = read_values(section, name, given, mistakes, keys=(*fields, *also))
-    return section(**values)
+                key = f"{section}.{name}: unknown key" if section else f"{name}: unknown section"
+                self.lines.append(
+                    key + (nearest(name, known) or f"; known: {', '.join(sorted(known))}")
+                )
 
 
 def read_values(
@@ -77,15 +68,17 @@ def read_values(
     name: str,
     given: Mapping[str, Any],
     mistakes: Mistakes,
-    *,
-    keys: Collection[str],
+    keys: Collection[str] | None = None,
+    also: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Read ``keys`` of a dataclass; a wrong one is noted and its default used."""
+    """Read ``keys`` of a dataclass (all if None); a wrong one is noted and its default used.
+
+    Those of ``also`` are read elsewhere.
+    """
     hints = hints_of(section)
-    mistakes.unknown(name, given, keys)
-    values = {
-        field.name: field.default for field in dataclasses.fields(section) if field.name in keys
-    }
+    fields = dataclasses.fields(section)
+    values = {field.name: field.default for field in fields if keys is None or field.name in keys}
+    mistakes.unknown(name, given, (*values, *also))
     for key, value in given.items():
         if key not in values:
             continue
@@ -122,6 +115,14 @@ class _NotAnOption(ValueError):
         self.remedy = nearest(value, options).removeprefix("; ")
 
 
+_KINDS: Mapping[Any, tuple[Any, str]] = {
+    bool: (bool, "must be true or false"),
+    int: (int, "must be a whole number"),
+    float: ((int, float), "must be a number"),
+    str: (str, "must be text in quotes"),
+}
+
+
 def _convert(value: object, hint: Any) -> object:
     """Return ``value`` as the annotated type, or raise ValueError naming the rule."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
@@ -143,17 +144,10 @@ def _convert(value: object, hint: Any) -> object:
         if not isinstance(value, list):
             raise ValueError("must be a list")
         return tuple(_convert(item, options[0]) for item in value)
-    if hint is bool:
-        if not isinstance(value, bool):
-            raise ValueError("must be true or false")
-        return value
-    if hint is int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError("must be a whole number")
-        return value
+    kind, rule = _KINDS[hint]
+    if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool):
+        raise ValueError(rule)
     if hint is float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError("must be a number")
         try:
             number = float(value)
         except OverflowError:
@@ -161,8 +155,6 @@ def _convert(value: object, hint: Any) -> object:
         if not math.isfinite(number):
             raise ValueError("must be a finite number")
         return number
-    if not isinstance(value, str):
-        raise ValueError("must be text in quotes")
     return value
 
 

@@ -29,6 +29,9 @@ temperatures from 1 to 20, the lower the smaller the student (2.5 to 4 at 30 uni
 find that the labels should have the considerably lower weight. On digits and MNIST-1D temperatures
 of 2 and 4 with mixings of 0.5 and 0.9 did about equally well (docs/decisions.md)."""
 
+UNUSED = 'unused without "{}" among study.routes'
+NOT_UNUSED = "add the route or remove the axis"
+
 
 def later_defaults() -> dict[str, Any]:
     """Return what stands in [space] for axes that older versions did not have."""
@@ -42,18 +45,12 @@ def read_distill_axes(given: object, distills: bool, mistakes: Mistakes) -> tupl
         if name not in DISTILL:
             continue
         if not distills:
-            mistakes.add(
-                f"space.{name}",
-                'unused without "distill" among study.routes',
-                value,
-                "add the route or remove the axis",
-            )
+            mistakes.add(f"space.{name}", UNUSED.format("distill"), value, NOT_UNUSED)
             continue
         axis = read_axis(name, value, mistakes)
         if axis is not None and axis.role == "scientific":
-            mistakes.add(
-                f"space.{name}.role", "must be nuisance: it is tuned for each student", axis.role
-            )
+            rule = "must be nuisance: it is tuned for each student"
+            mistakes.add(f"space.{name}.role", rule, axis.role)
         elif axis is not None:
             found[name] = axis
     return tuple(found.values()) if distills else ()
@@ -67,22 +64,15 @@ def check_routes(
     named = isinstance(given, Mapping) and "prune_ratio" in given
     if "prune" not in routes and "prune_ratio" in space:
         if named and any(space["prune_ratio"].values):
-            mistakes.add(
-                "space.prune_ratio",
-                'unused without "prune" among study.routes',
-                list(space["prune_ratio"].values),
-                "add the route or remove the axis",
-            )
+            values = list(space["prune_ratio"].values)
+            mistakes.add("space.prune_ratio", UNUSED.format("prune"), values, NOT_UNUSED)
         axis = space["prune_ratio"]
         space = space.replace(Axis(axis.name, axis.domain, "scientific", (0.0,)))
     if "distill" in routes:
         if sections["training"].function:
-            mistakes.add(
-                "study.routes",
-                "distill needs our trainer, not one of your own",
-                list(routes),
-                "remove training.function, or distill inside of it",
-            )
+            rule = "distill needs our trainer, not one of your own"
+            remedy = "remove training.function, or distill inside of it"
+            mistakes.add("study.routes", rule, list(routes), remedy)
         _check_teachers(space, sections["distillation"].teachers, mistakes)
     return space
 
@@ -100,10 +90,10 @@ def _check_teachers(space: SearchSpace, teachers: tuple[str, ...], mistakes: Mis
 
 def capacities(space: SearchSpace) -> tuple[dict[str, Any], ...]:
     """Return every capacity of the grid once: scientific values but the prune ratio."""
-    found: dict[tuple[tuple[str, Any], ...], None] = {}
-    for point in space.grid():
-        found[tuple((name, value) for name, value in point.items() if name != "prune_ratio")] = None
-    return tuple(dict(capacity) for capacity in found)
+    every = [{**point} for point in space.grid()]
+    for point in every:
+        point.pop("prune_ratio", None)
+    return tuple({tuple(capacity.items()): capacity for capacity in every}.values())
 
 
 def capacity_name(capacity: Mapping[str, Any]) -> str:

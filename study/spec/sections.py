@@ -57,12 +57,8 @@ class StudySection:
         mistakes.between("study.seed", self.seed, 0, 2**63 - 1)
         mistakes.distinct("study.routes", self.routes)
         if "train" not in self.routes:
-            mistakes.add(
-                "study.routes",
-                "must have train: pruning and distilling start from trained networks",
-                list(self.routes),
-                'add "train"',
-            )
+            rule = "must have train: pruning and distilling start from trained networks"
+            mistakes.add("study.routes", rule, list(self.routes), 'add "train"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,19 +79,14 @@ class ModelSection:
     def check(self, mistakes: Mistakes) -> None:
         """Report every rule that is broken."""
         if self.family == "custom" and not self.function:
-            mistakes.add(
-                "model.function",
-                'must name a function when family = "custom"',
-                self.function,
-                'set it to "file.py:name"',
-            )
+            rule, remedy = 'must name a function when family = "custom"', 'set it to "file.py:name"'
+            mistakes.add("model.function", rule, self.function, remedy)
         if self.family != "custom" and self.function:
-            mistakes.add(
-                "model.function",
+            rule, remedy = (
                 f"unused by family = {self.family!r}",
-                self.function,
                 'set family = "custom" or remove it',
             )
+            mistakes.add("model.function", rule, self.function, remedy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +122,7 @@ class TrainingSection:
             mistakes.between(f"training.{name}", getattr(self, name), 1, MOST)
         for name in ("min_steps", "patience"):
             mistakes.between(f"training.{name}", getattr(self, name), 0, MOST)
-        if not 0 <= self.warmup_fraction < 1:
-            mistakes.add("training.warmup_fraction", "must be in [0, 1)", self.warmup_fraction)
+        mistakes.within("training.warmup_fraction", self.warmup_fraction, "[0, 1)")
 
     def steps(self, n_examples: int) -> int:
         """Optimiser steps of one training on ``n_examples``."""
@@ -164,16 +154,9 @@ class PruningSection:
         """Report every rule that is broken."""
         mistakes.distinct("pruning.methods", self.methods)
         mistakes.distinct("pruning.scopes", self.scopes)
-        if not 0 < self.level_ratio < 1:
-            mistakes.add("pruning.level_ratio", "must be in (0, 1)", self.level_ratio)
-        if not 0 <= self.fine_tune_fraction <= 10:
-            mistakes.add(
-                "pruning.fine_tune_fraction", "must be in [0, 10]", self.fine_tune_fraction
-            )
-        if not 0 < self.learning_rate_factor <= 10:
-            mistakes.add(
-                "pruning.learning_rate_factor", "must be in (0, 10]", self.learning_rate_factor
-            )
+        mistakes.within("pruning.level_ratio", self.level_ratio, "(0, 1)")
+        mistakes.within("pruning.fine_tune_fraction", self.fine_tune_fraction, "[0, 10]")
+        mistakes.within("pruning.learning_rate_factor", self.learning_rate_factor, "(0, 10]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,10 +287,8 @@ the trials afterwards."""
 def check_analysis(asked: Mapping[str, Any], mistakes: Mistakes) -> None:
     """Report every rule that the settings of the analysis break; a price of 0 is none."""
     for name in ("marginal", "plateau", "upturn"):
-        if not 0 < asked[name] < 1:
-            mistakes.add(f"analysis.{name}", "must be in (0, 1)", asked[name])
-    if not 0.5 <= asked["level"] < 1:
-        mistakes.add("analysis.level", "must be in [0.5, 1)", asked["level"])
+        mistakes.within(f"analysis.{name}", asked[name], "(0, 1)")
+    mistakes.within("analysis.level", asked["level"], "[0.5, 1)")
     mistakes.between("analysis.resamples", asked["resamples"], 100, MOST)
     price = asked["price"] or 0.0
     mistakes.between("analysis.price", price, 0, sys.float_info.max)

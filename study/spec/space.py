@@ -27,15 +27,15 @@ LIMITS: dict[str, tuple[float, float]] = {
     "l2": (0.0, 1e6),
     "patience": (0, 1e8),
     "label_smoothing": (0.0, 1.0),
-}
-"""Axis -> values allowed: from low (included) to high (left out). Upper limits of width, depth,
-learning_rate, weight_decay and l1 are far beyond any use: they catch a slip of the pen."""
-
-DISTILL: dict[str, tuple[float, float]] = {
     "distill_temperature": (0.0, 1e6),
     "distill_mixing": (0.0, 1.0),
 }
-"""The same for the axes that only distilled networks have; the mixing may be 1."""
+"""Axis -> values allowed: from low (included) to high (left out; but the mixing may be 1). Upper
+limits of width, depth, learning_rate, weight_decay and l1 are far beyond any use: they catch a slip
+of the pen."""
+
+DISTILL = ("distill_temperature", "distill_mixing")
+"""Axes that only distilled networks have."""
 
 MOST_LEVELS = 60
 """Levels of pruning, at most: 60 of a fifth each leave one weight in 650,000."""
@@ -64,9 +64,7 @@ def read_space(
         if name in DISTILL:
             continue  # axes of students alone: see study.spec.routes
         if name not in LIMITS and not own_trainer:
-            hint = (
-                nearest(name, [*LIMITS, *DISTILL]) or f"; known: {', '.join([*LIMITS, *DISTILL])}"
-            )
+            hint = nearest(name, LIMITS) or f"; known: {', '.join(LIMITS)}"
             mistakes.lines.append(f"space.{name}: unknown axis{hint}")
             continue
         axis = read_axis(name, value, mistakes)
@@ -117,20 +115,21 @@ def _ladder(value: Mapping[str, Any], mistakes: Mistakes) -> list[float]:
     key = "space.prune_ratio"
     mistakes.unknown(key, value, {"levels", "rate"})
     levels, rate = value["levels"], value.get("rate", 0.2)
-    if isinstance(levels, int) and not isinstance(levels, bool):
+    if type(levels) is int:
         levels = list(range(1, min(levels, MOST_LEVELS) + 1))
-    whole = isinstance(levels, list) and all(
-        isinstance(level, int) and not isinstance(level, bool) and 0 < level <= MOST_LEVELS
-        for level in levels
-    )
-    if not whole or not levels:
+    possible = range(1, MOST_LEVELS + 1)
+    if (
+        not isinstance(levels, list)
+        or not levels
+        or any(type(level) is not int or level not in possible for level in levels)
+    ):
         rule = f"must be a number of levels, or a list of them, from 1 to {MOST_LEVELS}"
         mistakes.add(f"{key}.levels", rule, value["levels"])
         return [0.0]
-    if not _is_number(rate, f"{key}.rate", mistakes):
-        return [0.0]
-    if not 0 < rate < 1:
-        mistakes.add(f"{key}.rate", "must be in (0, 1)", rate)
+    before = len(mistakes.lines)
+    if _is_number(rate, f"{key}.rate", mistakes):
+        mistakes.within(f"{key}.rate", rate, "(0, 1)")
+    if len(mistakes.lines) > before:
         return [0.0]
     return [0.0, *(round(1 - (1 - rate) ** level, 12) for level in levels)]
 
@@ -150,12 +149,8 @@ def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axi
     if name in SCIENTIFIC:
         typed = sorted(typed)
         if name == "prune_ratio" and typed[0] != 0.0:
-            mistakes.add(
-                key,
-                "must include 0.0, the dense parent of every pruned network",
-                typed,
-                f"write {[0.0, *typed]}",
-            )
+            rule = "must include 0.0, the dense parent of every pruned network"
+            mistakes.add(key, rule, typed, f"write {[0.0, *typed]}")
             return None
     if role == "nuisance":
         return Axis(name, Categorical(tuple(typed)), role)
@@ -204,7 +199,7 @@ def _domain_of(name: str, values: list[Any]) -> Domain:
 
 def _typed(name: str, value: Any) -> Any:
     """Return a value of a built-in axis as the type it trains with: 0 and 0.0 are one decay."""
-    if name not in LIMITS and name not in DISTILL:
+    if name not in LIMITS:
         return value
     return int(value) if name in WHOLE else float(value)
 
@@ -220,7 +215,7 @@ def _is_number(value: object, key: str, mistakes: Mistakes) -> bool:
 
 
 def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
-    if name not in LIMITS and name not in DISTILL:
+    if name not in LIMITS:
         if isinstance(value, (str, bool)):
             return True
         if not isinstance(value, (int, float)):
@@ -233,7 +228,7 @@ def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
     if name in WHOLE and not isinstance(value, int):
         mistakes.add(key, "must be a whole number", value)
         return False
-    low, high = {**LIMITS, **DISTILL}[name]
+    low, high = LIMITS[name]
     if name == "distill_mixing" and value == high:
         return True
     above = name in ("learning_rate", "distill_temperature")

@@ -17,7 +17,7 @@ from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
 from study.data.source import check as check_source
 from study.errors import StudyFileError
-from study.spec.reading import Mistakes, read_section, read_values
+from study.spec.reading import Mistakes, read_values
 from study.spec.routes import check_routes, later_defaults, read_distill_axes
 from study.spec.sections import (
     ANALYSIS,
@@ -141,14 +141,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def load_spec(path: str | Path | None, *, base: Path | None = None) -> StudySpec:
     """Read and check a study file whole; ``None`` gives the embedded default study.
 
-    Relative paths in it start from ``base``; without one, from the file's own folder.
-
-    Raises
-    ------
-    StudyFileError
-        With every mistake of the file.
-    PayoffError
-        If the file cannot be read or is not TOML.
+    Relative paths in it start from ``base``; without one, from the file's own folder. Raises
+    StudyFileError with every mistake of the file.
     """
     if path is None:
         return parse_spec({}, base=base or Path.cwd())
@@ -182,8 +176,8 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     raw["data"] = data
     values: dict[str, Any] = {}
     for name, section in SECTIONS.items():
-        also = {"sizes"} if name == "data" else set()
-        values[name] = read_section(section, name, raw.get(name, {}), mistakes, also=also)
+        also = ("sizes",) if name == "data" else ()
+        values[name] = section(**read_values(section, name, raw.get(name, {}), mistakes, also=also))
     given = raw.get("analysis", {})
     asked = read_values(AnalysisSettings, "analysis", given, mistakes, keys=ANALYSIS)
     mistakes.lines.extend(check_source(values["data"], base))
@@ -200,13 +194,8 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         space = check_routes(space, values, given, mistakes)
     searched = [*(space.nuisance if space else ()), *(a for a in students if a.role == "nuisance")]
     if searched and search.trials == 0:
-        names = ", ".join(axis.name for axis in searched)
-        mistakes.add(
-            "search.trials",
-            f"must be at least 1 while {names} are ranges",
-            0,
-            "give each a single value in [space], or search",
-        )
+        rule = f"must be at least 1 while {', '.join(axis.name for axis in searched)} are ranges"
+        mistakes.add("search.trials", rule, 0, "give each a single value in [space], or search")
     if mistakes.lines:
         raise StudyFileError(mistakes.lines)
     assert space is not None
@@ -217,12 +206,11 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
 
 
 def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:
-    default = (80, 160, 320, 640, 1280)
     if value is None:
-        return default
+        return StudySpec.sizes
     if not isinstance(value, list) or not value:
         mistakes.add("data.sizes", "must be a list of dataset sizes", value, "such as [100, 1000]")
-        return default
+        return StudySpec.sizes
     wrong = [
         item
         for item in value
@@ -231,7 +219,7 @@ def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:
     if wrong:
         rule = f"each must be a whole number from 2 to {MOST_EXAMPLES:,}"
         mistakes.add("data.sizes", rule, wrong[0])
-        return default
+        return StudySpec.sizes
     if sorted(set(value)) != value:
         mistakes.add("data.sizes", "must rise, each once", value, f"write {sorted(set(value))}")
     return tuple(value)

@@ -12,7 +12,7 @@ from typing import Any
 from search_spaces.errors import PayoffError, nearest
 from study.spec.embedded import EXAMPLES
 from study.spec.sections import entries
-from study.spec.space import DISTILL, LIMITS, space_as_text
+from study.spec.space import space_as_text
 from study.spec.study_file import StudySpec, load_spec, parse_spec
 
 HEADER = """\
@@ -43,13 +43,7 @@ AXES = {
 
 
 def study_file(example: str, *, name: str) -> str:
-    """Return the text of a commented study file made from one of the examples.
-
-    Raises
-    ------
-    PayoffError
-        If there is no such example.
-    """
+    """Return the text of a commented study file made from one of the examples."""
     if example not in EXAMPLES:
         known = ", ".join(EXAMPLES)
         raise PayoffError(
@@ -93,9 +87,8 @@ def _space(spec: StudySpec) -> str:
         '# of your own spans the grid too if written { values = [...], role = "scientific" }.',
     ]
     values = space_as_text(spec.space, spec.distill_axes)
-    for name in (*values, *(axis for axis in (*LIMITS, *DISTILL) if axis not in values)):
-        if name in values:
-            lines += _entry(name, values[name], AXES.get(name, ""))
+    for name, value in values.items():
+        lines += _entry(name, value, AXES.get(name, ""))
     return "\n".join(lines) + "\n"
 
 
@@ -128,16 +121,11 @@ def toml_value(value: Any) -> str:
     >>> toml_value({"low": 1e-4, "log": True})
     '{ low = 0.0001, log = true }'
     """
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, Mapping):
-        return (
-            "{ "
-            + ", ".join(f"{toml_key(name)} = {toml_value(item)}" for name, item in value.items())
-            + " }"
-        )
+        pairs = (f"{toml_key(name)} = {toml_value(item)}" for name, item in value.items())
+        return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, (int, float)):
-        return repr(value)
+        return repr(value).lower()  # true, false
     return _quoted(str(value))

@@ -32,13 +32,7 @@ Answer = TypeVar("Answer")
 
 
 class EnergyMeter:
-    """Tells the energy of one piece of work after the other.
-
-    Raises
-    ------
-    PayoffError
-        If CodeCarbon is not installed.
-    """
+    """Tells the energy of one piece of work after the other."""
 
     def __init__(self) -> None:
         # Its remarks on the machine would stand between a worker's own words.

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from study.record import TrialRecord
     from study.trials.laboratory import Laboratory
 
-BATCHES = (1, 128)
-"""Batch sizes that are timed: one example as on a device, and many as on a server."""
-
 REPEATS = {1: 400, 128: 200}
-"""Timed passes by batch size: enough for a 95th percentile."""
+"""Timed passes by batch size: one example as on a device, and many as on a server; so many passes
+are enough for a 95th percentile."""
 
 
 def latency_file(places: Places, study: str) -> Path:
@@ -61,20 +59,9 @@ def measure_latencies(
 ) -> dict[str, dict[str, float]]:
     """Time every architecture of the finished trials.
 
-    Parameters
-    ----------
-    laboratory
-        Builds the networks.
-    records
-        The trials.
-    on_each
-        Called with how many architectures are done, of how many.
-
-    Returns
-    -------
-    dict of str to dict
-        Per architecture: ``latency_seconds`` and ``latency_p95_seconds`` (batch 1),
-        ``latency_128_seconds`` and ``latency_128_p95_seconds``.
+    ``on_each`` is called with how many are done, of how many. Returned are, per architecture,
+    ``latency_seconds`` and ``latency_p95_seconds`` (batch 1), ``latency_128_seconds`` and
+    ``latency_128_p95_seconds``.
     """
     from study.models.sizes import measure_latency
 
@@ -98,8 +85,8 @@ def measure_latencies(
             model = laboratory.build(capacities[dense]).to(laboratory.spec.run.device)
             model = with_units(model, units) if units else model
             times: dict[str, float] = {}
-            for batch in BATCHES:
-                taken = measure_latency(model, shape, batch_size=batch, repeats=REPEATS[batch])
+            for batch, repeats in REPEATS.items():
+                taken = measure_latency(model, shape, batch_size=batch, repeats=repeats)
                 prefix = "latency" if batch == 1 else f"latency_{batch}"
                 times[f"{prefix}_seconds"] = taken.median_seconds
                 times[f"{prefix}_p95_seconds"] = taken.p95_seconds
@@ -136,10 +123,7 @@ def write_latencies(path: Path, found: Mapping[str, Mapping[str, float]]) -> Non
 def measured(path: Path) -> dict[str, dict[str, float]]:
     """Return what a file says, per architecture; nothing if there is none that can be read."""
     try:
-        found: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))[
-            "architectures"
-        ]
-        return dict(found)
+        return dict(json.loads(path.read_text(encoding="utf-8"))["architectures"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

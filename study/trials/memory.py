@@ -58,20 +58,9 @@ def training_peak_bytes(
     settings: TrainSettings,
     task: DataTask = "classification",
 ) -> int:
-    """Bytes of tensors that live at the peak of training ``model``; the model is left as it is.
+    """Bytes of tensors that live at the peak of training ``model``, which is left as it is.
 
-    Parameters
-    ----------
-    model
-        The network.
-    input_shape
-        Of one example.
-    batch_size
-        Examples that a step really sees.
-    settings
-        How it is trained.
-    task
-        What its outputs are.
+    ``input_shape`` is that of one example, ``batch_size`` what a step really sees.
     """
     model = copy.deepcopy(model).cpu().train()
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from study.trials.laboratory import Laboratory
     from study.trials.task import Task
 
+SCORES = ("train_error", "train_loss", "val_error", "val_loss", "test_error", "test_loss")
+
 CURVES = ("train_loss", "val_loss", "val_error")
 """What a record keeps of each evaluation."""
 
@@ -56,12 +58,7 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
         status=result.status,
         metrics=finite(
             {
-                "train_error": scores.train_error,
-                "train_loss": scores.train_loss,
-                "val_error": scores.val_error,
-                "val_loss": scores.val_loss,
-                "test_error": scores.test_error,
-                "test_loss": scores.test_loss,
+                **{name: getattr(scores, name) for name in SCORES},
                 "train_flops": result.train_flops,
                 "steps": result.steps_done,
                 "best_step": result.best_step,
@@ -74,16 +71,14 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
             "still_improving": result.still_improving,
             "layer_emptied": bool(result.emptied_layers),
         },
-        curve={
-            name: tuple(
-                (point.step, float(getattr(point, name)))
-                for point in result.curve
-                if math.isfinite(getattr(point, name))
-            )
-            for name in CURVES
-        },
+        curve={name: _curve(result, name) for name in CURVES},
         test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
         n_test=len(laboratory.dataset.y_test),
         data_digest=laboratory.dataset.digest,
         teacher="" if task.teacher is None else task.teacher.slot.name,
     ).holding(measured, numbers_in="sizes")
+
+
+def _curve(result: TrainResult, name: str) -> tuple[tuple[int, float], ...]:
+    points = ((point.step, float(getattr(point, name))) for point in result.curve)
+    return tuple((step, value) for step, value in points if math.isfinite(value))

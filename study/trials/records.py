@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import traceback
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from study.plan.design import Slot
 from study.record import TrialRecord
-from study.trials.code_version import code_version
-
-if TYPE_CHECKING:
-    from study.plan.design import Slot
-    from study.spec.study_file import StudySpec
-    from study.trials.task import Task
+from study.spec.study_file import StudySpec
+from study.trials.task import Task
 
 
 def failed(
-    spec: StudySpec, task: Task, reason: str, *, worker: str = "", started: float | None = None
+    spec: StudySpec, task: Task, reason: str, *, worker: str = "", started: float = 0.0
 ) -> TrialRecord:
     """Return the record of a trial that raised, or whose workers died.
 
@@ -45,7 +44,7 @@ def failed(
         flags={},
         code_version=code_version(spec),
         worker=worker,
-        started_at=now if started is None else started,
+        started_at=started or now,
         finished_at=now,
         method=slot.method,
         parent=slot.unit if slot.method else "",
@@ -67,3 +66,23 @@ def describe(error: BaseException) -> str:
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else ''}{where}"
+
+
+def code_version(spec: StudySpec) -> str:
+    """Name this package's version and the content of the user's own code files."""
+    parts = [f"payoff {_own_version()}"]
+    for reference in (spec.model.function, spec.training.function, spec.data.function):
+        file = spec.base / reference.rpartition(":")[0]
+        if reference and file.is_file():
+            parts.append(f"{file.name} {_file_digest(file)}")
+    return ", ".join(parts)
+
+
+@lru_cache(maxsize=1)
+def _own_version() -> str:
+    return version("payoff")  # reads a file
+
+
+@lru_cache(maxsize=8)
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

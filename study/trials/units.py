@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from study.compression.packs import PruneJob, prune_pack
@@ -30,42 +29,36 @@ class PackFailed(Exception):
 def run_units(
     laboratory: Laboratory, units: Sequence[Sequence[Task]], train: Trainer
 ) -> Iterator[tuple[Task, TrialRecord]]:
-    """Yield each task of the units with its record.
-
-    Raises
-    ------
-    PackFailed
-        If anything raised on the way to a record.
-    """
+    """Yield each task of the units with its record; PackFailed if anything raised on the way."""
     started = time.time()
     if laboratory.meter is not None:
         train = laboratory.meter.metered(train)
     left = [task for unit in units for task in unit]
 
-    def attempt(action: Callable[[], Any]) -> Any:
+    def attempt(action: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return action()
+            return action(*arguments)
         except Exception as error:
             raise PackFailed(left) from error
 
     def record_of(network: Network) -> tuple[Task, TrialRecord]:
-        record = attempt(lambda: network_record(laboratory, network, started))
+        record = attempt(network_record, laboratory, network, started)
         left.remove(network.task)
         return network.task, record
 
-    attempt(lambda: _ask_teachers(laboratory, [unit[0] for unit in units], train))
+    attempt(_ask_teachers, laboratory, [unit[0] for unit in units], train)
     parents = attempt(lambda: train([laboratory.job(unit[0]) for unit in units]))
     to_prune: list[tuple[Task, TrainResult]] = []
     for unit, parent in zip(units, parents, strict=True):
         if "distill" in laboratory.spec.study.routes and not unit[0].slot.cell.teacher:
-            attempt(partial(_offer, laboratory, unit[0], parent))
+            attempt(_offer, laboratory, unit[0], parent)
         for task in unit:
             if task.slot.prune_ratio > 0:
                 to_prune.append((task, parent))
             else:
                 yield record_of(Network(task=task, result=parent))
     started = time.time()
-    pruned = attempt(lambda: _prune(laboratory, to_prune, train))
+    pruned = attempt(_prune, laboratory, to_prune, train)
     for (task, parent), result in zip(to_prune, pruned, strict=True):
         yield record_of(Network(task=task, result=result, parent=parent))
 

@@ -6,6 +6,7 @@ engine schedules; Optuna's storage holds the truth.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import threading
 import time
@@ -14,13 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from study.errors import StorageAway
+from study.places import Places
+from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
-    import argparse
-
     from study.launch.keeping import Keeper
-    from study.places import Places
-    from study.spec.study_file import StudySpec
 
 POLL_SECONDS = 1.0
 """How often an engine's workers are looked after."""

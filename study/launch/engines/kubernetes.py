@@ -99,12 +99,6 @@ class Kubernetes(Engine):
 
         What the study file says, but for its [storage] and its comments, goes into a ConfigMap, and
         so do the files of the user's own that it names.
-
-        Raises
-        ------
-        PayoffError
-            If the files can't be handed on: see :func:`study.launch.own_files.own_files`; or are
-            too large.
         """
         from study.launch.own_files import own_files
 
@@ -165,9 +159,8 @@ def _check_size(contents: Mapping[str, bytes]) -> None:
 
 def _key(place: int, path: str) -> str:
     """Return a key that a ConfigMap may have, unique by the file's place."""
-    return (
-        path if path == STUDY_FILE else f"{place}-" + re.sub(r"[^A-Za-z0-9._-]", "-", path)[-200:]
-    )
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", path)[-200:]
+    return path if path == STUDY_FILE else f"{place}-{name}"
 
 
 def _files(contents: Mapping[str, bytes]) -> Iterator[str]:

@@ -76,16 +76,11 @@ class Local(Engine):
         """Start the workers, replace those that die, and return when no trial is left.
 
         Of those that were got ready as many are used as are needed; none is left afterwards.
-
-        Raises
-        ------
-        PayoffError
-            If workers die one after the other with nothing done between.
         """
         count = min(n_workers(order.spec), max(1, order.keeper.store.counts().waiting))
-        workers, spare = self.ahead[:count], self.ahead[count:]
-        self.ahead.clear()
-        end(spare)
+        workers = self.ahead[:count]
+        del self.ahead[:count]
+        self.close()
         workers += [_started(order) for _ in range(count - len(workers))]
         for worker in workers:
             worker.begin()

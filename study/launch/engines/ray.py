@@ -66,13 +66,7 @@ class Ray(Engine):
         parser.add_argument("--address", help="ray: address of a running cluster (auto, ray://...)")
 
     def run(self, order: Order) -> None:
-        """Run the workers.
-
-        Raises
-        ------
-        PayoffError
-            If Ray is not installed, the cluster does not answer, or workers keep failing.
-        """
+        """Run the workers."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
         try:
             import ray
@@ -88,9 +82,8 @@ class Ray(Engine):
                              configure_logging=False)  # fmt: skip
         except Exception as error:
             reason = redact(error).splitlines()[0]
-            raise PayoffError(
-                f"--address: no Ray cluster answers at {self.address} ({reason})"
-            ) from None
+            text = f"--address: no Ray cluster answers at {self.address} ({reason})"
+            raise PayoffError(text) from None
         members = _Members(ray, self, order)
         try:
             members.look_after()
@@ -123,9 +116,7 @@ class _Members:
         """Start what is missing: actors that end while trials are left are replaced."""
         counts = self._keeper.store.counts()
         wanted = min(self._spec.run.workers or 1, counts.total - counts.finished)
-        ready, _ = self._ray.wait(list(self._at_work), num_returns=len(self._at_work), timeout=0) \
-            if self._at_work else ([], [])  # fmt: skip
-        for reference in ready:
+        for reference in self._ended(within=0.0):
             actor = self._at_work.pop(reference)
             try:
                 self._ray.get(reference)
@@ -135,6 +126,14 @@ class _Members:
         for _ in range(wanted - len(self._at_work)):
             actor = self._kind.remote(self._spec.run.threads, environment(self._spec))
             self._at_work[actor.work.remote(*self._task)] = actor
+
+    def _ended(self, within: float) -> list[Any]:
+        """Return the references of actors that ended; wait for all of them for so many seconds."""
+        every = list(self._at_work)
+        if not every:
+            return []
+        ended: list[Any] = self._ray.wait(every, num_returns=len(every), timeout=within)[0]
+        return ended
 
     def _count_failure(self, error: Exception) -> None:
         cause = getattr(error, "cause", None)
@@ -151,10 +150,8 @@ class _Members:
         """Let the actors end what they have in hand, for a while; then end them."""
         for actor in self._at_work.values():
             actor.stop.remote()
-        if self._at_work:
-            every = list(self._at_work)
-            with contextlib.suppress(Exception):
-                self._ray.wait(every, num_returns=len(every), timeout=DRAIN_SECONDS)
+        with contextlib.suppress(Exception):
+            self._ended(within=DRAIN_SECONDS)
         for actor in self._at_work.values():
             with contextlib.suppress(Exception):
                 self._ray.kill(actor)

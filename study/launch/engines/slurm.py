@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shlex
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,22 +40,12 @@ class Slurm(Engine):
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options that only this engine listens to."""
-        parser.add_argument(
-            "--max-hours",
-            type=float,
-            default=self.max_hours,
-            help="slurm: hours of each job (default: 24)",
-        )
+        words = "slurm: hours of each job (default: 24)"
+        parser.add_argument("--max-hours", type=float, default=self.max_hours, help=words)
         parser.add_argument("--partition", help="slurm: the partition")
 
     def run(self, order: Order) -> None:
-        """Submit the array and watch the study.
-
-        Raises
-        ------
-        PayoffError
-            If submitit or SLURM is not there, or jobs keep ending with nothing done.
-        """
+        """Submit the array and watch the study."""
         watch_over(order, _Array(self, order).look_after)
 
     def parameters(self, name: str) -> dict[str, Any]:
@@ -84,14 +75,8 @@ class Join:
 
     def __call__(self) -> int:
         """Run ``payoff worker``; return its exit status."""
-        import subprocess
-
         words = [sys.executable, "-P", "-m", "study.cli", "worker", "--root", self.root]
-        words += [
-            "--max-hours",
-            str(self.max_hours),
-            *([self.study_file] if self.study_file else []),
-        ]
+        words += ["--max-hours", str(self.max_hours), *filter(None, [self.study_file])]
         return subprocess.run(words, check=False).returncode
 
 
@@ -105,9 +90,8 @@ class _Array:
         try:
             import submitit
         except ImportError:
-            raise PayoffError(
-                "--on slurm: submitit is not installed; pip install 'payoff[slurm]'"
-            ) from None
+            text = "--on slurm: submitit is not installed; pip install 'payoff[slurm]'"
+            raise PayoffError(text) from None
         self._spec, self._keeper = order.spec, order.keeper
         logs = order.places.logs(order.spec.name)
         try:
@@ -117,9 +101,8 @@ class _Array:
                 python=f"{shlex.quote(sys.executable)} -P",
             )
         except RuntimeError as error:
-            raise PayoffError(
-                f"--on slurm: {redact(error)}; launch where sbatch and srun are"
-            ) from None
+            text = f"--on slurm: {redact(error)}; launch where sbatch and srun are"
+            raise PayoffError(text) from None
         self._executor.update_parameters(**engine.parameters(order.spec.name))
         self._join = Join(
             study_file=str(Path(order.study_file).resolve()) if order.study_file else None,
@@ -134,7 +117,7 @@ class _Array:
         if any(not job.done() for job in self._jobs):
             return
         counts = self._keeper.store.counts()
-        if not self._jobs and self._others_at_work():
+        if not self._jobs and self._keeper.living():  # workers of an earlier launch
             return
         self._rounds = self._rounds + 1 if counts.finished == self._finished else 1
         self._finished = counts.finished
@@ -146,10 +129,6 @@ class _Array:
         number = min(self._spec.run.workers or 1, counts.total - counts.finished)
         with _in_environment(environment(self._spec)):
             self._jobs = self._executor.submit_array([self._join] * number)
-
-    def _others_at_work(self) -> bool:
-        """Tell whether workers of an earlier launch are still at it."""
-        return bool(self._keeper.living())
 
     def _last_words(self) -> str:
         for job in self._jobs:
@@ -166,8 +145,6 @@ def _in_environment(variables: dict[str, str]) -> Any:
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in variables:
+            del os.environ[name]
+        os.environ |= {name: value for name, value in before.items() if value is not None}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from study.cli import main
-from study.cli.size import with_size
+from study.cli.studies import with_size
 from study.spec.study_file import load_spec, parse_spec
 
 STUDY = """

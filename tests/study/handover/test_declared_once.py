@@ -12,7 +12,7 @@ from analysis.table.reading import read_table, write_table
 from analysis.table.trials import TrialTable
 from search_spaces.errors import PayoffError
 from study.cli import main
-from study.cli.size import with_size
+from study.cli.studies import with_size
 from study.handover.readers import read_address
 from study.handover.results import analyse_study
 from study.launch.job import make_tracker
