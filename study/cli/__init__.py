@@ -62,12 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = importlib.import_module(f"study.cli.{args.command}").run(args)
         return status
-    except StudyFileError as error:
-        for mistake in error.mistakes:
-            print(f"payoff: {mistake}", file=sys.stderr)
-        return EXIT_MISTAKE
     except PayoffError as error:
-        print(f"payoff: {error}", file=sys.stderr)
+        for mistake in error.mistakes if isinstance(error, StudyFileError) else [error]:
+            print(f"payoff: {mistake}", file=sys.stderr)
         return EXIT_MISTAKE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

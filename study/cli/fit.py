@@ -61,13 +61,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         help="any of these and other columns of the trial table at once, such as "
         "size=summary.params,error=summary.test_err,phase=config.phase",
     )
-    add(
-        "--where",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="use only rows with this value (may be given several times)",
-    )
+    words = "use only rows with this value (may be given several times)"
+    add("--where", action="append", default=[], metavar="COLUMN=VALUE", help=words)
     rules = parser.add_argument_group("rules")
     add = rules.add_argument
     add(
@@ -100,18 +95,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
-    """Read the table that ``args.table`` names, and analyse it as the other arguments say.
-
-    Raises
-    ------
-    PayoffError
-        If an argument is wrong, or nothing can be analysed.
-    """
+    """Read the table that ``args.table`` names, and analyse it as the other arguments say."""
     _refuse_accuracy(args.error)
     args, mapped = _mapped(args)
     settings = _settings(args)
     table = _read(args, mapped)
-    _say_dropped(table, settings)
+    for drop in table.dropped:
+        first = ", ".join(str(row + 1) for row in drop.rows)
+        more = ", ..." if drop.count > len(drop.rows) else ""
+        _say(f"left out {drop.count} rows: {drop.reason} (row {first}{more})")
     from analysis.study import analyse
 
     return analyse(table, settings), table
@@ -209,16 +201,13 @@ def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
         "draw": ("--draw", args.draw),
         "n_test": ("--test-examples", args.test_examples),
     } | {field: ("--map", column) for field, column in mapped.items()}
-    columns = {}
-    for field, (option, name) in asked.items():
-        if name is None:
-            continue
-        if name not in known:
+    columns = {field: name for field, (_, name) in asked.items() if name is not None}
+    for option, name in asked.values():
+        if name is not None and name not in known:
             raise PayoffError(
                 f"{option}: {shown} has no column {name!r}{nearest(name, known)} "
                 f"(its columns: {', '.join(known)})"
             )
-        columns[field] = name
     for condition in args.where:
         rows = _where(rows, known, condition, shown)
     return TrialTable.from_rows(fold_params(rows), columns=columns)
@@ -234,10 +223,9 @@ def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
         read = read_address(table)
         rows, left_out = [dict(row) for row in read.rows], dict(read.left_out)
         if table.startswith("mlflow"):
-            print(
-                "payoff: runs carry no per-example test results; read from Optuna or trials.csv, "
-                "where they are known, intervals differ a little",
-                file=sys.stderr,
+            _say(
+                "runs carry no per-example test results; read from Optuna or trials.csv, "
+                "where they are known, intervals differ a little"
             )
     else:
         from analysis.table.nested import settle_states, unfold
@@ -247,7 +235,7 @@ def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
         if not rows:
             raise PayoffError(f"{shown}: no run has finished; fit it when some have")
     for reason, count in left_out.items():
-        print(f"payoff: left out {count:,} x {reason}", file=sys.stderr)
+        _say(f"left out {count:,} x {reason}")
     return shown, rows
 
 
@@ -275,15 +263,8 @@ def _same(found: object, wanted: str) -> bool:
         return False
 
 
-def _say_dropped(table: TrialTable, settings: AnalysisSettings) -> None:
-    """Name the rows that were left out, before anything is concluded from the rest."""
-    for drop in table.dropped:
-        first = ", ".join(str(row + 1) for row in drop.rows)
-        more = ", ..." if drop.count > len(drop.rows) else ""
-        print(
-            f"payoff: left out {drop.count} rows: {drop.reason} (row {first}{more})",
-            file=sys.stderr,
-        )
+def _say(text: str) -> None:
+    print(f"payoff: {text}", file=sys.stderr)
 
 
 def _draw(analysis: StudyAnalysis, path: Path) -> None:
@@ -293,7 +274,6 @@ def _draw(analysis: StudyAnalysis, path: Path) -> None:
     try:
         save_figure(size_error_figure(analysis), path)
     except OSError as error:
-        raise PayoffError(
-            f"--figure: {path} cannot be written ({error.strerror}); choose another place"
-        ) from None
+        text = f"--figure: {path} cannot be written ({error.strerror}); choose another place"
+        raise PayoffError(text) from None
     print(f"drew {path}", file=sys.stderr)

@@ -72,7 +72,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
                 print_verdict(analysis, Console())
 
         outcome = run_study(spec, args.study, places, view, show, engine)
-    if outcome.interrupted:
+    if outcome.analysis is None:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
     earlier = f" ({outcome.before:,} before)" if outcome.before else ""

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
 from study.addresses import sqlite_file
+from study.cli.studies import mlflow_of, study_arguments
 from study.errors import StorageError
 from study.launch.joining import from_environment
 from study.places import Places
 from study.redaction import MASK, redact
+from study.spec.study_file import StudySpec, load_spec
 from study.tracking.spool import BROKEN, Spool
 
 if TYPE_CHECKING:
@@ -39,18 +41,16 @@ class Target:
 
     name: str
     address: str
-    study_file: str = ""
+    spec: StudySpec | None = None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "study",
-        nargs="?",
-        help="study file (whose lost runs are written again too), or name of a study; "
-        "without one, what waits of every study",
+    study_arguments(
+        parser,
+        "study file (whose lost runs are written again too), or name of a study; without one, what "
+        "waits of every study",
     )
-    parser.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
     parser.add_argument(
         "--patience",
         type=float,
@@ -64,15 +64,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Deliver what waits or is missing; 1 if something still waits afterwards."""
     places = Places.at(args.root)
-    targets = _targets(args.study, places)
     reports = {
         target.name: _sync(target, places, patience=args.patience, quiet=args.json)
-        for target in targets
+        for target in _targets(args.study, places)
     }
     if args.json:
-        print(
-            json.dumps({name: dataclasses.asdict(one) for name, one in reports.items()}, indent=2)
-        )
+        told = {name: dataclasses.asdict(one) for name, one in reports.items()}
+        print(json.dumps(told, indent=2))
     elif not reports:
         print(f"{places.root}: no study has trials that wait for MLflow")
     for name, report in reports.items():
@@ -101,11 +99,8 @@ def _targets(study: str | None, places: Places) -> list[Target]:
             f"{study}: neither a study file nor a study with trials below {places.root}"
             f"{nearest(study, names)}; give the study file"
         )
-    from study.spec.study_file import load_spec
-
     spec = from_environment(load_spec(study))
-    address = spec.storage.mlflow or places.mlflow_address
-    return [Target(name=spec.name, address=address, study_file=study)]
+    return [Target(name=spec.name, address=mlflow_of(spec, places), spec=spec)]
 
 
 def _remembered(name: str, places: Places) -> Target:
@@ -150,11 +145,9 @@ def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> De
 
 def _finished(target: Target, places: Places) -> tuple[TrialRecord, ...]:
     """Return the records of the study file's finished trials; none if it was not started."""
-    if not target.study_file:
+    spec = target.spec
+    if spec is None:
         return ()
-    from study.spec.study_file import load_spec
-
-    spec = from_environment(load_spec(target.study_file))
     file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
     if file is not None and not file.is_file():
         return ()
@@ -174,11 +167,10 @@ def _finished(target: Target, places: Places) -> tuple[TrialRecord, ...]:
 
 def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     """Return the tracker of a spool; None if nothing tells which study it belongs to."""
-    if target.study_file:
+    if target.spec is not None:
         from study.launch.job import make_tracker
-        from study.spec.study_file import load_spec
 
-        return make_tracker(from_environment(load_spec(target.study_file)), places)
+        return make_tracker(target.spec, places)
     record = next(spool.pending(), None)
     if record is None:
         return None

@@ -29,10 +29,6 @@ def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     console.print(table)
-    console.print()
-    for note in notes(analysis.findings):
-        console.print(f"- {note}", highlight=False, markup=False, soft_wrap=not console.is_terminal)
-    console.print()
-    console.print(
-        analysis.sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal
-    )
+    remarks = [f"- {note}" for note in notes(analysis.findings)]
+    for line in ("", *remarks, "", analysis.sentence):
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)

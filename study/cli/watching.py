@@ -68,12 +68,12 @@ def watch(keeper: Keeper, console: Console, *, once: bool = False) -> None:
             except StorageAway as error:
                 live.update(Text(str(error), style="yellow"), refresh=True)
             else:
-                pace = meter.look(
-                    time.monotonic(),
+                done, cost, costs = (
                     progress.counts.finished,
                     progress.cost_done,
                     progress.cost_total,
                 )
+                pace = meter.look(time.monotonic(), done, cost, costs)
                 live.update(screen(name, progress, pace, workers, failures), refresh=True)
                 if once or progress.counts.finished == progress.counts.total:
                     return
@@ -89,17 +89,19 @@ def screen(
 ) -> Group:
     """Return what is shown at one moment."""
     counts = progress.counts
-    head = Text()
-    head.append(name, style="bold")
-    head.append(f"  {counts.finished:,} of {counts.total:,} trials")
-    head.append(f" · {progress.cells_done}/{progress.cells_total} cells")
-    head.append(f" · {counts.running} running · {counts.waiting} waiting")
+    head = Text.assemble(
+        (name, "bold"),
+        f"  {counts.finished:,} of {counts.total:,} trials",
+        f" · {progress.cells_done}/{progress.cells_total} cells",
+        f" · {counts.running} running · {counts.waiting} waiting",
+    )
     speed = "-" if pace.trials_per_minute is None else f"{pace.trials_per_minute:.1f}"
     left = "-" if pace.seconds_left is None else duration(pace.seconds_left)
     second = Text(f"{len(workers)} workers · {speed} trials a minute · time left {left}")
     if counts.finished == counts.total:
         second = Text("done")
-    return Group(head, second, *_table(workers), *_reasons(failures))
+    reasons = [f"{count} {reason}" for reason, count in failures.most_common(8)]
+    return Group(head, second, *_table(workers), *(Text(line, style="red") for line in reasons))
 
 
 def _table(workers: Mapping[str, Mapping[str, Any]]) -> list[Table]:
@@ -113,15 +115,10 @@ def _table(workers: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     if tell:
         table.add_column("trials", justify="right")
     for worker, said in sorted(workers.items()):
-        host, process = (
-            str(said.get("host", "this machine")),
+        row = (
+            said.get("host", "this machine"),
             said.get("pid", worker.split("-")[-2]),
+            *((said.get("doing", ""), said.get("trials", "")) if tell else ()),
         )
-        trials = str(said["trials"]) if "trials" in said else ""
-        more = (str(said.get("doing", "")), trials) if tell else ()
-        table.add_row(host, str(process), *more)
+        table.add_row(*map(str, row))
     return [table]
-
-
-def _reasons(failures: Counter[str]) -> list[Text]:
-    return [Text(f"{count} {reason}", style="red") for reason, count in failures.most_common(8)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from study.errors import StorageError
 from study.handover.results import analyse_study, write_results
-from study.launch.job import Job, Outcome, outcome
+from study.launch.job import Job, Outcome
 from study.launch.locking import concluding
 from study.record import TrialRecord
 from study.redaction import redact
@@ -57,7 +57,7 @@ def conclude(job: Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
             raise
         show(analysis)
         report = _log(job, analysis, figures)
-    return outcome(job.store, report, analysis, figures)
+    return _outcome(job, report, analysis)
 
 
 def _analyse(job: Job) -> tuple[StudyAnalysis, list[Path]]:
@@ -75,7 +75,7 @@ def _measured(job: Job) -> tuple[TrialRecord, ...]:
 
     All workers have ended: the core is as idle as it will be.
     """
-    records = job.patience.insist(job.store.records)
+    records = job.patience.insist(job.keeper.store.records)
     file = latency.latency_file(job.places, job.spec.name)
     if job.spec.run.latency and not job.spec.training.function:
         names = {latency.architecture(record) for record in records if record.status == "complete"}
@@ -111,7 +111,10 @@ def _log(
             job.tracker.initialise()
             if not report.waiting:
                 restored = restore(
-                    job.tracker, job.spool, job.store.records(), patience=PATIENCE_SECONDS
+                    job.tracker,
+                    job.keeper.spool,
+                    job.keeper.store.records(),
+                    patience=PATIENCE_SECONDS,
                 )
                 report = replace(report, waiting=restored.waiting, hangs=restored.hangs)
             if not report.hangs:
@@ -151,7 +154,17 @@ def break_off(job: Job) -> Outcome:
     if not report.hangs and not (report.waiting and report.error):
         with contextlib.suppress(StorageError):
             job.tracker.finish()
-    return outcome(job.store, report)
+    return _outcome(job, report, None)
+
+
+def _outcome(job: Job, report: DeliveryReport, analysis: StudyAnalysis | None) -> Outcome:
+    counts = job.keeper.store.counts()
+    return Outcome(
+        analysis=analysis,
+        trials=counts.finished,
+        failed=counts.failed,
+        not_logged=report.waiting,
+    )
 
 
 def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.launch.analyst import Analyst
@@ -15,11 +13,9 @@ from study.launch.progress import Screen
 from study.patience import Patience
 from study.places import Places
 from study.plan.design import slots
-from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
-from study.tracking.delivery import DeliveryReport, TrackerThread
+from study.tracking.delivery import TrackerThread
 from study.tracking.entries import StudyInfo
-from study.tracking.spool import Spool
 from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -31,9 +27,7 @@ class Outcome:
     """What a run ended with."""
 
     analysis: StudyAnalysis | None
-    """None if it was interrupted before anything could be analysed."""
-    figures: tuple[Path, ...]
-    interrupted: bool
+    """None if it was interrupted."""
     trials: int
     failed: int
     not_logged: int
@@ -65,33 +59,6 @@ class Job:
 
         say = self.view.say
         return Patience(self.spec.run.patience, self.stop, lambda text: text and say(text))
-
-    @property
-    def store(self) -> StudyStore:
-        """The study's queue."""
-        return self.keeper.store
-
-    @property
-    def spool(self) -> Spool:
-        """Finished trials that MLflow has not heard of."""
-        return self.keeper.spool
-
-
-def outcome(
-    store: StudyStore,
-    report: DeliveryReport,
-    analysis: StudyAnalysis | None = None,
-    figures: Sequence[Path] = (),
-) -> Outcome:
-    counts = store.counts()
-    return Outcome(
-        analysis=analysis,
-        figures=tuple(figures),
-        interrupted=counts.finished < counts.total,
-        trials=counts.finished,
-        failed=counts.failed,
-        not_logged=report.waiting,
-    )
 
 
 def make_tracker(spec: StudySpec, places: Places) -> Tracker:

@@ -79,9 +79,8 @@ class Keeper:
         """
         told = 0
         for record in self.untold.pending():
-            if record.study_digest != self.store.digest:
-                continue
-            if record.worker and self.is_alive(record.worker):
+            alive = record.worker and self.is_alive(record.worker)
+            if alive or record.study_digest != self.store.digest:
                 continue
             trial_id = self.store.id_of(record.slot)
             if trial_id is not None:
@@ -116,14 +115,13 @@ class Keeper:
         with exclusively(self.places), self._turn_taken() as mine:
             if not mine:
                 return 0
-            innocent: list[Stored] = []
-            suspect: list[Stored] = []
+            dead: dict[bool, list[Stored]] = {False: [], True: []}
             for one in self.store.deaths.find(self.is_alive):
                 spared = not blame and leases.is_of(self.places.leases, one.worker)
-                (innocent if spared or not one.worker else suspect).append(one)
+                dead[bool(one.worker) and not spared].append(one)
             requeue = self.store.deaths.requeue
-            return requeue(innocent, blame=False, give_up=self._give_up) + (
-                requeue(suspect, blame=True, give_up=self._give_up)
+            return sum(
+                requeue(some, blame=blamed, give_up=self._give_up) for blamed, some in dead.items()
             )
 
     def _give_up(self, trial_id: int, record: TrialRecord) -> None:

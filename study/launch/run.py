@@ -113,7 +113,7 @@ def _train_and_conclude(
     job: Job, engine: Engine, order: Order, show: Callable[[StudyAnalysis], object]
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
-    store, stop = job.store, job.stop
+    store, stop = job.keeper.store, job.stop
     job.thread.start()
     try:
         with interrupts(stop):
@@ -136,7 +136,7 @@ class _Poll:
     def __call__(self) -> None:
         job = self._job
         try:
-            now = job.store.progress()
+            now = job.keeper.store.progress()
         except StorageAway as error:
             if not self._away:
                 job.view.say(f"{error}; workers wait for {duration(job.spec.run.patience)}")

@@ -181,13 +181,9 @@ class Worker:
             self.keeper.settle(trial_id, record)
             owed.popleft()
             self.tally.trials += 1
-            self.log.write(
-                "trial",
-                trial=record.slot,
-                status=record.status,
-                reason=record.reason,
-                seconds=round(record.finished_at - record.started_at, 3),
-            )
+            told = {"trial": record.slot, "status": record.status, "reason": record.reason}
+            seconds = round(record.finished_at - record.started_at, 3)
+            self.log.write("trial", **told, seconds=seconds)
             if self.heart is not None:
                 self.heart.report(trials=self.tally.trials)
 
@@ -246,11 +242,6 @@ def _die_with_parent() -> threading.Event:
     return told
 
 
-def get_ready() -> None:
-    """Import what training needs, while the study is being set up."""
-    import study.packs.fused  # noqa: F401
-
-
 def main(words: list[str]) -> int:
     """Run one worker of a run; return its exit status."""
     stop = threading.Event()
@@ -266,8 +257,8 @@ def main(words: list[str]) -> int:
     try:
         file, base = (words[1], Path(words[2])) if len(words) > 1 else (None, None)
         spec = from_environment(load_spec(file, base=base))
-        if not spec.training.function:
-            get_ready()
+        if not spec.training.function:  # import what training needs, until it is told to begin
+            import study.packs.fused  # noqa: F401
         told.wait()
         work(spec, places, stop)
     except PayoffError as error:
