@@ -22,12 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="size and type of the figures: icml, neurips, iclr, jmlr, nature (one column), "
         "nature-double (default: neurips)",
     )
-    parser.add_argument(
-        "--formats",
-        default="pdf,pgf,svg,png",
-        metavar="LIST",
-        help="of the figures (default: pdf,pgf,svg,png)",
-    )
+    usual = "pdf,pgf,svg,png"
+    words = f"of the figures (default: {usual})"
+    parser.add_argument("--formats", default=usual, metavar="LIST", help=words)
     size_argument(parser)
 
 
@@ -59,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
             write_importance(importance, folder / "importance.csv")
             written += (folder / "importance.csv",)
     except OSError as error:
-        raise PayoffError(
-            f"--to: {folder} cannot be written ({error.strerror}); choose another folder"
-        ) from None
+        text = f"--to: {folder} cannot be written ({error.strerror}); choose another folder"
+        raise PayoffError(text) from None
     for path in written:
         print(path)
     if "pgf" in kinds and not has_latex():

@@ -31,9 +31,8 @@ def run(args: argparse.Namespace) -> int:
         with path.open("w" if args.force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise PayoffError(
-            f"{path}: exists already; choose another name, or overwrite it with --force"
-        ) from None
+        text = f"{path}: exists already; choose another name, or overwrite it with --force"
+        raise PayoffError(text) from None
     except OSError as error:
         raise PayoffError(f"{path}: cannot be written ({error.strerror})") from None
     print(f"wrote {path}; edit it, then: payoff run {path}", file=sys.stderr)

@@ -19,9 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: here)")
     parser.add_argument("--port", type=int, default=13000, help="port (default: 13000)")
-    parser.add_argument(
-        "--threads", type=int, default=10, help="requests, and connections, at a time"
-    )
+    words = "requests, and connections, at a time"
+    parser.add_argument("--threads", type=int, default=10, help=words)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,10 +40,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"grpc://{args.host}:{args.port}", flush=True)
         print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
         if args.host not in ("127.0.0.1", "localhost", "::1"):
-            print(
-                "payoff: the proxy asks nobody for a password: let only your workers reach it",
-                file=sys.stderr,
-            )
+            text = "the proxy asks nobody for a password: let only your workers reach it"
+            print(f"payoff: {text}", file=sys.stderr)
 
     serve(open_storage(address, Places.at("mlruns")), args.host, args.port, args.threads, say)
     return 0

@@ -13,12 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     study_arguments(parser)
     add = parser.add_argument
     add("--name", help="name of the registered model (default: the study's)")
-    add(
-        "--examples",
-        type=int,
-        metavar="N",
-        help="dataset size whose payoff point counts (default: the largest)",
-    )
+    words = "dataset size whose payoff point counts (default: the largest)"
+    add("--examples", type=int, metavar="N", help=words)
     add("--cell", default="", help="register this cell instead, such as n80-width8-depth1")
 
 

@@ -26,17 +26,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     study_arguments(
         parser, f"study file (.toml; without one, the study of digits), or a table: {TABLE}"
     )
-    parser.add_argument(
-        "--to", metavar="FILE", help="HTML file to write (default: NAME-report.html here)"
-    )
-    parser.add_argument(
-        "--no-curves", action="store_true", help="leave out learning curves, read from MLflow"
-    )
-    parser.add_argument(
-        "--log",
-        action="store_true",
-        help="keep the page with the study's analysis run in MLflow too",
-    )
+    words = "HTML file to write (default: NAME-report.html here)"
+    parser.add_argument("--to", metavar="FILE", help=words)
+    words = "leave out learning curves, read from MLflow"
+    parser.add_argument("--no-curves", action="store_true", help=words)
+    words = "keep the page with the study's analysis run in MLflow too"
+    parser.add_argument("--log", action="store_true", help=words)
     table_arguments(parser)
     parser.set_defaults(size=None)  # a study file has a default of its own
 
@@ -61,12 +56,15 @@ def run(args: argparse.Namespace) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_report(analysis, trials, path, source)
     except OSError as error:
-        raise PayoffError(
-            f"--to: {path} cannot be written ({error.strerror}); choose another place"
-        ) from None
+        text = f"--to: {path} cannot be written ({error.strerror}); choose another place"
+        raise PayoffError(text) from None
     print(path)
     if args.log:
-        _log(args, path)
+        from study.tracking.analysis_run import log_report
+
+        spec, places, _ = study_of(args)
+        log_report(mlflow_of(spec, places), spec.name, spec.digest(), path)
+        print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
     print(f"wrote {path.stat().st_size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
     return 0
 
@@ -94,15 +92,6 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
         address=None if args.no_curves else mlflow_of(spec, places),
     )
     return analysis, table, source
-
-
-def _log(args: argparse.Namespace, path: Path) -> None:
-    """Keep the page with the analysis run."""
-    from study.tracking.analysis_run import log_report
-
-    spec, places, _ = study_of(args)
-    log_report(mlflow_of(spec, places), spec.name, spec.digest(), path)
-    print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
 
 
 def _of_table(args: argparse.Namespace) -> ReportSource:

@@ -51,13 +51,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "study file (whose lost runs are written again too), or name of a study; without one, what "
         "waits of every study",
     )
-    parser.add_argument(
-        "--patience",
-        type=float,
-        default=10.0,
-        metavar="SECONDS",
-        help="give up when MLflow has not answered for so long (default: 10)",
-    )
+    words = "give up when MLflow has not answered for so long (default: 10)"
+    parser.add_argument("--patience", type=float, default=10.0, metavar="SECONDS", help=words)
     parser.add_argument("--json", action="store_true", help="print as JSON")
 
 

@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from search_spaces.errors import PayoffError
@@ -45,14 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def serving_arguments(parser: argparse.ArgumentParser, *, study: str, port: int) -> None:
     """Declare what every command that serves pages takes."""
     study_arguments(parser, study)
-    parser.add_argument(
-        "--port", type=int, default=port, help=f"port to listen on (default: {port})"
-    )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: 127.0.0.1, this machine only)",
-    )
+    words = f"port to listen on (default: {port})"
+    parser.add_argument("--port", type=int, default=port, help=words)
+    words = "address to listen on (default: 127.0.0.1, this machine only)"
+    parser.add_argument("--host", default="127.0.0.1", help=words)
     parser.add_argument("--open", action="store_true", help="open it in the browser")
 
 
@@ -213,12 +209,7 @@ def _page_of(name: str, place: str) -> str:
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
     """End the server with all its processes."""
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-        try:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(server.pid, number)
-        except ProcessLookupError:
-            return
-        try:
-            server.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
+            server.wait(STOP_SECONDS)

@@ -23,11 +23,11 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.record import TrialRecord
+from study.spec.study_file import StudySpec
+
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-    from study.record import TrialRecord
-    from study.spec.study_file import StudySpec
 
 LEAST_TRIALS = 20
 """The best tenth of fewer trials is one trial, from which nothing is estimated."""

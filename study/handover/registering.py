@@ -18,7 +18,7 @@ from study.data.subsets import Standardisation, standardisation
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.trials.laboratory import Laboratory
-from study.trials.task import Task
+from study.trials.records import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,14 +68,11 @@ def choose_trial(
     known = {record.cell for record in records}
     if cell not in known:
         raise PayoffError(f"--cell: the study has no cell {cell!r}{nearest(cell, known)}")
+    wanted = (cell, "replicate", "complete", "trained")
     usable = [
-        record
-        for record in records
-        if record.cell == cell
-        and record.phase == "replicate"
-        and record.status == "complete"
-        and record.route == "trained"
-        and "test_error" in record.metrics
+        one
+        for one in records
+        if (one.cell, one.phase, one.status, one.route) == wanted and "test_error" in one.metrics
     ]
     if not usable:
         raise PayoffError(

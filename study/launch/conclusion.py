@@ -96,9 +96,8 @@ def _log(
         nonlocal announced_from
         if report.waiting and time.monotonic() > announced_from:
             announced_from = math.inf  # once
-            job.view.say(
-                f"{report.waiting} trials wait for MLflow; Ctrl-C leaves them for: payoff sync"
-            )
+            waiting = f"{report.waiting} trials wait for MLflow"
+            job.view.say(f"{waiting}; Ctrl-C leaves them for: payoff sync")
 
     if not job.spec.storage.mlflow:
         job.thread.wait_until_ready(CREATION_SECONDS, job.stop.is_set)
@@ -110,12 +109,8 @@ def _log(
         try:
             job.tracker.initialise()
             if not report.waiting:
-                restored = restore(
-                    job.tracker,
-                    job.keeper.spool,
-                    job.keeper.store.records(),
-                    patience=PATIENCE_SECONDS,
-                )
+                spool, records = job.keeper.spool, job.keeper.store.records()
+                restored = restore(job.tracker, spool, records, patience=PATIENCE_SECONDS)
                 report = replace(report, waiting=restored.waiting, hangs=restored.hangs)
             if not report.hangs:
                 _log_results(job, analysis, figures)
@@ -182,7 +177,7 @@ def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int,
     for fit in analysis.fits:
         if fit.curve.n_examples is None:
             continue
-        sizes = fit.curve.size
+        sizes = fit.curve.size.tolist()
         grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
         measured = sorted(zip(sizes, fit.curve.error, strict=True))
         fitted = zip(grid, fit.predict(grid), strict=True)

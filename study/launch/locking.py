@@ -7,36 +7,30 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from study.errors import StorageError
 from study.places import Places
 
 
-@contextmanager
-def exclusively(places: Places) -> Iterator[None]:
+def exclusively(places: Places) -> AbstractContextManager[None]:
     """Wait for, and hold, the right to set up or tidy the storages below ``places``."""
-    with _holding(places.root / ".lock"):
-        yield
+    return _holding(places.root / ".lock")
 
 
-@contextmanager
-def concluding(places: Places, study: str) -> Iterator[None]:
+def concluding(places: Places, study: str) -> AbstractContextManager[None]:
     """Wait for, and hold, the right to analyse a study, write its results and log them."""
-    with _holding(places.spool(study) / ".concluding"):
-        yield
+    return _holding(places.spool(study) / ".concluding")
 
 
-@contextmanager
-def opening(address: str) -> Iterator[None]:
+def opening(address: str) -> AbstractContextManager[None]:
     """Wait for, and hold, the right to open an explicit storage, which may make its tables.
 
     The lock is not below the root: an address that can't be opened leaves nothing there.
     """
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
-    with _holding(Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}-{name}.opening"):
-        yield
+    return _holding(Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}-{name}.opening")
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,7 @@ from study.models.registry import family_named
 from study.plan.halton import halton
 from study.record import Value
 from study.spec.routes import BEST, capacities, capacity_name
-
-if TYPE_CHECKING:
-    from study.spec.study_file import StudySpec
+from study.spec.study_file import StudySpec
 
 
 @dataclass(frozen=True, kw_only=True)

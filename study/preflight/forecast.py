@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.plan.design import Cell, cells, n_search, prune_methods, prune_ratios
+from study.preflight.pace import Pace, measure_pace
 from study.record import Value
 from study.spec.routes import capacity_name
-
-if TYPE_CHECKING:
-    from study.preflight.pace import Pace
-    from study.spec.study_file import StudySpec
-    from study.trials.laboratory import Laboratory
+from study.spec.study_file import StudySpec
+from study.trials.laboratory import Laboratory
 
 TRACKING_SECONDS = 0.03
 """CPU time to log one trial in MLflow's SQLite, in the process that started the workers, and ..."""
@@ -154,8 +151,6 @@ def _measure(laboratory: Laboratory, cell: Cell) -> ModelForecast:
 
 def _paces(laboratory: Laboratory, models: Sequence[ModelForecast]) -> Callable[[float], Pace]:
     """Time some of the models (smallest first); return the pace by FLOPs, straight in between."""
-    from study.preflight.pace import Pace, measure_pace
-
     places = np.linspace(0, len(models) - 1, PROBED).round().astype(int)
     probed = [models[place] for place in dict.fromkeys(places.tolist())]
     paces = [measure_pace(laboratory, model.capacity) for model in probed]

@@ -11,15 +11,12 @@ import dataclasses
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from study.plan.design import n_search, slots
 from study.record import Value
-from study.trials.task import Task
+from study.trials.laboratory import Laboratory
+from study.trials.records import Task
 from study.trials.trainers import settings_of
-
-if TYPE_CHECKING:
-    from study.trials.laboratory import Laboratory
 
 PROBE_SECONDS = 1.0
 """What timing one capacity may take, about, where a single step does not take longer."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError
 from study.compression.counts import n_pruned
 from study.models.registry import family_named
 from study.plan.design import prune_ratios
+from study.record import Value
 from study.spec.routes import BEST, capacities, capacity_name
-
-if TYPE_CHECKING:
-    from study.record import Value
-    from study.trials.laboratory import Laboratory
+from study.trials.laboratory import Laboratory
 
 
 def check_routes(laboratory: Laboratory) -> list[str]:

@@ -19,7 +19,7 @@ from study.queue.nuisance import Nuisance
 from study.queue.picture import Picture
 from study.queue.trials import Stored, StoredTrials, sign
 from study.queue.winners import Winners
-from study.trials.task import Task
+from study.trials.records import Task
 
 FAIR_SHARES = 6
 """One claim takes at most this fraction of what is ready: small packs at the end of a study cost

@@ -15,8 +15,7 @@ from study.queue.orphans import ORPHAN_SECONDS, Orphans
 from study.queue.picture import Picture
 from study.queue.trials import Stored, StoredTrials, sign
 from study.record import TrialRecord
-from study.trials.records import failed
-from study.trials.task import Task
+from study.trials.records import Task, failed
 
 
 class Deaths:

@@ -84,10 +84,9 @@ def read_values(
             continue
         try:
             values[key] = _convert(value, hints[key])
-        except _NotAnOption as error:
-            mistakes.add(f"{name}.{key}", str(error), value, error.remedy)
         except ValueError as error:
-            mistakes.add(f"{name}.{key}", str(error), value)
+            rule, *remedy = error.args
+            mistakes.add(f"{name}.{key}", rule, value, *remedy)
     return values
 
 
@@ -107,14 +106,6 @@ def hints_of(section: type[Any]) -> dict[str, Any]:
     }
 
 
-class _NotAnOption(ValueError):
-    """A word that is not among the words allowed."""
-
-    def __init__(self, value: str, options: list[str]) -> None:
-        super().__init__(f"must be one of {', '.join(options)}")
-        self.remedy = nearest(value, options).removeprefix("; ")
-
-
 _KINDS: Mapping[Any, tuple[Any, str]] = {
     bool: (bool, "must be true or false"),
     int: (int, "must be a whole number"),
@@ -124,11 +115,13 @@ _KINDS: Mapping[Any, tuple[Any, str]] = {
 
 
 def _convert(value: object, hint: Any) -> object:
-    """Return ``value`` as the annotated type, or raise ValueError naming the rule."""
+    """Return ``value`` as the annotated type, or raise ValueError of the rule (and a remedy)."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in options:
-            raise _NotAnOption(str(value), [str(option) for option in options])
+            words = [str(option) for option in options]
+            remedy = nearest(str(value), words).removeprefix("; ")
+            raise ValueError(f"must be one of {', '.join(words)}", remedy)
         return value
     if origin in (typing.Union, types.UnionType):
         reasons = []
@@ -138,7 +131,7 @@ def _convert(value: object, hint: Any) -> object:
             try:
                 return _convert(value, option)
             except ValueError as error:
-                reasons.append(str(error))
+                reasons.append(error.args[0])
         raise ValueError(" or ".join(dict.fromkeys(reasons)))
     if origin is tuple:
         if not isinstance(value, list):
@@ -167,19 +160,10 @@ def field_docs(section: type[Any]) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(section))).body[0]
     assert isinstance(body, ast.ClassDef)
     docs: dict[str, str] = {}
-    name = ""
-    for node in body.body:
+    for node, after in zip(body.body, [*body.body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            name = node.target.id
-            docs[name] = ""
-        elif (
-            name
-            and isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            docs[name] = inspect.cleandoc(node.value.value)
-            if "{known}" in docs[name]:
-                docs[name] = docs[name].replace("{known}", section.known())
-            name = ""
+            text = after.value if isinstance(after, ast.Expr) else None
+            doc = inspect.cleandoc(text.value) if isinstance(text, ast.Constant) else ""
+            known = section.known() if "{known}" in doc else ""
+            docs[node.target.id] = doc.replace("{known}", known)
     return docs

@@ -17,9 +17,8 @@ from study.data.registry import load_dataset
 from study.plan.design import Cell, Slot, cells, space_of
 from study.record import TrialRecord, Value
 from study.trials.own_trainer import own_record
-from study.trials.records import describe, failed
+from study.trials.records import Task, describe, failed
 from study.trials.splits import Splits
-from study.trials.task import Task
 from study.trials.trainers import Trainer, settings_of, trainer_of
 from study.user_code import load_function
 

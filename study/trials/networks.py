@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from study.record import TrialRecord, Value, finite, pack_bits
 from study.trials.costs import MEASURES, price
-from study.trials.records import failed
+from study.trials.records import Task, failed
 
 if TYPE_CHECKING:
     from torch import nn
 
     from study.training.settings import TrainResult
     from study.trials.laboratory import Laboratory
-    from study.trials.task import Task
 
 SCORES = ("train_error", "train_loss", "val_error", "val_loss", "test_error", "test_loss")
 

@@ -16,7 +16,7 @@ from study.trials.records import failed
 
 if TYPE_CHECKING:
     from study.trials.laboratory import Laboratory
-    from study.trials.task import Task
+    from study.trials.records import Task
 
 REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 """What an answer must hold."""

@@ -1,18 +1,34 @@
-"""What is known of a trial whatever came of it, and the record of one that failed."""
+"""A trial that waits to be run, and what is known of it whatever comes of it."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from study.compression.teachers import Teacher
 from study.plan.design import Slot
-from study.record import TrialRecord
+from study.record import TrialRecord, Value
 from study.spec.study_file import StudySpec
-from study.trials.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One trial to run."""
+
+    slot: Slot
+    params: Mapping[str, Value]
+    """Every hyperparameter, the nuisance ones included."""
+    optuna_study: str
+    number: int
+    """Optuna's number of the trial."""
+    teacher: Teacher | None = None
+    """Of whom it learns; None if of nobody, or if all who could teach it failed."""
 
 
 def failed(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from study.packs.packing import TrainJob
     from study.spec.study_file import StudySpec
     from study.training.settings import TrainResult, TrainSettings
-    from study.trials.task import Task
+    from study.trials.records import Task
 
 Trainer = Callable[[Sequence["TrainJob"]], list["TrainResult"]]
 """What trains jobs, on the device of their data."""

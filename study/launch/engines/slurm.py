@@ -50,19 +50,18 @@ class Slurm(Engine):
 
     def parameters(self, name: str) -> dict[str, Any]:
         """Return what each job asks of the cluster, in submitit's words."""
-        asked: dict[str, Any] = {
+        asked = {
+            "gpus_per_node": max(1, round(self.gpus)) if self.gpus else None,
+            "mem": f"{self.memory_gib:g}GB" if self.memory_gib else None,
+            "partition": self.partition,
+        }
+        return {
             "job_name": f"payoff-{name}",
             "time": max(1, round(60 * self.max_hours)),
             "cpus_per_task": max(1, round(self.cpus)),
             "setup": [],
+            **{key: value for key, value in asked.items() if value},
         }
-        if self.gpus:
-            asked["gpus_per_node"] = max(1, round(self.gpus))
-        if self.memory_gib:
-            asked["mem"] = f"{self.memory_gib:g}GB"
-        if self.partition:
-            asked["partition"] = self.partition
-        return asked
 
 
 @dataclass(frozen=True, kw_only=True)
