@@ -17,13 +17,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     study_arguments(parser)
     storage_arguments(parser)
     parser.add_argument("--workers", type=at_least_one, required=True, help="how many workers")
-    parser.add_argument(
-        "--on", choices=tuple(ENGINES), default="local", help="who runs the workers"
-    )
-    parser.add_argument("--cpus", type=float, default=1.0, help="processors of each worker")
-    parser.add_argument(
-        "--gpus", type=float, default=0.0, help="GPUs of each worker; fractions where they can be"
-    )
+    add = parser.add_argument
+    add("--on", choices=tuple(ENGINES), default="local", help="who runs the workers")
+    add("--cpus", type=float, default=1.0, help="processors of each worker")
+    words = "GPUs of each worker; fractions where they can be"
+    add("--gpus", type=float, default=0.0, help=words)
     parser.add_argument("--memory-gib", type=float, help="memory of each worker")
     for name in ENGINES:
         engine_named(name).options(parser)

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     study_arguments(parser)
-    parser.add_argument(
-        "--workers", type=at_least_one, help="worker processes, instead of the file's"
-    )
+    words = "worker processes, instead of the file's"
+    parser.add_argument("--workers", type=at_least_one, help=words)
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

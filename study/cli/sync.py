@@ -207,20 +207,16 @@ def _sentence(name: str, report: DeliveryReport) -> str:
     """Say what came of one study."""
     if report.elsewhere:
         return f"{name}: another process is delivering its trials; {report.waiting} wait"
-    parts = [f"{report.logged} trials delivered"]
-    if report.already_there:
-        parts.append(f"{report.already_there} were there already")
-    parts.append(f"{report.waiting} wait" if report.waiting else "none waits")
-    return f"{name}: " + ", ".join(parts)
+    there = f", {report.already_there} were there already" if report.already_there else ""
+    waiting = f"{report.waiting} wait" if report.waiting else "none waits"
+    return f"{name}: {report.logged} trials delivered{there}, {waiting}"
 
 
 def _troubles(report: DeliveryReport, folder: Path) -> list[str]:
     """Say what a person should look at."""
-    lines = []
+    lines = [report.error] if report.error else []
     if report.waiting and report.error and not report.elsewhere:
-        lines.append(f"{report.error}; run payoff sync again when it is back")
-    elif report.error:
-        lines.append(report.error)
+        lines = [f"{report.error}; run payoff sync again when it is back"]
     if report.broken:
         lines.append(f"{report.broken} files could not be delivered; look at {folder / BROKEN}")
     return lines

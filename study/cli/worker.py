@@ -17,9 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     study_arguments(parser, root="folder of this machine's part of it")
     storage_arguments(parser)
-    parser.add_argument(
-        "--max-hours", type=float, help="take nothing that may not end within so many hours"
-    )
+    words = "take nothing that may not end within so many hours"
+    parser.add_argument("--max-hours", type=float, help=words)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -89,15 +89,11 @@ def study_source(
 def _facts(spec: StudySpec, records: Sequence[TrialRecord]) -> dict[str, str]:
     """Digests, seeds, code versions."""
     code = sorted({record.code_version for record in records if record.code_version})
-    digests: dict[int, set[str]] = {}
-    for record in records:
-        if record.data_digest:
-            digests.setdefault(record.n_examples, set()).add(record.data_digest)
-    data = {
-        f"Data, {n:,} examples": ", ".join(sorted(found)[:4])
-        + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-        for n, found in sorted(digests.items())
-    }
+    data = {}
+    for n in sorted({record.n_examples for record in records if record.data_digest}):
+        found = sorted({one.data_digest for one in records if one.n_examples == n} - {""})
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        data[f"Data, {n:,} examples"] = ", ".join(found[:4]) + more
     return {
         "Study digest": spec.digest(),
         "Seed": str(spec.study.seed),

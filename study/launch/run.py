@@ -68,7 +68,11 @@ def run_study(
         store, before = _set_up(spec, places, tracker, seen, get_ready)
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
         keeper.tidy(blame=engine.elsewhere)  # a local run that was killed, was killed whole
-        _announce(store, before, view)
+        done = f", {before:,} done before" if before else ""
+        view.say(f"{spec.name}: {store.counts().total:,} trials{done}")
+        if unused := store.n_unused():
+            text = "finished trials are not asked for by the study file any more: kept, unused"
+            view.say(f"{unused:,} {text}")
         if not spec.training.function:
             own = outlook(spec) if not engine.elsewhere and store.counts().waiting else ""
             for note in filter(None, (own, *route_notes(laboratory))):
@@ -94,19 +98,6 @@ def run_study(
         return replace(_train_and_conclude(job, engine, order, show), before=before)
     finally:
         engine.close()
-
-
-def _announce(store: StudyStore, before: int, view: Screen) -> None:
-    """Say how many trials there are, and what became of others."""
-    counts = store.counts()
-    view.say(
-        f"{store.spec.name}: {counts.total:,} trials"
-        + (f", {before:,} done before" if before else "")
-    )
-    if unused := store.n_unused():
-        view.say(
-            f"{unused:,} finished trials are not asked for by the study file any more: kept, unused"
-        )
 
 
 def _train_and_conclude(

@@ -201,7 +201,12 @@ def work(
     ``stop`` ends it after the pack in hand; what may not end by ``until``, on the monotonic clock,
     is not taken. Who works ``alone`` also looks after the dead and MLflow.
     """
-    _use_threads(spec)
+    if not spec.training.function:  # a user's own trainer sees to itself
+        import torch
+
+        torch.set_num_threads(spec.run.threads)
+        with contextlib.suppress(RuntimeError):  # set before, by an earlier worker of this process
+            torch.set_num_interop_threads(1)
     with Lease(places.leases) as lease:
         worker = Worker(spec, places, lease, stop, alone=alone)
         if not alone:
@@ -216,16 +221,6 @@ def work(
             with TrackerThread(tracker, worker.keeper.spool):
                 worker.run(until)
     return worker.tally
-
-
-def _use_threads(spec: StudySpec) -> None:
-    """Hold torch to the threads of the study file; a user's own trainer sees to itself."""
-    if not spec.training.function:
-        import torch
-
-        torch.set_num_threads(spec.run.threads)
-        with contextlib.suppress(RuntimeError):  # set before, by an earlier worker of this process
-            torch.set_num_interop_threads(1)
 
 
 def _die_with_parent() -> threading.Event:

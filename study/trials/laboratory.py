@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.compression.teachers import Answers, Teacher
 from study.data.registry import load_dataset
-from study.plan.design import Cell, Slot, cells, space_of
+from study.plan.design import Slot, space_of
 from study.record import TrialRecord, Value
 from study.trials.own_trainer import own_record
 from study.trials.records import Task, describe, failed
@@ -56,11 +56,6 @@ class Laboratory:
     @cached_property
     def _splits(self) -> Splits:
         return Splits(self.dataset, self.spec.study.seed, self.spec.run.device)
-
-    @cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """Every cell of the study."""
-        return cells(self.spec)
 
     @cached_property
     def answers(self) -> Answers:

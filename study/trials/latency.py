@@ -14,10 +14,11 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.spec.routes import capacity_name
+from study.spec.routes import capacities, capacity_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,10 +46,8 @@ def architecture(record: TrialRecord) -> str:
 
 def units_of(record: TrialRecord) -> tuple[int, ...]:
     """Return the hidden units of each layer that structured pruning left; empty for others."""
-    found: list[int] = []
-    while f"units_{len(found) + 1}" in record.sizes:
-        found.append(int(record.sizes[f"units_{len(found) + 1}"]))
-    return tuple(found)
+    places = takewhile(record.sizes.__contains__, (f"units_{n}" for n in count(1)))
+    return tuple(int(record.sizes[place]) for place in places)
 
 
 def measure_latencies(
@@ -70,9 +69,7 @@ def measure_latencies(
         for record in records
         if record.status == "complete" and record.route != "custom"
     }
-    capacities = {
-        capacity_name(cell.capacity): cell.capacity for cell in laboratory.cells if not cell.teacher
-    }
+    asked = {capacity_name(capacity): capacity for capacity in capacities(laboratory.spec.space)}
     found: dict[str, dict[str, float]] = {}
     shape = laboratory.dataset.input_shape
     with _one_core():
@@ -80,9 +77,9 @@ def measure_latencies(
             on_each(done, len(wanted))
             units = units_of(record)
             dense = name.partition("-units")[0]
-            if dense not in capacities:
+            if dense not in asked:
                 continue  # the study file no longer asks for it
-            model = laboratory.build(capacities[dense]).to(laboratory.spec.run.device)
+            model = laboratory.build(asked[dense]).to(laboratory.spec.run.device)
             model = with_units(model, units) if units else model
             times: dict[str, float] = {}
             for batch, repeats in REPEATS.items():

@@ -90,8 +90,9 @@ class Local(Engine):
             while not crew.is_done():
                 time.sleep(pause)
                 began = time.monotonic()
-                if order.stop.is_set():
-                    terminate(workers)
+                if order.stop.is_set():  # they finish what they have in hand
+                    for worker in workers:
+                        worker.process.terminate()
                 # The workers wait for a database that is away, or end by themselves: so do we.
                 with contextlib.suppress(StorageAway):
                     order.on_poll()
@@ -194,13 +195,6 @@ def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Wor
         env=variables,
     )
     return Worker(process=process, log=log, file=file)
-
-
-def terminate(workers: list[Worker]) -> None:
-    """Ask the workers to finish what they have in hand."""
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.process.send_signal(signal.SIGTERM)
 
 
 def end(workers: list[Worker]) -> None:
