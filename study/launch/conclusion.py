@@ -177,7 +177,7 @@ def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int,
     for fit in analysis.fits:
         if fit.curve.n_examples is None:
             continue
-        sizes = fit.curve.size.tolist()
+        sizes: list[float] = fit.curve.size.tolist()
         grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
         measured = sorted(zip(sizes, fit.curve.error, strict=True))
         fitted = zip(grid, fit.predict(grid), strict=True)

@@ -162,8 +162,9 @@ def field_docs(section: type[Any]) -> dict[str, str]:
     docs: dict[str, str] = {}
     for node, after in zip(body.body, [*body.body[1:], None], strict=True):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            text = after.value if isinstance(after, ast.Expr) else None
-            doc = inspect.cleandoc(text.value) if isinstance(text, ast.Constant) else ""
+            words = after.value if isinstance(after, ast.Expr) else None
+            text = words.value if isinstance(words, ast.Constant) else ""
+            doc = inspect.cleandoc(text) if isinstance(text, str) else ""
             known = section.known() if "{known}" in doc else ""
             docs[node.target.id] = doc.replace("{known}", known)
     return docs
