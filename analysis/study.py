@@ -136,7 +136,8 @@ class StudyAnalysis:
             n = "" if routes.n_examples == UNKNOWN else f"_n{routes.n_examples}"
             for saving in routes.savings:
                 if math.isfinite(saving.ratio):
-                    found[f"times_smaller_{_word(saving.route)}{n}"] = saving.ratio
+                    route = re.sub(r"[^a-z0-9]+", "_", saving.route.lower()).strip("_")
+                    found[f"times_smaller_{route}{n}"] = saving.ratio
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -199,11 +200,3 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         masks=mask_costs(table, settings),
         made=tuple(making_findings(table)),
     )
-
-
-def _word(name: str) -> str:
-    """A name as a part of a metric's name."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-__all__ = ["AnalysisSettings", "Growth", "StudyAnalysis", "analyse"]

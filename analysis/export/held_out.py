@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
+from analysis.forecasts.extrapolation import extrapolate
 from analysis.verdicts.curve_fit import FittedCurve
 
 LEAST_KNOWN = 5
@@ -32,8 +34,6 @@ class HeldOut:
 
 def held_out(fit: FittedCurve) -> HeldOut | None:
     """Hide the sizes within two doublings of the largest; None where too few would be left."""
-    from analysis.forecasts.extrapolation import extrapolate
-
     curve, level = fit.curve, fit.settings.level
     if not len(curve):
         return None
@@ -45,8 +45,6 @@ def held_out(fit: FittedCurve) -> HeldOut | None:
     miss = np.log(found.prediction) - np.log(error[~known])
     own = np.sqrt(np.diag(fit.noise.mean_covariance(curve.replicates)))[~known]
     half = (np.log(found.upper) - np.log(found.lower)) / 2.0
-    from statistics import NormalDist
-
     z = NormalDist().inv_cdf((1.0 + level) / 2.0)
     return HeldOut(
         n_examples=curve.n_examples,

@@ -7,10 +7,12 @@ error that lists those that do: a paper cannot go on quoting what a study no lon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
 
 from analysis.export.entries import growth_entry, payoff_entries
 from analysis.plots.print_figures import LETTERS
+from analysis.plots.venues import Venue
 from analysis.study import StudyAnalysis
 from analysis.table.columns import FIELDS
 from analysis.table.names import plain_name
@@ -18,47 +20,8 @@ from analysis.words.rounding import Measured
 
 _SPECIAL = LETTERS | {"%": r"\%", "<": r"$<$", ">": r"$>$"}
 
-_HEAD = r"""% Numbers of a study for the text of a paper; \input this before \begin{document}.
-% \payoffPoint{KEY}, \payoffInterval{KEY}, \payoffLow{KEY}, \payoffHigh{KEY}, \payoffVerdict{KEY},
-% \payoffError{KEY}, \payoffProbability{KEY}: of the headline rule, or \payoffPoint[RULE]{KEY}.
-% \payoffValue{NAME}: numbers of the whole study. \payoffSentence: the answer in one sentence.
-% \payoffFigure{NAME}, \payoffCaption{NAME}: pictures. Set \payoffFolder first if this folder is not
-% the document's.
-% KEYS: @KEYS@.
-% RULES: @RULES@.
-% NAMES: @NAMES@.
-\RequirePackage{siunitx}
-\RequirePackage{booktabs}
-\RequirePackage{graphicx}
-\RequirePackage{pgf}
-\providecommand{\payoffFolder}{.}
-\makeatletter
-\newcommand{\payoff@get}[3]{%
-  \@ifundefined{payoff@#1@#2@#3}{%
-    \PackageError{payoff}{No `#1' of `#2' under the key `#3'. Keys: @KEYS@}%
-      {Rules: @RULES@. Names: @NAMES@.}%
-    \textbf{??}%
-  }{\csname payoff@#1@#2@#3\endcsname}%
-}
-\newcommand{\payoff@set}[4]{\expandafter\def\csname payoff@#1@#2@#3\endcsname{#4}}
-"""
-
-_TAIL = r"""\DeclareRobustCommand{\payoffPoint}[2][@RULE@]{\payoff@get{point}{#1}{#2}}
-\DeclareRobustCommand{\payoffInterval}[2][@RULE@]{\payoff@get{interval}{#1}{#2}}
-\DeclareRobustCommand{\payoffLow}[2][@RULE@]{\payoff@get{low}{#1}{#2}}
-\DeclareRobustCommand{\payoffHigh}[2][@RULE@]{\payoff@get{high}{#1}{#2}}
-\DeclareRobustCommand{\payoffVerdict}[2][@RULE@]{\payoff@get{verdict}{#1}{#2}}
-\DeclareRobustCommand{\payoffError}[2][@RULE@]{\payoff@get{error}{#1}{#2}}
-\DeclareRobustCommand{\payoffProbability}[2][@RULE@]{\payoff@get{probability}{#1}{#2}}
-\DeclareRobustCommand{\payoffValue}[1]{\payoff@get{value}{study}{#1}}
-\DeclareRobustCommand{\payoffSentence}{\payoff@get{value}{study}{sentence}}
-\DeclareRobustCommand{\payoffCaption}[1]{\payoff@get{caption}{figure}{#1}}
-\newcommand{\payoffFigure}[1]{%
-  \IfFileExists{\payoffFolder/figures/#1.pgf}{\input{\payoffFolder/figures/#1.pgf}}%
-    {\includegraphics{\payoffFolder/figures/#1.pdf}}%
-}
-\makeatother
-"""
+_GAP = 0.25
+"""Inches between two columns; a venue whose width says otherwise gets what is left."""
 
 
 def escape(text: str) -> str:
@@ -153,16 +116,14 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
         ]
     for name, caption in (captions or {}).items():
         lines.append(rf"\payoff@set{{caption}}{{figure}}{{{name}}}{{{escape(caption)}}}")
-    fills = {
-        "KEYS": ", ".join(dict.fromkeys(e.key for e in entries)),
-        "RULES": ", ".join(s.rules),
-        "NAMES": ", ".join(values),
-        "RULE": s.rule,
-    }
-    head, tail = _HEAD, _TAIL
-    for name, text in fills.items():
-        head, tail = head.replace(f"@{name}@", text), tail.replace(f"@{name}@", text)
-    return head + "\n".join(lines) + "\n" + tail
+    return _filled(
+        "macros.tex",
+        KEYS=", ".join(dict.fromkeys(e.key for e in entries)),
+        RULES=", ".join(s.rules),
+        NAMES=", ".join(values),
+        RULE=s.rule,
+        LINES="\n".join(lines),
+    )
 
 
 def study_values(analysis: StudyAnalysis) -> dict[str, str]:
@@ -192,3 +153,43 @@ def study_values(analysis: StudyAnalysis) -> dict[str, str]:
 
 def _share(value: float) -> str:
     return rf"\SI{{{100 * value:.3g}}}{{\percent}}"
+
+
+def example(
+    venue: Venue, key: str, figures: Iterable[str], tables: Iterable[tuple[str, str]]
+) -> str:
+    """A document of all of an export on a venue's page; tables have their captions in LaTeX."""
+    wide = venue.columns == 2 and venue.width >= venue.text_width
+    figure = "figure*" if wide else "figure"
+    floats = [
+        f"\\begin{{{figure}}}\n\\centering\n\\payoffFigure{{{name}}}\n"
+        f"\\caption{{\\payoffCaption{{{name}}}}}\n\\end{{{figure}}}\n"
+        for name in figures
+    ]
+    table = "table*" if venue.columns == 2 else "table"
+    tabulars = [
+        f"\\begin{{{table}}}\n\\centering\n\\footnotesize\n\\caption{{{caption}.}}\n"
+        f"\\input{{{name}}}\n\\end{{{table}}}\n"
+        for name, caption in tables
+    ]
+    gap = _GAP if wide else venue.text_width - 2.0 * venue.width
+    return _filled(
+        "example.tex",
+        VENUE=venue.name,
+        WIDTH=f"{venue.text_width:.4g}",
+        COLUMNS="two columns" if venue.columns == 2 else "one column",
+        TWO=",twocolumn" if venue.columns == 2 else "",
+        GAP=f"\\setlength{{\\columnsep}}{{{gap:.4g}in}}\n" if venue.columns == 2 else "",
+        FONTS=venue.latex_fonts,
+        KEY=key,
+        FIGURES="".join(floats),
+        TABLES="".join(tabulars),
+    )
+
+
+def _filled(name: str, **blanks: str) -> str:
+    """A template of the assets with its blanks (``@NAME@``) filled."""
+    text = (files("analysis.export") / "assets" / name).read_text(encoding="utf-8")
+    for blank, fill in blanks.items():
+        text = text.replace(f"@{blank}@", fill)
+    return text

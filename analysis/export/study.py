@@ -15,9 +15,8 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.export.checklist import checklist, checklist_latex, checklist_markdown
 from analysis.export.entries import key_of
-from analysis.export.example import example
 from analysis.export.facts import StudyFacts
-from analysis.export.latex import escape, macros
+from analysis.export.latex import escape, example, macros
 from analysis.export.methods import methods
 from analysis.export.references import bibliography
 from analysis.export.route_tables import regularisation_table, route_rows, routes_table

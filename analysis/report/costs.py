@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.report.markup import figure, folded, notes, paragraph, section, table
-from analysis.report.words import count, duration
+from analysis.report.markup import count, duration, figure, folded, notes, paragraph, section, table
 from analysis.routes.fronts import PREFERRED, ParetoFront
 from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of

@@ -9,9 +9,18 @@ from typing import Any
 from analysis.export.prose import MARKDOWN
 from analysis.export.route_tables import regularisation_table
 from analysis.findings import Kind
-from analysis.report.markup import figure, folded, notes, paragraph, section, table
+from analysis.report.markup import (
+    count,
+    figure,
+    folded,
+    notes,
+    number,
+    paragraph,
+    section,
+    span,
+    table,
+)
 from analysis.report.source import ReportSource
-from analysis.report.words import count, number, span
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.verdicts.decide import PLACED
@@ -125,9 +134,7 @@ def tuning(analysis: StudyAnalysis) -> str:
             "What the last doubling of the search trials of each cell saved of the error of the "
             "trial it chose. Filled: cells where more trials would still pay. Dashed: 5%.",
         ),
-        folded("The same as a table", table(
-            rows, caption="Tuning of each cell", words=("cell",), parts="examples"
-        )),
+        _as_table(rows, "Tuning of each cell", ("cell",)),
     )  # fmt: skip
 
 
@@ -171,9 +178,7 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
         )
         if rows
         else "",
-        folded("The same as a table", table(
-            rows, caption="Effects within cells", words=words, parts="examples"
-        )),
+        _as_table(rows, "Effects within cells", words),
         folded("Importance (PED-ANOVA)", table(
             shares, caption="Share of what sets the best trials apart", words=words,
             parts="examples",
@@ -245,9 +250,7 @@ def pruning(analysis: StudyAnalysis) -> str:
             "Each pruned run is compared with its own dense parent; the largest model of each "
             "dataset size.",
         ),
-        folded("The same as a table", table(
-            rows, caption="Every prune ratio", words=("cell",), parts="examples"
-        )),
+        _as_table(rows, "Every prune ratio", ("cell",)),
     )  # fmt: skip
 
 
@@ -305,3 +308,9 @@ def learning(source: ReportSource, drawn: Drawn) -> str:
 
 def _told(analysis: StudyAnalysis, kind: Kind) -> str:
     return notes([f"{tell(one).whole}." for one in analysis.found(kind)])
+
+
+def _as_table(rows: list[dict[str, Any]], caption: str, words: tuple[str, ...]) -> str:
+    return folded(
+        "The same as a table", table(rows, caption=caption, words=words, parts="examples")
+    )

@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from analysis.report.markup import definitions, figure, folded, notes, paragraph, section, table
+from analysis.report.markup import (
+    count,
+    definitions,
+    duration,
+    figure,
+    folded,
+    notes,
+    paragraph,
+    section,
+    table,
+)
 from analysis.report.source import ReportSource
-from analysis.report.words import count, duration
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.table.trials import UNKNOWN, TrialTable

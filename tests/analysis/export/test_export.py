@@ -21,7 +21,7 @@ from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.held_out import held_out
 from analysis.export.latex import escape, macros
 from analysis.export.methods import SAMPLERS, methods
-from analysis.export.references import ENTRIES, bibliography, cited
+from analysis.export.references import bibliography, cited, entries
 from analysis.export.tables import payoff_table
 from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis
@@ -200,8 +200,8 @@ def test_every_citation_has_an_entry_and_every_entry_is_cited(exported: Exported
             used |= set(keys.split(","))
     given = set(re.findall(r"@\w+\{(\w+),", (folder / "references.bib").read_text()))
     assert used == given == set(cited(FACTS, exported[0].settings))
-    assert {key for _, key in SAMPLERS.values()} <= set(ENTRIES)
-    everything = "".join(ENTRIES.values()) + bibliography(FACTS, exported[0].settings)
+    assert {key for _, key in SAMPLERS.values()} <= set(entries())
+    everything = "".join(entries().values()) + bibliography(FACTS, exported[0].settings)
     assert everything.count("{") == everything.count("}")
 
 
