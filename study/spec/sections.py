@@ -1,4 +1,7 @@
-"""The sections of a study file, a dataclass each: every key with its default and its meaning."""
+"""The sections of a study file, a dataclass each: every key with its default and its meaning.
+
+What a section's ``check`` adds to the mistakes is every rule that its values break.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,6 @@ class StudySection:
     to each prune_ratio of [space]), distill (trained to answer like a trained one)."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         if not NAME.fullmatch(self.name):
             mistakes.add("study.name", "letters, digits, '.', '_' and '-' only", self.name)
         mistakes.between("study.seed", self.seed, 0, 2**63 - 1)
@@ -77,7 +79,6 @@ class ModelSection:
         return ", ".join(FAMILIES)
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         if self.family == "custom" and not self.function:
             rule, remedy = 'must name a function when family = "custom"', 'set it to "file.py:name"'
             mistakes.add("model.function", rule, self.function, remedy)
@@ -117,7 +118,6 @@ class TrainingSection:
     """Weights that are scored: best (lowest validation loss) or last."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         for name in ("batch_size", "epochs", "evaluations"):
             mistakes.between(f"training.{name}", getattr(self, name), 1, MOST)
         for name in ("min_steps", "patience"):
@@ -151,7 +151,6 @@ class PruningSection:
     """Share of the remaining weights that each level of the iterative methods removes."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         mistakes.distinct("pruning.methods", self.methods)
         mistakes.distinct("pruning.scopes", self.scopes)
         mistakes.within("pruning.level_ratio", self.level_ratio, "(0, 1)")
@@ -172,7 +171,6 @@ class DistillationSection:
     with that to the targets). Must be said."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         mistakes.distinct("distillation.teachers", self.teachers)
 
 
@@ -187,7 +185,6 @@ class SearchSection:
     random: likewise but independent; tpe: Optuna's TPE, which learns from the trials before it."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         mistakes.between("search.trials", self.trials, 0, MOST_REPEATS)
 
 
@@ -201,7 +198,6 @@ class ReplicatesSection:
     """Trainings on each draw, with fresh seeds."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         mistakes.between("replicates.draws", self.draws, 1, MOST_REPEATS)
         mistakes.between("replicates.seeds_per_draw", self.seeds_per_draw, 1, MOST_REPEATS)
 
@@ -241,7 +237,6 @@ class RunSection:
     """Seconds without a sign after which a worker on another machine counts as dead."""
 
     def check(self, mistakes: Mistakes) -> None:
-        """Report every rule that is broken."""
         mistakes.between("run.workers", self.workers, 0, MOST_PROCESSES)
         mistakes.between("run.threads", self.threads, 1, MOST_PROCESSES)
         mistakes.between("run.memory_gib", self.memory_gib, 0, MOST_GIB)

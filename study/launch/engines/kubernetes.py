@@ -90,7 +90,6 @@ class Kubernetes(Engine):
     memory_gib: float | None = None
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options that only this engine listens to."""
         parser.add_argument("--image", default=self.image, help="kubernetes: the container image")
         parser.add_argument("--print", action="store_true", help="kubernetes: print the manifest")
 

@@ -62,11 +62,9 @@ class Ray(Engine):
     """Shares of a node; fractions are allowed."""
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options that only this engine listens to."""
         parser.add_argument("--address", help="ray: address of a running cluster (auto, ray://...)")
 
     def run(self, order: Order) -> None:
-        """Run the workers."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
         try:
             import ray

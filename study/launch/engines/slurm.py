@@ -39,7 +39,6 @@ class Slurm(Engine):
     memory_gib: float | None = None
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options that only this engine listens to."""
         words = "slurm: hours of each job (default: 24)"
         parser.add_argument("--max-hours", type=float, default=self.max_hours, help=words)
         parser.add_argument("--partition", help="slurm: the partition")
