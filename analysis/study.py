@@ -154,7 +154,9 @@ class StudyAnalysis:
             "growth": None if self.growth is None else self.growth.as_dict(),
             "prune": [asdict(ladder) for ladder in self.ladders],
             **rows.route_json(self),
-            "masks": rows.mask_rows(self.masks),
+            "masks": [
+                {k: v for k, v in asdict(mask).items() if k != "level"} for mask in self.masks
+            ],
             "tuning": None if self.tuning is None else rows.tuning_json(self.tuning),
             "findings": [rows.finding_row(finding) for finding in self.findings],
         }

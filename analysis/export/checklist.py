@@ -12,14 +12,19 @@ the checklist in its appendix.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
 
 from analysis.export.facts import StudyFacts
-from analysis.export.held_out import held_out
 from analysis.export.latex import escape
 from analysis.export.methods import axis_words
 from analysis.export.prose import MARKDOWN
+from analysis.forecasts.extrapolation import extrapolate
 from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
+from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.kinds import tell
 from analysis.words.rounding import significant
 from analysis.words.told import capital
@@ -30,6 +35,28 @@ UNANSWERED = "not recorded: fill in"
 
 Answers = dict[str, str]
 """Question -> the study's answer."""
+
+
+LEAST_KNOWN = 5
+"""Fewest sizes that a forecast is made from."""
+REACH = 4.0
+"""The forecast reaches up to so many times the largest size that it knows: two doublings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Forecast of the largest sizes of a curve from the others."""
+
+    n_examples: int
+    known: float
+    """Largest size that the forecast was made from."""
+    hidden: int
+    """Points beyond it."""
+    error: float
+    """Root mean square of log(forecast / measured)."""
+    inside: int
+    """Points whose measured error the band of the forecast mean holds, their own noise allowed."""
+    level: float
 
 
 def checklist(analysis: StudyAnalysis, facts: StudyFacts | None) -> dict[str, Answers]:
@@ -80,6 +107,9 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         )
         students = [axis_words(a, ink) for a in facts.student_axes if a.role == "nuisance"]
         tuned += f"; of students also {ink.listed(students)}" if students else ""
+    enough = "cannot be judged: too few search trials"
+    for found in analysis.found("tuning"):
+        enough = f"the last doubling of the search {tell(found).text}"
     training = ", ".join(f"{name} {value}" for name, value in facts.training.items())
     return {
         "What was varied?": (
@@ -89,7 +119,7 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
             else UNANSWERED
         ),
         "What was tuned, and how much for each size?": tuned,
-        "Was tuning enough?": _tuning(analysis),
+        "Was tuning enough?": enough,
         "How many seeds and subset draws?": (
             f"{facts.draws} subset draws, {facts.seeds_per_draw} seed"
             f"{'s' if facts.seeds_per_draw > 1 else ''} on each, in every cell; fresh after the "
@@ -100,12 +130,6 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         ),
         "What was held fixed?": ink.listed(roles["fixed"]) if roles["fixed"] else "nothing else",
     }
-
-
-def _tuning(analysis: StudyAnalysis) -> str:
-    for found in analysis.found("tuning"):
-        return f"the last doubling of the search {tell(found).text}"
-    return "cannot be judged: too few search trials"
 
 
 def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
@@ -225,3 +249,27 @@ def checklist_latex(groups: dict[str, Answers]) -> str:
             lines.append(rf"\item \textbf{{{escape(asked)}}} {escape(capital(answer))}.")
         lines.append(r"\end{itemize}")
     return "\n".join(lines) + "\n"
+
+
+def held_out(fit: FittedCurve) -> HeldOut | None:
+    """Hide the sizes within two doublings of the largest; None where too few would be left."""
+    curve, level = fit.curve, fit.settings.level
+    if not len(curve):
+        return None
+    known = curve.size < curve.size[-1] / REACH
+    if np.unique(curve.size[known]).size < LEAST_KNOWN:
+        return None
+    error = np.exp(fit.noise.log_error)
+    found = extrapolate(curve.size[known], error[known], curve.size[~known], level=level)
+    miss = np.log(found.prediction) - np.log(error[~known])
+    own = np.sqrt(np.diag(fit.noise.mean_covariance(curve.replicates)))[~known]
+    half = (np.log(found.upper) - np.log(found.lower)) / 2.0
+    z = NormalDist().inv_cdf((1.0 + level) / 2.0)
+    return HeldOut(
+        n_examples=curve.n_examples,
+        known=float(curve.size[known][-1]),
+        hidden=int((~known).sum()),
+        error=float(np.sqrt((miss**2).mean())),
+        inside=int((np.abs(miss) <= np.hypot(half, z * own)).sum()),
+        level=level,
+    )

@@ -1,11 +1,13 @@
-"""The methods paragraph, filled with the study's own figures."""
+"""The methods paragraph, filled with the study's own figures, and what it cites."""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Literal
 
 from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.prose import Ink
+from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 
@@ -207,12 +209,6 @@ def methods_of(facts: StudyFacts) -> tuple[str, ...]:
     return tuple(str(facts.pruning.get("methods", "one-shot")).split(", "))
 
 
-def route_keys(facts: StudyFacts) -> list[str]:
-    """Keys of what the routes must cite."""
-    keys = list(dict.fromkeys(SOURCES[m] for m in methods_of(facts) if m in SOURCES))
-    return keys + (["hinton2015distilling"] if facts.teachers else [])
-
-
 def pruning_words(facts: StudyFacts, ink: Ink) -> str:
     """How trained models were pruned; empty where none were."""
     methods = methods_of(facts)
@@ -265,3 +261,36 @@ def student_words(facts: StudyFacts, tuned: list[str], ink: Ink) -> str:
         "Students were trained on a mixture of the labels and the softened answers of a teacher"
         f"{ink.cite('hinton2015distilling')}: {ink.listed(teachers)}{also}."
     )
+
+
+def entries() -> dict[str, str]:
+    """Key -> BibTeX of programs and methods. Long author lists end in "others"."""
+    text = (files("analysis.export") / "assets" / "references.bib").read_text(encoding="utf-8")
+    return {one[one.index("{") + 1 : one.index(",")]: one for one in text.strip().split("\n\n")}
+
+
+def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ...]:
+    """Keys of what a study must cite."""
+    keys = ["li2025misfitting", "smyth2004linear"]
+    if settings.law == "auto":
+        keys += ["rosenfeld2020constructive", "rasmussen2006gaussian"]
+    else:
+        keys.append("hoffmann2022training")
+    if facts is None:
+        return tuple(keys)
+    keys += ["akiba2019optuna", "zaharia2018mlflow", *facts.references]
+    if facts.search_trials and facts.sampler in SAMPLERS:
+        keys.append(SAMPLERS[facts.sampler][1])
+    if not facts.own_trainer:
+        keys.append("paszke2019pytorch")
+        if facts.training.get("optimizer") == "adamw":
+            keys.append("loshchilov2019decoupled")
+        keys += dict.fromkeys(SOURCES[m] for m in methods_of(facts) if m in SOURCES)
+        keys += ["hinton2015distilling"] if facts.teachers else []
+    return tuple(keys)
+
+
+def bibliography(facts: StudyFacts | None, settings: AnalysisSettings) -> str:
+    """BibTeX of what a study must cite, by key."""
+    known = entries() | dict(facts.references if facts else {})
+    return "\n\n".join(known[key] for key in sorted(cited(facts, settings))) + "\n"

@@ -1,11 +1,10 @@
-"""The routes to a small model as a table for a paper, and all that is known of them as CSV."""
+"""The routes to a small model, and regularisers, as tables for a paper."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from analysis.export.latex import unit_tex
 from analysis.export.prose import LATEX, Ink
@@ -16,7 +15,6 @@ from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.tuning.regularisation import Regularisation
 from analysis.words.rounding import Measured, significant
-from analysis.words.rows import route_json
 from analysis.words.study import verdict_cell
 from analysis.words.told import capital
 
@@ -136,16 +134,3 @@ def _minus(text: str) -> str:
 
 def _measured(estimate: Estimate | None) -> Measured | None:
     return Measured.of(estimate) if estimate and math.isfinite(estimate.value) else None
-
-
-def route_rows(analysis: StudyAnalysis) -> dict[str, list[dict[str, Any]]]:
-    """Name of a CSV file -> its rows; files without rows are left out."""
-    found = route_json(analysis).items()
-    return {name: [_flat(row) for row in rows] for name, rows in found if rows}
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without what no cell of a CSV file can hold."""
-    return {
-        name: value for name, value in row.items() if not isinstance(value, dict | list | tuple)
-    }

@@ -17,9 +17,8 @@ from analysis.export.checklist import checklist, checklist_latex, checklist_mark
 from analysis.export.entries import key_of
 from analysis.export.facts import StudyFacts
 from analysis.export.latex import escape, example, macros
-from analysis.export.methods import methods
-from analysis.export.references import bibliography
-from analysis.export.route_tables import regularisation_table, route_rows, routes_table
+from analysis.export.methods import bibliography, methods
+from analysis.export.route_tables import regularisation_table, routes_table
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.style import font_of
@@ -27,7 +26,7 @@ from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
 from analysis.study import StudyAnalysis
 from analysis.table.reading import write_table
 from analysis.table.trials import TrialTable, known
-from analysis.words.rows import effect_rows, prune_rows, tuning_rows
+from analysis.words.rows import effect_rows, prune_rows, route_json, tuning_rows
 from search_spaces.errors import nearest
 
 CURVE_COLUMNS = ("n_examples", "size", "error", "mean_low", "mean_high", "run_low", "run_high")
@@ -111,8 +110,9 @@ def _texts(
         texts["tuning.csv"] = as_csv(tuning_rows(analysis.tuning))
         if analysis.tuning.effects:
             texts["effects.csv"] = as_csv(effect_rows(analysis.tuning))
-    for name, rows in route_rows(analysis).items():
-        texts[f"{name}.csv"] = as_csv(rows)
+    for name, rows in route_json(analysis).items():
+        if rows:
+            texts[f"{name}.csv"] = as_csv(rows)
     if analysis.ladders:
         texts["prune.csv"] = as_csv(prune_rows(analysis.ladders))
     return texts

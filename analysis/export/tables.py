@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,17 +210,15 @@ def paper_tables(analysis: StudyAnalysis) -> list[PaperTable]:
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; what is unknown is empty, numbers are whole."""
+    """Rows as CSV; what is unknown is empty, numbers are whole, nested values have no column."""
     held = io.StringIO()
     if rows:
-        writer = csv.writer(held, lineterminator="\n")
-        writer.writerow(rows[0])
-        writer.writerows(_cells(row.values()) for row in rows)
+        heads = [name for name, v in rows[0].items() if not isinstance(v, dict | list | tuple)]
+        writer = csv.DictWriter(held, heads, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            unknown = {
+                k: "" for k, v in row.items() if isinstance(v, float) and not math.isfinite(v)
+            }
+            writer.writerow({**row, **unknown})
     return held.getvalue()
-
-
-def _cells(values: Iterable[object]) -> list[object]:
-    return [
-        "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
-        for value in values
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -132,14 +133,14 @@ def payoff(analysis: StudyAnalysis) -> str:
 
 def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
     """Trials that failed, with their reasons, and what does not draw a curve."""
-    reasons: dict[tuple[str, str, str], int] = {}
-    for status, phase, reason in zip(trials.status, trials.phase, trials.reason, strict=True):
-        if status != "complete":
-            key = (status, phase, reason or "no reason recorded")
-            reasons[key] = reasons.get(key, 0) + 1
+    reasons = Counter(
+        (status, phase, reason or "no reason recorded")
+        for status, phase, reason in zip(trials.status, trials.phase, trials.reason, strict=True)
+        if status != "complete"
+    )
     failed = [
         {"outcome": status, "phase": phase, "trials": times, "reason": reason}
-        for (status, phase, reason), times in sorted(reasons.items(), key=lambda item: -item[1])
+        for (status, phase, reason), times in reasons.most_common()
     ]
     left = [{"trials": f"{times:,}", "left out": r} for r, times in analysis.counts.items()]
     (short,) = analysis.found("undertrained")

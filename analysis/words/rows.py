@@ -11,10 +11,8 @@ import numpy as np
 
 from analysis.findings import Finding
 from analysis.routes.comparison import RouteStudy
-from analysis.routes.fronts import MaskCost, ParetoFront
 from analysis.routes.laws import RouteLaw
 from analysis.routes.pruning import PruneLadder
-from analysis.routes.teachers import Distilled
 from analysis.table.trials import known
 from analysis.tuning.regularisation import Regularisation
 from analysis.tuning.sensitivity import THIRDS, Tuning
@@ -197,43 +195,6 @@ def law_rows(laws: Sequence[RouteLaw]) -> list[Row]:
     return rows
 
 
-def student_rows(distilled: Distilled | None) -> list[Row]:
-    """One row for each dataset size and student size."""
-    return [_row(gain) for gain in (() if distilled is None else distilled.gains)]
-
-
-def teacher_rows(distilled: Distilled | None) -> list[Row]:
-    """One row for each dataset size, student size and teacher size."""
-    return [
-        {
-            "n_examples": known(ladder.n_examples),
-            "size": ladder.size,
-            **asdict(step),
-            "verdict": ladder.verdict,
-        }
-        for ladder in (() if distilled is None else distilled.teachers)
-        for step in ladder.steps
-    ]
-
-
-def pareto_rows(fronts: Sequence[ParetoFront]) -> list[Row]:
-    """One row for each dataset size, cost and model."""
-    return [
-        {
-            "n_examples": known(front.n_examples),
-            "cost": front.cost,
-            **{("value" if k == "cost" else k): v for k, v in asdict(point).items()},
-        }
-        for front in fronts
-        for point in front.points
-    ]
-
-
-def mask_rows(masks: Sequence[MaskCost]) -> list[Row]:
-    """One row for each cost that masks might lower."""
-    return [{k: v for k, v in asdict(mask).items() if k != "level"} for mask in masks]
-
-
 def prune_rows(ladders: Sequence[PruneLadder]) -> list[Row]:
     """One row for each prune ratio of each capacity."""
     return [
@@ -242,11 +203,6 @@ def prune_rows(ladders: Sequence[PruneLadder]) -> list[Row]:
         for ladder in ladders
         for step in ladder.steps
     ]
-
-
-def regularisation_rows(found: Sequence[Regularisation]) -> list[Row]:
-    """One row for each regulariser, dataset size and capacity."""
-    return [{"regulariser": one.regulariser, **_row(step)} for one in found for step in one.steps]
 
 
 def shift_rows(found: Sequence[Regularisation]) -> list[Row]:
@@ -266,17 +222,33 @@ def shift_rows(found: Sequence[Regularisation]) -> list[Row]:
 
 
 def route_json(analysis: StudyAnalysis) -> dict[str, list[Row]]:
-    """What is known of routes, costs and regularisers: name -> rows."""
+    """What is known of routes, costs and regularisers: name -> rows, of one dataset size each."""
+    distilled = analysis.distilled
     return {
         "routes": routes_rows(analysis.routes),
         "crossings": crossing_rows(analysis.routes),
         "savings": saving_rows(analysis.routes),
         "laws": law_rows(analysis.laws),
-        "students": student_rows(analysis.distilled),
-        "teachers": teacher_rows(analysis.distilled),
-        "regularisation": regularisation_rows(analysis.regularisation),
+        "students": [_row(gain) for gain in (distilled.gains if distilled else ())],
+        "teachers": [
+            {"n_examples": known(ladder.n_examples), "size": ladder.size}
+            | asdict(step)
+            | {"verdict": ladder.verdict}
+            for ladder in (distilled.teachers if distilled else ())
+            for step in ladder.steps
+        ],
+        "regularisation": [
+            {"regulariser": one.regulariser, **_row(step)}
+            for one in analysis.regularisation
+            for step in one.steps
+        ],
         "regularisation_by_data": shift_rows(analysis.regularisation),
-        "pareto": pareto_rows(analysis.fronts),
+        "pareto": [
+            {"n_examples": known(front.n_examples), "cost": front.cost}
+            | {("value" if k == "cost" else k): v for k, v in asdict(point).items()}
+            for front in analysis.fronts
+            for point in front.points
+        ],
     }
 
 

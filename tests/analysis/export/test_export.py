@@ -15,13 +15,11 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse, read_table
 from analysis.errors import AnalysisError
 from analysis.export import export_study
-from analysis.export.checklist import UNANSWERED, checklist
+from analysis.export.checklist import UNANSWERED, checklist, held_out
 from analysis.export.entries import cell_entries, growth_entry, payoff_entries
 from analysis.export.facts import AxisFacts, StudyFacts
-from analysis.export.held_out import held_out
 from analysis.export.latex import escape, macros
-from analysis.export.methods import SAMPLERS, methods
-from analysis.export.references import bibliography, cited, entries
+from analysis.export.methods import SAMPLERS, bibliography, cited, entries, methods
 from analysis.export.tables import payoff_table
 from analysis.plots.venues import VENUES
 from analysis.study import StudyAnalysis

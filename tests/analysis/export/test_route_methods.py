@@ -12,8 +12,7 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, analyse
 from analysis.export.checklist import checklist
 from analysis.export.facts import AxisFacts
-from analysis.export.methods import methods
-from analysis.export.references import cited, entries
+from analysis.export.methods import cited, entries, methods
 from benchmarks.simulation.routes import simulate_routes
 from study.handover.paper import facts_of
 from study.spec.study_file import parse_spec
