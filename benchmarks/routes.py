@@ -31,9 +31,9 @@ from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.models.mlp import perceptron
 from study.models.sizes import measure, measure_latency
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.spec.study_file import parse_spec
-from study.training.settings import TrainSettings
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 
 DIGITS = TrainSettings(

@@ -47,11 +47,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from study.models.registry import build_model
 from study.models.sizes import forward_flops
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.packs.passes import WRITTEN
 from study.packs.trainer import MappedTrainer, Trainer
 from study.training.reference import train, train_model
-from study.training.settings import TrainSettings
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 
 EXAMPLES = 2560
@@ -198,9 +198,10 @@ class Ways:
         """CPU seconds per step."""
         model = self._build()
         settings = dataclasses.replace(self.settings, steps=n, evaluate_every=n, select="last")
-        nothing = dataclasses.replace(self.settings, steps=0)
-        idle = seconds_of(lambda: train_model(self._build(), nothing, self.data))
-        return max(seconds_of(lambda: train_model(model, settings, self.data)) - idle, 1e-9) / n
+        job = TrainJob(settings=settings, data=self.data)
+        nothing = TrainJob(settings=dataclasses.replace(self.settings, steps=0), data=self.data)
+        idle = seconds_of(lambda: train_model(self._build(), nothing))
+        return max(seconds_of(lambda: train_model(model, job)) - idle, 1e-9) / n
 
     def fused(self, n: int) -> float:
         """CPU seconds per step and network."""
@@ -288,7 +289,7 @@ def images(
 def train_each(jobs: list[TrainJob]) -> None:
     """Train one after the other, by the reference trainer."""
     for job in jobs:
-        train(job.settings, job.data)
+        train(job)
 
 
 def digits(rounds: int) -> None:

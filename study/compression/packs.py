@@ -25,9 +25,8 @@ from study.compression.pruning import (
     path_to,
 )
 from study.compression.structured import cut_out, unit_masks
-from study.packs.packing import TrainJob
 from study.spec.routes import Method, Scope
-from study.training.settings import TrainResult, TrainSettings
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 

@@ -11,7 +11,6 @@ K        steps prepared at once
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +18,8 @@ import torch
 from torch import Tensor
 
 from study.packs.slots import Slots, identity
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
-    from study.training.tensors import TensorSplit
+from study.training.settings import TrainJob
+from study.training.tensors import TensorSplit
 
 _MERGED_BYTES = 2**25
 """Training sets are copied end to end, to be gathered from by one call, up to this many bytes."""

@@ -28,7 +28,6 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -41,9 +40,7 @@ from study.packs.loss import pack_loss
 from study.packs.parameters import Stack
 from study.packs.passes import Passes
 from study.packs.slots import slot_slices
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.settings import TrainJob
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import ctypes
 import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,7 @@ from study.packs.passes import WRITTEN, passes_of
 from study.packs.slots import BLOCK_STEPS, Slots
 from study.packs.steps import EVALUATION_VALUES
 from study.streams import Stream, keep_scale, sequence, threshold
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.settings import TrainJob
 
 MOST_LAYERS = 63
 """Hidden layers, at most: as in ``kernels/networks.h``, the last layer included there."""

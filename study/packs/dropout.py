@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from study.streams import DropoutStream, keep_scale, threshold
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.settings import TrainJob
 
 _BLOCK_BYTES = 2**20
 _BLOCK_STEPS = 32

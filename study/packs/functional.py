@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,12 +25,10 @@ from torch.func import functional_call
 from study.models.dropout import StreamDropout
 from study.packs.batches import Batches
 from study.packs.loss import pack_loss
-from study.packs.out_of_memory import is_out_of_memory
+from study.packs.packing import is_out_of_memory
 from study.packs.parameters import Stack
 from study.streams import DropoutStream, keep_scale, threshold
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.settings import TrainJob
 
 AGREEMENT = 1e-4
 """Largest difference, relative to the largest output, between a mapped and a plain forward pass."""

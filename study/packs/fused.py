@@ -11,27 +11,17 @@ import dataclasses
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 
 from study.models.family import Builder
 from study.packs.functional import NotBatchable, signature
-from study.packs.packing import TrainJob, form_packs
+from study.packs.packing import form_packs
 from study.packs.passes import WRITTEN
-from study.packs.trainer import (
-    MappedTrainer,
-    Probed,
-    Trainer,
-    initial_model,
-    train_alone,
-)
-from study.training.settings import TrainResult
-
-if TYPE_CHECKING:
-    from study.training.tensors import TensorSplit
-
-__all__ = ["TrainJob", "train_pack"]
+from study.packs.trainer import MappedTrainer, Probed, Trainer
+from study.training.reference import initial_model, train
+from study.training.settings import TrainJob, TrainResult
+from study.training.tensors import TensorSplit
 
 log = logging.getLogger(__name__)
 
@@ -123,4 +113,4 @@ def _train_together(jobs: Sequence[TrainJob], trainers: _Trainers) -> Iterable[T
         except NotBatchable as reason:
             why = str(reason)
     log.info("%d %s trainings by the reference trainer: %s", len(jobs), family, why)
-    return (train_alone(job, custom_model) for job in jobs)
+    return (train(job, custom_model) for job in jobs)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from study.packs.parameters import Layout, Stack
-from study.packs.progress import Progress
 from study.packs.steps import Steps
-from study.training.evaluation import no_scores
-from study.training.settings import Scores, TrainResult
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.evaluation import no_scores, scores_of
+from study.training.progress import Progress
+from study.training.settings import Scores, TrainJob, TrainResult
 
 Part = Literal["train", "validation", "test"]
 
@@ -172,24 +168,13 @@ class PackRun:
             train_loss[index], train_error[index] = loss, error
         numbers = torch.stack([train_loss, train_error, test_loss, test_error]).T.tolist()
         bits = None if correct is None else correct.cpu().numpy()
-        return [
-            self._scores(row, numbers[place], None if bits is None else bits[place].copy())
-            for place, row in enumerate(rows)
-        ]
-
-    def _scores(self, row: int, numbers: Sequence[float], correct: np.ndarray | None) -> Scores:
-        point = self._progress[row].scored_point
-        if correct is not None:
-            correct.flags.writeable = False
-        return Scores(
-            train_loss=numbers[0],
-            train_error=numbers[1],
-            val_loss=point.val_loss,
-            val_error=point.val_error,
-            test_loss=numbers[2],
-            test_error=numbers[3],
-            test_correct=correct,
-        )
+        scores = []
+        for place, row in enumerate(rows):
+            point = self._progress[row].scored_point
+            validation = [point.val_loss, point.val_error]
+            own = None if bits is None else bits[place].copy()
+            scores.append(scores_of([*numbers[place][:2], *validation, *numbers[place][2:]], own))
+        return scores
 
     def _measure(
         self, stack: Stack, rows: Sequence[int], part: Part

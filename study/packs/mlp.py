@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -33,9 +32,7 @@ from study.packs.loss import pack_loss
 from study.packs.parameters import Stack
 from study.packs.passes import Passes
 from study.packs.slots import slot_slices
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
+from study.training.settings import TrainJob
 
 
 class MlpProgram:

@@ -8,32 +8,17 @@ learning rate. One fused pass and one multiply-add, whatever the number of model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+import dataclasses
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
 
 from study.packs.parameters import Stack
-from study.training.schedule import learning_rates
-from study.training.settings import Schedule, TrainSettings
+from study.training.optimizers import learning_rates
+from study.training.settings import TrainSettings
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
-
-
-@lru_cache(maxsize=64)
-def _schedule(steps: int, warmup_fraction: float, schedule: Schedule) -> Tensor:
-    """Learning rates of a peak of 1, float64."""
-    settings = TrainSettings(
-        family="mlp",
-        width=1,
-        depth=0,
-        learning_rate=1.0,
-        steps=steps,
-        warmup_fraction=warmup_fraction,
-        schedule=schedule,
-    )
-    return torch.tensor(learning_rates(settings), dtype=torch.float64)
 
 
 class Rates:
@@ -42,9 +27,13 @@ class Rates:
     def __init__(self, settings: Sequence[TrainSettings], device: torch.device) -> None:
         steps = max(s.steps for s in settings)
         table = torch.zeros(steps, len(settings), dtype=torch.float64)
+        shapes: dict[Hashable, Tensor] = {}  # of a peak of 1
         for column, each in enumerate(settings):
-            shape = _schedule(each.steps, each.warmup_fraction, each.schedule)
-            table[: each.steps, column] = shape * each.learning_rate
+            key = (each.steps, each.warmup_fraction, each.schedule)
+            if key not in shapes:
+                rates = learning_rates(dataclasses.replace(each, learning_rate=1.0))
+                shapes[key] = torch.tensor(rates, dtype=torch.float64)
+            table[: each.steps, column] = shapes[key] * each.learning_rate
 
         def per_model(values: list[float]) -> Tensor | None:
             return torch.tensor(values, device=device).unsqueeze(1) if any(values) else None

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
+
+import torch
 
 from study.models.registry import family_named
 from study.packs.slots import BLOCK_STEPS
-from study.training.settings import TrainSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from study.training.tensors import TensorSplit
+from study.training.settings import TrainJob
 
 LARGEST = 64
 """Models trained at once, at most: beyond some 32 the share of each in a call's fixed cost is
@@ -31,31 +26,6 @@ copies while the pack is compacted, the module and its state."""
 _FIXED_BYTES = 96 * 2**20
 """Buffers of a pack that don't grow with the number of models: merged training sets, evaluation,
 dropout draws, and the libraries' own workspace."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainJob:
-    """One training."""
-
-    settings: TrainSettings
-    data: TensorSplit
-    masks: Mapping[str, Tensor] | None = None
-    """Per parameter name zeros and ones that it is multiplied by after every step."""
-    start: Mapping[str, Tensor] | None = None
-    """State to start from, as of ``Module.state_dict``; None: initial weights from the seed."""
-    stage: int = 0
-    """0 for a training from scratch, 1 and more for what follows: each has random streams of its
-    own."""
-    teacher: Tensor | None = None
-    """Outputs of a trained network for the training examples, to learn from: (examples, outputs).
-    Jobs that have the same teacher should share the tensor."""
-    keep_initial: bool = False
-    """Whether the result has the weights from before the first step."""
-
-    @property
-    def batch_size(self) -> int:
-        """Examples that a step really sees."""
-        return min(self.settings.batch_size, self.data.n_examples)
 
 
 def pack_key(job: TrainJob) -> Hashable:
@@ -153,3 +123,10 @@ def pack_sizes(step_bytes: int, held_bytes: int, memory_budget: int | None) -> l
     bound = most_at_once(held_bytes, memory_budget)
     sizes = [likely, likely // 2, likely * 2]
     return list(dict.fromkeys(max(1, min(size, bound, LARGEST)) for size in sizes))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that an allocation failed, on the host or on a GPU."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )

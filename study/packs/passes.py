@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from study.declared import declared
 
 if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
     from study.packs.parameters import Stack
     from study.packs.steps import Program
+    from study.training.settings import TrainJob
 
 WRITTEN: Final[dict[str, str]] = {
     "mlp": "study.packs.mlp",

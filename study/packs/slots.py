@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from study.streams import BatchStream
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
-    from study.training.tensors import TensorSplit
+from study.training.settings import TrainJob
+from study.training.tensors import TensorSplit
 
 BLOCK_STEPS = 32
 """Steps whose indices are prepared at once."""

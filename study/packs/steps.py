@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from study.packs.batches import Batches
-from study.packs.block_loss import PackLoss
+from study.packs.loss import PackLoss
 from study.packs.optimizer import PackOptimizer
 from study.packs.parameters import Stack
-
-if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
-
+from study.training.settings import TrainJob
 
 EVALUATION_VALUES = 2**21
 """Input and activation values of one forward pass of an evaluation, about: bounds its memory."""

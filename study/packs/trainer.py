@@ -16,10 +16,9 @@ from study.models.sizes import forward_flops
 from study.packs.compiled import CompiledSteps, can_compile, working_bytes
 from study.packs.functional import FunctionalProgram, NotBatchable, values_per_example
 from study.packs.loop import PackRun
-from study.packs.out_of_memory import is_out_of_memory
 from study.packs.packing import (
-    TrainJob,
     held_bytes,
+    is_out_of_memory,
     model_bytes,
     most_at_once,
     pack_key,
@@ -29,8 +28,8 @@ from study.packs.parameters import Layout, Stack
 from study.packs.passes import passes_of
 from study.packs.slots import slot_key
 from study.packs.steps import Program, TorchSteps
-from study.training.reference import train_model
-from study.training.settings import TrainResult
+from study.training.reference import initial_model, snapshot, train_model
+from study.training.settings import TrainJob, TrainResult
 
 log = logging.getLogger(__name__)
 
@@ -45,39 +44,6 @@ WORTH = 0.9
 
 Probed = dict[Hashable, int]
 """Pack sizes found by probing, by kind of pack; 0 where the reference trainer is faster."""
-
-
-def train_alone(job: TrainJob, custom_model: Builder | None = None) -> TrainResult:
-    """Train one job by the reference trainer."""
-    model = initial_model(job, custom_model)
-    initial = snapshot(model) if job.keep_initial else None
-    result = train_model(
-        model, job.settings, job.data, masks=job.masks, stage=job.stage, teacher=job.teacher
-    )
-    return dataclasses.replace(result, initial_state=initial)
-
-
-def initial_model(job: TrainJob, custom_model: Builder | None = None) -> nn.Module:
-    """Build the job's network with its initial weights, on the device of its data."""
-    settings, data = job.settings, job.data
-    model = build_model(
-        settings.family,
-        width=settings.width,
-        depth=settings.depth,
-        dropout=settings.dropout,
-        input_shape=data.input_shape,
-        n_outputs=data.n_outputs,
-        custom=custom_model,
-        seed=settings.seed,
-    )
-    if job.start is not None:
-        model.load_state_dict(dict(job.start))
-    return model.to(data.device)
-
-
-def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """Copy the state of a network."""
-    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
 @lru_cache(maxsize=1024)
@@ -211,11 +177,13 @@ class Trainer:
 
     def _probe_alone(self) -> float:
         """Seconds a step takes in the reference trainer."""
-        job = self.jobs[0]
         n = PROBE_STEPS
-        settings = dataclasses.replace(job.settings, steps=n, evaluate_every=n, select="last")
+        settings = dataclasses.replace(
+            self.jobs[0].settings, steps=n, evaluate_every=n, select="last"
+        )
+        job = dataclasses.replace(self.jobs[0], settings=settings, masks=None, stage=0)
         started = time.perf_counter()
-        train_model(initial_model(job, self._custom_model), settings, job.data, teacher=job.teacher)
+        train_model(initial_model(job, self._custom_model), job)
         return (time.perf_counter() - started) / n
 
     def _probe(self, sizes: Sequence[int]) -> dict[int, float]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -65,29 +68,25 @@ def score(model: nn.Module, data: TensorSplit) -> Scores:
     validation = evaluate(model, data.x_validation, data.y_validation, data)
     test = evaluate(model, data.x_test, data.y_test, data)
     numbers = torch.stack([*train[:2], *validation[:2], *test[:2]]).tolist()
-    correct = None if test.correct is None else test.correct.cpu().numpy()
+    return scores_of(numbers, None if test.correct is None else test.correct.cpu().numpy())
+
+
+def scores_of(numbers: Sequence[float], correct: npt.NDArray[np.bool_] | None) -> Scores:
+    """Name loss and error on training, validation and test examples, in this order."""
+    train_loss, train_error, val_loss, val_error, test_loss, test_error = numbers
     if correct is not None:
         correct.flags.writeable = False
     return Scores(
-        train_loss=numbers[0],
-        train_error=numbers[1],
-        val_loss=numbers[2],
-        val_error=numbers[3],
-        test_loss=numbers[4],
-        test_error=numbers[5],
+        train_loss=train_loss,
+        train_error=train_error,
+        val_loss=val_loss,
+        val_error=val_error,
+        test_loss=test_loss,
+        test_error=test_error,
         test_correct=correct,
     )
 
 
 def no_scores() -> Scores:
     """Scores of a run that diverged: all NaN."""
-    nan = math.nan
-    return Scores(
-        train_error=nan,
-        train_loss=nan,
-        val_error=nan,
-        val_loss=nan,
-        test_error=nan,
-        test_loss=nan,
-        test_correct=None,
-    )
+    return scores_of([math.nan] * 6, None)

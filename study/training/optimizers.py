@@ -1,7 +1,11 @@
-"""The optimisers, and what decay and L1 act on: weights only, never biases or normalisation."""
+"""The optimisers, their learning rates, and penalties.
+
+What decay, L1 and L2 act on: weights only, never biases or normalisation.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,13 +37,27 @@ def penalty(weights: Sequence[Tensor], settings: TrainSettings) -> Tensor | floa
     """What L1 and L2 add to the loss: l1 sum |w| + l2 / 2 sum w^2."""
     added: Tensor | float = 0.0
     if settings.l1:
-        added = added + settings.l1 * l1_norm(weights)
+        added = added + settings.l1 * torch.stack([w.abs().sum() for w in weights]).sum()
     if settings.l2:
-        squares = torch.stack([weight.square().sum() for weight in weights]).sum()
+        squares = torch.stack([w.square().sum() for w in weights]).sum()
         added = added + 0.5 * settings.l2 * squares
     return added
 
 
-def l1_norm(weights: Sequence[Tensor]) -> Tensor:
-    """Sum of the absolute values of all weights."""
-    return torch.stack([weight.abs().sum() for weight in weights]).sum()
+def learning_rates(settings: TrainSettings) -> tuple[float, ...]:
+    """Learning rate of each step: a linear warm-up, then constant or a half cosine to zero.
+
+    With w = round(warmup_fraction x steps) steps of warm-up, step s (from 0) takes the fraction
+    (s + 1) / (w + 1) of the peak while s < w. After that a constant schedule stays at the peak, and
+    a cosine one takes (1 + cos(pi (s - w) / (steps - w))) / 2 of it, which starts at the peak
+    itself and would reach zero one step after the last (Loshchilov and Hutter 2017, eq. 5, with
+    one period and a minimum of zero).
+    """
+    peak, steps = settings.learning_rate, settings.steps
+    warmup = round(settings.warmup_fraction * steps)
+    rising = [peak * (s + 1) / (warmup + 1) for s in range(min(warmup, steps))]
+    rest = steps - len(rising)
+    if settings.schedule == "constant":
+        return tuple(rising + [peak] * rest)
+    falling = [peak * (1 + math.cos(math.pi * s / rest)) / 2 for s in range(rest)]
+    return tuple(rising + falling)

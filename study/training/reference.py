@@ -7,9 +7,7 @@ gradients, optimiser, masks.
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,53 +17,28 @@ from study.models.family import Builder
 from study.models.registry import build_model
 from study.models.sizes import forward_flops
 from study.models.weights import weights_of
-from study.streams import (
-    BatchStream,
-    DropoutStream,
-    Stream,
-    private_generators,
-    torch_seed,
-)
-from study.training.convergence import divergence, still_improving
+from study.streams import BatchStream, DropoutStream, Stream, private_generators, torch_seed
 from study.training.distillation import distillation_loss
-from study.training.evaluation import chance_loss, evaluate, no_scores, score, training_loss
-from study.training.optimizers import make_optimizer, penalty
-from study.training.schedule import learning_rates
-from study.training.settings import CurvePoint, TrainResult, TrainSettings
-from study.training.tensors import TensorSplit
+from study.training.evaluation import evaluate, no_scores, score, training_loss
+from study.training.optimizers import learning_rates, make_optimizer, penalty
+from study.training.progress import Progress
+from study.training.settings import TrainJob, TrainResult
 
 
-def train(
-    settings: TrainSettings,
-    data: TensorSplit,
-    *,
-    device: torch.device | str | None = None,
-    custom_model: Builder | None = None,
-    keep_initial: bool = False,
-) -> TrainResult:
-    """Build the network that ``settings`` describe and train it on ``data``.
+def train(job: TrainJob, custom_model: Builder | None = None) -> TrainResult:
+    """Build the network that a job describes, or the user's, and train it.
 
-    Parameters
-    ----------
-    settings
-        What to train and how.
-    data
-        The examples.
-    device
-        Where to train; the device of ``data`` by default.
-    custom_model
-        The user's builder, for family ``"custom"``.
-    keep_initial
-        Whether the result has the weights from before the first step.
-
-    Returns
-    -------
-    TrainResult
-        The same numbers for the same settings, data and device (bit for bit with one CPU thread).
-        A run that diverges is a result with its reason; it raises nothing.
+    The numbers are the same for the same job on the same device (bit for bit with one CPU thread).
+    A run that diverges is a result with its reason; it raises nothing.
     """
-    if device is not None:
-        data = data.to(device)
+    model = initial_model(job, custom_model)
+    initial = snapshot(model) if job.keep_initial else None
+    return dataclasses.replace(train_model(model, job), initial_state=initial)
+
+
+def initial_model(job: TrainJob, custom_model: Builder | None = None) -> nn.Module:
+    """Build the job's network with its initial weights, on the device of its data."""
+    settings, data = job.settings, job.data
     model = build_model(
         settings.family,
         width=settings.width,
@@ -75,147 +48,77 @@ def train(
         n_outputs=data.n_outputs,
         custom=custom_model,
         seed=settings.seed,
-    ).to(data.device)
-    initial = {k: v.clone() for k, v in model.state_dict().items()} if keep_initial else None
-    return dataclasses.replace(train_model(model, settings, data), initial_state=initial)
+    )
+    if job.start is not None:
+        model.load_state_dict(dict(job.start))
+    return model.to(data.device)
 
 
-def train_model(
-    model: nn.Module,
-    settings: TrainSettings,
-    data: TensorSplit,
-    *,
-    masks: Mapping[str, Tensor] | None = None,
-    stage: int = 0,
-    teacher: Tensor | None = None,
-) -> TrainResult:
-    """Train ``model`` in place, from the weights it has.
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Copy the state of a network."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
-    Parameters
-    ----------
-    model
-        The network, on the device of ``data``.
-    settings
-        How to train; family, width, depth and dropout are not looked at.
-    data
-        The examples.
-    masks
-        Per parameter name a tensor of zeros and ones that the parameter is multiplied by after
-        every step: what is zero stays exactly zero.
-    stage
-        0 for a training from scratch, 1 and more for what follows: each has random streams of its
-        own.
-    teacher
-        The outputs of a trained network for the training examples, to learn from beside the
-        targets: (examples, outputs). None: the targets alone.
+
+def train_model(model: nn.Module, job: TrainJob) -> TrainResult:
+    """Train ``model``, on the device of the job's data, in place and from the weights it has.
+
+    Family, width, depth and dropout of the settings are not looked at.
     """
     started = time.perf_counter()
-    flops_of_example = 3 * forward_flops(model, data.input_shape)
-    with private_generators(torch_seed(settings.seed, Stream.MODULES, stage), data.device):
-        attach(model, DropoutStream(settings.seed, data.device, stage))
-        run = _Run(model, settings, data)
-        run.train(masks or {}, stage, teacher)
+    seed, device, stage = job.settings.seed, job.data.device, job.stage
+    flops_of_example = 3 * forward_flops(model, job.data.input_shape)
+    progress = Progress(job)
+    with private_generators(torch_seed(seed, Stream.MODULES, stage), device):
+        attach(model, DropoutStream(seed, device, stage))
+        _take_steps(model, job, progress)
         attach(model, None)
     model.eval()
     model.zero_grad(set_to_none=True)
-    examples_seen = run.steps_done * min(settings.batch_size, data.n_examples)
-    return TrainResult(
-        status="diverged" if run.diverged else "complete",
-        reason=run.diverged,
-        scores=no_scores() if run.diverged else score(model, data),
-        curve=tuple(run.curve),
-        steps_done=run.steps_done,
-        best_step=run.best_step if settings.select == "best" else run.steps_done,
-        stopped_early=run.stopped_early,
-        still_improving=not (run.diverged or run.stopped_early) and still_improving(run.curve),
-        train_flops=float(flops_of_example * examples_seen),
-        wall_seconds=time.perf_counter() - started,
-        model=None if run.diverged else model,
-    )
+    scores = no_scores() if progress.diverged else score(model, job.data)
+    progress.wall_seconds = time.perf_counter() - started
+    return progress.result(scores, flops_of_example, model)
 
 
-class _Run:
-    """One training under way: the loop, and what it has found so far."""
-
-    def __init__(self, model: nn.Module, settings: TrainSettings, data: TensorSplit) -> None:
-        self.model = model
-        self.settings = settings
-        self.data = data
-        self.curve: list[CurvePoint] = []
-        self.steps_done = 0
-        self.diverged = ""
-        self.stopped_early = False
-        self.best_step = 0
-        self._best_loss = math.inf
-        self._since_best = 0
-        self._state = list(model.state_dict().values())  # the live tensors, not copies
-        self._best_state: list[Tensor] = []
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=data.device)
-
-    def train(self, masks: Mapping[str, Tensor], stage: int, teacher: Tensor | None) -> None:
-        """Take all steps, or stop before; leave the weights to be scored in the model."""
-        model, settings, data = self.model, self.settings, self.data
-        parameters = list(model.parameters())
-        weights = list(weights_of(model).values())
-        masked: list[Tensor] = [model.get_parameter(name) for name in masks]
-        zeros_and_ones = list(masks.values())
-        batches = iter(BatchStream(data.n_examples, settings.batch_size, settings.seed, stage))
-        optimizer = make_optimizer(model, settings)
-        model.train()
-        for step, rate in enumerate(learning_rates(settings), start=1):
-            rows = torch.from_numpy(next(batches)).to(data.device)
-            outputs = model(data.x_train[rows])
-            loss = training_loss(outputs, data.y_train[rows], data.task, settings.label_smoothing)
-            if teacher is not None:
-                loss = distillation_loss(outputs, teacher[rows], loss, data.task, settings)
-            penalised = loss + penalty(weights, settings)
-            for parameter in parameters:
-                parameter.grad = None
-            torch.autograd.backward(penalised)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            if masked:
-                with torch.no_grad():
-                    torch._foreach_mul_(masked, zeros_and_ones)
-            self._loss_sum += loss.detach()
-            self.steps_done = step
-            if step % settings.evaluate_every == 0 or step == settings.steps:
-                self._evaluate()
-                if self.diverged or self.stopped_early:
-                    break
-        if self._best_state:
+def _take_steps(model: nn.Module, job: TrainJob, progress: Progress) -> None:
+    """Take all steps, or stop before; leave the weights to be scored in the model."""
+    settings, data, masks = job.settings, job.data, job.masks or {}
+    parameters = list(model.parameters())
+    weights = list(weights_of(model).values())
+    masked: list[Tensor] = [model.get_parameter(name) for name in masks]
+    zeros_and_ones = list(masks.values())
+    state = list(model.state_dict().values())  # the live tensors, not copies
+    best: list[Tensor] = []
+    loss_sum = torch.zeros((), dtype=torch.float64, device=data.device)
+    batches = iter(BatchStream(data.n_examples, settings.batch_size, settings.seed, job.stage))
+    optimizer = make_optimizer(model, settings)
+    model.train()
+    for step, rate in enumerate(learning_rates(settings), start=1):
+        rows = torch.from_numpy(next(batches)).to(data.device)
+        outputs = model(data.x_train[rows])
+        loss = training_loss(outputs, data.y_train[rows], data.task, settings.label_smoothing)
+        if job.teacher is not None:
+            loss = distillation_loss(outputs, job.teacher[rows], loss, data.task, settings)
+        penalised = loss + penalty(weights, settings)
+        for parameter in parameters:
+            parameter.grad = None
+        torch.autograd.backward(penalised)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        if masked:
             with torch.no_grad():
-                torch._foreach_copy_(self._state, self._best_state)
-
-    def _evaluate(self) -> None:
-        """Add a point to the curve; note divergence, new best weights, and lost patience."""
-        data, settings = self.data, self.settings
-        self.model.eval()
-        validation = evaluate(self.model, data.x_validation, data.y_validation, data)
-        self.model.train()
-        numbers = torch.stack([self._loss_sum, validation.loss, validation.error]).tolist()
-        last = self.curve[-1].step if self.curve else 0
-        point = CurvePoint(
-            step=self.steps_done,
-            train_loss=numbers[0] / (self.steps_done - last),
-            val_loss=numbers[1],
-            val_error=numbers[2],
-        )
-        self.curve.append(point)
-        self._loss_sum.zero_()
-        self._since_best += 1
-        self.diverged = divergence(point, chance_loss(data))
-        if point.val_loss < self._best_loss:
-            self._best_loss, self.best_step, self._since_best = point.val_loss, point.step, 0
-            if settings.select == "best":
-                self._keep_best()
-        out_of_patience = 0 < settings.patience <= self._since_best
-        self.stopped_early = out_of_patience and point.step < settings.steps
-
-    @torch.no_grad()
-    def _keep_best(self) -> None:
-        if self._best_state:
-            torch._foreach_copy_(self._best_state, self._state)
-        else:
-            self._best_state = [tensor.clone() for tensor in self._state]
+                torch._foreach_mul_(masked, zeros_and_ones)
+        loss_sum += loss.detach()
+        if step == progress.next_evaluation(step - 1):
+            model.eval()
+            validation = evaluate(model, data.x_validation, data.y_validation, data)
+            model.train()
+            numbers = torch.stack([loss_sum, validation.loss, validation.error]).tolist()
+            loss_sum.zero_()
+            if progress.add(step, *numbers):
+                best = [tensor.clone() for tensor in state]
+            if progress.finished:
+                break
+    if best:
+        with torch.no_grad():
+            torch._foreach_copy_(state, best)

@@ -15,6 +15,8 @@ from search_spaces.errors import PayoffError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from study.training.tensors import TensorSplit
+
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["constant", "cosine"]
 Status = Literal["complete", "diverged"]
@@ -92,6 +94,31 @@ class TrainSettings:
             value = getattr(self, name)
             if not holds(value):
                 raise PayoffError(f"{name}: must be {rule}, got {value!r}; change it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """One training."""
+
+    settings: TrainSettings
+    data: TensorSplit
+    masks: Mapping[str, Tensor] | None = None
+    """Per parameter name zeros and ones that it is multiplied by after every step."""
+    start: Mapping[str, Tensor] | None = None
+    """State to start from, as of ``Module.state_dict``; None: initial weights from the seed."""
+    stage: int = 0
+    """0 for a training from scratch, 1 and more for what follows: each has random streams of its
+    own."""
+    teacher: Tensor | None = None
+    """Outputs of a trained network for the training examples, to learn from: (examples, outputs).
+    Jobs that have the same teacher should share the tensor."""
+    keep_initial: bool = False
+    """Whether the result has the weights from before the first step."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples that a step really sees."""
+        return min(self.settings.batch_size, self.data.n_examples)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from search_spaces.errors import PayoffError
 
 if TYPE_CHECKING:
-    from study.packs.packing import TrainJob
-    from study.training.settings import TrainResult
+    from study.training.settings import TrainJob, TrainResult
     from study.trials.trainers import Trainer
 
 JOULES_PER_KWH = 3.6e6

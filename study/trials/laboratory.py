@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from study.data.dataset import Dataset
-    from study.packs.packing import TrainJob
     from study.spec.study_file import StudySpec
+    from study.training.settings import TrainJob
     from study.training.tensors import TensorSplit
     from study.trials.energy import EnergyMeter
     from study.trials.memory import Peaks
@@ -125,7 +125,7 @@ class Laboratory:
 
     def job(self, task: Task | Teacher) -> TrainJob:
         """Return the training of the dense network of a trial."""
-        from study.packs.packing import TrainJob
+        from study.training.settings import TrainJob
 
         taught_by = task.teacher if isinstance(task, Task) else None
         return TrainJob(

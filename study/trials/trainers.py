@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from study.compression.teachers import Teacher
-    from study.packs.packing import TrainJob
     from study.spec.study_file import StudySpec
-    from study.training.settings import TrainResult, TrainSettings
+    from study.training.settings import TrainJob, TrainResult, TrainSettings
     from study.trials.records import Task
 
 Trainer = Callable[[Sequence["TrainJob"]], list["TrainResult"]]
@@ -63,8 +62,8 @@ def one_by_one(own_model: Callable[..., Any] | None) -> Trainer:
     """Return what trains one job after the other by the reference trainer."""
 
     def each(jobs: Sequence[TrainJob]) -> list[TrainResult]:
-        from study.packs.trainer import train_alone
+        from study.training.reference import train
 
-        return [train_alone(job, own_model) for job in jobs]
+        return [train(job, own_model) for job in jobs]
 
     return each

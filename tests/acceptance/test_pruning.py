@@ -12,10 +12,10 @@ from study.compression.packs import PruneJob, prune_pack
 from study.data.registry import load_dataset
 from study.data.subsets import draw_split
 from study.models.weights import weights_of
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.spec.routes import Method
 from study.spec.study_file import parse_spec
-from study.training.settings import TrainSettings
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 
 N_SEEDS = 5

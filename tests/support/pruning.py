@@ -18,7 +18,7 @@ from study.compression.pruning import (
 )
 from study.spec.routes import Method, Scope
 from study.training.reference import train_model
-from study.training.settings import TrainResult, TrainSettings
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 
@@ -47,7 +47,7 @@ def prune_and_tune(
         apply_masks(model, masks)
         tuning = level_settings(settings, method, fine_tune_steps, learning_rate_factor)
         stage = level_stage(method, level)
-        result = train_model(model, tuning, data, masks=masks, stage=stage)
+        result = train_model(model, TrainJob(settings=tuning, data=data, masks=masks, stage=stage))
         flops, seconds = flops + result.train_flops, seconds + result.wall_seconds
     return dataclasses.replace(
         result, emptied_layers=emptied_layers(masks or {}), train_flops=flops, wall_seconds=seconds

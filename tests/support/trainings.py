@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from study.data.dataset import Split
+from study.models.family import Builder
 from study.packs.compiling import kernels
 from study.packs.fused import train_pack
-from study.training.settings import TrainResult
+from study.training import reference
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 
@@ -76,6 +79,13 @@ def agree(one: TrainResult, other: TrainResult, tolerance: float = 2e-5) -> None
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[..., None]:
     return agree
+
+
+def trained(
+    settings: TrainSettings, data: TensorSplit, custom_model: Builder | None = None, **job: Any
+) -> TrainResult:
+    """Train one network by the plain trainer."""
+    return reference.train(TrainJob(settings=settings, data=data, **job), custom_model)
 
 
 @pytest.fixture(params=["compiled", "torch"])

@@ -17,9 +17,9 @@ from study.compression.packs import PruneJob, prune_pack
 from study.compression.pruning import levels_to, magnitude_masks
 from study.models.mlp import perceptron
 from study.models.weights import weights_of
-from study.packs.fused import TrainJob, train_pack
-from study.packs.packing import TrainJob as Job
-from study.training.settings import TrainResult, TrainSettings
+from study.packs.fused import train_pack
+from study.training.settings import TrainJob, TrainResult, TrainSettings
+from study.training.settings import TrainJob as Job
 from study.training.tensors import TensorSplit
 from tests.support.pruning import prune_and_tune
 

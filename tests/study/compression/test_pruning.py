@@ -22,10 +22,10 @@ from study.models.mlp import perceptron
 from study.models.registry import FAMILIES, build_model
 from study.models.sizes import measure
 from study.models.weights import weights_of
-from study.training.reference import train
 from study.training.settings import TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 from tests.support.pruning import prune_and_tune
+from tests.support.trainings import trained
 
 RATIOS = [0.0, 0.1, 1 / 3, 0.5, 0.9, 0.987, 0.9999, 1.0]
 
@@ -60,7 +60,7 @@ SETTINGS = TrainSettings(
 
 @pytest.fixture(scope="module")
 def parent(digits: TensorSplit) -> TrainResult:
-    return train(SETTINGS, digits)
+    return trained(SETTINGS, digits)
 
 
 def n_zero(model: nn.Module | None) -> int:
@@ -201,7 +201,7 @@ def test_a_layer_emptied_on_its_own_is_named() -> None:
 
 def test_a_diverged_parent_gives_a_diverged_result(digits: TensorSplit) -> None:
     wild = dataclasses.replace(SETTINGS, optimizer="sgd", learning_rate=1e6, steps=40)
-    parent = train(wild, digits)
+    parent = trained(wild, digits)
     assert parent.status == "diverged"
 
     result = prune_and_tune(parent, wild, digits, ratio=0.5, fine_tune_steps=10)

@@ -12,9 +12,9 @@ import torch
 
 from search_spaces.errors import PayoffError
 from study.compression.teachers import Answers, answers_of, read_answers, write_answers
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.plan.design import Cell, Slot
-from study.training.settings import TrainResult, TrainSettings
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 SETTINGS = TrainSettings(family="mlp", width=6, depth=1, batch_size=32, steps=30)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from study.launch.worker_log import WorkerLog
-from study.packs.fused import TrainJob, train_pack
-from study.training.settings import TrainSettings
+from study.packs.fused import train_pack
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 from tests.support.trainings import make_data
 

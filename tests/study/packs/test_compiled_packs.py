@@ -13,12 +13,13 @@ from study.compression.pruning import apply_masks, magnitude_masks
 from study.data.dataset import Split
 from study.packs.compiled import can_compile, working_bytes
 from study.packs.compiling import kernels
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.packs.packing import held_bytes
 from study.packs.parameters import Layout
 from study.packs.slots import BLOCK_STEPS, Slots
-from study.packs.trainer import initial_model, train_alone
-from study.training.settings import TrainResult, TrainSettings
+from study.training.reference import initial_model
+from study.training.reference import train as train_alone
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 pytestmark = pytest.mark.skipif(kernels() is None, reason="needs a C compiler")

@@ -19,9 +19,9 @@ import pytest
 
 from study.packs import compiling
 from study.packs.compiling import NoCompiler, cache_directory, compilers, load, outlook
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.spec.study_file import load_spec
-from study.training.settings import TrainSettings
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 from tests.support.commands import environment
 
@@ -116,7 +116,8 @@ TRAIN = """
 import torch
 from tests.support.trainings import blobs
 from study.packs.compiling import kernels
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
+from study.training.settings import TrainJob
 from study.training.settings import TrainSettings
 
 torch.set_num_threads(1)

@@ -13,9 +13,8 @@ from torch.nn import functional
 from study.data.dataset import Split
 from study.models.registry import build_model
 from study.packs.cnn import Buffers, Layer, layers_of
-from study.packs.fused import TrainJob
-from study.packs.trainer import train_alone
-from study.training.settings import TrainResult, TrainSettings
+from study.training.reference import train as train_alone
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 Agreement = Callable[..., None]

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from study.models.family import Builder
 from study.packs import trainer as pack_trainer
 from study.packs.functional import NotBatchable, signature, values_per_example
-from study.packs.fused import TrainJob, train_pack
-from study.packs.trainer import MappedTrainer, initial_model, train_alone
-from study.training.settings import TrainSettings
+from study.packs.fused import train_pack
+from study.packs.trainer import MappedTrainer
+from study.training.reference import initial_model
+from study.training.reference import train as train_alone
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 
 Agreement = Callable[..., None]

@@ -17,12 +17,12 @@ from study.models.registry import build_model
 from study.models.sizes import measure
 from study.packs.compiled import CompiledSteps
 from study.packs.compiling import kernels
-from study.packs.fused import TrainJob, train_pack
+from study.packs.fused import train_pack
 from study.packs.loop import PackRun
 from study.packs.packing import form_packs
 from study.packs.steps import TorchSteps
-from study.packs.trainer import train_alone
-from study.training.settings import TrainResult, TrainSettings
+from study.training.reference import train as train_alone
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]

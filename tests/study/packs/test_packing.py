@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from study.packs.batches import Batches
-from study.packs.out_of_memory import is_out_of_memory
 from study.packs.packing import (
     LARGEST,
     WORKING_SET_BYTES,
     TrainJob,
     form_packs,
+    is_out_of_memory,
     model_bytes,
     pack_sizes,
 )
@@ -124,8 +124,8 @@ def test_training_stays_within_its_budget(family: str, width: int) -> None:
     budget = 256 * 2**20
     code = f"""
     import resource, torch
-    from study.packs.fused import TrainJob, train_pack
-    from study.training.settings import TrainSettings
+    from study.packs.fused import train_pack
+    from study.training.settings import TrainJob, TrainSettings
     from study.training.tensors import TensorSplit
 
     torch.set_num_threads(1)

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.packs.fused import TrainJob, train_pack
-from study.packs.trainer import train_alone
+from study.packs.fused import train_pack
 from study.training.distillation import distillation_loss
-from study.training.settings import TrainResult, TrainSettings
+from study.training.reference import train as train_alone
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from study.data.dataset import Split
-from study.training.reference import train
 from study.training.settings import TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.trainings import trained
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_mnist1d_accuracies_are_within_three_points(
     )
     accuracies = []
     for seed in range(2):
-        scores = train(TrainSettings(**{**vars(settings), "seed": seed}), mnist1d).scores
+        scores = trained(TrainSettings(**{**vars(settings), "seed": seed}), mnist1d).scores
         accuracies.append(1 - scores.test_error)
 
     assert published[0] - 0.03 < float(np.mean(accuracies)) < published[1] + 0.03

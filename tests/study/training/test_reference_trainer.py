@@ -15,9 +15,10 @@ from study.models.sizes import forward_flops
 from study.models.weights import weights_of
 from study.streams import BatchStream
 from study.training.evaluation import evaluate
-from study.training.reference import train, train_model
-from study.training.settings import TrainResult, TrainSettings
+from study.training.reference import train_model
+from study.training.settings import TrainJob, TrainResult, TrainSettings
 from study.training.tensors import TensorSplit
+from tests.support.trainings import trained
 
 MakeData = Callable[..., TensorSplit]
 
@@ -47,7 +48,7 @@ def same(one: TrainResult, other: TrainResult) -> bool:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_it_learns(make_data: MakeData, optimizer: str) -> None:
-    result = train(settings(steps=200, optimizer=optimizer, learning_rate=0.05), make_data())
+    result = trained(settings(steps=200, optimizer=optimizer, learning_rate=0.05), make_data())
 
     assert result.status == "complete" and result.reason == ""
     assert result.scores.test_error < 0.2
@@ -58,14 +59,14 @@ def test_it_learns(make_data: MakeData, optimizer: str) -> None:
 def test_every_family_trains_to_the_same_bits_twice(make_data: MakeData, family: str) -> None:
     chosen = settings(family=family, dropout=0.2, steps=12, evaluate_every=4, seed=5)
     torch.manual_seed(1)
-    first = train(chosen, make_data())
+    first = trained(chosen, make_data())
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    second = train(chosen, make_data())
+    second = trained(chosen, make_data())
 
     assert same(first, second)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not same(first, train(dataclasses.replace(chosen, seed=6), make_data()))
+    assert not same(first, trained(dataclasses.replace(chosen, seed=6), make_data()))
 
 
 def test_a_users_network_with_dropout_of_its_own_is_deterministic(make_data: MakeData) -> None:
@@ -87,9 +88,9 @@ def test_a_users_network_with_dropout_of_its_own_is_deterministic(make_data: Mak
 
     chosen = settings(family="custom", steps=20)
 
-    first = train(chosen, make_data(), custom_model=builder)
+    first = trained(chosen, make_data(), custom_model=builder)
     torch.manual_seed(99)
-    assert same(first, train(chosen, make_data(), custom_model=builder))
+    assert same(first, trained(chosen, make_data(), custom_model=builder))
 
 
 def test_the_loop_is_the_textbook_one(make_data: MakeData) -> None:
@@ -108,7 +109,7 @@ def test_the_loop_is_the_textbook_one(make_data: MakeData) -> None:
         select="last",
         batch_size=10,
     )
-    result = train(chosen, data)
+    result = trained(chosen, data)
 
     model = build_model(
         "mlp", width=8, depth=1, dropout=0.0, input_shape=(4,), n_outputs=3, seed=0
@@ -143,7 +144,7 @@ def test_decay_and_l1_shrink_weights_and_leave_biases(make_data: MakeData) -> No
         warmup_fraction=0.0,
         select="last",
     )
-    result = train(chosen, data, keep_initial=True)
+    result = trained(chosen, data, keep_initial=True)
 
     assert result.initial_state is not None
     before, after = result.initial_state["1.weight"], state(result)["1.weight"]
@@ -154,7 +155,7 @@ def test_decay_and_l1_shrink_weights_and_leave_biases(make_data: MakeData) -> No
 
 def test_l1_drives_weights_towards_zero(make_data: MakeData) -> None:
     def norm(l1: float) -> float:
-        result = train(settings(l1=l1, steps=200, select="last"), make_data())
+        result = trained(settings(l1=l1, steps=200, select="last"), make_data())
         return float(state(result)["1.weight"].abs().mean())
 
     assert norm(0.1) < 0.3 * norm(0.0)
@@ -164,8 +165,8 @@ def test_the_best_weights_on_validation_are_the_ones_scored(make_data: MakeData)
     data = make_data(24, spread=1.5)  # few and overlapping: it overfits
     chosen = settings(width=64, steps=200, evaluate_every=5, schedule="constant")
 
-    best = train(chosen, data)
-    last = train(dataclasses.replace(chosen, select="last"), data)
+    best = trained(chosen, data)
+    last = trained(dataclasses.replace(chosen, select="last"), data)
 
     losses = [point.val_loss for point in best.curve]
     assert best.curve == last.curve
@@ -181,7 +182,7 @@ def test_patience_stops_training_and_counts_what_was_done(make_data: MakeData) -
         width=64, steps=400, evaluate_every=5, schedule="constant", patience=3, batch_size=16
     )
 
-    result = train(chosen, data)
+    result = trained(chosen, data)
 
     assert result.stopped_early and not result.still_improving
     assert result.steps_done == result.best_step + 3 * 5 < 400
@@ -192,19 +193,19 @@ def test_patience_stops_training_and_counts_what_was_done(make_data: MakeData) -
 
 
 def test_patience_that_lasts_to_the_end_is_not_stopping_early(make_data: MakeData) -> None:
-    assert not train(settings(steps=20, evaluate_every=20, patience=1), make_data()).stopped_early
+    assert not trained(settings(steps=20, evaluate_every=20, patience=1), make_data()).stopped_early
 
 
 def test_the_curve_has_a_point_every_k_steps_and_one_at_the_end(make_data: MakeData) -> None:
-    result = train(settings(steps=25, evaluate_every=10), make_data())
+    result = trained(settings(steps=25, evaluate_every=10), make_data())
 
     assert [point.step for point in result.curve] == [10, 20, 25]
     assert result.steps_done == 25
 
 
 def test_training_loss_is_the_mean_since_the_last_evaluation(make_data: MakeData) -> None:
-    fine = train(settings(steps=12, evaluate_every=1), make_data()).curve
-    coarse = train(settings(steps=12, evaluate_every=5), make_data()).curve
+    fine = trained(settings(steps=12, evaluate_every=1), make_data()).curve
+    coarse = trained(settings(steps=12, evaluate_every=5), make_data()).curve
 
     means = [
         float(np.mean([p.train_loss for p in fine[a:b]])) for a, b in [(0, 5), (5, 10), (10, 12)]
@@ -214,7 +215,7 @@ def test_training_loss_is_the_mean_since_the_last_evaluation(make_data: MakeData
 
 def test_scores_agree_with_the_scored_model(make_data: MakeData) -> None:
     data = make_data()
-    result = train(settings(), data)
+    result = trained(settings(), data)
 
     assert result.model is not None and not result.model.training
     right = (result.model(data.x_test).argmax(-1) == data.y_test).numpy()
@@ -230,7 +231,7 @@ def test_regression_error_is_relative_to_the_spread_of_the_training_targets(
     data = make_data(regression=True)
     scaled = dataclasses.replace(data, target_scale=2 * data.target_scale)
 
-    result = train(settings(steps=300, width=32), data)
+    result = trained(settings(steps=300, width=32), data)
 
     assert result.scores.test_correct is None
     assert result.scores.test_error < 0.6
@@ -248,7 +249,7 @@ def test_divergence_is_a_result_with_a_reason(
 ) -> None:
     chosen = settings(optimizer=optimizer, learning_rate=1e6, depth=3, steps=60, evaluate_every=5)
 
-    result = train(chosen, make_data(regression=regression))
+    result = trained(chosen, make_data(regression=regression))
 
     assert result.status == "diverged"
     assert "loss" in result.reason and "step" in result.reason
@@ -259,7 +260,7 @@ def test_divergence_is_a_result_with_a_reason(
 
 
 def test_no_steps_score_the_network_as_it_is(make_data: MakeData) -> None:
-    result = train(settings(steps=0), make_data(), keep_initial=True)
+    result = trained(settings(steps=0), make_data(), keep_initial=True)
 
     assert result.status == "complete"
     assert (result.steps_done, result.best_step, result.curve) == (0, 0, ())
@@ -269,24 +270,24 @@ def test_no_steps_score_the_network_as_it_is(make_data: MakeData) -> None:
 
 
 def test_initial_weights_are_kept_only_when_asked_for(make_data: MakeData) -> None:
-    result = train(settings(), make_data(), keep_initial=True)
+    result = trained(settings(), make_data(), keep_initial=True)
 
     assert result.initial_state is not None
     assert not torch.equal(result.initial_state["1.weight"], state(result)["1.weight"])
-    assert train(settings(), make_data()).initial_state is None
+    assert trained(settings(), make_data()).initial_state is None
 
 
 def test_running_statistics_belong_to_the_best_weights(make_data: MakeData) -> None:
     chosen = settings(family="resnet", width=2, steps=12, evaluate_every=2, learning_rate=0.1)
 
-    result = train(chosen, make_data())
+    result = trained(chosen, make_data())
 
     counters = [v for k, v in state(result).items() if k.endswith("num_batches_tracked")]
     assert counters and {int(counter) for counter in counters} == {result.best_step}
 
 
 def test_fewer_examples_than_a_batch_train_in_one_batch(make_data: MakeData) -> None:
-    result = train(settings(steps=30, batch_size=64), make_data(6))
+    result = trained(settings(steps=30, batch_size=64), make_data(6))
 
     assert result.status == "complete"
     assert result.model is not None
@@ -298,7 +299,9 @@ def test_masked_weights_are_exactly_zero_at_every_point(make_data: MakeData) -> 
     model = build_model("mlp", width=8, depth=1, dropout=0.0, input_shape=(4,), n_outputs=3, seed=0)
     mask = (torch.arange(32).view(8, 4) % 3 > 0).float()
 
-    result = train_model(model, settings(steps=40), data, masks={"1.weight": mask})
+    result = train_model(
+        model, TrainJob(settings=settings(steps=40), data=data, masks={"1.weight": mask})
+    )
 
     assert torch.equal(state(result)["1.weight"] == 0, mask == 0)
 
@@ -308,7 +311,10 @@ def test_a_stage_of_its_own_sees_other_batches(make_data: MakeData) -> None:
         model = build_model(
             "mlp", width=8, depth=1, dropout=0.0, input_shape=(4,), n_outputs=3, seed=0
         )
-        result = train_model(model, settings(steps=5, evaluate_every=1), make_data(), stage=stage)
+        result = train_model(
+            model,
+            TrainJob(settings=settings(steps=5, evaluate_every=1), data=make_data(), stage=stage),
+        )
         return [point.train_loss for point in result.curve]
 
     assert losses(0) == losses(0) != losses(1)
@@ -322,7 +328,7 @@ def test_a_gpu_trains_on_the_same_weights_batches_and_masks(
     chosen = settings(family=family, dropout=0.2, steps=10, evaluate_every=2)
     data: TensorSplit = make_data()
 
-    on_cpu, on_gpu = train(chosen, data), train(chosen, data, device="cuda")
+    on_cpu, on_gpu = trained(chosen, data), trained(chosen, data.to("cuda"))
 
     assert on_gpu.model is not None
     assert next(on_gpu.model.parameters()).device.type == "cuda"

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from study.training.schedule import learning_rates
+from study.training.optimizers import learning_rates
 from study.training.settings import TrainSettings
 
 

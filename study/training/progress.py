@@ -1,4 +1,4 @@
-"""What one training of a pack has found so far: curve, best weights, patience, divergence."""
+"""What one training has found so far: curve, best weights, patience, divergence."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from study.training.convergence import divergence, still_improving
 from study.training.evaluation import chance_loss
-from study.training.settings import CurvePoint, Scores, TrainResult
+from study.training.settings import CurvePoint, Scores, TrainJob, TrainResult
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from study.packs.packing import TrainJob
-
 
 class Progress:
-    """The same bookkeeping as the reference trainer's, without the network."""
+    """The bookkeeping of every trainer, without the network."""
 
-    def __init__(self, job: TrainJob, index: int) -> None:
+    def __init__(self, job: TrainJob, index: int = 0) -> None:
         self.job = job
         self.index = index
         """Place of the job in the caller's sequence."""
@@ -33,17 +31,20 @@ class Progress:
 
     def next_evaluation(self, step: int) -> int:
         """Steps after which this training, now after ``step``, evaluates next."""
-        settings = self.job.settings
-        every = settings.evaluate_every
-        return min((step // every + 1) * every, settings.steps)
+        every = self.job.settings.evaluate_every
+        return min((step // every + 1) * every, self.job.settings.steps)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps up to the last evaluation."""
+        return self.curve[-1].step if self.curve else 0
 
     def add(self, step: int, train_loss_sum: float, val_loss: float, val_error: float) -> bool:
         """Add a point to the curve; return whether its weights are to be kept as the best."""
         settings = self.job.settings
-        last = self.curve[-1].step if self.curve else 0
         point = CurvePoint(
             step=step,
-            train_loss=train_loss_sum / (step - last),
+            train_loss=train_loss_sum / (step - self.steps_done),
             val_loss=val_loss,
             val_error=val_error,
         )
@@ -60,7 +61,7 @@ class Progress:
     @property
     def finished(self) -> bool:
         """Whether this training takes no further step."""
-        at_end = bool(self.curve) and self.curve[-1].step == self.job.settings.steps
+        at_end = self.steps_done == self.job.settings.steps
         return bool(self.diverged) or self.stopped_early or at_end
 
     @property
@@ -71,24 +72,22 @@ class Progress:
     @property
     def scored_point(self) -> CurvePoint:
         """The evaluation of the weights that are scored."""
-        step = self.best_step if self.scores_best else self.curve[-1].step
+        step = self.best_step if self.scores_best else self.steps_done
         return next(point for point in self.curve if point.step == step)
 
     def result(self, scores: Scores, flops_of_example: int, model: nn.Module) -> TrainResult:
         """Return the finished training's result."""
-        settings = self.job.settings
-        steps_done = self.curve[-1].step
         ended = bool(self.diverged) or self.stopped_early
         return TrainResult(
             status="diverged" if self.diverged else "complete",
             reason=self.diverged,
             scores=scores,
             curve=tuple(self.curve),
-            steps_done=steps_done,
-            best_step=self.best_step if settings.select == "best" else steps_done,
+            steps_done=self.steps_done,
+            best_step=self.best_step if self.job.settings.select == "best" else self.steps_done,
             stopped_early=self.stopped_early,
             still_improving=not ended and still_improving(self.curve),
-            train_flops=float(flops_of_example * steps_done * self.job.batch_size),
+            train_flops=float(flops_of_example * self.steps_done * self.job.batch_size),
             wall_seconds=self.wall_seconds,
             model=None if self.diverged else model,
         )
