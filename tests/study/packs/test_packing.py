@@ -15,13 +15,12 @@ from study.packs.batches import Batches
 from study.packs.packing import (
     LARGEST,
     WORKING_SET_BYTES,
-    TrainJob,
     form_packs,
     is_out_of_memory,
     model_bytes,
     pack_sizes,
 )
-from study.training.settings import TrainSettings
+from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit
 
 MakeData = Callable[..., TensorSplit]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from study.packs import fused
-from study.packs import trainer as pack_trainer
 from study.plan.design import slots
 from study.preflight import forecast as forecasting
 from study.preflight import pace as pacing
@@ -19,6 +18,7 @@ from study.preflight.forecast import Forecast, forecast
 from study.preflight.pace import Pace, measure_pace
 from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
+from study.training import reference
 from study.trials.laboratory import Laboratory
 
 SMALL: dict[str, Any] = {
@@ -142,13 +142,13 @@ def test_a_trainer_of_ones_own_is_counted_and_not_timed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_reference_trainer_is_timed_as_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, trained = pack_trainer.train_alone, []
+    alone, trained = reference.train, []
 
     def spied(*args: Any) -> Any:
         trained.append(args)
         return alone(*args)
 
-    monkeypatch.setattr(pack_trainer, "train_alone", spied)
+    monkeypatch.setattr(reference, "train", spied)
     capacity: dict[str, Value] = {"width": 2, "depth": 1}
     measure_pace(Laboratory(small()), capacity)
     assert not trained
