@@ -91,21 +91,8 @@ def magnitude_masks(
 ) -> dict[str, Tensor]:
     """Masks, one where a weight stays and zero where it goes, by the rule above.
 
-    Parameters
-    ----------
-    model
-        A trained network; it is not changed.
-    ratio
-        Fraction of the weights to remove, in [0, 1].
-    scope
-        Whether the rule is for all weights together, or for those of each layer.
-    within
-        Masks of the levels before: what is gone goes first, so that it stays gone.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Per name of a weight, a tensor of its shape, type and device.
+    The rule is for all weights together, or for those of each layer. ``within`` are masks of the
+    levels before: what is gone goes first, so that it stays gone.
     """
     if not 0 <= ratio <= 1:
         raise PayoffError(f"prune_ratio: must be between 0 and 1, got {ratio}; change it")
@@ -158,11 +145,17 @@ def first_weights(parent: TrainResult) -> Mapping[str, Tensor]:
 def level_settings(
     settings: TrainSettings, method: Method, fine_tune_steps: int, learning_rate_factor: float
 ) -> TrainSettings:
-    """Return the settings of the training after one cut."""
-    steps = level_steps(method, settings.steps, fine_tune_steps)
+    """Return the settings of the training after one cut, from those of the parent's training."""
     if method in REWINDING:
         return settings
-    return tuning_settings(settings, steps, learning_rate_factor)
+    return dataclasses.replace(
+        settings,
+        steps=level_steps(method, settings.steps, fine_tune_steps),
+        learning_rate=settings.learning_rate * learning_rate_factor,
+        schedule="cosine",
+        warmup_fraction=0.0,
+        patience=0,
+    )
 
 
 def level_steps(method: Method, steps: int, fine_tune_steps: int) -> int:
@@ -175,20 +168,6 @@ def level_steps(method: Method, steps: int, fine_tune_steps: int) -> int:
 def level_stage(method: Method, level: int) -> int:
     """Return which random streams a level (from 1) reads: rewound weights see the first again."""
     return 0 if method == "rewind-weights" else FINE_TUNE_STAGE + level - 1
-
-
-def tuning_settings(
-    settings: TrainSettings, fine_tune_steps: int, learning_rate_factor: float
-) -> TrainSettings:
-    """Return the settings of a fine-tuning, from those of its parent's training."""
-    return dataclasses.replace(
-        settings,
-        steps=fine_tune_steps,
-        learning_rate=settings.learning_rate * learning_rate_factor,
-        schedule="cosine",
-        warmup_fraction=0.0,
-        patience=0,
-    )
 
 
 def diverged_parent(parent: TrainResult) -> TrainResult:

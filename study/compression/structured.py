@@ -53,13 +53,7 @@ class Group:
 
 
 def groups(model: nn.Module) -> tuple[Group, ...]:
-    """Find the groups of a network, in its order.
-
-    Raises
-    ------
-    PayoffError
-        If it has none: its architecture is not known here, or it has no hidden layer.
-    """
+    """Find the groups of a network, in its order; PayoffError if it has none."""
     found = [
         _group(model, *(part and f"{name}.{part}".lstrip(".") for part in cut))
         for name, module in model.named_modules()

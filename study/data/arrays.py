@@ -13,13 +13,7 @@ from study.errors import DataError
 
 
 def as_inputs(x: object, key: str) -> npt.NDArray[np.float32]:
-    """Return inputs as finite float32 of shape ``(examples, *input_shape)``.
-
-    Raises
-    ------
-    DataError
-        If they are no numbers, are empty, or hold NaN or infinity (also after the cast).
-    """
+    """Return inputs as finite float32, of shape ``(examples, *input_shape)``."""
     array = np.asarray(x)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{key}: must be numbers, got an array of {array.dtype}; convert it before")

@@ -44,17 +44,6 @@ def balanced_order(
     A smaller ``n`` with an equal generator gives a prefix of the answer to a larger one. Chance
     decides which examples of a group come first and which group goes first in a tie.
 
-    Parameters
-    ----------
-    groups : int64, shape (N,)
-        Group of each example, 0 or more.
-    n : int in [0, N]
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    int64, shape (n,)
-
     Examples
     --------
     >>> groups = np.array([0, 0, 0, 0, 1, 1])

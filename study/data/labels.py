@@ -20,20 +20,8 @@ def encode_labels(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None, tuple[str, ...]]:
     """Number the labels from 0 in sorted order.
 
-    Parameters
-    ----------
-    y, y_test : array, shape (examples,)
-        Texts, booleans, whole numbers, or floats that are whole.
-    key : str
-        For messages: ``"data.target"``.
-    in_range : bool
-        Numbers must be 0 .. classes - 1 already, as arrays made by a program should be.
-
-    Raises
-    ------
-    DataError
-        For missing or fractional labels, labels out of range, one class only, nearly as many
-        classes as examples, or test labels that no development example has.
+    Labels are texts, booleans, whole numbers, or floats that are whole. ``in_range``: numbers must
+    be 0 .. classes - 1 already, as arrays made by a program should be.
     """
     values = _whole_or_text(y, key)
     tests = None if y_test is None else _whole_or_text(y_test, key)

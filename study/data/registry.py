@@ -24,20 +24,9 @@ SPLIT_STREAM, NOISE_STREAM = 0, 1
 def load_dataset(source: DataSource, *, base: Path, cache: Path | None = None) -> Dataset:
     """Load, check and divide the data of a study; equal sources give equal data.
 
-    Parameters
-    ----------
-    source : DataSource
-    base : Path
-        Folder that relative paths start from: the study file's.
-    cache : Path, optional
-        Folder where data that are dear to generate (mnist1d) are kept between processes.
-
-    Raises
-    ------
-    StudyFileError
-        With every mistake of ``source``.
-    DataError
-        If the data themselves cannot be used.
+    Relative paths start from the folder ``base``, the study file's; what is dear to generate
+    (mnist1d) is kept in the folder ``cache`` between processes. StudyFileError has every mistake of
+    the source; DataError says why the data themselves cannot be used.
     """
     mistakes = check(source, base)
     if mistakes:

@@ -36,17 +36,6 @@ def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Dra
     order of the rest, so a smaller one lies inside a larger one of the same draw. Both hold the
     classes (or tenths of the target) in the proportions of what they are taken from, as nearly as
     whole numbers allow.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    n_examples : int in [1, dataset.pool]
-    draw, seed : int, 0 or more
-
-    Raises
-    ------
-    DataError
-        If ``n_examples`` is larger than the pool.
     """
     mistakes = _size_mistakes(dataset, n_examples)
     if mistakes:
@@ -85,12 +74,6 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     Inputs are standardised by feature, or by channel if an example has more than one dimension
     (signals, images). A feature that does not vary in the training subset can teach nothing and is
     zero everywhere. Regression targets are standardised too.
-
-    Raises
-    ------
-    DataError
-        If ``n_examples`` is larger than the pool, a class is missing from the training subset, or
-        its targets are all equal.
     """
     chosen = draw_indices(dataset, n_examples, draw, seed)
     mistakes = _composition_mistakes(dataset, chosen)

@@ -24,14 +24,8 @@ class Block(nn.Module):
     It takes the place of a class of its own for every kind of block, so that the file of a family
     can be read without torch.
 
-    Parameters
-    ----------
-    way
-        ``way(block, x)`` returns the outputs; it finds the parts as attributes of ``block``.
-    cuts
-        What structured pruning may take out of the block.
-    parts
-        The modules, in the order in which their parameters stand.
+    ``way(block, x)`` returns the outputs, with the parts as attributes of ``block``; ``cuts`` are
+    what structured pruning may take out.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ def build(
 
     from study.models.dropout import StreamDropout
     from study.models.images import ToGrid, convolution, grid_of
-    from study.models.initialization import glorot, glorot_output
+    from study.models.weights import glorot, glorot_output
 
     if depth < 1:
         raise PayoffError(f"depth: must be at least 1 for cnn, got {depth}; use mlp for depth 0")

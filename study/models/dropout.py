@@ -15,11 +15,6 @@ class StreamDropout(nn.Module):
     (rounded to 1/65,536) and the others are scaled by 1 / (1 - p); otherwise the input passes
     unchanged and nothing is drawn. Without a stream, as after training, it draws from torch's
     global generator like ``nn.Dropout``.
-
-    Parameters
-    ----------
-    p
-        Probability that an element is zeroed, in [0, 1).
     """
 
     def __init__(self, p: float) -> None:

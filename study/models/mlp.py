@@ -66,7 +66,7 @@ def perceptron(
 ) -> nn.Sequential:
     """Hidden layers of the given widths, each followed by ReLU and dropout, then a linear layer.
 
-    Initial weights: see :mod:`study.models.initialization`.
+    Initial weights: see :func:`study.models.weights.glorot`.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def perceptron(
     from torch import nn
 
     from study.models.dropout import StreamDropout
-    from study.models.initialization import glorot, glorot_output
+    from study.models.weights import glorot, glorot_output
 
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in itertools.pairwise([n_inputs, *widths]):

@@ -24,13 +24,7 @@ CUSTOM: Final = "custom"
 
 
 def family_named(name: str) -> Family:
-    """Return the family of a name; torch is not imported.
-
-    Raises
-    ------
-    PayoffError
-        If there is none.
-    """
+    """Return the family of a name; torch is not imported."""
     modules = {**FAMILIES, CUSTOM: "study.models.custom"}
     if name not in modules:
         raise PayoffError(
@@ -55,26 +49,8 @@ def build_model(
     Torch's generator is seeded while the network is built and put back afterwards. Plain
     ``nn.Dropout`` modules of a custom network are replaced by dropout fed from the trial's stream.
 
-    Parameters
-    ----------
-    family
-        A key of :data:`FAMILIES`, or ``"custom"``.
-    width, depth, dropout
-        See the family's own ``build``.
-    input_shape
-        Shape of one example. One number: features (``mlp``) or a signal of one channel; two:
-        channels x length; three: channels x height x width. Batches may come flattened.
-    n_outputs
-        Classes, or 1 for regression.
-    custom
-        The user's builder, for family ``"custom"``.
-    seed
-        The trial's seed, at least 0.
-
-    Raises
-    ------
-    PayoffError
-        The family is unknown, or the builder cannot build a network of this shape.
+    One number of ``input_shape`` means features (``mlp``) or a signal of one channel; two: channels
+    x length; three: channels x height x width. Batches may come flattened.
     """
     from torch import nn
 

@@ -56,7 +56,7 @@ def build(
     from torch import nn
 
     from study.models.images import ToGrid, batch_norm, convolution, grid_of
-    from study.models.initialization import glorot, glorot_output
+    from study.models.weights import glorot, glorot_output
 
     if depth < 1:
         raise PayoffError(f"depth: must be at least 1 for resnet, got {depth}; use mlp for depth 0")

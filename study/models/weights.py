@@ -1,4 +1,4 @@
-"""Which parameters are weights: what decay, L1 and pruning act on."""
+"""Which parameters are weights (what decay, L1 and pruning act on), and their initial values."""
 
 from __future__ import annotations
 
@@ -26,3 +26,26 @@ def weights_of(model: nn.Module) -> dict[str, nn.Parameter]:
         for name, parameter in model.named_parameters()
         if parameter.ndim >= 2 and id(parameter) not in spared
     }
+
+
+def glorot(module: nn.Module) -> None:
+    """Initialise a linear or convolutional layer that a ReLU follows, fit to be pruned.
+
+    Weights uniform within sqrt(12 / (fan-in + fan-out)): Glorot and Bengio 2010, eq. 16, times the
+    sqrt(2) that ReLU asks for (He et al. 2015, eq. 10); biases zero. Between layers of one width
+    that is He's own initialisation. Fan-out is in it because fan-in alone would start a narrow
+    output layer behind a wide hidden one with the smallest weights of the network: global
+    magnitude pruning then empties it first (64-256-10: at a prune ratio of 0.8).
+
+    For ``Module.apply``: modules of other kinds stay as they are.
+    """
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def glorot_output(layer: nn.Linear) -> None:
+    """Initialise the layer that yields the outputs: as :func:`glorot`, but for no ReLU after it."""
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)

@@ -143,14 +143,7 @@ def _network(told: Told, widest: TrainJob, widths: Sequence[int]) -> Network:
 class CompiledSteps:
     """Trains the models of a pack by compiled kernels (a :class:`~.pack_loop.Steps`).
 
-    Parameters
-    ----------
-    jobs
-        The trainings, all of one family; those that read the same rows side by side.
-    parameters
-        What is trained, in place.
-    masks
-        Zeros and ones that parameters are multiplied by after every step, or None.
+    The parameters are trained in place. Jobs that read the same rows stand side by side.
     """
 
     def __init__(self, jobs: Sequence[TrainJob], parameters: Stack, masks: Stack | None) -> None:

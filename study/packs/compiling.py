@@ -149,13 +149,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
-    """Load the kernels from ``folder``, compiled by ``command`` if they are not there yet.
-
-    Raises
-    ------
-    NoCompiler
-        If they can't be compiled.
-    """
+    """Load the kernels from ``folder``, compiled by ``command`` if they are not there yet."""
     library = _library(command, folder)
     if library.exists():
         try:
@@ -202,20 +196,14 @@ def _compile(command: Sequence[str], library: Path) -> None:
     raise NoCompiler(f"{' '.join(command)} failed: {words}")
 
 
-class _alone:
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
     """While inside, no other process compiles the same."""
+    import fcntl
 
-    def __init__(self, lock: Path) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        import fcntl
-
-        self._file = self._lock.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _digest(command: Sequence[str]) -> str:

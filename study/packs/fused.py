@@ -35,69 +35,52 @@ def train_pack(
     compiled: bool = True,
     probed: Probed | None = None,
 ) -> list[TrainResult]:
-    """Train every job; jobs that fit together are trained as one batched program.
+    """Train every job, those that fit together as one batched program; results in their order.
 
-    Parameters
-    ----------
-    jobs
-        Any trainings. Those of one family, depth, optimiser, batch size and shape of data share a
-        program; all else may differ between them.
-    device
-        Where to train; the device of each job's data by default.
-    custom_model
-        The user's builder, for family ``"custom"``.
-    memory_budget
-        Bytes that training may take at any time, besides the data and the results; None for no
-        bound. One network is trained whatever it needs.
-    compiled
-        Whether kernels compiled on this machine may be used; else torch's operations alone.
-    probed
-        Pack sizes that earlier calls found, to be handed on from call to call.
-
-    Returns
-    -------
-    list of TrainResult
-        In the order of the jobs; each is what :func:`study.training.reference.train_model` gives,
-        to float32 rounding. ``wall_seconds`` is the job's share of its pack's time.
+    Jobs of one family, depth, optimiser, batch size and shape of data share a program; all else may
+    differ between them. Each result is what :func:`study.training.reference.train` gives, to
+    float32 rounding; ``wall_seconds`` is the job's share of its pack's time. The memory budget is
+    in bytes, besides the data and the results; one network is trained whatever it needs. ``probed``
+    holds pack sizes that earlier calls found, to be handed on from call to call.
     """
     if device is not None:
         moved: dict[int, TensorSplit] = {id(job.data): job.data.to(device) for job in jobs}
         jobs = [dataclasses.replace(job, data=moved[id(job.data)]) for job in jobs]
-    by_hand = partial(Trainer, memory_budget=memory_budget, compiled=compiled, probed=probed)
-    mapped = partial(MappedTrainer, memory_budget=memory_budget, probed=probed)
-    trainers = _Trainers(by_hand, mapped, custom_model)
-    return _each(jobs, form_packs(jobs), trainers)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Trainers:
-    """What trains a pack: by passes written by hand, by ``torch.func``, or one after the other."""
-
-    by_hand: Callable[..., Trainer]
-    mapped: Callable[..., Trainer]
-    custom_model: Builder | None
+    together = partial(
+        _train_together,
+        by_hand=partial(Trainer, memory_budget=memory_budget, compiled=compiled, probed=probed),
+        mapped=partial(MappedTrainer, memory_budget=memory_budget, probed=probed),
+        custom_model=custom_model,
+    )
+    return _each(jobs, form_packs(jobs), together)
 
 
 def _each(
-    jobs: Sequence[TrainJob], packs: Iterable[Sequence[int]], trainers: _Trainers
+    jobs: Sequence[TrainJob],
+    packs: Iterable[Sequence[int]],
+    together: Callable[[Sequence[TrainJob]], Iterable[TrainResult]],
 ) -> list[TrainResult]:
     """Train pack after pack; return the results in the order of the jobs."""
     results: dict[int, TrainResult] = {}
     for places in packs:
-        found = _train_together([jobs[place] for place in places], trainers)
-        results.update(zip(places, found, strict=True))
+        results.update(zip(places, together([jobs[place] for place in places]), strict=True))
     return [results[place] for place in range(len(jobs))]
 
 
-def _train_together(jobs: Sequence[TrainJob], trainers: _Trainers) -> Iterable[TrainResult]:
+def _train_together(
+    jobs: Sequence[TrainJob],
+    by_hand: Callable[..., Trainer],
+    mapped: Callable[..., Trainer],
+    custom_model: Builder | None,
+) -> Iterable[TrainResult]:
     """Train the jobs of one pack by the fastest trainer that can."""
-    family, custom_model = jobs[0].settings.family, trainers.custom_model
+    family = jobs[0].settings.family
     why = ""
     if jobs[0].settings.steps == 0:
         why = "there is nothing to train"
     elif family in WRITTEN:
         try:
-            return list(trainers.by_hand(jobs).run())
+            return list(by_hand(jobs).run())
         except NotBatchable as reason:
             why = str(reason)
     elif len(jobs) == 1:
@@ -107,9 +90,13 @@ def _train_together(jobs: Sequence[TrainJob], trainers: _Trainers) -> Iterable[T
         for place, job in enumerate(jobs):
             kinds.setdefault(signature(initial_model(job, custom_model)), []).append(place)
         if len(kinds) > 1:
-            return _each(jobs, kinds.values(), trainers)
+            return _each(
+                jobs,
+                kinds.values(),
+                partial(_train_together, by_hand=by_hand, mapped=mapped, custom_model=custom_model),
+            )
         try:
-            return list(trainers.mapped(jobs, custom_model=custom_model).run())
+            return list(mapped(jobs, custom_model=custom_model).run())
         except NotBatchable as reason:
             why = str(reason)
     log.info("%d %s trainings by the reference trainer: %s", len(jobs), family, why)

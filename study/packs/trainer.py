@@ -65,21 +65,7 @@ def _forward_flops(
 class Trainer:
     """Trains networks of a family whose passes are written by hand, as many at once as is fastest.
 
-    Parameters
-    ----------
-    jobs
-        The jobs of one pack (see :func:`study.packs.packing.form_packs`), in its order.
-    memory_budget
-        Bytes, or None.
-    custom_model
-        The user's builder, for family ``"custom"``.
-    probed
-        What earlier packs found; what this one finds is added.
-
-    Raises
-    ------
-    NotBatchable
-        In :meth:`run`, when these networks cannot be trained so, or not faster than alone.
+    :meth:`run` raises NotBatchable when they cannot be trained so, or not faster than alone.
     """
 
     def __init__(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
 from study.data.examples import Loader
+from study.declared import declared
 
 LOADERS: dict[str, str] = {
     "digits": "study.data.loaders.digits",
@@ -24,6 +23,4 @@ LOADERS: dict[str, str] = {
 
 def loader(name: str) -> Loader:
     """Return the loader of ``data.name``; importing it is cheap (numpy at most)."""
-    found = importlib.import_module(LOADERS[name]).LOADER
-    assert isinstance(found, Loader)
-    return found
+    return declared(LOADERS[name], Loader)

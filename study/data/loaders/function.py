@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from study.data.arrays import as_column, as_inputs, as_targets
 from study.data.examples import Examples, Loader
 from study.data.labels import encode_labels
@@ -42,27 +45,38 @@ def from_arrays(
             f"{key} (x_test): examples must have the shape of x, {inputs.shape[1:]}, got "
             f"{tests.shape[1:]}; reshape it"
         )
-    if source.task == "regression":
+    return examples_of(
+        source.task, inputs, y, tests, y_test, (f"{key} (y)", f"{key} (y_test)"), in_range=True
+    )
+
+
+def examples_of(
+    task: str,
+    x: npt.NDArray[np.float32],
+    y: Any,
+    x_test: npt.NDArray[np.float32] | None,
+    y_test: Any,
+    keys: tuple[str, str],
+    *,
+    in_range: bool,
+) -> Examples:
+    """Check targets, or number labels; ``keys`` are what messages call those of each part."""
+    if task == "regression":
         return Examples(
-            x=inputs,
-            y=as_targets(y, len(inputs), f"{key} (y)"),
-            x_test=tests,
-            y_test=None if tests is None else as_targets(y_test, len(tests), f"{key} (y_test)"),
+            x=x,
+            y=as_targets(y, len(x), keys[0]),
+            x_test=x_test,
+            y_test=None if x_test is None else as_targets(y_test, len(x_test), keys[1]),
             task="regression",
         )
     labels, test_labels, classes = encode_labels(
-        as_column(y, len(inputs), f"{key} (y)"),
-        None if tests is None else as_column(y_test, len(tests), f"{key} (y_test)"),
-        f"{key} (y)",
-        in_range=True,
+        as_column(y, len(x), keys[0]),
+        None if x_test is None else as_column(y_test, len(x_test), keys[1]),
+        keys[0],
+        in_range=in_range,
     )
     return Examples(
-        x=inputs,
-        y=labels,
-        x_test=tests,
-        y_test=test_labels,
-        task="classification",
-        classes=classes,
+        x=x, y=labels, x_test=x_test, y_test=test_labels, task="classification", classes=classes
     )
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from search_spaces.errors import nearest
-from study.data.arrays import as_column, as_inputs, as_targets
+from study.data.arrays import as_column, as_inputs
 from study.data.examples import Examples, Loader, resolve
-from study.data.labels import encode_labels
-from study.data.loaders.function import from_arrays
+from study.data.loaders.function import examples_of, from_arrays
 from study.data.source import DataSource
 from study.errors import DataError
 
@@ -39,23 +38,7 @@ def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
     y = _column(table, source.target, "data.target")
     y_test = None if tests is None else _column(tests, source.target, "data.target")
     key = f"data.target: column {source.target!r}"
-    if source.task == "regression":
-        return Examples(
-            x=x,
-            y=as_targets(y, len(x), key),
-            x_test=x_test,
-            y_test=None if y_test is None else as_targets(y_test, len(y_test), key),
-            task="regression",
-        )
-    labels, test_labels, classes = encode_labels(y, y_test, key, in_range=False)
-    return Examples(
-        x=x,
-        y=labels,
-        x_test=x_test,
-        y_test=test_labels,
-        task="classification",
-        classes=classes,
-    )
+    return examples_of(source.task, x, y, x_test, y_test, (key, key), in_range=False)
 
 
 def check(source: DataSource, base: Path | None) -> list[str]:
