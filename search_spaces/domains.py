@@ -24,12 +24,6 @@ LATTICE_TOLERANCE = 1e-9
 class Float:
     """Real numbers in ``[low, high]``.
 
-    Raises
-    ------
-    SpaceError
-        If the range is empty or reversed, not finite, logarithmic and touching zero, or not a
-        whole number of steps.
-
     Examples
     --------
     >>> Float(0.0, 10.0).from_unit(0.25)
@@ -96,11 +90,6 @@ class Float:
 class Int:
     """Whole numbers in ``[low, high]``.
 
-    Raises
-    ------
-    SpaceError
-        As for :class:`Float`, and if a bound is not a whole number.
-
     Examples
     --------
     >>> [Int(1, 8).from_unit(unit) for unit in (0.0, 0.25, 0.99)]
@@ -162,13 +151,7 @@ class Int:
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of several choices without an order; 1, 1.0 and True are three different ones.
-
-    Raises
-    ------
-    SpaceError
-        If there is no choice, one is no plain scalar, or one comes twice.
-    """
+    """One of several choices without an order; 1, 1.0 and True are three different ones."""
 
     choices: tuple[Value, ...]
 

@@ -21,12 +21,7 @@ class NameTaken(PayoffError, ImportError):
 class SpaceError(PayoffError, ValueError):
     """A mistake in a domain, an axis or a space: which key, the rule, the value, the remedy.
 
-    Parameters
-    ----------
-    key : str
-        What is wrong, in dots: ``"learning_rate.low"``. Empty for the space as a whole.
-    rule : str
-        The rest of the line: ``"must be below high, got 3; ..."``.
+    The key is in dots (``"learning_rate.low"``), empty for the space as a whole.
     """
 
     def __init__(self, key: str, rule: str) -> None:

@@ -44,14 +44,7 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """One hyperparameter: its name, what it may be, and what it is there for.
-
-    Raises
-    ------
-    SpaceError
-        If the name is empty, a value lies outside the domain or comes twice, a scientific axis
-        has no values, a fixed one has not exactly one, or a nuisance one has any.
-    """
+    """One hyperparameter: its name, what it may be, and what it is there for."""
 
     name: str
     domain: Domain
@@ -143,11 +136,6 @@ class SearchSpace:
     """Axes that together describe a configuration.
 
     The order of the axes counts: it is the order of the grid and of the quasi-random coordinates.
-
-    Raises
-    ------
-    SpaceError
-        If two axes share a name.
     """
 
     axes: tuple[Axis, ...]
@@ -202,16 +190,6 @@ class SearchSpace:
 
         Scientific axes are suggested over their whole domain, not from their grid, so that Optuna
         knows them as ordered quantities and a grid may grow later; a design enqueues its grid.
-
-        Parameters
-        ----------
-        trial : Suggests
-            Optuna's ``Trial``, ``FixedTrial``, or anything with the same three methods.
-
-        Returns
-        -------
-        dict
-            Name to value of every axis, fixed ones included, in the space's order.
         """
         return {axis.name: axis.suggest(trial) for axis in self.axes}
 
@@ -222,31 +200,14 @@ class SearchSpace:
         return tuple(dict(zip(names, point, strict=True)) for point in points)
 
     def from_units(self, units: Sequence[float]) -> dict[str, Value]:
-        """Turn one quasi-random point into the nuisance values.
-
-        Parameters
-        ----------
-        units : sequence of float, length ``n_nuisance``, each in [0, 1)
-            One coordinate a nuisance axis, in the space's order.
-
-        Returns
-        -------
-        dict
-            Name to value of every nuisance axis.
-        """
+        """Turn a quasi-random point, a coordinate in [0, 1) an axis, into the nuisance values."""
         if len(units) != self.n_nuisance:
             raise ValueError(f"units: need {self.n_nuisance} coordinates, got {len(units)}")
         pairs = zip(self.nuisance, units, strict=True)
         return {axis.name: axis.domain.from_unit(unit) for axis, unit in pairs}
 
     def replace(self, *axes: Axis) -> SearchSpace:
-        """Return the space with these axes in the place of those of the same name.
-
-        Raises
-        ------
-        SpaceError
-            If the space has no axis of that name.
-        """
+        """Return the space with these axes in the place of those of the same name."""
         new = {axis.name: axis for axis in axes}
         for name in new:
             if name not in self:

@@ -1,14 +1,70 @@
-"""What a data set is to the rest of the house: a test set, and draws that split the rest."""
+"""What a loader hands over, and what a data set is to the rest of the house."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from study.data.source import DataSource
+
 Task = Literal["classification", "regression"]
+Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Checked arrays, before any split or label noise.
+
+    ``x`` is float32 of shape ``(examples, *input_shape)``; ``y`` int64 labels in
+    ``[0, len(classes))`` or float32 targets.
+    """
+
+    x: npt.NDArray[np.float32]
+    y: Labels
+    task: Task
+    classes: tuple[str, ...] = ()
+    """Names of the labels; empty for regression."""
+    x_test: npt.NDArray[np.float32] | None = None
+    y_test: Labels | None = None
+    """The data's own test set, if they have one."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """How one kind of data is read, and which fields of a ``DataSource`` it listens to."""
+
+    load: Callable[[DataSource, Path, Path | None], Examples]
+    """``load(source, base, cache)``: relative paths start from ``base``; what is dear to generate
+    may be kept in the folder ``cache``."""
+    uses: frozenset[str] = frozenset()
+    """Fields read besides those that every kind of data has."""
+    requires: frozenset[str] = frozenset()
+    """Fields that must be given."""
+    own_test: bool = False
+    """The data always bring their own test set."""
+    check: Callable[[DataSource, Path | None], list[str]] = lambda source, base: []
+    """Mistakes that only this kind of data can tell, found before anything is loaded; files are
+    looked for where ``base`` is given."""
+    default_test: int | float = 0.2
+    default_validation: int | float = 0.1
+    words: str = ""
+    """What stands in brackets behind the name where the kinds of data are listed."""
+    phrase: Callable[[DataSource], str] = lambda source: source.name
+    """What a methods paragraph calls the data."""
+    references: Callable[[DataSource], Mapping[str, str]] = lambda source: {}
+    """BibTeX, by key, of what whoever uses the data must cite."""
+
+
+def resolve(path: str, base: Path) -> Path:
+    """Return ``path`` with ``~`` expanded, relative to ``base``."""
+    return base / Path(path).expanduser()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +80,10 @@ class Dataset:
     task: Task
     x_development: npt.NDArray[np.float32]
     """Examples that training and validation sets are drawn from."""
-    y_development: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y_development: Labels
     x_test: npt.NDArray[np.float32]
     """Examples that choose nothing, the same for every trial of a study."""
-    y_test: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y_test: Labels
     n_outputs: int
     """Classes, or 1 for regression."""
     n_validation: int
@@ -62,11 +118,11 @@ class Split:
     """
 
     x_train: npt.NDArray[np.float32]
-    y_train: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y_train: Labels
     x_validation: npt.NDArray[np.float32]
-    y_validation: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y_validation: Labels
     x_test: npt.NDArray[np.float32]
-    y_test: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y_test: Labels
     task: Task
     n_outputs: int
     draw: int

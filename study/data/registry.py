@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from study.data.arrays import arrays_digest, row_digests
 from study.data.balance import balanced_order, groups_of
-from study.data.dataset import Dataset
-from study.data.examples import Examples, Labels, Loader
+from study.data.dataset import Dataset, Examples, Labels, Loader
 from study.data.labels import noisy_labels
 from study.data.loaders import loader
 from study.data.source import DataSource, check

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from search_spaces.errors import nearest
-from study.data.examples import resolve
+from study.data.dataset import resolve
 from study.data.loaders import LOADERS, loader
 
 EVERYWHERE = frozenset({"name", "seed", "test", "validation", "label_noise", "duplicates"})

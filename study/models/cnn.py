@@ -58,7 +58,7 @@ def build(
 
     from study.models.dropout import StreamDropout
     from study.models.images import ToGrid, convolution, grid_of
-    from study.models.weights import glorot, glorot_output
+    from study.models.weights import chain
 
     if depth < 1:
         raise PayoffError(f"depth: must be at least 1 for cnn, got {depth}; use mlp for depth 0")
@@ -76,10 +76,7 @@ def build(
             sides = tuple(side // 2 for side in sides)
             outputs *= 2
         layers.append(StreamDropout(dropout))
-    head = nn.Linear(channels * math.prod(sides), n_outputs)
-    model = nn.Sequential(*layers, nn.Flatten(), head).apply(glorot)
-    glorot_output(head)
-    return model
+    return chain(*layers, nn.Flatten(), head=nn.Linear(channels * math.prod(sides), n_outputs))
 
 
 FAMILY = Family(

@@ -78,15 +78,12 @@ def perceptron(
     from torch import nn
 
     from study.models.dropout import StreamDropout
-    from study.models.weights import glorot, glorot_output
+    from study.models.weights import chain
 
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in itertools.pairwise([n_inputs, *widths]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU(), StreamDropout(dropout)]
-    head = nn.Linear([n_inputs, *widths][-1], n_outputs)
-    model = nn.Sequential(*layers, head).apply(glorot)
-    glorot_output(head)
-    return model
+    return chain(*layers, head=nn.Linear([n_inputs, *widths][-1], n_outputs))
 
 
 def weights(width: int, depth: int, input_shape: tuple[int, ...], n_outputs: int) -> dict[str, int]:

@@ -56,7 +56,7 @@ def build(
     from torch import nn
 
     from study.models.images import ToGrid, batch_norm, convolution, grid_of
-    from study.models.weights import glorot, glorot_output
+    from study.models.weights import chain
 
     if depth < 1:
         raise PayoffError(f"depth: must be at least 1 for resnet, got {depth}; use mlp for depth 0")
@@ -72,10 +72,7 @@ def build(
             layers.append(residual(channels, outputs, stride, dropout, dimensions))
             channels = outputs
     pool = nn.AdaptiveAvgPool1d(1) if dimensions == 1 else nn.AdaptiveAvgPool2d(1)
-    head = nn.Linear(channels, n_outputs)
-    model = nn.Sequential(*layers, pool, nn.Flatten(), head).apply(glorot)
-    glorot_output(head)
-    return model
+    return chain(*layers, pool, nn.Flatten(), head=nn.Linear(channels, n_outputs))
 
 
 def residual(

@@ -45,7 +45,11 @@ def glorot(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def glorot_output(layer: nn.Linear) -> None:
-    """Initialise the layer that yields the outputs: as :func:`glorot`, but for no ReLU after it."""
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+def chain(*layers: nn.Module, head: nn.Linear) -> nn.Sequential:
+    """Put layers in a row, with initial weights as :func:`glorot` has them.
+
+    No ReLU follows the head, which yields the outputs.
+    """
+    model = nn.Sequential(*layers, head).apply(glorot)
+    nn.init.xavier_uniform_(head.weight)
+    return model

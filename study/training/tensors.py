@@ -12,6 +12,8 @@ from torch import Tensor
 from study.data.dataset import Split, Task
 from study.errors import DataError
 
+ARRAYS = ("x_train", "y_train", "x_validation", "y_validation", "x_test", "y_test")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSplit:
@@ -40,39 +42,20 @@ class TensorSplit:
                 raise DataError(f"{part}: must have at least one example, got 0; add examples")
         y_type = np.int64 if split.task == "classification" else np.float32
         scale = float(split.y_train.std()) if split.task == "regression" else 1.0
-
-        def inputs(array: np.ndarray) -> Tensor:
-            return torch.tensor(array, dtype=torch.float32, device=device)
-
-        def targets(array: np.ndarray) -> Tensor:
-            return torch.tensor(np.asarray(array, dtype=y_type), device=device)
-
-        return cls(
-            x_train=inputs(split.x_train),
-            y_train=targets(split.y_train),
-            x_validation=inputs(split.x_validation),
-            y_validation=targets(split.y_validation),
-            x_test=inputs(split.x_test),
-            y_test=targets(split.y_test),
-            task=split.task,
-            n_outputs=split.n_outputs,
-            target_scale=scale or 1.0,
-        )
+        types = {name: np.float32 if name.startswith("x") else y_type for name in ARRAYS}
+        arrays = {
+            name: torch.tensor(np.asarray(getattr(split, name), dtype=kind), device=device)
+            for name, kind in types.items()
+        }
+        return cls(**arrays, task=split.task, n_outputs=split.n_outputs, target_scale=scale or 1.0)
 
     def to(self, device: torch.device | str) -> TensorSplit:
         """Return the same split on ``device``; itself when it is there already."""
         target = torch.empty(0, device=device).device
         if target == self.device:
             return self
-        return dataclasses.replace(
-            self,
-            x_train=self.x_train.to(target),
-            y_train=self.y_train.to(target),
-            x_validation=self.x_validation.to(target),
-            y_validation=self.y_validation.to(target),
-            x_test=self.x_test.to(target),
-            y_test=self.y_test.to(target),
-        )
+        moved = {name: getattr(self, name).to(target) for name in ARRAYS}
+        return dataclasses.replace(self, **moved)
 
     @property
     def n_examples(self) -> int:

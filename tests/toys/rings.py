@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.data.examples import Examples, Loader
+from study.data.dataset import Examples, Loader
 from study.data.source import DataSource
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.data.examples import Loader
+from study.data.dataset import Loader
 from study.declared import declared
 
 LOADERS: dict[str, str] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from study.data.examples import Examples, Loader
+from study.data.dataset import Examples, Loader
 from study.data.source import DataSource
 
 PIXEL_RANGE = 16

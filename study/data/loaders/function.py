@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from study.data.arrays import as_column, as_inputs, as_targets
-from study.data.examples import Examples, Loader
+from study.data.dataset import Examples, Loader
 from study.data.labels import encode_labels
 from study.data.source import DataSource
 from study.errors import DataError

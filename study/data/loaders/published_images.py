@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from study.data.examples import Examples, Loader, resolve
+from study.data.dataset import Examples, Loader, resolve
 from study.data.source import DataSource
 from study.errors import DataError
 

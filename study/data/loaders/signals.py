@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from study.data.examples import Examples, Loader
+from study.data.dataset import Examples, Loader
 from study.data.source import DataSource
 
 CLASSES = 10

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from search_spaces.errors import nearest
 from study.data.arrays import as_column, as_inputs
-from study.data.examples import Examples, Loader, resolve
+from study.data.dataset import Examples, Loader, resolve
 from study.data.loaders.function import examples_of, from_arrays
 from study.data.source import DataSource
 from study.errors import DataError

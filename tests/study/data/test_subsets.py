@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from study.data.dataset import Dataset
-from study.data.examples import Labels
+from study.data.dataset import Dataset, Labels
 from study.data.registry import load_dataset
 from study.data.source import DataSource
 from study.data.subsets import check_sizes, draw_indices, draw_split
