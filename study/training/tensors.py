@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ class TensorSplit:
         target = torch.empty(0, device=device).device
         if target == self.device:
             return self
-        moved = {name: getattr(self, name).to(target) for name in ARRAYS}
+        moved: dict[str, Any] = {name: getattr(self, name).to(target) for name in ARRAYS}
         return dataclasses.replace(self, **moved)
 
     @property
