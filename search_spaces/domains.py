@@ -117,11 +117,6 @@ class Int:
                 f"set high = {below} or change step",
             )
 
-    @property
-    def n_values(self) -> int:
-        """How many values there are."""
-        return (self.high - self.low) // (self.step or 1) + 1
-
     def contains(self, value: object) -> bool:
         """Whether ``value`` is one of the domain's; True and 1.0 are not whole numbers."""
         if isinstance(value, bool) or not isinstance(value, int):
@@ -143,7 +138,8 @@ class Int:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             value = math.floor(math.exp(low + unit * (high - low)) + 0.5)
             return min(max(value, self.low), self.high)
-        return self.low + math.floor(unit * self.n_values) * (self.step or 1)
+        step = self.step or 1
+        return self.low + math.floor(unit * ((self.high - self.low) // step + 1)) * step
 
     def __str__(self) -> str:
         return _range_text(self)

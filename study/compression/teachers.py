@@ -62,7 +62,12 @@ class Answers:
         if slot.name not in self._held and self._folder is not None:
             found = read_answers(self._folder / f"{slot.name}.npz")
             if found is not None:
-                check_answers(found, data, slot.name)
+                if found.shape != (data.n_examples, data.n_outputs):
+                    raise PayoffError(
+                        f"teacher {slot.name}: must have answered {data.n_examples} examples with "
+                        f"{data.n_outputs} outputs each, got {found.shape}; it learnt from another "
+                        "data set, or other classes"
+                    )
                 self._hold(slot.name, torch.from_numpy(found).to(data.device))
         if slot.name not in self._held:
             return False
@@ -103,15 +108,6 @@ def answers_of(result: TrainResult, data: TensorSplit) -> Tensor:
     model = result.model.eval()
     with torch.no_grad():
         return torch.cat([model(rows) for rows in torch.split(data.x_train, ROWS_AT_ONCE)])
-
-
-def check_answers(found: np.ndarray, data: TensorSplit, name: str) -> None:
-    """Raise PayoffError unless the answers are for these examples and these classes."""
-    if found.shape != (data.n_examples, data.n_outputs):
-        raise PayoffError(
-            f"teacher {name}: must have answered {data.n_examples} examples with {data.n_outputs} "
-            f"outputs each, got {found.shape}; it learnt from another data set, or other classes"
-        )
 
 
 def write_answers(path: Path, found: np.ndarray) -> None:

@@ -17,7 +17,7 @@ EVERYWHERE = frozenset({"name", "seed", "test", "validation", "label_noise", "du
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Which data, and how they are divided. :meth:`check` finds every mistake at once."""
+    """Which data, and how they are divided. :func:`check` finds every mistake at once."""
 
     name: str = "digits"
     """{known}."""
@@ -69,17 +69,13 @@ class DataSource:
         )
         return f"{', '.join(most)} or {last}"
 
-    def check(self, base: Path | None = None) -> list[str]:
-        """Return every mistake, each with its key, the rule, the value and the remedy.
-
-        Nothing is loaded. With ``base``, the folder that relative paths start from, files and
-        folders must also exist.
-        """
-        return check(self, base)
-
 
 def check(source: DataSource, base: Path | None = None) -> list[str]:
-    """Return every mistake of ``source``; see :meth:`DataSource.check`."""
+    """Return every mistake, each with its key, the rule, the value and the remedy.
+
+    Nothing is loaded. With ``base``, the folder that relative paths start from, files and folders
+    must also exist.
+    """
     if source.name not in LOADERS:
         hint = nearest(str(source.name), LOADERS) or f"; use one of {', '.join(LOADERS)}"
         return [f"data.name: no such data, got {source.name!r}{hint}"]

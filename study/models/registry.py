@@ -25,12 +25,19 @@ CUSTOM: Final = "custom"
 
 def family_named(name: str) -> Family:
     """Return the family of a name; torch is not imported."""
-    modules = {**FAMILIES, CUSTOM: "study.models.custom"}
-    if name not in modules:
+    if name == CUSTOM:  # its methods paragraph names the function
+        return Family(build=_unnamed, space=family_named("mlp").space, phrase="")
+    if name not in FAMILIES:
+        known = (*FAMILIES, CUSTOM)
         raise PayoffError(
-            f"family: must be one of {', '.join(modules)}, got {name!r}{nearest(name, modules)}"
+            f"family: must be one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
         )
-    return declared(modules[name], Family)
+    return declared(FAMILIES[name], Family)
+
+
+def _unnamed(*shape: object) -> nn.Module:
+    """Say what is missing: only the user's function can build it."""
+    raise PayoffError("family: 'custom' needs your own model function, got none; name it")
 
 
 def build_model(

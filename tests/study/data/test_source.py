@@ -17,8 +17,8 @@ from study.errors import StudyFileError
 
 
 def test_the_default_source_is_sound() -> None:
-    assert DataSource().check() == []
-    assert DataSource().check(Path()) == []
+    assert check(DataSource()) == []
+    assert check(DataSource(), Path()) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_default_source_is_sound() -> None:
 def test_each_mistake_names_key_rule_value_and_remedy(
     fields: dict[str, Any], start: str, tmp_path: Path
 ) -> None:
-    mistakes = DataSource(**fields).check(tmp_path)
+    mistakes = check(DataSource(**fields), tmp_path)
     assert len(mistakes) == 1
     assert mistakes[0].startswith(start)
     with pytest.raises(StudyFileError) as caught:
@@ -118,7 +118,7 @@ def test_tables_are_checked_for_what_their_columns_cannot_be() -> None:
 
 def test_all_mistakes_come_at_once() -> None:
     source = DataSource(label_noise=2.0, test=1.5, seed=-1, file="x.csv", duplicates="no")  # type: ignore[arg-type]
-    keys = [mistake.partition(":")[0] for mistake in source.check()]
+    keys = [mistake.partition(":")[0] for mistake in check(source)]
     assert sorted(keys) == [
         "data.duplicates",
         "data.file",
@@ -130,10 +130,10 @@ def test_all_mistakes_come_at_once() -> None:
 
 def test_files_are_looked_for_only_where_a_base_is_given(tmp_path: Path) -> None:
     source = DataSource(name="table", file="a.csv", target="y", task="regression")
-    assert source.check() == []
+    assert check(source) == []
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    assert source.check(tmp_path) == []
-    assert DataSource(name="KMNIST", root="absent", download=True).check(tmp_path) == []
+    assert check(source, tmp_path) == []
+    assert check(DataSource(name="KMNIST", root="absent", download=True), tmp_path) == []
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -145,8 +145,9 @@ def test_every_name_has_a_loader_that_is_cheap_to_import(name: str) -> None:
 
 def test_checking_loads_no_heavy_library() -> None:
     code = (
-        "import sys; from study.data.source import DataSource; from study.data.loaders import *; "
-        "[DataSource(name=name).check() for name in LOADERS]; import study.data.registry; "
+        "import sys; from study.data.source import DataSource, check; "
+        "from study.data.loaders import *; "
+        "[check(DataSource(name=name)) for name in LOADERS]; import study.data.registry; "
         "print(sorted({'torch', 'torchvision', 'pandas', 'sklearn', 'scipy', 'mnist1d', 'PIL'}"
         " & set(sys.modules)))"
     )
