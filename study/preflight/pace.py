@@ -50,7 +50,7 @@ def measure_pace(laboratory: Laboratory, capacity: Mapping[str, Value]) -> Pace:
 
     A difference lost in the noise counts as nothing.
     """
-    from study.packs.packing import TrainJob
+    from study.training.settings import TrainJob
 
     run = laboratory.spec.run
     own_clock = run.device == "cpu" and run.threads == 1
