@@ -36,6 +36,14 @@ def changed_by_pruning() -> list[str]:
     return [name for name, one in FIELDS.items() if isinstance(one, Cost) and one.pruned]
 
 
+def rows_with(table: TrialTable, **words: str) -> BoolArray:
+    """Rows whose columns hold these words."""
+    keep = np.ones(len(table), dtype=bool)
+    for column, word in words.items():
+        keep &= np.array([value == word for value in getattr(table, column)], dtype=bool)
+    return keep
+
+
 _Reason = tuple[ExclusionKind, str]
 
 
@@ -104,17 +112,8 @@ def build_curves(
 ) -> tuple[Curve, ...]:
     """One curve for each dataset size in the table, smallest first.
 
-    Parameters
-    ----------
-    table, settings
-        Trials, and what the axes count.
-    every_route : bool
-        Let each row draw, however its model was made; else only models trained as they are.
-
-    Raises
-    ------
-    AnalysisError
-        If the size or error column does not exist or holds no number at all.
+    With ``every_route`` each row draws, however its model was made; else only models trained as
+    they are. An AnalysisError says that the size or error column does not exist or has no number.
     """
     size, error = table.column(settings.size), table.column(settings.error)
     for name, column in ((settings.size, size), (settings.error, error)):
@@ -189,7 +188,8 @@ def _build(
     run_cell = np.empty(len(rows), dtype=np.int64)
     for index, cell in enumerate(cells):
         run_cell[cell] = index
-    depths = [int(table.depth[rows[cell[0]]]) for cell in cells]
+    firsts = [int(rows[cell[0]]) for cell in cells]
+    depths = [int(table.depth[k]) for k in firsts]
     n_test = np.unique(table.n_test[rows]) if len(rows) else np.array([0])
     return Curve(
         n_examples=n_examples,
@@ -197,7 +197,7 @@ def _build(
         error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
         replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
         shape=read_only(np.unique(depths, return_inverse=True)[1].astype(np.int64)),
-        cell=tuple(_cell_name(table, int(rows[cell[0]]), settings, size) for cell in cells),
+        cell=tuple(table.cell[k] or f"{settings.size}={size[k]:g}" for k in firsts),
         run_cell=read_only(run_cell),
         run_error=read_only(error[rows]),
         run_draw=read_only(table.draw[rows]),
@@ -233,19 +233,11 @@ def _cell_key(table: TrialTable, row: int, size: float, *, teachers: bool) -> tu
     made: tuple[object, ...] = (table.route[row],)
     made += (float(table.prune_ratio[row]), table.method[row])
     if teachers:
-        made += (_number(table.teacher_size[row]),)
+        # -1 for NaN, which would not equal itself as a key
+        made += (float(np.nan_to_num(table.teacher_size[row], nan=-1.0)),)
     if table.cell[row]:
         return (table.cell[row], *made)
     return (size, int(table.width[row]), int(table.depth[row]), *made)
-
-
-def _number(value: float) -> float:
-    """The number, or -1 for NaN, which would not equal itself as a key."""
-    return -1.0 if math.isnan(value) else float(value)
-
-
-def _cell_name(table: TrialTable, row: int, settings: AnalysisSettings, size: FloatArray) -> str:
-    return table.cell[row] or f"{settings.size}={size[row]:g}"
 
 
 def _correctness(table: TrialTable, rows: IntArray) -> BoolArray | None:

@@ -106,28 +106,28 @@ def measure_noise(curve: Curve) -> Noise:
 
 
 def resample(curve: Curve, noise: Noise, resamples: int, rng: np.random.Generator) -> FloatArray:
-    """Hierarchical bootstrap of a curve's points: draws, then seeds, then test examples.
+    """(resamples, K) errors of a hierarchical bootstrap: draws, then seeds, then test examples.
 
     Residuals are pooled over cells, each in units of its cell's moderated spread and stretched by
     ``sqrt(n / (n - 1))``, so that three replicates do not make intervals too narrow. All sizes of
     one resample share its subset draws and its test examples: comparisons stay paired.
-
-    Returns
-    -------
-    ndarray of shape (resamples, K)
-        Errors.
     """
-    k = len(curve)
     spread = np.sqrt(noise.run_variance / np.maximum(curve.replicates, 1))
     log_error = noise.log_error + spread * _seed_scores(curve, noise, resamples, rng)
     common = np.sqrt(noise.draw_variance / max(noise.n_draws, 1))
     log_error = log_error + common * rng.standard_normal((resamples, 1))
     if noise.test_covariance.any():
-        values, vectors = np.linalg.eigh(noise.test_covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        log_error = log_error + rng.standard_normal((resamples, k)) @ root.T
+        log_error = log_error + gaussian(noise.test_covariance, resamples, rng)
     errors: FloatArray = np.exp(log_error)
     return errors
+
+
+def gaussian(covariance: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """(n, d) draws; a covariance that is not quite one is made so."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    drawn: FloatArray = rng.standard_normal((n, len(covariance))) @ root.T
+    return drawn
 
 
 def _seed_scores(
@@ -207,12 +207,9 @@ def _remove_draws(curve: Curve, relative: FloatArray) -> tuple[FloatArray, float
 
 
 def _moderate(squares: FloatArray, degrees: FloatArray, error: FloatArray) -> FloatArray:
-    """Variances of cells, shrunk towards a pooled trend in the error.
+    """(K,) variances of cells, shrunk towards a pooled trend in the error.
 
-    Parameters
-    ----------
-    squares, degrees, error : ndarray of shape (K,)
-        Sum of squares about each cell's mean, its degrees of freedom, the cell's mean error.
+    ``squares`` are the sums of squares about each cell's mean, ``degrees`` their freedom.
     """
     some = degrees > 0
     if not some.any():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curves.curve import Curve
-from analysis.curves.noise import Noise
+from analysis.curves.noise import Noise, gaussian
 from analysis.table.trials import FloatArray, IntArray
 
 MAX_POINTS = 32
@@ -39,10 +39,9 @@ class Points:
 def merge_points(curve: Curve, noise: Noise) -> Points:
     """Points for the fit: cells as they are, or neighbours in size merged."""
     x = np.log(curve.size)
-    spread = np.diag(noise.run_variance / np.maximum(curve.replicates, 1))
-    rough, _ = split_test_luck(x, noise.test_covariance)
-    covariance = spread + noise.draw_variance / max(noise.n_draws, 1) + rough
     variance = noise.run_variance / np.maximum(curve.replicates, 1)
+    rough, _ = split_test_luck(x, noise.test_covariance)
+    covariance = np.diag(variance) + noise.draw_variance / max(noise.n_draws, 1) + rough
     if len(x) <= MAX_POINTS:
         return Points(
             x=x,
@@ -74,10 +73,7 @@ def split_test_luck(x: FloatArray, covariance: FloatArray) -> tuple[FloatArray, 
     whole. No point can tell of it: that part is added to the drawn curves, and the fit is one of
     the curve on these test examples. What is left scatters the points and is noise of the fit.
 
-    Returns
-    -------
-    ndarray of shape (K, K), ndarray of shape (2, 2)
-        Covariance of the rest, and of level and tilt about the middle of x.
+    Returns the covariances of the rest (K, K), and of level and tilt about the middle of x (2, 2).
     """
     basis = np.stack([np.ones_like(x), x - x.mean()], axis=1)
     project = np.linalg.pinv(basis)
@@ -90,10 +86,9 @@ def draw_test_luck(
 ) -> FloatArray:
     """(n, G) level and tilt that other test examples would give the curve."""
     _, covariance = split_test_luck(x, noise.test_covariance)
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    drawn = rng.standard_normal((n, 2)) @ root.T
-    luck: FloatArray = drawn @ np.stack([np.ones_like(grid), grid - x.mean()])
+    luck: FloatArray = gaussian(covariance, n, rng) @ np.stack(
+        [np.ones_like(grid), grid - x.mean()]
+    )
     return luck
 
 

@@ -28,9 +28,9 @@ from scipy import special
 from analysis.errors import AnalysisError
 from analysis.forecasts.trend import forecast_trend
 from analysis.laws import LAWS, law_named
-from analysis.laws.fitting import fit_law
+from analysis.laws.fitting import check_positive, fit_law
 from analysis.laws.law import Array, Law
-from analysis.laws.solution import Bools, freeze
+from analysis.table.trials import BoolArray, read_only
 
 EXTRAPOLATION_LAWS = tuple(name for name, law in LAWS.items() if law.weighed and law.monotone)
 """Laws in the average by default: those that can only fall."""
@@ -154,27 +154,26 @@ def extrapolate(
     sd = np.maximum(np.sqrt(variance + disagreement), SD_FLOOR)
     half = float(special.ndtri(0.5 + 0.5 * level)) * sd
     logs = (middle, middle - half, middle + half, stack)
-    prediction, lower, upper, paths_ = (np.exp(np.clip(v, -LOG_MAX, LOG_MAX)) for v in logs)
-    arrays: list[Array] = [new, prediction, lower, upper, weight, np.array(scores), paths_]
-    for array in arrays:
-        freeze(array)
+    prediction, lower, upper, curves = (
+        read_only(np.exp(np.clip(v, -LOG_MAX, LOG_MAX))) for v in logs
+    )
     return Extrapolation(
-        x=arrays[0],
-        prediction=arrays[1],
-        lower=arrays[2],
-        upper=arrays[3],
+        x=read_only(new),
+        prediction=prediction,
+        lower=lower,
+        upper=upper,
         level=level,
         members=tuple(names),
-        weights=arrays[4],
-        scores=arrays[5],
-        paths=arrays[6],
+        weights=read_only(weight),
+        scores=read_only(np.array(scores)),
+        paths=curves,
         left_out=tuple(left_out),
         noise=trend.noise,
     )
 
 
 def _law_member(
-    law: Law, x: Array, y: Array, new: Array, folds: list[tuple[Array, Bools]], recent: Array
+    law: Law, x: Array, y: Array, new: Array, folds: list[tuple[Array, BoolArray]], recent: Array
 ) -> tuple[Array, float] | str:
     """Log forecast and hold-out score of a law, or the reason why it has none."""
     rows = np.stack([np.ones_like(x), *(shown for shown, _ in folds)]) * recent
@@ -198,12 +197,7 @@ def _checked(
         array = np.array(value, dtype=np.float64)
         if array.ndim != 1:
             raise AnalysisError(f"{key}: must be one-dimensional, got shape {array.shape}")
-        bad = np.flatnonzero(~(np.isfinite(array) & (array > 0.0)))
-        if len(bad):
-            raise AnalysisError(
-                f"{key}: must be finite and positive, got {array[bad[0]]} at {bad[0]} "
-                f"({len(bad)} such); exclude those points"
-            )
+        check_positive(key, array, "at", "points")
         arrays.append(array)
     x_, y_, new = arrays
     if len(x_) != len(y_):
@@ -229,7 +223,7 @@ def _recency(x: Array, n_parameters: int) -> Array:
     return np.asarray(weights)
 
 
-def _folds(x: Array, reach: float) -> list[tuple[Array, Bools]]:
+def _folds(x: Array, reach: float) -> list[tuple[Array, BoolArray]]:
     """(shown as 0 or 1, hidden) for hold-outs that end one and two reaches below the largest size.
 
     What is hidden is what lies within a reach above the end of what is shown.
@@ -245,7 +239,7 @@ def _folds(x: Array, reach: float) -> list[tuple[Array, Bools]]:
     return folds
 
 
-def _trend_score(x: Array, y: Array, folds: list[tuple[Array, Bools]]) -> float:
+def _trend_score(x: Array, y: Array, folds: list[tuple[Array, BoolArray]]) -> float:
     """Root mean square log error of the trend in the hold-outs, NaN without any."""
     squares = []
     for shown, hidden in folds:

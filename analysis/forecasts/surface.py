@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from analysis.errors import AnalysisError
 from analysis.laws import LAWS, law_named
-from analysis.laws.fitting import DELTA_UNKNOWN_NOISE, fit_law
+from analysis.laws.fitting import DELTA_UNKNOWN_NOISE, check_positive, fit_law
 from analysis.laws.law import Array, Law
-from analysis.laws.solution import BatchFit, freeze
+from analysis.laws.solution import BatchFit
 from analysis.streams import Stream, generator
+from analysis.table.trials import read_only
 
 INPUTS = ("n_parameters", "n_examples")
 SURFACE_LAWS = tuple(name for name, law in LAWS.items() if law.inputs == INPUTS)
@@ -147,16 +148,14 @@ def fit_surface(
     parameters = {
         name: estimate(float(point[i]), draws[:, i], level) for i, name in enumerate(law.parameters)
     }
-    freeze(x)
-    freeze(y)
     return SurfaceFit(
         law=law,
         fit=fit,
         parameters=MappingProxyType(parameters),
         resampled=resampled,
         n_failed=int((~resampled.ok).sum()),
-        x=x,
-        y=y,
+        x=read_only(x),
+        y=read_only(y),
         level=level,
     )
 
@@ -173,12 +172,7 @@ def _runs(
                 f"{key}: n_parameters, n_examples and error must be one-dimensional and equally "
                 f"long, got {', '.join(str(a.shape) for a in arrays.values())}"
             )
-        bad = np.flatnonzero(~(np.isfinite(array) & (array > 0.0)))
-        if len(bad):
-            raise AnalysisError(
-                f"{key}: must be finite and positive, got {array[bad[0]]} in run {bad[0]} "
-                f"({len(bad)} such); exclude those runs"
-            )
+        check_positive(key, array, "in run", "runs")
     return np.stack([arrays["n_parameters"], arrays["n_examples"]], axis=1), arrays["error"]
 
 

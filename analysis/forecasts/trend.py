@@ -73,15 +73,8 @@ class TrendForecast:
 
 
 def forecast_trend(x: Array, y: Array, x_new: Array) -> TrendForecast:
-    """Filter the curve and forecast it at sizes that may lie inside or beyond its range.
+    """Filter the curve (of at least 2 sizes) and forecast it inside or beyond its range.
 
-    Parameters
-    ----------
-    x, y : arrays of shape (n,), positive, at least 2 distinct sizes
-    x_new : array of shape (m,), positive
-
-    Notes
-    -----
     A size inside the range is forecast from the points up to it only.
     """
     u, z, r = _cells(x, y)

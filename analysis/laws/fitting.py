@@ -21,7 +21,8 @@ from analysis.errors import AnalysisError
 from analysis.laws import law_named
 from analysis.laws.law import Array, Law
 from analysis.laws.levenberg import DAMPING_NEAR, DAMPING_START, Minimum, minimise
-from analysis.laws.solution import BatchFit, Bools, Integers, Status
+from analysis.laws.solution import BatchFit, Status
+from analysis.table.trials import BoolArray, IntArray
 
 DELTA_UNKNOWN_NOISE = 1e-3
 DELTA_KNOWN_NOISE = 1.345
@@ -184,7 +185,7 @@ class _Problem:
         row_of = np.repeat(np.arange(n_rows), n_starts)
 
         def residuals(
-            theta: Array, which: Integers, with_gradient: bool
+            theta: Array, which: IntArray, with_gradient: bool
         ) -> tuple[Array, Array | None]:
             r, gradient = self.law.evaluate_log(theta, self.x, with_gradient=with_gradient)
             rows = row_of[which]
@@ -212,7 +213,7 @@ def _starting_points(
     problem: _Problem,
     starts: npt.ArrayLike | None,
     theta0: npt.ArrayLike | None,
-    rows: Integers,
+    rows: IntArray,
     n_rows: int,
 ) -> Array:
     """Starts of each usable row, shape (U, S, P)."""
@@ -271,7 +272,7 @@ def _screened(problem: _Problem, begin: Array) -> Array:
 
 
 def _assemble(
-    problem: _Problem, status: Integers, rows: Integers, begin: Array, n_rows: int
+    problem: _Problem, status: IntArray, rows: IntArray, begin: Array, n_rows: int
 ) -> BatchFit:
     """Fit, keep the best start of each row, and say what the data identify."""
     _, n_starts, n_parameters = begin.shape
@@ -321,8 +322,8 @@ def _assemble(
 
 
 def _identification(
-    problem: _Problem, theta: Array, at_bound: Bools, stalled: Bools
-) -> tuple[Array, Bools]:
+    problem: _Problem, theta: Array, at_bound: BoolArray, stalled: BoolArray
+) -> tuple[Array, BoolArray]:
     """Condition number (U,) of the curvature of the free parameters, and which are free (U, P)."""
     gram = np.concatenate(
         [
@@ -358,7 +359,7 @@ def _gram(problem: _Problem, theta: Array, rows: slice) -> Array:
     return np.where(np.isfinite(gram).all((1, 2), keepdims=True), gram, 0.0)
 
 
-def _data_status(x: Array, bad: Bools, weights: Array, n_parameters: int) -> Integers:
+def _data_status(x: Array, bad: BoolArray, weights: Array, n_parameters: int) -> IntArray:
     """Rows that cannot be fitted, or not by this law, whatever the solver does."""
     status = np.full(len(bad), int(Status.CONVERGED), dtype=np.int64)
     _, place = np.unique(x, axis=0, return_inverse=True)
@@ -407,3 +408,13 @@ def _checked(
     if not (np.isfinite(full[2]) & (full[2] > 0.0)).all():
         raise AnalysisError("noise: must be finite and positive; give unknown noise a floor")
     return x_, full[0], full[1], full[2]
+
+
+def check_positive(key: str, values: Array, where: str, what: str) -> None:
+    """Raise an `AnalysisError` that names the first value that is not finite and positive."""
+    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0.0)))
+    if len(bad):
+        raise AnalysisError(
+            f"{key}: must be finite and positive, got {values[bad[0]]} {where} {bad[0]} "
+            f"({len(bad)} such); exclude those {what}"
+        )

@@ -175,17 +175,9 @@ def symmetric_range(x: Array, slope: float) -> tuple[float, float]:
 
 
 def log_line(x: Array, y: Array) -> tuple[Array, Array]:
-    """Least-squares line ``log y = intercept - slope * log x`` for each row of y.
+    """Least-squares line ``log y = intercept - slope * log x`` for each row of y (..., n).
 
-    Parameters
-    ----------
-    x : array of shape (n,), positive
-    y : array of shape (..., n), positive
-
-    Returns
-    -------
-    intercept, slope : arrays of shape (...)
-        The slope is the exponent of a power law: positive where y falls. Zero if all x are equal.
+    The slope is the exponent of a power law: positive where y falls, zero if all x are equal.
     """
     u = np.log(x)
     v = np.log(y)

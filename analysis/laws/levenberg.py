@@ -30,16 +30,14 @@ Bounds are kept by projection: a parameter on its bound whose gradient points ou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
+from analysis.laws.law import Array
+from analysis.table.trials import BoolArray, IntArray
 
-Residuals = Callable[[Array, Integers, bool], tuple[Array, Array | None]]
+Residuals = Callable[[Array, IntArray, bool], tuple[Array, Array | None]]
 """(theta, which problems, with_gradient) -> r of shape (B, n) and J of shape (B, P, n)."""
 
 CHUNK_DOUBLES = 200_000
@@ -77,11 +75,11 @@ class Minimum:
     """Shape (B, P)."""
     objective: Array
     """Sum of w rho(r), shape (B,); infinite where no finite value was met."""
-    converged: Bools
+    converged: BoolArray
     """Shape (B,)."""
-    stalled: Bools
+    stalled: BoolArray
     """Converged only in that many steps gained next to nothing: a flat valley; shape (B,)."""
-    iterations: Integers
+    iterations: IntArray
     """Shape (B,)."""
 
 
@@ -108,28 +106,14 @@ def minimise(
     bounds: tuple[Array, Array],
     *,
     delta: float,
-    max_iterations: int = 500,
-    tolerance: float = 1e-12,
+    max_iterations: int,
+    tolerance: float,
     damping: float = DAMPING_START,
 ) -> Minimum:
-    """Minimise the summed Huber loss of every problem of the batch.
+    """Minimise the summed Huber loss of every problem of the batch, from ``theta`` (B, P) on.
 
-    Parameters
-    ----------
-    residuals : callable
-        See `Residuals`. It must be finite at the start, or that problem is given up.
-    theta : array of shape (B, P)
-        Starting points inside the bounds.
-    weights : array of shape (B, n)
-        Not negative.
-    bounds : pair of arrays of shape (P,)
-    delta : float in (0, inf]
-        Half-width of the quadratic part of the loss.
-    tolerance : float
-        A problem has converged when the predicted gain of an undamped step falls below
-        ``tolerance`` times its objective.
-    damping : float
-        First damping: less where the start is known to be near.
+    Problems whose residuals are not finite there are given up. One has converged when the predicted
+    gain of an undamped step falls below ``tolerance`` times its objective.
     """
     n_problems, n_parameters = theta.shape
     n_points = weights.shape[-1]
@@ -137,31 +121,18 @@ def minimise(
     parts = []
     for first in range(0, n_problems, size):
         which = np.arange(first, min(first + size, n_problems))
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # steps into overflow are tried and rejected
             chunk = _Chunk(residuals, theta[which], which, weights[which], bounds, delta, damping)
-        parts.append(chunk.run(max_iterations, tolerance))
-    return Minimum(
-        theta=np.concatenate([p.theta for p in parts]),
-        objective=np.concatenate([p.objective for p in parts]),
-        converged=np.concatenate([p.converged for p in parts]),
-        stalled=np.concatenate([p.stalled for p in parts]),
-        iterations=np.concatenate([p.iterations for p in parts]),
-    )
+            chunk.iterate(max_iterations, tolerance)
+        parts.append(chunk.out)
+    columns = [field.name for field in fields(Minimum)]
+    return Minimum(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in columns})
 
 
 _COMPACTED = (
-    "row",
-    "which",
-    "weights",
-    "theta",
-    "r",
-    "jacobian",
-    "objective",
-    "damping",
-    "growth",
-    "rounding",
-    "earlier",
-)
+    "row", "which", "weights", "theta", "r", "jacobian", "objective", "damping", "growth",
+    "rounding", "earlier",
+)  # fmt: skip
 
 
 def _solve(matrices: Array, right: Array) -> Array:
@@ -180,7 +151,7 @@ class _Chunk:
         self,
         residuals: Residuals,
         theta: Array,
-        which: Integers,
+        which: IntArray,
         weights: Array,
         bounds: tuple[Array, Array],
         delta: float,
@@ -205,18 +176,12 @@ class _Chunk:
             iterations=np.zeros(len(theta), dtype=np.int64),
         )
 
-    def _evaluate(self, theta: Array, which: Integers) -> tuple[Array, Array]:
+    def _evaluate(self, theta: Array, which: IntArray) -> tuple[Array, Array]:
         r, jacobian = self.residuals(theta, which, True)
         assert jacobian is not None
         return r, jacobian
 
-    def run(self, max_iterations: int, tolerance: float) -> Minimum:
-        # Steps into overflow are tried and rejected.
-        with np.errstate(all="ignore"):
-            self._iterate(max_iterations, tolerance)
-        return self.out
-
-    def _iterate(self, max_iterations: int, tolerance: float) -> None:
+    def iterate(self, max_iterations: int, tolerance: float) -> None:
         self._keep(np.isfinite(self.objective), converged=False, iteration=0)
         for iteration in range(1, max_iterations + 1):
             if not len(self.row):
@@ -256,7 +221,7 @@ class _Chunk:
             np.zeros(len(self.row), dtype=np.bool_), converged=False, iteration=max_iterations
         )
 
-    def _adapt(self, better: Bools, ratio: Array) -> None:
+    def _adapt(self, better: BoolArray, ratio: Array) -> None:
         """Less damping after a step as good as predicted; more, and ever faster, after failures."""
         # Nielsen 1999, IMM-REP-1999-05, equation 2.4, with a bolder least factor.
         shrink = np.clip(1.0 - (2.0 * np.clip(ratio, 0.0, 2.0) - 1.0) ** 3, 0.1, 2.0)
@@ -264,7 +229,7 @@ class _Chunk:
         self.growth = np.where(better, 4.0, np.minimum(self.growth * 2.0, 1e4))
         self.damping = np.clip(self.damping * factor, DAMPING_MIN, DAMPING_MAX)
 
-    def _keep(self, keep: Bools, *, converged: bool, iteration: int) -> None:
+    def _keep(self, keep: BoolArray, *, converged: bool, iteration: int) -> None:
         """Record the problems that are finished and drop them from the working arrays."""
         gone = self.row[~keep]
         self.out.theta[gone] = self.theta[~keep]
@@ -314,7 +279,7 @@ class _Chunk:
         return moved, gain, newton_gain
 
     def _acceleration(
-        self, velocity: Array, scaled: Array, unit: Array, free: Bools, weights: Array
+        self, velocity: Array, scaled: Array, unit: Array, free: BoolArray, weights: Array
     ) -> Array:
         """Half the geodesic acceleration, which follows a narrow valley's bend; zero if large.
 

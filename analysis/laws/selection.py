@@ -32,7 +32,8 @@ from analysis.errors import AnalysisError
 from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
-from analysis.laws.solution import BatchFit, Bools
+from analysis.laws.solution import BatchFit
+from analysis.table.trials import BoolArray
 
 CURVE_LAWS = tuple(name for name, law in LAWS.items() if law.weighed)
 """Candidates by default: each says something different about where a curve goes."""
@@ -73,17 +74,7 @@ def choose_law(
     *,
     noise: npt.ArrayLike,
 ) -> Choice:
-    """Weight laws by rolling hold-out prediction of the largest sizes.
-
-    Parameters
-    ----------
-    x, y : arrays of shape (n,), positive
-        Sizes and errors.
-    laws : sequence of str or Law
-        Candidates. The order decides ties (and everything if no size can be hidden).
-    noise : float or array of shape (n,)
-        As for `analysis.laws.fitting.fit_law`.
-    """
+    """Weight laws by rolling hold-out prediction of the largest sizes; their order decides ties."""
     candidates = tuple(law_named(law) for law in laws)
     if not candidates:
         raise AnalysisError(f"laws: must name at least one of {', '.join(LAWS)}, got none")
@@ -108,14 +99,14 @@ def choose_law(
     )
 
 
-def _hidden_sizes(x: Array) -> Bools:
+def _hidden_sizes(x: Array) -> BoolArray:
     """For each fold, which points are hidden."""
     sizes = np.unique(x)
     count = max(0, min(MAX_FOLDS, len(sizes) - MIN_TRAINING_SIZES))
     return np.array([x >= sizes[-j] for j in range(1, count + 1)], dtype=bool)
 
 
-def _score(law: Law, x: Array, y: Array, noise: Array, hidden: Bools) -> float:
+def _score(law: Law, x: Array, y: Array, noise: Array, hidden: BoolArray) -> float:
     """Root mean square log error on hidden sizes, over folds."""
     if not len(hidden):
         return np.inf
@@ -136,7 +127,7 @@ def _fit_chance(fit: BatchFit, x: Array, y: Array, noise: Array) -> float:
 
 
 def _weights(
-    scores: Array, usable: Bools, fitting: Bools, n_hidden: int, n_parameters: Array
+    scores: Array, usable: BoolArray, fitting: BoolArray, n_hidden: int, n_parameters: Array
 ) -> Array:
     """Weights (L,) from scores; those of the prior if nothing could be hidden."""
     prior = np.exp(-PRICE * (n_parameters - n_parameters.min()))

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.laws.law import Array, Law
-
-Bools = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
+from analysis.table.trials import BoolArray, IntArray, read_only
 
 
 class Status(enum.IntEnum):
@@ -44,11 +42,6 @@ REASONS = {
 }
 
 
-def freeze(array: npt.NDArray[np.generic]) -> None:
-    """Make an array read-only in place."""
-    array.setflags(write=False)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BatchFit:
     """R fits of one law (R = 1 for a plain fit), one row per resample. Arrays are read-only."""
@@ -59,20 +52,20 @@ class BatchFit:
     """Internal parameters, shape (R, P); NaN where there is no fit."""
     objective: Array
     """Sum of the weighted Huber losses at the optimum, shape (R,)."""
-    status: Integers
+    status: IntArray
     """`Status` of each row, shape (R,)."""
     n_starts: int
     """Starts tried per row."""
-    starts_at_best: Integers
+    starts_at_best: IntArray
     """How many of them reached the best optimum (to a relative 1e-6), shape (R,). Of many starts
     only the most promising are followed to the end, so the number is a lower bound."""
     condition: Array
     """Condition number of the column-scaled curvature at the optimum, shape (R,)."""
-    unidentified: Bools
+    unidentified: BoolArray
     """Which parameters the data leave free, shape (R, P)."""
-    at_bound: Bools
+    at_bound: BoolArray
     """Which parameters ended on a bound (a floor of exactly zero, say), shape (R, P)."""
-    iterations: Integers
+    iterations: IntArray
     """Iterations of the best start, shape (R,)."""
     delta: float
     """Huber threshold used."""
@@ -80,20 +73,12 @@ class BatchFit:
     """Points fitted."""
 
     def __post_init__(self) -> None:
-        for array in (
-            self.theta,
-            self.objective,
-            self.status,
-            self.starts_at_best,
-            self.condition,
-            self.unidentified,
-            self.at_bound,
-            self.iterations,
-        ):
-            freeze(array)
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                read_only(value)
 
     @property
-    def ok(self) -> Bools:
+    def ok(self) -> BoolArray:
         """Rows whose predictions may be used within the range of the data, shape (R,)."""
         return np.isin(self.status, (Status.CONVERGED, Status.UNIDENTIFIED))
 

@@ -72,18 +72,9 @@ class CurveDraws:
 def draw_curves(
     curve: Curve, noise: Noise, *, resamples: int, level: float, rng: np.random.Generator
 ) -> CurveDraws:
-    """Draw mean curves from all that the points leave possible.
+    """Draw R = ``resamples`` mean curves from all that the points (at least two) leave possible.
 
-    Parameters
-    ----------
-    curve, noise : Curve, Noise
-        At least two distinct sizes.
-    resamples : int
-        R, curves to draw.
-    level : float
-        Of the interval of the exponent.
-    rng : Generator
-        Source of the draws.
+    ``level`` is that of the interval of the exponent.
     """
     points = merge_points(curve, noise)
     grid, n_inside = size_grid(points.x)

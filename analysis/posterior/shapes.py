@@ -117,17 +117,8 @@ def refine_shapes(
 
     Children lie at random within the coarse shape's cell and share its prior, so that sums over
     them stand for the same integral. How many there are changes precision, never the prior.
-
-    Parameters
-    ----------
-    coarse : Shapes
-        Of :func:`coarse_shapes`.
-    log_evidence : ndarray of shape (T,)
-        Rough log marginal likelihood of each coarse shape.
-    x : ndarray of shape (K,)
-        Log sizes of the points.
-    rng : Generator
-        Source of the children's places.
+    ``log_evidence`` (T,) is the rough log marginal likelihood of each coarse shape, ``x`` (K,) the
+    log sizes of the points.
     """
     span = max(float(x[-1] - x[0]), 1e-9)
     log_weight = coarse.log_prior + log_evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -57,14 +58,8 @@ def study_routes(
 ) -> tuple[RouteStudy, ...]:
     """Compare the routes of each dataset size that has more than one.
 
-    Parameters
-    ----------
-    table : TrialTable
-    settings : AnalysisSettings
-        ``route_size`` names the axis.
-    fits : sequence of FittedCurve
-        The study's curves of trained models. Where a route draws from the same runs on the same
-        axis, its payoff points are theirs: one number has one value.
+    ``fits`` are the study's curves of trained models. Where a route draws from the same runs on the
+    same axis, its payoff points are theirs: one number has one value.
     """
     axis = route_axis(table, settings)
     studies = []
@@ -73,24 +68,21 @@ def study_routes(
         if len(curves) < 2:
             continue
         curves = tuple(_with_known_payoffs(curve, fits, int(n)) for curve in curves)
-        base = next((curve for curve in curves if curve.route == "trained"), None)
+        bases = [curve for curve in curves if curve.route == "trained"][:1]
+        crossings = [find_crossing(*pair, int(n), settings) for pair in combinations(curves, 2)]
+        savings = [
+            find_saving(curve, base, int(n), settings)
+            for base in bases
+            for curve in curves
+            if curve is not base
+        ]
         studies.append(
             RouteStudy(
                 n_examples=int(n),
                 size=axis,
                 curves=curves,
-                crossings=tuple(
-                    find_crossing(first, second, int(n), settings)
-                    for k, first in enumerate(curves)
-                    for second in curves[k + 1 :]
-                ),
-                savings=()
-                if base is None
-                else tuple(
-                    find_saving(curve, base, int(n), settings)
-                    for curve in curves
-                    if curve is not base
-                ),
+                crossings=tuple(crossings),
+                savings=tuple(savings),
             )
         )
     return tuple(studies)

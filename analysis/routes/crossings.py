@@ -51,31 +51,31 @@ class Crossing:
     better_below: str
     """Crossing: the route that is better at smaller sizes (the likelier way round)."""
     better_above: str
-    size: float
+    size: float = math.nan
     """Median size of the crossing; NaN where there is none."""
-    low: float
-    high: float
-    low_open: bool
+    low: float = math.nan
+    high: float = math.nan
+    low_open: bool = False
     """The interval reaches below the range that both routes span."""
-    high_open: bool
+    high_open: bool = False
     level: float
-    probability: float
+    probability: float = math.nan
     """Of the kind; of the likeliest one where it cannot be told."""
-    crosses: float
+    crosses: float = math.nan
     """Probability that the order at the small end is not that at the large end."""
-    first_better: float
+    first_better: float = math.nan
     """Probability that the first route is better at both ends."""
-    second_better: float
-    range_low: float
-    range_high: float
+    second_better: float = math.nan
+    range_low: float = math.nan
+    range_high: float = math.nan
     """Sizes that both routes span."""
-    clear_first: str
+    clear_first: str = ""
     """Route that is better at small sizes with the intervals' level; empty if neither is."""
-    clear_until: float
+    clear_until: float = math.nan
     """Size up to which it is; NaN if neither is."""
-    why: Reason | None
+    why: Reason | None = None
     """Why it cannot be told; None otherwise."""
-    next_step: NextStep | None
+    next_step: NextStep | None = None
 
     @property
     def estimate(self) -> Estimate | None:
@@ -111,14 +111,14 @@ class Saving:
     route: str
     base: str
     """The route compared with: usually ``"trained"``."""
-    steps: tuple[SavingStep, ...]
+    steps: tuple[SavingStep, ...] = ()
     """Over the errors that both routes reach, from the largest."""
-    ratio: float
+    ratio: float = math.nan
     """Geometric mean over those errors of base size over size; NaN where there is none."""
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
     level: float
-    why: Reason | None
+    why: Reason | None = None
     """Why there is no number; None otherwise."""
 
     @property
@@ -140,32 +140,56 @@ def find_crossing(
     first: RouteCurve, second: RouteCurve, n_examples: int, s: AnalysisSettings
 ) -> Crossing:
     """Where the curves of two routes cross, from their paired draws."""
+    pair = (first.name, second.name)
+    untold = Crossing(
+        n_examples=n_examples, first=first.name, second=second.name, kind="cannot_tell",
+        better_below=first.name, better_above=second.name, level=s.level,
+    )  # fmt: skip
     why, next_step = _obstacle(first, second)
     if why is not None or first.drawn is None or second.drawn is None:
-        return _crossing(first, second, n_examples, s, why=why, next_step=next_step)
+        return replace(untold, why=why, next_step=next_step)
     x = _common_grid(first.drawn, second.drawn)
     if x[-1] - x[0] < LEAST_OVERLAP:
-        return _crossing(
-            first, second, n_examples, s,
-            why=Reason(kind="no_overlap", about=(first.name, second.name)),
-            next_step=NextStep(kind="same_sizes"),
-        )  # fmt: skip
+        why = Reason(kind="no_overlap", about=pair)
+        return replace(untold, why=why, next_step=NextStep(kind="same_sizes"))
     difference = _on(first.drawn, x) - _on(second.drawn, x)
     starts, ends = difference[:, 0] < 0.0, difference[:, -1] < 0.0
     rising, falling = float((starts & ~ends).mean()), float((~starts & ends).mean())
     up = rising >= falling  # the first route is better at small sizes
-    location = _locations(x, difference, up=up)
-    seen = location[~np.isnan(location)]
     tail = (1.0 - s.level) / 2.0
-    low, middle, high = np.quantile(seen, [tail, 0.5, 1.0 - tail], method="inverted_cdf")
-    return _crossing(
-        first, second, n_examples, s,
-        up=up,
-        quantiles=(float(low), float(middle), float(high)),
-        clear=_clear(difference, s.level),
-        shares=(rising + falling, float((starts & ends).mean()), float((~starts & ~ends).mean())),
-        x=x,
-    )  # fmt: skip
+    low, middle, high = _quantiles(_locations(x, difference, up=up), tail)
+    shares = (rising + falling, float((starts & ends).mean()), float((~starts & ~ends).mean()))
+    kinds: tuple[CrossingKind, ...] = ("crosses", "first_better", "second_better")
+    probability, kind = max(zip(shares, kinds, strict=True))
+    if probability < s.confidence:
+        kind = "cannot_tell"
+        chances = tuple(zip(kinds, shares, strict=True))
+        why = Reason(kind="crossing_torn", about=pair, least=s.confidence, chances=chances)
+        next_step = NextStep(kind="more_or_further")
+    nowhere = shares[0] < tail  # then which way round they would cross is unknown
+    range_low, range_high = math.exp(x[0]), math.exp(x[-1])
+    sign, until = _clear(difference, s.level)
+    return replace(
+        untold,
+        kind=kind,
+        better_below=pair[0] if up else pair[1],
+        better_above=pair[1] if up else pair[0],
+        size=math.exp(middle) if math.isfinite(middle) else math.nan,
+        low=math.exp(low) if math.isfinite(low) else range_low,
+        high=math.exp(high) if math.isfinite(high) else range_high,
+        low_open=low == -math.inf or nowhere,
+        high_open=high == math.inf or nowhere,
+        probability=probability,
+        crosses=shares[0],
+        first_better=shares[1],
+        second_better=shares[2],
+        range_low=range_low,
+        range_high=range_high,
+        clear_first="" if not until else (pair[0] if sign < 0 else pair[1]),
+        clear_until=math.nan if not until else math.exp(x[until - 1]),
+        why=why,
+        next_step=next_step,
+    )
 
 
 def find_saving(
@@ -173,13 +197,14 @@ def find_saving(
 ) -> Saving:
     """How many times smaller one route's model is than another's of the same error."""
     why, _ = _obstacle(route, base)
+    untold = Saving(n_examples=n_examples, route=route.name, base=base.name, level=s.level, why=why)
     if why is not None or route.drawn is None or base.drawn is None:
-        return _no_saving(route, base, n_examples, s, why)
+        return untold
     own, other = _falling(route.drawn), _falling(base.drawn)
     top = min(float(np.median(own[:, 0])), float(np.median(other[:, 0])))
     bottom = max(float(np.median(own[:, -1])), float(np.median(other[:, -1])))
     if not top - bottom > 0.02:
-        return _no_saving(route, base, n_examples, s, Reason(kind="no_common_error"))
+        return replace(untold, why=Reason(kind="no_common_error"))
     levels = np.linspace(top, bottom, LEVELS + 2)[1:-1]
     size = _first_size(route.drawn, own, levels)
     base_size = _first_size(base.drawn, other, levels)
@@ -202,16 +227,8 @@ def find_saving(
     held = np.where(np.isfinite(gain), gain, np.nan)
     some = np.isfinite(held).any(axis=1)
     low, middle, high = _quantiles(np.nanmean(held[some], axis=1), tail)
-    return Saving(
-        n_examples=n_examples,
-        route=route.name,
-        base=base.name,
-        steps=tuple(steps),
-        ratio=_power(middle),
-        low=_power(low),
-        high=_power(high),
-        level=s.level,
-        why=None,
+    return replace(
+        untold, steps=tuple(steps), ratio=_power(middle), low=_power(low), high=_power(high)
     )
 
 
@@ -260,63 +277,6 @@ def _locations(x: FloatArray, difference: FloatArray, *, up: bool) -> FloatArray
     return location
 
 
-def _crossing(
-    first: RouteCurve,
-    second: RouteCurve,
-    n_examples: int,
-    s: AnalysisSettings,
-    *,
-    up: bool = True,
-    quantiles: tuple[float, float, float] = (math.nan, math.nan, math.nan),
-    shares: tuple[float, float, float] = (math.nan, math.nan, math.nan),
-    clear: tuple[int, int] = (0, 0),
-    x: FloatArray | None = None,
-    why: Reason | None = None,
-    next_step: NextStep | None = None,
-) -> Crossing:
-    low, middle, high = quantiles
-    kind: CrossingKind = "cannot_tell"
-    probability = math.nan
-    if x is not None:
-        kinds: tuple[CrossingKind, ...] = ("crosses", "first_better", "second_better")
-        probability, kind = max(zip(shares, kinds, strict=True))
-        if probability < s.confidence:
-            kind = "cannot_tell"
-            why = Reason(
-                kind="crossing_torn",
-                about=(first.name, second.name),
-                least=s.confidence,
-                chances=tuple(zip(kinds, shares, strict=True)),
-            )
-            next_step = NextStep(kind="more_or_further")
-    nowhere = shares[0] < (1.0 - s.level) / 2.0  # then which way round they would cross is unknown
-    ends = (math.nan, math.nan) if x is None else (math.exp(x[0]), math.exp(x[-1]))
-    return Crossing(
-        n_examples=n_examples,
-        first=first.name,
-        second=second.name,
-        kind=kind,
-        better_below=first.name if up else second.name,
-        better_above=second.name if up else first.name,
-        size=math.exp(middle) if math.isfinite(middle) else math.nan,
-        low=math.exp(low) if math.isfinite(low) else ends[0],
-        high=math.exp(high) if math.isfinite(high) else ends[1],
-        low_open=low == -math.inf or nowhere,
-        high_open=high == math.inf or nowhere,
-        level=s.level,
-        probability=probability,
-        crosses=shares[0],
-        first_better=shares[1],
-        second_better=shares[2],
-        range_low=ends[0],
-        range_high=ends[1],
-        clear_first="" if not clear[1] else (first.name if clear[0] < 0 else second.name),
-        clear_until=math.nan if x is None or not clear[1] else math.exp(x[clear[1] - 1]),
-        why=why,
-        next_step=next_step,
-    )
-
-
 def _clear(difference: FloatArray, level: float) -> tuple[int, int]:
     """Which sign the difference surely has at small sizes, and how many grid points keep it."""
     share = (difference < 0.0).mean(axis=0)
@@ -363,12 +323,3 @@ def _quantiles(values: FloatArray, tail: float) -> tuple[float, float, float]:
 
 def _power(value: float) -> float:
     return math.exp(value) if value < 700.0 else math.inf
-
-
-def _no_saving(
-    route: RouteCurve, base: RouteCurve, n_examples: int, s: AnalysisSettings, why: Reason | None
-) -> Saving:
-    return Saving(
-        n_examples=n_examples, route=route.name, base=base.name, steps=(), ratio=math.nan,
-        low=math.nan, high=math.nan, level=s.level, why=why,
-    )  # fmt: skip

@@ -32,17 +32,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.curves.curve import Curve, build_curves, changed_by_pruning
-from analysis.curves.noise import Noise, measure_noise, shared_covariance
+from analysis.curves.curve import Curve, build_curves, changed_by_pruning, rows_with
+from analysis.curves.noise import Noise, gaussian, measure_noise, shared_covariance
 from analysis.curves.points import split_test_luck
 from analysis.findings import Exclusion
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import BoolArray, FloatArray, TrialTable, read_only
+from analysis.table.trials import FloatArray, TrialTable, read_only
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.verdicts.decide import decide
-from analysis.verdicts.rules import payoff_distribution
 
 SAME_SIZE = 2.0**0.5
 """Cells within this factor of each other compete for the same place on a route's curve."""
@@ -79,13 +77,12 @@ def route_axis(table: TrialTable, settings: AnalysisSettings) -> str:
     """
     if settings.route_size:
         return settings.route_size
-    pruned = np.array([route == "pruned" for route in table.route], dtype=bool)
     counted = np.isfinite(table.n_nonzero)
-    masked = pruned & counted & (table.n_nonzero < table.n_parameters)
+    masked = rows_with(table, route="pruned") & counted & (table.n_nonzero < table.n_parameters)
     if settings.size in changed_by_pruning() or not masked.any():
         return settings.size
-    trained = np.array([route == "trained" for route in table.route], dtype=bool)
-    return "n_nonzero" if (trained & counted).any() else settings.size
+    known = (rows_with(table, route="trained") & counted).any()
+    return "n_nonzero" if known else settings.size
 
 
 def route_curves(
@@ -119,16 +116,11 @@ def _route_curve(
     table: TrialTable, s: AnalysisSettings, n_examples: int, route: str, method: str
 ) -> Curve | None:
     """The cells of one route, the best parent at each size; None where no row is usable."""
-    rows = np.array(
-        [
-            table.n_examples[k] == n_examples
-            and table.route[k] == route
-            and (route != "pruned" or table.method[k] == method)
-            and not (route == "trained" and table.prune_ratio[k] > 0.0)
-            for k in range(len(table))
-        ],
-        dtype=bool,
-    )
+    rows = rows_with(table, route=route) & (table.n_examples == n_examples)
+    if route == "pruned":
+        rows &= rows_with(table, method=method)
+    if route == "trained":
+        rows &= ~(table.prune_ratio > 0.0)
     own = table.where(rows)
     size, error = own.column(s.size), own.column(s.error)
     if not (np.isfinite(size) & np.isfinite(error)).any():
@@ -136,13 +128,13 @@ def _route_curve(
     (curve,) = build_curves(own, s, every_route=True)
     positions = np.flatnonzero(rows)
     curve = replace(curve, run_row=read_only(positions[curve.run_row]))
+    if route not in ("pruned", "distilled") or len(curve) < 2:
+        return curve
     return _best_by_validation(curve, table, route)
 
 
 def _best_by_validation(curve: Curve, table: TrialTable, route: str) -> Curve:
     """Of parents (or teachers) that lead to about one size, the best on the validation set."""
-    if route not in ("pruned", "distilled") or len(curve) < 2:
-        return curve
     dense = dict(zip(table.slot, table.n_parameters.tolist(), strict=True))
     ladder, validation = [], np.full(len(curve), np.nan)
     for cell in range(len(curve)):
@@ -163,15 +155,10 @@ def _best_by_validation(curve: Curve, table: TrialTable, route: str) -> Curve:
             best = ladder[int(rivals[np.argmin(validation[rivals])])]
             keep[[k for k in rivals if ladder[k] != best]] = False
         start = end
-    return _only(curve, keep, route)
-
-
-def _only(curve: Curve, keep: BoolArray, route: str) -> Curve:
-    """The curve without the cells that lost on the validation set; they are counted."""
     if keep.all():
         return curve
-    runs = keep[curve.run_cell]
-    lost = Exclusion(kind="worse_on_validation", about=route, count=int((~runs).sum()))
+    count = int((~keep[curve.run_cell]).sum())
+    lost = Exclusion(kind="worse_on_validation", about=route, count=count)
     return replace(curve.only(keep), excluded=(*curve.excluded, lost))
 
 
@@ -200,8 +187,8 @@ def joint_fits(
             np.stack([np.ones_like(x), x - x.mean()], axis=1)
         )
     rng = generator(s.seed, Stream.LUCK, n_examples)
-    luck = _gaussian(tilts @ shared @ tilts.T, s.resamples, rng)
-    level = _gaussian(
+    luck = gaussian(tilts @ shared @ tilts.T, s.resamples, rng)
+    level = gaussian(
         _draw_luck([curves[q] for q in able], [noises[q] for q in able]), s.resamples, rng
     )
     for place, q in enumerate(able):
@@ -210,25 +197,9 @@ def joint_fits(
         log_error = drawn[q].log_error + lift + level[:, place, None]
         drawn[q] = replace(drawn[q], log_error=read_only(log_error))
     return [
-        _fit(curve, noise, drawn.get(q), s)
+        FittedCurve.drawn(curve, noise, drawn.get(q), s)
         for q, (curve, noise) in enumerate(zip(curves, noises, strict=True))
     ]
-
-
-def _fit(curve: Curve, noise: Noise, draws: CurveDraws | None, s: AnalysisSettings) -> FittedCurve:
-    found = [None if draws is None else payoff_distribution(draws, rule, s) for rule in s.rules]
-    return FittedCurve(
-        curve=curve,
-        noise=noise,
-        draws=draws,
-        settings=s,
-        payoffs=tuple(
-            decide(curve, noise, distribution, rule, s)
-            for rule, distribution in zip(s.rules, found, strict=True)
-        ),
-        law="auto",
-        failed_resamples=0,
-    )
 
 
 def _shared(curves: list[Curve], noises: list[Noise], table: TrialTable) -> FloatArray:
@@ -315,14 +286,3 @@ def _draw_luck(curves: list[Curve], noises: list[Noise]) -> FloatArray:
             most = float(np.sqrt(covariance[a, a] * covariance[b, b]))
             covariance[a, b] = covariance[b, a] = float(np.clip(pair / len(both), -most, most))
     return covariance
-
-
-def _gaussian(covariance: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
-    """(n, d) draws; a covariance that is not quite one is made so."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    drawn: FloatArray = rng.standard_normal((n, len(covariance))) @ root.T
-    return drawn
-
-
-__all__ = ["ROUTE_ORDER", "RouteCurve", "joint_fits", "route_axis", "route_curves"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.curves.curve import rows_with
 from analysis.findings import Count, Finding, NextStep
 from analysis.routes.comparison import RouteStudy
 from analysis.routes.fronts import MaskCost
@@ -88,7 +89,7 @@ def prune_findings(ladders: Sequence[PruneLadder], size: str) -> Iterator[Findin
 
 def making_findings(table: TrialTable) -> Iterator[Finding[Count]]:
     """What to know of how networks were made: those that were emptied, teachers too small."""
-    complete = np.array([status == "complete" for status in table.status], dtype=bool)
+    complete = rows_with(table, status="complete")
     pruned = int((complete & (table.prune_ratio > 0.0)).sum())
     emptied = int((complete & table.layer_emptied).sum())
     if emptied:

@@ -29,6 +29,7 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.curves.curve import rows_with
 from analysis.findings import NextStep, Reason
 from analysis.laws import law_named
 from analysis.laws.fitting import fit_law
@@ -62,6 +63,13 @@ class LawPoints:
     spread: FloatArray
     """(n,) standard error of y, as a fraction; NaN if unknown."""
 
+    @classmethod
+    def of(cls, points: Sequence[tuple[Sequence[float], float, float]]) -> LawPoints:
+        """From the inputs (four of them), the error and the spread of each point."""
+        columns = np.array([(*x, y, spread) for x, y, spread in points], dtype=np.float64)
+        columns = columns.reshape(len(points), 6)
+        return cls(x=columns[:, :4].copy(), y=columns[:, 4].copy(), spread=columns[:, 5].copy())
+
     def __len__(self) -> int:
         return len(self.y)
 
@@ -77,9 +85,9 @@ class LawScore:
     kind: str
     """``"interpolation"``, ``"extrapolation"`` or ``"later runs"``."""
     points: int
-    mean_relative_error: float
-    worst: float
-    noise: float
+    mean_relative_error: float = math.nan
+    worst: float = math.nan
+    noise: float = math.nan
     """Mean relative error that the noise of the points alone would give; NaN if unknown."""
 
 
@@ -135,19 +143,8 @@ def study_laws(table: TrialTable, s: AnalysisSettings) -> tuple[RouteLaw, ...]:
 def held_out(law: RouteLaw, later: TrialTable, s: AnalysisSettings) -> LawScore:
     """Compare what a law said with runs made afterwards.
 
-    Parameters
-    ----------
-    law : RouteLaw
-        Fitted before.
-    later : TrialTable
-        Trials of the ratios or sizes that were not run then, with their dense parents (or the
-        models trained alone and the teachers).
-    s : AnalysisSettings
-
-    Returns
-    -------
-    LawScore
-        Of ``points`` 0 where the table has no such model.
+    ``later`` are the trials of the ratios or sizes that were not run then, with their dense parents
+    (or the models trained alone and the teachers); without any the score is of 0 points.
     """
     if law.law == "pruning":
         points = pruning_points(_by_method(prune_ladders(later, s)).get(
@@ -159,31 +156,25 @@ def held_out(law: RouteLaw, later: TrialTable, s: AnalysisSettings) -> LawScore:
 
 def pruning_points(ladders: Sequence[PruneLadder]) -> LawPoints:
     """Density, depth, width and dense error of every rung; an unknown depth or width counts 1."""
-    rows, errors, spreads = [], [], []
+    points = []
     for ladder in ladders:
-        shape = [max(ladder.depth, 1), max(ladder.width, 1)]
+        shape, dense = (max(ladder.depth, 1), max(ladder.width, 1)), max(ladder.dense_error, 1e-9)
         for step in ladder.steps:
-            rows.append([1.0 - step.prune_ratio, *shape, max(ladder.dense_error, 1e-9)])
-            errors.append(max(ladder.dense_error, 1e-9) * (1.0 + step.cost))
-            known = math.isfinite(step.standard_error)
-            spreads.append(step.standard_error if known else math.nan)
-    return LawPoints(
-        x=np.array(rows, dtype=np.float64).reshape(len(rows), 4),
-        y=np.array(errors, dtype=np.float64),
-        spread=np.array(spreads, dtype=np.float64),
-    )
+            spread = step.standard_error if math.isfinite(step.standard_error) else math.nan
+            inputs = (1.0 - step.prune_ratio, *shape, dense)
+            points.append((inputs, dense * (1.0 + step.cost), spread))
+    return LawPoints.of(points)
 
 
 def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
     """Size, data, teacher's error and error alone of every student that has all four."""
     error = table.column(s.error)
     usable = np.isfinite(error) & (error > 0.0) & np.isfinite(table.n_parameters)
-    usable &= np.array([t == "complete" for t in table.status], dtype=bool)
-    replicate = np.array([p == "replicate" for p in table.phase], dtype=bool)
-    trained = usable & np.array([r == "trained" for r in table.route], dtype=bool)
-    trained &= table.prune_ratio == 0.0
+    usable &= rows_with(table, status="complete")
+    replicate = rows_with(table, phase="replicate")
+    trained = usable & rows_with(table, route="trained") & (table.prune_ratio == 0.0)
     by_slot = {slot: k for k, slot in enumerate(table.slot) if slot and trained[k]}
-    students = usable & replicate & np.array([r == "distilled" for r in table.route], dtype=bool)
+    students = usable & replicate & rows_with(table, route="distilled")
 
     def dense(n: int, size: float) -> float:
         same = trained & replicate & (table.n_examples == n)
@@ -195,7 +186,7 @@ def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
         teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0))
         key = (int(table.n_examples[row]), float(table.n_parameters[row]), teacher)
         groups.setdefault(key, []).append(int(row))
-    rows, errors, spreads = [], [], []
+    points = []
     for (n, size, teacher), members in sorted(groups.items()):
         named = [by_slot[table.teacher[row]] for row in members if table.teacher[row] in by_slot]
         taught = float(error[named].mean()) if named else math.nan
@@ -203,16 +194,10 @@ def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
             taught = dense(n, teacher)
         inputs = [size, float(n), taught, dense(n, size)]
         if n > 0 and all(math.isfinite(v) and v > 0.0 for v in inputs):
-            rows.append(inputs)
-            errors.append(float(error[members].mean()))
-            own = np.log(error[members])
-            several = len(members) > 1
-            spreads.append(own.std(ddof=1) / math.sqrt(len(members)) if several else math.nan)
-    return LawPoints(
-        x=np.array(rows, dtype=np.float64).reshape(len(rows), 4),
-        y=np.array(errors, dtype=np.float64),
-        spread=np.array(spreads, dtype=np.float64),
-    )
+            own, count = np.log(error[members]), len(members)
+            spread = float(own.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+            points.append((inputs, float(error[members].mean()), spread))
+    return LawPoints.of(points)
 
 
 def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[int, str], list[PruneLadder]]:
@@ -319,8 +304,7 @@ def _scores(law: Law, points: LawPoints) -> tuple[LawScore, ...]:
 
 def _score(kind: str, predicted: FloatArray, seen: LawPoints) -> LawScore:
     if not len(seen):
-        return LawScore(kind=kind, points=0, mean_relative_error=math.nan, worst=math.nan,
-                        noise=math.nan)  # fmt: skip
+        return LawScore(kind=kind, points=0)
     relative = np.abs(predicted - seen.y) / seen.y
     known = seen.spread[np.isfinite(seen.spread)]
     return LawScore(

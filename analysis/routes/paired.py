@@ -40,10 +40,10 @@ def bounded(gain: float, low: float) -> bool:
 class Gain:
     """The fraction of the first way's error that the second saves; negative if it is worse."""
 
-    gain: float
-    low: float
-    high: float
-    pairs: int
+    gain: float = math.nan
+    low: float = -math.inf
+    high: float = 1.0
+    pairs: int = 0
 
     @property
     def bounded(self) -> bool:
@@ -59,16 +59,7 @@ class Gain:
 
 
 def pair_up(table: TrialTable, first: IntArray, second: IntArray, error: FloatArray) -> Pairs:
-    """Pair the runs of two sets of rows by their subset draw.
-
-    Parameters
-    ----------
-    table : TrialTable
-    first, second : ndarray of int
-        Rows of the two ways.
-    error : ndarray of shape (rows,)
-        The error compared.
-    """
+    """Pair the runs of two sets of rows by their subset draw."""
     draws = sorted(set(table.draw[first].tolist()) & set(table.draw[second].tolist()))
     n_test = int(max(table.n_test[first].max(), table.n_test[second].max(), 0))
     least = 0.5 / n_test if n_test else 1e-6
@@ -76,17 +67,13 @@ def pair_up(table: TrialTable, first: IntArray, second: IntArray, error: FloatAr
         n = min(len(first), len(second))
         sides = [np.log(np.maximum(error[rows[:n]], least)) for rows in (first, second)]
     else:
+        logs = np.log(np.maximum(error, least))
         sides = [
-            np.array(
-                [
-                    np.log(np.maximum(error[rows[table.draw[rows] == d]], least)).mean()
-                    for d in draws
-                ]
-            )
+            np.array([logs[rows[table.draw[rows] == d]].mean() for d in draws])
             for rows in (first, second)
         ]
-    ratio = sides[1] - sides[0]
-    return Pairs(log_ratio=ratio, test_variance=_test_variance(table, first, second, error))
+    luck = _test_variance(table, first, second, error)
+    return Pairs(log_ratio=sides[1] - sides[0], test_variance=luck)
 
 
 def gains(comparisons: Sequence[Pairs], level: float) -> list[Gain]:
@@ -96,7 +83,7 @@ def gains(comparisons: Sequence[Pairs], level: float) -> list[Gain]:
     for pairs in comparisons:
         n = len(pairs.log_ratio)
         if not n:
-            found.append(Gain(gain=math.nan, low=-math.inf, high=1.0, pairs=0))
+            found.append(Gain())
             continue
         mean = float(pairs.log_ratio.mean())
         half = math.inf
@@ -118,7 +105,7 @@ def pool(comparisons: Sequence[Pairs], level: float) -> Gain:
     """One gain over several comparisons: the mean of all pairs."""
     together = [pairs.log_ratio for pairs in comparisons if len(pairs.log_ratio)]
     if not together:
-        return Gain(gain=math.nan, low=-math.inf, high=1.0, pairs=0)
+        return Gain()
     joined = np.concatenate(together)
     luck = float(np.mean([pairs.test_variance for pairs in comparisons]))
     (found,) = gains([Pairs(log_ratio=joined, test_variance=luck)], level)

@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from analysis.curves.curve import rows_with
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import UNKNOWN, FloatArray, TrialTable, middle
 
@@ -66,14 +67,8 @@ class PruneLadder:
 def prune_ladders(table: TrialTable, s: AnalysisSettings) -> tuple[PruneLadder, ...]:
     """One ladder for each dataset size and capacity that has pruned runs and their parents."""
     error, size = table.column(s.error), table.column(s.size)
-    usable = np.array(
-        [
-            phase == "replicate" and status == "complete" and route in ("trained", "pruned")
-            for phase, status, route in zip(table.phase, table.status, table.route, strict=True)
-        ],
-        dtype=bool,
-    )
-    usable &= np.isfinite(error)
+    usable = rows_with(table, phase="replicate", status="complete") & np.isfinite(error)
+    usable &= rows_with(table, route="trained") | rows_with(table, route="pruned")
     groups: dict[tuple[object, ...], list[int]] = {}
     for row in np.flatnonzero(usable):
         groups.setdefault(_capacity(table, int(row)), []).append(int(row))

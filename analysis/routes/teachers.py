@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.curves.curve import teacher_is_axis
+from analysis.curves.curve import rows_with, teacher_is_axis
 from analysis.findings import Estimate
 from analysis.routes.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
@@ -92,25 +92,12 @@ class Distilled:
 
 
 def study_teachers(table: TrialTable, s: AnalysisSettings) -> Distilled | None:
-    """Compare students with models trained alone and with students of other teachers.
-
-    Returns
-    -------
-    Distilled or None
-        None where the table has no distilled replicate.
-    """
+    """Compare students with models trained alone and with students of other teachers, if any."""
     error = table.column(s.error)
-    usable = np.isfinite(error) & np.isfinite(table.n_parameters)
-    usable &= np.array(
-        [
-            p == "replicate" and t == "complete"
-            for p, t in zip(table.phase, table.status, strict=True)
-        ],
-        dtype=bool,
-    )
-    students = usable & np.array([route == "distilled" for route in table.route], dtype=bool)
-    alone = usable & (table.prune_ratio == 0.0)
-    alone &= np.array([route == "trained" for route in table.route], dtype=bool)
+    usable = rows_with(table, phase="replicate", status="complete")
+    usable &= np.isfinite(error) & np.isfinite(table.n_parameters)
+    students = usable & rows_with(table, route="distilled")
+    alone = usable & rows_with(table, route="trained") & (table.prune_ratio == 0.0)
     if not students.any():
         return None
     axis = teacher_is_axis(table)
@@ -149,10 +136,7 @@ def _student_gains(
             teacher_size=teacher if teacher > 0.0 else middle(table.teacher_size[rows]),
             error=float(error[rows].mean()),
             alone_error=float(error[rivals].mean()),
-            gain=gain.gain,
-            low=gain.low,
-            high=gain.high,
-            pairs=gain.pairs,
+            **vars(gain),
         )
         for (n, size, teacher, rows, rivals, _), gain in zip(gathered, found, strict=True)
     )
@@ -214,10 +198,7 @@ def _ladder(
                 teacher_size=teacher,
                 error=float(error[rows].mean()),
                 validation_error=float(table.val_error[rows].mean()),
-                gain=gain.gain,
-                low=gain.low,
-                high=gain.high,
-                pairs=gain.pairs,
+                **vars(gain),
             )
             for (teacher, rows), gain in zip(by.items(), own, strict=True)
         ),

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from analysis.curves.curve import Curve, build_curves
+from analysis.curves.curve import Curve, build_curves, rows_with
 from analysis.findings import Reason
 from analysis.routes.curves import joint_fits
 from analysis.routes.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import BoolArray, FloatArray, IntArray, TrialTable
 from analysis.verdicts.decide import LEAST_SIZES
-from analysis.verdicts.rules import FLAT, STILL, apply_rule
+from analysis.verdicts.rules import FLAT, STILL, apply_to
 
 REGULARISERS = (
     "dropout", "weight_decay", "l2", "decoupled_weight_decay", "l1", "label_smoothing",
@@ -59,16 +59,16 @@ class PayoffShift:
     """The payoff point with the regulariser over the one without."""
 
     n_examples: int
-    ratio: float
+    ratio: float = math.nan
     """Median; NaN where it cannot be told."""
-    low: float
-    high: float
-    open: bool
+    low: float = math.nan
+    high: float = math.nan
+    open: bool = False
     """A payoff point lies outside the range in more than the interval's tails."""
-    with_size: float
+    with_size: float = math.nan
     """Median payoff points."""
-    without_size: float
-    why: Reason | None
+    without_size: float = math.nan
+    why: Reason | None = None
     """Why it cannot be told; None otherwise."""
 
 
@@ -90,14 +90,8 @@ class Regularisation:
 def study_regularisation(table: TrialTable, s: AnalysisSettings) -> tuple[Regularisation, ...]:
     """Look at every regulariser that the study made an axis."""
     error, size = table.column(s.error), table.column(s.size)
-    usable = np.isfinite(error) & np.isfinite(size) & (table.prune_ratio == 0.0)
-    usable &= np.array(
-        [
-            phase == "replicate" and status == "complete" and route == "trained"
-            for phase, status, route in zip(table.phase, table.status, table.route, strict=True)
-        ],
-        dtype=bool,
-    )
+    usable = rows_with(table, phase="replicate", status="complete", route="trained")
+    usable &= np.isfinite(error) & np.isfinite(size) & (table.prune_ratio == 0.0)
     axes = {
         name: values
         for name in REGULARISERS
@@ -125,15 +119,12 @@ def _is_axis(values: FloatArray, size: FloatArray, usable: BoolArray, table: Tri
     distinct = np.unique(values[known])
     if not 2 <= len(distinct) <= MOST_VALUES:
         return False
-    capacities = {
-        (int(n), float(m)) for n, m in zip(table.n_examples[known], size[known], strict=True)
-    }
-    for value in distinct:
-        own = known & (values == value)
-        seen = {(int(n), float(m)) for n, m in zip(table.n_examples[own], size[own], strict=True)}
-        if len(seen) < CROSSED * len(capacities):
-            return False
-    return True
+
+    def capacities(rows: BoolArray) -> int:
+        return len(set(zip(table.n_examples[rows].tolist(), size[rows].tolist(), strict=True)))
+
+    least = CROSSED * capacities(known)
+    return all(capacities(known & (values == value)) >= least for value in distinct)
 
 
 def _one(
@@ -172,7 +163,7 @@ def _one(
     found = dict(zip(compared, gains(list(compared.values()), s.level), strict=True))
     steps = tuple(
         RegularisationStep(
-            n_examples=n, size=m, weakest=weakest, chosen=chosen, **asdict(found.get(at, NO_GAIN))
+            n_examples=n, size=m, weakest=weakest, chosen=chosen, **vars(found.get(at, NO_GAIN))
         )
         for at, (n, m, chosen, _, _) in enumerate(held)
     )
@@ -206,31 +197,22 @@ def _shift(
 ) -> PayoffShift:
     """The headline rule's payoff point with over without, on paired draws."""
     if len({m for _, m, *_ in held}) < LEAST_SIZES:
-        return _no_shift(n, Reason(kind="few_capacities", least=LEAST_SIZES))
+        return PayoffShift(n_examples=n, why=Reason(kind="few_capacities", least=LEAST_SIZES))
     curves = []
     for side in (3, 4):
         rows = np.concatenate([np.asarray(h[side], dtype=np.int64) for h in held])
         curves.append(_curve(table, rows, s))
     without, with_it = joint_fits(curves, table, s, n)
     if without.draws is None or with_it.draws is None:
-        return _no_shift(n, Reason(kind="curves_misfit"))
-    applied = [
-        apply_rule(
-            fit.draws.x[: fit.draws.n_inside],
-            fit.draws.log_error[:, : fit.draws.n_inside],
-            s.rule,
-            s,
-        )
-        for fit in (without, with_it)
-        if fit.draws is not None
-    ]
+        return PayoffShift(n_examples=n, why=Reason(kind="curves_misfit"))
+    applied = [apply_to(draws, s.rule, s) for draws in (without.draws, with_it.draws)]
     change = applied[1].location - applied[0].location
     known = np.isfinite(change)
     if known.mean() < 0.5:
-        return _no_shift(n, Reason(kind="no_payoff_inside"))
+        return PayoffShift(n_examples=n, why=Reason(kind="no_payoff_inside"))
     outside = max(float(np.isin(a.outcome, (FLAT, STILL)).mean()) for a in applied)
     if outside > 0.5:
-        return _no_shift(n, Reason(kind="payoff_outside"))
+        return PayoffShift(n_examples=n, why=Reason(kind="payoff_outside"))
     tail = (1.0 - s.level) / 2.0
     low, middle, high = np.exp(np.quantile(change[known], [tail, 0.5, 1.0 - tail]))
     return PayoffShift(
@@ -241,7 +223,6 @@ def _shift(
         open=outside > tail,
         with_size=float(np.exp(np.nanmedian(applied[1].location))),
         without_size=float(np.exp(np.nanmedian(applied[0].location))),
-        why=None,
     )
 
 
@@ -251,9 +232,3 @@ def _curve(table: TrialTable, rows: IntArray, s: AnalysisSettings) -> Curve:
     keep[rows] = True
     (curve,) = build_curves(table.where(keep), s)
     return replace(curve, run_row=np.flatnonzero(keep)[curve.run_row])
-
-
-def _no_shift(n: int, why: Reason) -> PayoffShift:
-    nan = math.nan
-    return PayoffShift(n_examples=n, ratio=nan, low=nan, high=nan, open=False, with_size=nan,
-                       without_size=nan, why=why)  # fmt: skip

@@ -165,13 +165,7 @@ class Tuning:
 
 
 def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None:
-    """Judge the tuning of every cell, and the effect of every hyperparameter.
-
-    Returns
-    -------
-    Tuning or None
-        None where the table has no search trial.
-    """
+    """Judge the tuning of every cell, and the effect of every hyperparameter, if any was tuned."""
     search = np.flatnonzero([phase == "search" for phase in table.phase])
     if not len(search):
         return None
@@ -195,17 +189,9 @@ def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None
 def best_of(errors: FloatArray, k: int, scores: FloatArray | None = None) -> float:
     """Expected score of the best of ``k`` trials drawn from n without replacement.
 
-    Parameters
-    ----------
-    errors : ndarray of shape (n,)
-        What the best is chosen by.
-    k : int in [1, n]
-    scores : ndarray of shape (n,), optional
-        What is expected of the one chosen; the errors themselves if not given. Trials of equal
-        error are chosen with equal probability.
+    The best is chosen by ``errors`` (n,), of equal ones with equal probability; what is expected is
+    its ``scores`` (n,), by default the errors themselves.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> best_of(np.array([0.3, 0.1, 0.2]), 2)  # of three pairs, two hold 0.1 and one 0.2
     0.13333333333333333

@@ -44,13 +44,7 @@ class Comparison:
 def compare_cells(
     curve: Curve, noise: Noise, small: float, large: float, *, level: float
 ) -> Comparison:
-    """Compare the cells nearest to two sizes.
-
-    Raises
-    ------
-    AnalysisError
-        If both sizes lie nearest to one cell, or no cell was trained twice.
-    """
+    """Compare the cells nearest to two sizes; they must differ, and some cell be trained twice."""
     # Validate
     if not (small > 0.0 and large > 0.0):
         raise AnalysisError(f"compare: sizes must be positive, got {small} and {large}")

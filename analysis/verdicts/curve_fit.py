@@ -55,13 +55,27 @@ class FittedCurve:
                 )
             else:
                 draws, failed = _law_draws(curve, noise, settings, rng)
+        return cls.drawn(curve, noise, draws, settings, law=settings.law, failed=failed)
+
+    @classmethod
+    def drawn(
+        cls,
+        curve: Curve,
+        noise: Noise,
+        draws: CurveDraws | None,
+        settings: AnalysisSettings,
+        *,
+        law: str = "auto",
+        failed: int = 0,
+    ) -> Self:
+        """The fit of curves that have been drawn, with its payoff points."""
         return cls(
             curve=curve,
             noise=noise,
             draws=draws,
             settings=settings,
             payoffs=tuple(_payoff(curve, noise, draws, rule, settings) for rule in settings.rules),
-            law=settings.law,
+            law=law,
             failed_resamples=failed,
         )
 

@@ -114,7 +114,9 @@ def decide(
     if probability < s.confidence:
         why, next_step = _torn(curve, found, by_kind, s)
         kind = "cannot_tell"
-    elif kind in PLACED and _width(found) > WIDEST_INTERVAL * _span(curve):
+    elif kind in PLACED and _width(found) > WIDEST_INTERVAL * math.log(
+        curve.size[-1] / curve.size[0]
+    ):
         why = Reason(kind="wide_interval", value=found.level, low=found.low, high=found.high)
         next_step = _more_replicates(curve, 4)
         kind = "cannot_tell"
@@ -172,10 +174,6 @@ def _more_replicates(
     return NextStep(kind="more_replicates", now=now, to=factor * now, low=low, high=high)
 
 
-def _span(curve: Curve) -> float:
-    return math.log(curve.size[-1] / curve.size[0])
-
-
 def _width(found: Distribution) -> float:
     return math.log(found.high / found.low) if found.low > 0.0 else math.inf
 
@@ -191,19 +189,7 @@ def _point(
     probability: float = 0.0,
 ) -> PayoffPoint:
     if found is None:
-        found = Distribution(
-            rule=rule,
-            parameter=rule_parameter(rule, s),
-            probabilities=(),
-            estimate=math.nan,
-            low=math.nan,
-            high=math.nan,
-            low_open=False,
-            high_open=False,
-            level=s.level,
-            peak=math.nan,
-            rise=math.nan,
-        )
+        found = Distribution(rule=rule, parameter=rule_parameter(rule, s), level=s.level)
     placed = kind != "no_upturn"
     hump, hurts = found.probability("hump"), found.probability("hurts")
     return PayoffPoint(

@@ -36,7 +36,7 @@ from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
 from analysis.table.trials import UNKNOWN, FloatArray, read_only
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.verdicts.rules import INSIDE, apply_rule
+from analysis.verdicts.rules import INSIDE, apply_to
 
 SCATTERS = ((0.0, 0.3), (0.1, 0.2), (0.2, 0.2), (0.4, 0.2), (0.8, 0.1))
 """tau with its prior weight: payoff points that lie off the line by nothing, or by a factor of
@@ -138,11 +138,8 @@ class Growth:
 def measure_growth(fits: Sequence[FittedCurve], settings: AnalysisSettings) -> Growth | None:
     """Growth of the headline rule's payoff point over the fitted curves.
 
-    Returns
-    -------
-    Growth or None
-        None where fewer than three dataset sizes have a payoff point inside the range tried, and
-        for the overfit rule, whose point is no need for capacity.
+    None where fewer than three dataset sizes have a payoff point inside the range tried, and for
+    the overfit rule, whose point is no need for capacity.
     """
     found = [
         (fit.curve.n_examples, fit.draws)
@@ -156,8 +153,7 @@ def measure_growth(fits: Sequence[FittedCurve], settings: AnalysisSettings) -> G
     rng = generator(settings.seed, Stream.PAYOFF_POINTS)
     columns = []
     for _, draws in found:
-        inside = slice(0, draws.n_inside)
-        applied = apply_rule(draws.x[inside], draws.log_error[:, inside], settings.rule, settings)
+        applied = apply_to(draws, settings.rule, settings)
         located = applied.location[applied.outcome == INSIDE]
         columns.append(rng.permutation(np.resize(located, settings.resamples)))
     n_examples = tuple(n for n, _ in found)
@@ -165,17 +161,9 @@ def measure_growth(fits: Sequence[FittedCurve], settings: AnalysisSettings) -> G
 
 
 def grow(n_examples: Sequence[int], log_size: FloatArray, *, level: float, seed: int) -> Growth:
-    """Growth from payoff points drawn for each dataset size.
+    """Growth from log payoff points (R, K) drawn for each of K distinct dataset sizes.
 
-    Parameters
-    ----------
-    n_examples : sequence of K positive, distinct integers
-    log_size : ndarray of shape (R, K)
-        Log payoff points drawn; columns are independent of each other.
-    level : float in (0, 1)
-        Of the intervals.
-    seed : int
-        Of the draws.
+    Their columns are independent of each other; ``level`` is the intervals', ``seed`` the draws'.
     """
     rng = generator(seed, Stream.GROWTH)
     log_n = np.log(np.asarray(n_examples, dtype=np.float64))

@@ -42,6 +42,7 @@ from analysis.errors import AnalysisError
 from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
+from analysis.laws.levenberg import huber
 from analysis.laws.solution import BatchFit
 from analysis.settings import Rule
 from analysis.verdicts.curve_fit import FittedCurve
@@ -140,11 +141,7 @@ def profile_interval(
     )
     problem = _Likelihood(chosen, fit.curve.size, fit.noise.log_error, spread, best.theta[0])
     target = NormalDist().inv_cdf((1.0 + inner) / 2.0) ** 2
-    measure = (
-        _parameter(chosen, quantity)
-        if quantity in chosen.parameters
-        else _payoff(fit, chosen, quantity)  # type: ignore[arg-type]
-    )
+    measure = _measure(fit, chosen, quantity)
     low, low_open = problem.end(measure, target, -1.0)
     high, high_open = problem.end(measure, target, +1.0)
     value = measure(best.theta[0])
@@ -180,7 +177,7 @@ class _Likelihood:
         self.theta = theta
         self.box = law.bounds(size, np.exp(log_error))
         residual, gradient = self.residuals(theta)
-        self.least = _huber(residual)
+        self.least = float(huber(residual, DELTA_KNOWN_NOISE).sum())
         # Coordinates z in which D is about |z|^2; a direction that the data leave free is finite.
         curvature = gradient @ gradient.T
         values, vectors = np.linalg.eigh(curvature)
@@ -196,7 +193,7 @@ class _Likelihood:
     def deviance(self, theta: Array) -> float:
         """D; very large where the law has no value."""
         residual, _ = self.residuals(theta)
-        found = 2.0 * CORRECTION * (_huber(residual) - self.least)
+        found = 2.0 * CORRECTION * (float(huber(residual, DELTA_KNOWN_NOISE).sum()) - self.least)
         return found if math.isfinite(found) else 1e12
 
     def deviance_gradient(self, theta: Array) -> Array:
@@ -257,13 +254,6 @@ class _Likelihood:
         return sign * best, self.deviance(where) < target * (1.0 - REACHED)
 
 
-def _huber(residual: Array) -> float:
-    """Summed Huber loss."""
-    size = np.abs(residual)
-    inner = np.minimum(size, DELTA_KNOWN_NOISE)
-    return float((inner * (size - 0.5 * inner)).sum())
-
-
 def _correction(delta: float) -> float:
     """E[psi'] / E[psi^2] of the Huber loss under normal noise."""
     normal = NormalDist()
@@ -275,23 +265,22 @@ def _correction(delta: float) -> float:
 CORRECTION = _correction(DELTA_KNOWN_NOISE)
 
 
-def _parameter(law: Law, name: str) -> Callable[[Array], float]:
-    index = law.parameters.index(name)
-    return lambda theta: float(law.natural(theta)[index])
-
-
-def _payoff(fit: FittedCurve, law: Law, rule: Rule) -> Callable[[Array], float]:
-    """Log payoff point of the law's curve, from the smallest size tried on.
+def _measure(fit: FittedCurve, law: Law, quantity: str) -> Callable[[Array], float]:
+    """A parameter, or the log payoff point of the law's curve, from the smallest size tried on.
 
     For the marginal rule the curve is looked at beyond the range too, so that the point does not
     jump where it leaves it.
     """
+    if quantity in law.parameters:
+        index = law.parameters.index(quantity)
+        return lambda theta: float(law.natural(theta)[index])
     low, high = np.log(fit.curve.size[[0, -1]])
-    if rule == "marginal":
+    if quantity == "marginal":
         high += BEYOND * math.log(2.0)
     steps = max(int(GRID_STEPS * (high - low) / math.log(2.0)), 2 * GRID_STEPS)
     x = np.linspace(low, high, steps + 1)
     sizes = np.exp(x)
+    rule: Rule = "marginal" if quantity == "marginal" else "plateau"  # the two of PROFILED
 
     def measure(theta: Array) -> float:
         curve = np.log(law.predict(theta, sizes))[None]
@@ -305,6 +294,3 @@ def _stretch(best: BatchFit, fit: FittedCurve, spread: Array) -> float:
     residual = (np.log(best.predict(fit.curve.size))[0] - fit.noise.log_error) / spread
     freedom = max(len(spread) - best.theta.shape[1], 1)
     return max(math.sqrt(float(residual @ residual) / freedom), 1.0)
-
-
-__all__ = ["ProfileInterval", "profile_interval"]

@@ -21,7 +21,7 @@ the end of the range), *hump* (it turns up inside the range and comes down again
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -46,9 +46,9 @@ class RuleDraws:
     """(R,) index into :data:`OUTCOMES`."""
     location: FloatArray
     """(R,) log of the payoff point; the ends of the range for flat and still, NaN for none."""
-    peak: FloatArray
+    peak: FloatArray = field(default_factory=lambda: np.empty(0))
     """(R,) overfit rule: log of the size at which the error is highest after its minimum."""
-    rise: FloatArray
+    rise: FloatArray = field(default_factory=lambda: np.empty(0))
     """(R,) overfit rule: rise from the minimum, as a log ratio."""
 
 
@@ -59,21 +59,21 @@ class Distribution:
     rule: Rule
     parameter: float
     """The rule's number: gain per doubling, epsilon, rise, or price."""
-    probabilities: tuple[tuple[Outcome, float], ...]
+    probabilities: tuple[tuple[Outcome, float], ...] = ()
     """Each outcome with its probability, the likeliest first."""
-    estimate: float
+    estimate: float = math.nan
     """Median payoff point, a size; NaN where there is none."""
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
     """Ends of the central interval."""
-    low_open: bool
+    low_open: bool = False
     """The interval reaches below the smallest size tried."""
-    high_open: bool
+    high_open: bool = False
     """The interval reaches beyond the largest size tried."""
     level: float
-    peak: float
+    peak: float = math.nan
     """Overfit rule: median size of the highest error after the minimum; NaN otherwise."""
-    rise: float
+    rise: float = math.nan
     """Overfit rule: median rise from the minimum, as a fraction; NaN otherwise."""
 
     def probability(self, *outcomes: Outcome) -> float:
@@ -82,18 +82,9 @@ class Distribution:
 
 
 def apply_rule(x: FloatArray, log_error: FloatArray, rule: Rule, s: AnalysisSettings) -> RuleDraws:
-    """Apply one rule to curves.
+    """Apply one rule to curves ``log_error`` (R, G) over log sizes ``x`` (G,).
 
-    Parameters
-    ----------
-    x : ndarray of shape (G,)
-        Log sizes, evenly spaced, spanning the range tried.
-    log_error : ndarray of shape (R, G)
-        Log of the mean error.
-    rule : str
-        Which rule.
-    s : AnalysisSettings
-        Its parameter.
+    The sizes are evenly spaced and span the range tried.
     """
     if rule == "marginal":
         return _marginal(x, log_error, s.marginal, s.marginal_is_absolute)
@@ -104,6 +95,12 @@ def apply_rule(x: FloatArray, log_error: FloatArray, rule: Rule, s: AnalysisSett
     return _economic(x, log_error, math.nan if s.price is None else s.price)
 
 
+def apply_to(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> RuleDraws:
+    """Apply one rule to drawn curves within the range tried."""
+    inside = slice(0, draws.n_inside)
+    return apply_rule(draws.x[inside], draws.log_error[:, inside], rule, s)
+
+
 def rule_parameter(rule: Rule, s: AnalysisSettings) -> float:
     """The number that a rule turns on."""
     values = {"marginal": s.marginal, "plateau": s.plateau, "overfit": s.upturn}
@@ -112,7 +109,7 @@ def rule_parameter(rule: Rule, s: AnalysisSettings) -> float:
 
 def payoff_distribution(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> Distribution:
     """The payoff point under one rule, with its interval and the chance of each outcome."""
-    applied = apply_rule(draws.x[: draws.n_inside], draws.log_error[:, : draws.n_inside], rule, s)
+    applied = apply_to(draws, rule, s)
     share = np.bincount(applied.outcome, minlength=len(OUTCOMES)) / len(applied.outcome)
     order = np.argsort(-share, kind="stable")
     located = applied.location[np.isfinite(applied.location)]
@@ -138,10 +135,6 @@ def payoff_distribution(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> D
         peak=peak,
         rise=rise,
     )
-
-
-def _nothing(log_error: FloatArray) -> FloatArray:
-    return np.full(len(log_error), np.nan)
 
 
 def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool) -> RuleDraws:
@@ -170,7 +163,7 @@ def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool
     location = np.where(inside, x[0] + (last + fraction) * step, x[0])
     location = np.where(still, x[-1], location)
     outcome = np.where(still, STILL, np.where(inside, INSIDE, FLAT))
-    return RuleDraws(outcome=outcome, location=location, peak=_nothing(gain), rise=_nothing(gain))
+    return RuleDraws(outcome=outcome, location=location)
 
 
 def _plateau(x: FloatArray, log_error: FloatArray, epsilon: float) -> RuleDraws:
@@ -185,12 +178,7 @@ def _plateau(x: FloatArray, log_error: FloatArray, epsilon: float) -> RuleDraws:
     location = x[before] + np.clip(fraction, 0.0, 1.0) * (x[first] - x[before])
     still = location > x[-1] - math.log(2.0)
     outcome = np.where(first == 0, FLAT, np.where(still, STILL, INSIDE))
-    return RuleDraws(
-        outcome=outcome,
-        location=location,
-        peak=_nothing(log_error),
-        rise=_nothing(log_error),
-    )
+    return RuleDraws(outcome=outcome, location=location)
 
 
 def _overfit(x: FloatArray, log_error: FloatArray, least: float) -> RuleDraws:
@@ -226,9 +214,4 @@ def _economic(x: FloatArray, log_error: FloatArray, price: float) -> RuleDraws:
     flat = cost[:, 0] <= cost[rows, best] * (1.0 + NEGLIGIBLE)
     outcome = np.where(flat, FLAT, np.where(best == len(x) - 1, STILL, INSIDE))
     location = np.where(within, x[best] + shift * (x[1] - x[0]), x[best])
-    return RuleDraws(
-        outcome=outcome,
-        location=np.where(flat, x[0], location),
-        peak=_nothing(cost),
-        rise=_nothing(cost),
-    )
+    return RuleDraws(outcome=outcome, location=np.where(flat, x[0], location))
