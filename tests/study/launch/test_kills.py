@@ -127,7 +127,7 @@ def test_a_killed_worker_is_replaced_and_its_trials_run_again(tmp_path: Path) ->
     leases = tmp_path / "mlruns" / "leases"
     wait_until(lambda: living(leases), alive=run)
     worker = int(living(leases)[0].split("-")[-2])
-    time.sleep(1.0)
+    wait_until(partial(gets_further, tmp_path, 0), alive=run)
     os.kill(worker, signal.SIGKILL)
     end_of(run)
     check_everything(tmp_path)
