@@ -1,6 +1,6 @@
 """One size-versus-error curve, fitted: the public notebook interface.
 
->>> from analysis import fit_curve
+>>> from payoff import fit_curve
 >>> fit = fit_curve([100, 200, 400, 800, 1600, 3200], [.5, .4, .33, .29, .27, .26])
 >>> fit.predict(400.0).shape
 ()
@@ -107,7 +107,7 @@ def fit_curve(
     if len(curves) > 1:
         raise AnalysisError(
             f"examples: one curve has one dataset size, got {len(curves)}; fit each alone, or "
-            "use analysis.analyse on a trial table"
+            "use payoff.analyse on a trial table"
         )
     broken = tuple(
         Exclusion(kind="broken_row", about=d.reason, count=d.count) for d in table.dropped

@@ -8,7 +8,7 @@ error is least where a little more of either buys the same:
 Given FLOPs, this and the cost give N and D. Given D examples it gives N: a smaller model leaves
 error that size would remove more cheaply than data, a larger one costs FLOPs that would buy more as
 further examples. (At fixed D alone the error of these laws falls with N for ever; where that stops
-paying is the payoff point of ``analysis.analyse``.)
+paying is the payoff point of ``payoff.analyse``.)
 
 References
 ----------
@@ -77,7 +77,7 @@ def frontier(
     Examples
     --------
     >>> import numpy as np
-    >>> from analysis import fit_surface, frontier
+    >>> from payoff import fit_surface, frontier
     >>> n, d = np.meshgrid(np.geomspace(1e4, 1e7, 5), np.geomspace(1e5, 1e8, 5))
     >>> n, d = n.ravel(), d.ravel()
     >>> surface = fit_surface(n, d, 0.3 + 50 * n**-0.35 + 200 * d**-0.4, n_resamples=20)

@@ -7,6 +7,8 @@ a :class:`~analysis.table.fields.Cost` can be the size axis of study files and c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from analysis.table.fields import (
@@ -110,9 +112,8 @@ class Columns:
     """Hyperparameter name -> value of each trial, None where a trial has no such value."""
 
 
-FIELDS: dict[str, Field[Any]] = {
-    name: field for name, field in vars(Columns).items() if isinstance(field, Field)
-}
+_DECLARED = {name: field for name, field in vars(Columns).items() if isinstance(field, Field)}
+FIELDS: Mapping[str, Field[Any]] = MappingProxyType(_DECLARED)
 """Every field by its name."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.table.columns import FIELDS
+from analysis.table import columns
 from analysis.table.reading import read_table, write_table
 from analysis.table.trials import TrialTable
 from search_spaces.errors import PayoffError
@@ -53,7 +53,7 @@ def test_a_declared_cost_and_word_are_carried_from_the_trainer_to_the_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, field in TOYS.items():
-        monkeypatch.setitem(FIELDS, name, field)
+        monkeypatch.setitem(columns._DECLARED, name, field)
     monkeypatch.setattr(networks, "MEASURES", (*MEASURES, toys))
 
     spec, places = spec_of(tmp_path, "grams_of_co2"), Places.at(tmp_path / "mlruns")
