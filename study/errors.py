@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from search_spaces.errors import PayoffError
 
@@ -25,3 +26,12 @@ class StorageError(PayoffError):
 
 class StorageAway(StorageError):
     """A storage that does not answer now, and may again: worth waiting for."""
+
+
+@contextmanager
+def writing(place: object, remedy: str) -> Iterator[None]:
+    """Say in one line that a file or folder cannot be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{place}: cannot be written ({error.strerror}); {remedy}") from None

@@ -17,18 +17,10 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 15.0
 
 
 class Patience:
-    """Repeats what a storage that is away could not do.
+    """Repeats what a storage that is away could not do, for so many seconds or until ``stop``.
 
-    Parameters
-    ----------
-    seconds
-        How long to wait for one action, at most.
-    stop
-        Set it to wait no longer.
-    say
-        Told once per absence why nothing goes on, and with an empty string when it does again.
-    seed
-        Spreads the pauses of several workers.
+    ``say`` is told once per absence why nothing goes on, and with an empty string when it does
+    again; the seed spreads the pauses of several workers.
     """
 
     def __init__(
@@ -47,10 +39,7 @@ class Patience:
     def insist(self, action: Callable[[], T]) -> T:
         """Return what ``action`` returns; try again while the storage is away.
 
-        Raises
-        ------
-        StorageAway
-            The last one, when patience ends or ``stop`` is set.
+        When patience ends or ``stop`` is set, its last StorageAway is raised.
         """
         began, pause, told = time.monotonic(), SHORTEST_PAUSE, False
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,23 @@ class Places:
     def results(self, study: str) -> Path:
         """Folder of a study's figures, tables and verdict."""
         return self.root / "results" / study
+
+
+def is_server(address: str) -> bool:
+    """Tell whether an address is that of a server, which is asked over HTTP."""
+    return urlsplit(address).scheme in ("http", "https")
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file of a SQLite address; None for any other storage.
+
+    Examples
+    --------
+    >>> sqlite_file("sqlite:////data/mlruns/mlflow.db")
+    PosixPath('/data/mlruns/mlflow.db')
+    >>> sqlite_file("http://localhost:5000") is None
+    True
+    """
+    if urlsplit(address).scheme.split("+")[0] != "sqlite":
+        return None
+    return Path(unquote(address.split(":///", 1)[-1].split("?", 1)[0]))

@@ -91,12 +91,8 @@ class TrialRecord:
     def holding(self, values: Mapping[str, Value], *, numbers_in: str) -> TrialRecord:
         """The record with further values, each in the part where its field stands.
 
-        Parameters
-        ----------
-        values
-            By their names. NaN, and words that no field declares, are left out.
-        numbers_in
-            The part for numbers that no field declares.
+        NaN, and words that no field declares, are left out; ``numbers_in`` is the part for numbers
+        that no field declares.
         """
         names = ("metrics", "sizes", "flags", "words")
         parts: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in names}

@@ -46,12 +46,7 @@ _HEADER = re.compile(r"(?P<head>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", r
 def redact(text: object, *addresses: str) -> str:
     """Return the text with every password, token and key replaced by ``***``.
 
-    Parameters
-    ----------
-    text
-        An address, a message, or an exception.
-    *addresses
-        Addresses in use: their passwords are masked wherever they appear, encoded or not.
+    The passwords of addresses in use are masked wherever they appear, encoded or not.
 
     Examples
     --------
@@ -66,14 +61,9 @@ def redact(text: object, *addresses: str) -> str:
     for secret in sorted(_known_secrets(addresses), key=len, reverse=True):
         result = result.replace(secret, MASK)
     result = _USER_AND_PASSWORD.sub(rf"\g<head>:{MASK}@", result)
-    result = _WEB_TOKEN.sub(_mask_web_token, result)
+    result = _WEB_TOKEN.sub(rf"\g<head>{MASK}@", result)  # the user part alone is the credential
     result = _ASSIGNED.sub(rf"\g<head>{MASK}", result)
     return _HEADER.sub(rf"\g<head>{MASK}", result)
-
-
-def _mask_web_token(match: re.Match[str]) -> str:
-    """Mask ``https://TOKEN@host``, where the user part alone is the credential."""
-    return f"{match['head']}{MASK}@"
 
 
 def _known_secrets(addresses: tuple[str, ...]) -> set[str]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -46,17 +47,10 @@ class Stream(enum.IntEnum):
 
 
 def sequence(seed: int, stream: Stream, stage: int = 0) -> np.random.SeedSequence:
-    """Seed sequence of one stream of one trial.
+    """Seed sequence of one stream of one trial, whose seed is at least 0.
 
-    Parameters
-    ----------
-    seed
-        The trial's seed, at least 0.
-    stream
-        The purpose.
-    stage
-        0 for the training from scratch, 1 for the fine-tuning that follows pruning: a later stage
-        must not see the batches and masks of the first again.
+    The stage is 0 for the training from scratch and 1 for the fine-tuning that follows pruning: a
+    later stage must not see the batches and masks of the first again.
     """
     return np.random.SeedSequence(entropy=seed, spawn_key=(stage, int(stream)))
 
@@ -87,18 +81,7 @@ class BatchStream:
     Each epoch is a fresh permutation of the training examples, cut into whole batches; the tail
     that does not fill a batch is left out of that epoch, so every step sees equally many examples
     (as ``drop_last=True`` does in a ``DataLoader``). With no more examples than ``batch_size``,
-    every batch is all examples in their stored order, and nothing is drawn.
-
-    Parameters
-    ----------
-    n_examples
-        Training examples, at least 1.
-    batch_size
-        Examples a batch, at least 1.
-    seed
-        The trial's seed.
-    stage
-        See :func:`sequence`.
+    every batch is all examples in their stored order, and nothing is drawn. Both are at least 1.
     """
 
     def __init__(self, n_examples: int, batch_size: int, seed: int, stage: int = 0) -> None:
@@ -128,16 +111,7 @@ class DropoutStream:
     ceil(n / 4) words, reads them as little-endian 16-bit integers and uses the first n, in C order
     of the activation that is masked. Requests come in the order in which the network's dropout
     layers run, step after step. An element is zeroed where its draw, as a signed integer, is below
-    :func:`threshold` of p.
-
-    Parameters
-    ----------
-    seed
-        The trial's seed.
-    device
-        Where the draws are wanted. They are made on the host and moved.
-    stage
-        See :func:`sequence`.
+    :func:`threshold` of p. The draws are made on the host and moved to the device.
     """
 
     def __init__(self, seed: int, device: torch.device | str = "cpu", stage: int = 0) -> None:
@@ -159,9 +133,7 @@ class DropoutStream:
 
     def draws(self, shape: tuple[int, ...]) -> Tensor:
         """Return the next draws in the given shape: int16, uniform over all 65,536 values."""
-        n = 1
-        for side in shape:
-            n *= side
+        n = math.prod(shape)
         bits = self.words(-(-n // 4)).view("<i2")
         return torch.from_numpy(bits)[:n].view(shape).to(self._device)
 
@@ -174,11 +146,13 @@ def threshold(p: float) -> int:
     >>> threshold(0.0), threshold(0.5), threshold(0.25)
     (-32768, 0, -16384)
     """
-    level = min(round(p * DROPOUT_LEVELS), DROPOUT_LEVELS - 1)
-    return level - DROPOUT_LEVELS // 2
+    return _level(p) - DROPOUT_LEVELS // 2
 
 
 def keep_scale(p: float) -> float:
     """One over the probability, after rounding, that an element is kept."""
-    level = min(round(p * DROPOUT_LEVELS), DROPOUT_LEVELS - 1)
-    return DROPOUT_LEVELS / (DROPOUT_LEVELS - level)
+    return DROPOUT_LEVELS / (DROPOUT_LEVELS - _level(p))
+
+
+def _level(p: float) -> int:
+    return min(round(p * DROPOUT_LEVELS), DROPOUT_LEVELS - 1)

@@ -47,29 +47,13 @@ def check_reference(reference: str, key: str, relative_to: Path | None = None) -
 
 
 def load_function(reference: str, key: str, relative_to: Path) -> Callable[..., Any]:
-    """Load the function that a study file names.
+    """Load the function that a study file in the folder ``relative_to`` names.
 
-    The folder ``relative_to`` (for a file also its own folder) is put at the end of ``sys.path``,
-    so that user code can import what lies beside it and can hide nothing that is installed. One
-    file is executed once a process.
-
-    Parameters
-    ----------
-    reference : str
-        ``"path/to/file.py:name"``, the path relative to ``relative_to``, or ``"module:name"``.
-    key : str
-        Key of the study file, for messages: ``"model.function"``.
-    relative_to : Path
-        Folder of the study file.
-
-    Raises
-    ------
-    PayoffError
-        If the reference is malformed, the file or module is missing or fails to run, or the name
-        is missing or cannot be called.
+    That folder (for a file also its own folder) is put at the end of ``sys.path``, so that user
+    code can import what lies beside it and can hide nothing that is installed. One file is executed
+    once a process. What is wrong with the reference or the code is one line that names the key.
     """
-    mistakes = check_reference(reference, key, relative_to)
-    if mistakes:
+    if mistakes := check_reference(reference, key, relative_to):
         raise PayoffError(mistakes[0])
     place, _, name = reference.rpartition(":")
     _reach(relative_to)

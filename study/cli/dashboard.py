@@ -10,7 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from search_spaces.errors import PayoffError
 from study.cli.studies import study_of
 from study.cli.ui import check_free, serve_until_interrupted, serving_arguments, shown_host
-from study.queue.stored import stored_storage
+from study.queue.opening import stored_storage
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Time every architecture, keep the times, print them."""
     spec, places, again = study_of(args)
-    from study.queue.stored import stored_study
+    from study.queue.opening import stored_study
     from study.trials.laboratory import Laboratory
     from study.trials.latency import latency_file, measure_latencies, write_latencies
 

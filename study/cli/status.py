@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the state of a study."""
     spec, places, again = study_of(args)
     from study.launch.keeping import Keeper
-    from study.queue.stored import stored_study
+    from study.queue.opening import stored_study
 
     store = stored_study(spec, places, again)
     keeper = Keeper(store, places, "status")

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
-from study.addresses import sqlite_file
 from study.cli.studies import mlflow_of, study_arguments
 from study.errors import StorageError
 from study.launch.joining import from_environment
-from study.places import Places
+from study.places import Places, sqlite_file
 from study.redaction import MASK, redact
 from study.spec.study_file import StudySpec, load_spec
 from study.tracking.spool import BROKEN, Spool
@@ -111,8 +110,8 @@ def _remembered(name: str, places: Places) -> Target:
 
 def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> DeliveryReport:
     """Deliver one spool while holding it, write what is missing, and close what is complete."""
+    from study.tracking.client import StoreAway
     from study.tracking.delivery import DeliveryReport, deliver_all
-    from study.tracking.errors import StoreAway
 
     records = _finished(target, places)
     spool = Spool(places.spool(target.name))

@@ -20,10 +20,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from search_spaces.errors import PayoffError
-from study.addresses import is_server, sqlite_file
 from study.cli.studies import mlflow_of, spec_of, study_arguments
 from study.launch.hints import command
-from study.places import Places
+from study.places import Places, is_server, sqlite_file
 from study.redaction import redact
 from study.tracking.views import view_fragment
 

@@ -18,7 +18,7 @@ from study.launch.progress import duration
 
 if TYPE_CHECKING:
     from study.launch.keeping import Keeper
-    from study.queue.reading import StudyProgress
+    from study.queue.store import StudyProgress
 
 PACE_SECONDS = 120.0
 """The pace is that of the last so many seconds."""

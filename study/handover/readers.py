@@ -186,7 +186,7 @@ def _some(rows: list[dict[str, Any]], left_out: Counter[str], shown: str) -> Row
 
 def _require_table(address: str, table: str, what: str) -> None:
     """Raise unless the database is there: opening it with Optuna or MLflow would create it."""
-    from study.addresses import sqlite_file
+    from study.places import sqlite_file
 
     if address.startswith("journal://"):
         return

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.addresses import sqlite_file
 from study.errors import StorageError
+from study.places import sqlite_file
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _learning(spec: StudySpec, table: TrialTable, address: str) -> tuple[Learnin
     file = sqlite_file(address)
     if file is not None and not file.is_file():
         return ()
-    from study.tracking.curves import read_curves
+    from study.tracking.reading import read_curves
 
     found = read_curves(address, spec.name, chosen_slots(table), CURVES)
     return tuple(LearningCurve(slot=slot, series=series) for slot, series in found.items())

@@ -31,7 +31,7 @@ def finished_trials(spec: StudySpec, places: Places, again: str) -> tuple[TrialR
 
     Raises PayoffError, which names the command ``again``, if it was not started.
     """
-    from study.queue.stored import stored_study
+    from study.queue.opening import stored_study
 
     records = stored_study(spec, places, again).records()
     return with_latency(records, latency_file(places, spec.name))

@@ -135,7 +135,7 @@ def trials(
     """
     _import_optuna()
     from study.handover.results import table_of
-    from study.queue.stored import stored_records, stored_study
+    from study.queue.opening import stored_records, stored_study
     from study.trials.latency import latency_file, with_latency
 
     places = Places.at(root)

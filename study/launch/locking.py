@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from study.errors import StorageError
+from study.errors import writing
 from study.places import Places
 
 
@@ -36,14 +36,9 @@ def opening(address: str) -> AbstractContextManager[None]:
 @contextmanager
 def _holding(path: Path) -> Iterator[None]:
     """Wait for, and hold, the kernel's lock of a file; it is free when its holder is gone."""
-    try:
+    with writing(path.parent, "make room, or choose another folder with --root"):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"{path.parent}: cannot be written ({error.strerror}); "
-            "make room, or choose another folder with --root"
-        ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from study.queue.reading import StudyProgress
+from study.queue.store import StudyProgress
 
 
 class Screen:

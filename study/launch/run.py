@@ -28,8 +28,8 @@ from study.preflight.routes import route_notes
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
+from study.tracking.client import StoreAway
 from study.tracking.delivery import TrackerThread
-from study.tracking.errors import StoreAway
 from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import optuna
+from sqlalchemy import exc
 
 from study.errors import StorageAway, StorageError
 from study.redaction import redact
@@ -14,7 +15,10 @@ from study.redaction import redact
 P = ParamSpec("P")
 T = TypeVar("T")
 
-AWAY = ("connect", "terminat", "closed", "gone away", "starting up", "shutting down", "refused")
+AWAY = (
+    "connect", "terminat", "closed", "gone away", "starting up", "shutting down", "refused",
+    "locked", "deadlock",
+)  # fmt: skip
 """Words of drivers whose database does not answer, or not now."""
 
 MADE = ("already exists", "duplicate")
@@ -29,28 +33,24 @@ def is_of_database(error: Exception) -> bool:
 
 def is_away(error: BaseException) -> bool:
     """Tell whether a database's error means that it does not answer now, but may again."""
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
-
     for cause in _causes(error):
-        if type(cause).__module__.startswith("grpc") or isinstance(cause, TimeoutError):
+        if type(cause).__module__.startswith("grpc") or isinstance(cause, exc.TimeoutError):
             return True
-        if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+        if isinstance(cause, exc.DBAPIError) and cause.connection_invalidated:
             return True
-        if isinstance(cause, OperationalError | InterfaceError):
+        if isinstance(cause, exc.OperationalError | exc.InterfaceError):
             text = str(cause).casefold()
-            return "sqlite" not in text and (
-                any(word in text for word in AWAY) or "locked" in text or "deadlock" in text
-            )
+            return "sqlite" not in text and any(word in text for word in AWAY)
     return False
 
 
 def was_overtaken(error: BaseException) -> bool:
     """Tell whether what an error was to make had been made by another process just before."""
-    from sqlalchemy.exc import DBAPIError, IntegrityError
-
     return any(
-        isinstance(cause, IntegrityError)
-        or (isinstance(cause, DBAPIError) and any(word in str(cause).casefold() for word in MADE))
+        isinstance(cause, exc.DBAPIError)
+        and (
+            isinstance(cause, exc.IntegrityError) or any(one in str(cause).lower() for one in MADE)
+        )
         for cause in _causes(error)
     )
 

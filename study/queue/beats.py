@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import optuna
 from optuna.storages import BaseStorage
+
+from study.queue.trials import study_of
 
 PREFIX = "payoff.workers/"
 """The Optuna study of a study's workers is called so, followed by the study's name."""
@@ -39,13 +40,7 @@ class Roll:
     def study_id(self) -> int:
         """Optuna's id of the study that holds the roll; made on first use."""
         if self._id is None:
-            direction = [optuna.study.StudyDirection.MINIMIZE]
-            try:
-                self._id = self._storage.get_study_id_from_name(self._name)
-            except KeyError:
-                with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):
-                    self._storage.create_new_study(direction, self._name)
-                self._id = self._storage.get_study_id_from_name(self._name)
+            self._id = study_of(self._storage, self._name)
         return self._id
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -109,17 +104,7 @@ class Heart:
 
 
 class Watch:
-    """Judges who is alive, from what this observer has seen change.
-
-    Parameters
-    ----------
-    read
-        Returns what each worker last said (:meth:`Roll.read`).
-    seconds
-        A worker whose counter stood still for so long is dead.
-    clock
-        Seconds on a monotonic clock.
-    """
+    """Judges who is alive: a worker whose counter was seen to stand still for so long is dead."""
 
     def __init__(
         self,

@@ -1,12 +1,11 @@
 """Taking trials: a worker claims a *unit* (trials that share one training), and signs each trial.
 
 A trial is claimed by moving it from WAITING to RUNNING, which storage decides for exactly one
-claimant. It is signed at once: see :mod:`study.queue.orphans`.
+claimant. It is signed at once: see :mod:`study.queue.deaths`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import random
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from study.queue.journal import in_bulk
 from study.queue.nuisance import Nuisance
 from study.queue.picture import Picture
 from study.queue.trials import Stored, StoredTrials, sign
-from study.queue.winners import Winners
 from study.trials.records import Task
 
 FAIR_SHARES = 6
@@ -41,8 +39,7 @@ class Claims:
 
     def __init__(self, trials: StoredTrials, picture: Picture) -> None:
         self._trials, self._picture = trials, picture
-        self._winners = Winners(trials, picture)
-        self._nuisance = Nuisance(trials, self._winners)
+        self._nuisance = Nuisance(trials, picture)
         self._half: list[str] = []
         """Slots that are ours in the storage, but not in any worker's hands yet."""
 
@@ -97,7 +94,7 @@ class Claims:
         self._picture.ready.update(slot, "running")
         if mine:
             self._half.append(slot)
-            self._sign(trial_id, worker)
+            sign(self._trials.storage, trial_id, worker)
 
     def _is_still(self, slot: str, worker: str) -> bool:
         """Tell whether what was taken before the storage went away is ours, and sign it if so.
@@ -108,14 +105,10 @@ class Claims:
         now = last._replace(trial=self._trials.storage.get_trial(last.id))
         mine = now.is_running and now.worker in ("", worker)
         if mine and not now.worker:
-            self._sign(now.id, worker)
+            sign(self._trials.storage, now.id, worker)
         elif not mine:
             self._picture.ready.update(slot, now.state)
         return mine
-
-    def _sign(self, trial_id: int, worker: str) -> None:
-        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-            sign(self._trials.storage, trial_id, worker)
 
     def _claim(self, taken: Stored) -> Claim:
         slot = self._trials.slots[taken.slot]
@@ -125,5 +118,5 @@ class Claims:
             number=taken.trial.number,
             slot=slot,
             params={**slot.params, **self._nuisance.of(taken, slot)},
-            teacher=self._winners.teacher(slot),
+            teacher=self._nuisance.teacher(slot),
         )

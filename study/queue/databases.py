@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 import time
 from importlib.util import find_spec
 from typing import Any
@@ -10,11 +12,14 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
 from study.queue.away import is_of_database, was_overtaken
-from study.queue.sqlite import open_sqlite
 from study.queue.upstream import go_public
 
 CONNECT_SECONDS = 10
 """How long a database or a proxy may take to answer before it counts as away."""
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for SQLite's one lock before it gives up."""
+
 
 DRIVERS = {
     "postgresql": ("psycopg2", "psycopg"),
@@ -29,15 +34,15 @@ RACE_PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 def open_database(address: str, *, create: bool) -> BaseStorage:
     """Open a database; where another process makes its tables at this moment, try again."""
-    opened = open_sqlite if address.startswith("sqlite:") else _connect
+    opened = _sqlite if address.startswith("sqlite:") else _connect
     for pause in RACE_PAUSES:
         try:
-            return _lean(opened(address, create=create))
+            return _lean(opened(address, create))
         except Exception as error:
             if not was_overtaken(error):
                 raise
         time.sleep(pause)
-    return _lean(opened(address, create=create))
+    return _lean(opened(address, create))
 
 
 def _lean(backend: RDBStorage) -> BaseStorage:
@@ -59,7 +64,7 @@ def cached(backend: RDBStorage) -> BaseStorage:
     return backend if wrap is None else wrap(backend)
 
 
-def _connect(address: str, *, create: bool) -> RDBStorage:
+def _connect(address: str, create: bool) -> RDBStorage:
     """Open a server's database so that a connection that died is noticed and made again."""
     options: dict[str, Any] = {"pool_pre_ping": True}
     if address.startswith(("postgres", "mysql", "mariadb")):
@@ -84,3 +89,35 @@ def with_driver(address: str) -> str:
         if find_spec(driver) is not None:
             return f"{scheme}+{driver}{separator}{rest}"
     return address
+
+
+def _sqlite(address: str, create: bool) -> RDBStorage:
+    """Open a SQLite file so that each transaction has it alone, from its first reading on.
+
+    Optuna locks the row it is about to change (``SELECT ... FOR UPDATE``), which SQLite does not
+    know: two claimants could both read WAITING.
+    """
+    is_open = threading.Event()  # Optuna uses two connections at a time while it opens the file
+
+    class Connection(sqlite3.Connection):
+        """Begins a transaction with its first cursor."""
+
+        def cursor(self, *how: Any) -> Any:
+            if is_open.is_set() and not self.in_transaction:
+                if self.isolation_level is not None:
+                    self.isolation_level = None
+                    # Readers don't wait for the writer, and a commit need not wait for the disk: a
+                    # machine that loses its power may forget the last trials, which then run again
+                    # to the same results.
+                    super().cursor().execute("PRAGMA journal_mode = WAL")
+                    super().cursor().execute("PRAGMA synchronous = NORMAL")
+                super().cursor().execute("BEGIN IMMEDIATE")
+            return super().cursor(*how)
+
+    storage = RDBStorage(
+        address,
+        engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS, "factory": Connection}},
+        skip_table_creation=not create,
+    )
+    is_open.set()
+    return storage

@@ -1,21 +1,60 @@
-"""What the dead had in hand runs again, unless it seems to be what they died of."""
+"""What the dead had in hand runs again, unless it seems to be what they died of.
+
+A worker signs each trial right after taking it, so that the two are apart only while the storage
+is slow, or away. Of a running trial that nobody signed for, an observer therefore judges by how
+long it has *seen* it so, by its own monotonic clock, and begins again after any time in which it
+could not look: the worker could not sign then either.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 import optuna
 from optuna.trial import TrialState
 
+from study.patience import LONGEST_PAUSE
 from study.queue.beats import BEATS
 from study.queue.journal import LocalStorage
-from study.queue.orphans import ORPHAN_SECONDS, Orphans
 from study.queue.picture import Picture
 from study.queue.trials import Stored, StoredTrials, sign
 from study.record import TrialRecord
 from study.trials.records import Task, failed
+
+Name = TypeVar("Name", bound=Hashable)
+
+ORPHAN_SECONDS = 2 * LONGEST_PAUSE
+"""A running trial that nobody signed for after so long is an orphan. A worker that found the
+storage away between the two asks again after at most two thirds of it."""
+
+
+class Orphans(Generic[Name]):
+    """One observer's view of unsigned trials; blind after ``longest_gap`` seconds with no look."""
+
+    def __init__(self, longest_gap: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest_gap, self._clock = longest_gap, clock
+        self._last: float | None = None
+        self._since: dict[Name, float] = {}
+
+    def look(self, unsigned: Iterable[Name]) -> set[Name]:
+        """Take down what is unsigned now; return what has been so for too long.
+
+        Each is named by its trial and when that was started: one that is taken anew is another.
+        """
+        now = self._clock()
+        if self._last is not None and now - self._last > self._longest_gap:
+            self._since.clear()
+        self._last = now
+        self._since = {one: self._since.get(one, now) for one in unsigned}
+        return {one for one, since in self._since.items() if now - since > ORPHAN_SECONDS}
+
+    def lose_sight(self) -> None:
+        """Begin again: the storage was away."""
+        self._since.clear()
 
 
 class Deaths:
@@ -30,24 +69,17 @@ class Deaths:
     def find(self, is_alive: Callable[[str], bool]) -> list[Stored]:
         """Return each running trial whose worker is dead, or was before it signed."""
         running = [one for one in self._trials.read() if one.is_running]
-        orphans = self._orphans_of(one for one in running if not one.worker)
+        since = {one.id: one.trial.datetime_start for one in running if not one.worker}
+        if isinstance(self._trials.storage, LocalStorage):  # written by this machine's clock
+            latest = datetime.datetime.now() - datetime.timedelta(seconds=ORPHAN_SECONDS)
+            orphans = {each for each, start in since.items() if start and start < latest}
+        else:
+            orphans = {each for each, _ in self._orphans.look(since.items())}
         return [
             one
             for one in running
             if (not is_alive(one.worker) if one.worker else one.id in orphans)
         ]
-
-    def _orphans_of(self, unsigned: Iterable[Stored]) -> set[int]:
-        """Return the ids of trials that have been unsigned for too long."""
-        since = {one.id: one.trial.datetime_start for one in unsigned}
-        if isinstance(self._trials.storage, LocalStorage):  # written by this machine's clock
-            now = datetime.datetime.now()
-            return {
-                trial_id
-                for trial_id, start in since.items()
-                if start is not None and (now - start).total_seconds() > ORPHAN_SECONDS
-            }
-        return {trial_id for trial_id, _ in self._orphans.look(since.items())}
 
     def lose_sight(self) -> None:
         """Forget how long trials have been unsigned: the storage was away from us."""
@@ -62,24 +94,23 @@ class Deaths:
     ) -> int:
         """Put dead workers' trials back into the queue; return how many.
 
-        Callers on one machine take turns, as with :meth:`StudyStore.prepare`.
-
-        Parameters
-        ----------
-        dead
-            What :meth:`find` returned.
-        blame
-            Whether the workers may have died of their trials: not if the whole run was killed. A
-            trial with as many such deaths as the study file allows is handed to ``give_up``, with
-            its id and a record that says so, instead.
+        With ``blame`` they may have died of their trials (not if the whole run was killed): one
+        with as many such deaths as the study file allows is handed to ``give_up`` instead, with its
+        id and a record that says so. Callers on one machine take turns.
         """
-        most = self._trials.spec.run.max_attempts
         again = 0
         for one in dead:
             deaths = one.deaths + blame
-            if blame and deaths >= most:
+            if blame and deaths >= self._trials.spec.run.max_attempts:
                 reason = f"its worker died {deaths} times, the last one was {one.worker}"
-                give_up(one.id, self._failed(one, reason))
+                slot = self._trials.slots[one.slot]
+                task = Task(
+                    slot=slot,
+                    params=slot.params,
+                    optuna_study=one.study,
+                    number=one.trial.number,
+                )
+                give_up(one.id, failed(self._trials.spec, task, reason))
             else:
                 self.put_back(one.id, deaths)
                 again += 1
@@ -96,10 +127,3 @@ class Deaths:
                 storage.set_trial_user_attr(trial_id, "deaths", deaths)
             storage.set_trial_state_values(trial_id, TrialState.WAITING)
             self._picture.note(trial_id, "waiting", suspect=bool(deaths) or None)
-
-    def _failed(self, one: Stored, reason: str) -> TrialRecord:
-        """Return the record of a trial that gave no result."""
-        slot = self._trials.slots[one.slot]
-        number = one.trial.number
-        task = Task(slot=slot, params=slot.params, optuna_study=one.study, number=number)
-        return failed(self._trials.spec, task, reason)

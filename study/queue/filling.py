@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.domains import Categorical, Domain, Int
 from study.plan.design import Slot, fixed_params
 from study.queue.identity import write_identity
-from study.queue.trials import StoredTrials
-
-if TYPE_CHECKING:
-    from study.spec.study_file import StudySpec
+from study.queue.trials import StoredTrials, study_of
+from study.spec.study_file import StudySpec
 
 
 @runtime_checkable
 class TakesMany(Protocol):
     """A storage that is filled in bulk (:class:`study.queue.lean.LeanStorage`)."""
 
-    def create_many(
-        self, study_id: int, templates: Sequence[FrozenTrial], *, once: str = ""
-    ) -> int:
-        """Queue trials, each whose value of the attribute ``once`` is not there yet."""
+    def create_many(self, study_id: int, templates: Sequence[FrozenTrial]) -> int:
+        """Queue trials, each whose slot is not there yet; return how many."""
 
 
 def fill(trials: StoredTrials, fingerprints: Mapping[str, str]) -> int:
@@ -43,27 +37,17 @@ def fill(trials: StoredTrials, fingerprints: Mapping[str, str]) -> int:
     queued = 0
     for n_examples, expected in wanted.items():
         name = trials.study_name(n_examples)
-        study_id = _create(trials.storage, name)
+        study_id = study_of(trials.storage, name)
         write_identity(trials.storage, study_id, trials.spec, fingerprints)
         known = {one.slot for one in trials.of(name)}
         missing = [template(trials.spec, slot) for slot in expected if slot.name not in known]
-        queued += _queue(trials.storage, study_id, missing)
+        if isinstance(trials.storage, TakesMany):
+            queued += trials.storage.create_many(study_id, missing)
+        else:
+            for one in missing:
+                trials.storage.create_new_trial(study_id, one)
+            queued += len(missing)
     return queued
-
-
-def _create(storage: BaseStorage, name: str) -> int:
-    try:
-        return storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
-    except optuna.exceptions.DuplicatedStudyError:
-        return storage.get_study_id_from_name(name)
-
-
-def _queue(storage: BaseStorage, study_id: int, templates: Sequence[FrozenTrial]) -> int:
-    if isinstance(storage, TakesMany):
-        return storage.create_many(study_id, templates, once="slot")
-    for one in templates:
-        storage.create_new_trial(study_id, one)
-    return len(templates)
 
 
 def template(spec: StudySpec, slot: Slot) -> FrozenTrial:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import BaseStorage
 
 from study.errors import StorageError
 from study.plan.design import best_of
-
-if TYPE_CHECKING:
-    from study.spec.study_file import StudySpec
+from study.spec.study_file import StudySpec, differences
 
 DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
 FINGERPRINTS = "payoff.fingerprints"
@@ -52,8 +49,6 @@ def check_identity(
                 f"install optuna=={written_by}, or start afresh with --root"
             )
         if stored != digest:
-            from study.spec.study_file import differences
-
             changed = differences(json.loads(study.user_attrs[SEMANTICS]), spec.semantics())
             raise StorageError(
                 f"study.name: {spec.name!r} was started with other settings "
@@ -80,11 +75,7 @@ def _check_teachers(spec: StudySpec, stored: Sequence[str]) -> None:
 def _check_fingerprints(
     spec: StudySpec, stored: Mapping[str, str], found: Mapping[str, str]
 ) -> None:
-    changed = [
-        name
-        for name in sorted({*stored, *found})
-        if name in stored and stored[name] != found.get(name)
-    ]
+    changed = [name for name in sorted(stored) if stored[name] != found.get(name)]
     if changed:
         raise StorageError(
             f"study.name: {spec.name!r} was started with other {', '.join(changed)} "

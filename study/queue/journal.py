@@ -22,8 +22,11 @@ from typing import IO, Any
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from study.errors import StorageError
+from study.errors import writing
 from study.queue.upstream import Unlike, expect, expect_arguments, go_public
+
+BLOCK = 65536
+"""Bytes read at a time in search of the end of a line."""
 
 
 class LocalJournal(JournalFileBackend):
@@ -38,16 +41,12 @@ class LocalJournal(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append, all or nothing, and reach the disk before returning."""
-        try:
+        remedy = "make room, then start the study again: nothing that was finished is lost"
+        with writing(self.path, remedy):
             if self._ours:
                 append(self.path, logs, durable=self.durable)
             elif logs:  # of none, Optuna would make an empty line
                 super().append_logs(logs)
-        except OSError as error:
-            raise StorageError(
-                f"{self.path}: cannot be written ({error.strerror}); "
-                "make room, then start the study again: nothing that was finished is lost"
-            ) from None
 
 
 class LocalStorage(JournalStorage):
@@ -98,13 +97,7 @@ def locked(path: Path) -> Iterator[IO[bytes]]:
 
 
 def append(path: Path, logs: list[dict[str, Any]], *, durable: bool) -> None:
-    """Append one JSON line a log; all of them or none.
-
-    Raises
-    ------
-    OSError
-        If the disk is full; the file is then as long as before.
-    """
+    """Append one JSON line a log; all of them or, on a full disk, none."""
     text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
     with locked(path) as file:
         cut_torn_line(file)
@@ -128,17 +121,13 @@ def cut_torn_line(file: IO[bytes]) -> None:
     file.seek(end - 1)
     if file.read(1) == b"\n":
         return
-    block = 65536
-    position = end
-    while position > 0:
-        start = max(0, position - block)
+    while end > 0:
+        start = max(0, end - BLOCK)
         file.seek(start)
-        newline = file.read(position - start).rfind(b"\n")
-        if newline >= 0:
-            os.ftruncate(file.fileno(), start + newline + 1)
-            return
-        position = start
-    os.ftruncate(file.fileno(), 0)
+        end = start + file.read(end - start).rfind(b"\n") + 1
+        if end > start:
+            break
+    os.ftruncate(file.fileno(), end)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import uuid
 from pathlib import Path
 from typing import IO
 
-from study.errors import StorageError
+from study.errors import writing
 
 IDENTITY = ".identity"
 """File with the identity of the folder."""
@@ -32,22 +32,16 @@ class Lease:
         """What the worker signs with, once entered."""
 
     def __enter__(self) -> Lease:
-        try:
+        with writing(self._folder, "make room or choose another folder with --root"):
             self.name = f"{identity(self._folder)}-{self._host}"
             path = _path(self._folder, self.name)
             while True:
                 self._file = path.open("w", encoding="utf-8")
                 fcntl.flock(self._file, fcntl.LOCK_EX)
                 if _is_on_disk(self._file, path):
-                    break
+                    return self
                 # Somebody who looked for the dead took the file between open and lock.
                 self._file.close()
-        except OSError as error:
-            raise StorageError(
-                f"{self._folder}: cannot be written ({error.strerror}); "
-                "make room or choose another folder with --root"
-            ) from None
-        return self
 
     def __exit__(self, *error: object) -> None:
         _path(self._folder, self.name).unlink(missing_ok=True)

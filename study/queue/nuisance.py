@@ -1,37 +1,57 @@
-"""Nuisance hyperparameters that a trial gets when it is taken: its cell's winner's, or a sampler's.
+"""What a trial gets when it is taken: its teacher, and nuisance values of a winner or a sampler.
 
-All others stand in the design. The storage is told, so that Optuna's dashboard shows them too.
+All else stands in the design. The storage is told, so that Optuna's dashboard shows them too.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.space import SearchSpace
-from study.plan.design import Slot, n_search, space_of
+from study.compression.teachers import Teacher
+from study.plan.design import Slot, n_search, space_of, teachers
 from study.queue.filling import distribution_of
+from study.queue.picture import Picture
+from study.queue.readiness import searches
 from study.queue.trials import Stored, StoredTrials
 from study.queue.upstream import Unlike, expect_arguments, go_public
-from study.queue.winners import Winners
 from study.record import Value
 
 
 class Nuisance:
-    """Gives taken trials their values."""
+    """Gives taken trials their values and their teachers, from the trials that have finished."""
 
-    def __init__(self, trials: StoredTrials, winners: Winners) -> None:
-        self._trials, self._winners = trials, winners
+    def __init__(self, trials: StoredTrials, picture: Picture) -> None:
+        self._trials, self._picture = trials, picture
+        self._searches = searches(trials.slots.values())
+        self._teachers = teachers(trials.slots.values())
+
+    def teacher(self, slot: Slot) -> Teacher | None:
+        """Return the best of those that may teach a student; None for whom is no student."""
+        if not slot.cell.teacher:
+            return None
+        best = best_of_search(self._picture.finished(self._teachers[slot.unit]))
+        if best is None:
+            return None
+        record = best.user_attrs["record"]
+        return Teacher(
+            slot=self._trials.slots[best.user_attrs["slot"]],
+            params=record["params"],
+            metrics=record["metrics"],
+            sizes=record["sizes"],
+        )
 
     def of(self, taken: Stored, slot: Slot) -> dict[str, Value]:
         """Return the values of a trial by name; empty where the design has them."""
         spec = self._trials.spec
         space = space_of(spec, slot.cell)
         if slot.phase == "replicate" and n_search(spec, slot.cell):
-            winner = self._winners.of_search(slot.cell.name)
+            winner = best_of_search(self._picture.finished(self._searches[slot.cell.name]))
             found = _nuisance(space, winner.params if winner is not None else {})
             self._tell(taken, found)
             return found
@@ -76,3 +96,17 @@ class Nuisance:
 
 def _nuisance(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:
     return {axis.name: values[axis.name] for axis in space.nuisance if axis.name in values}
+
+
+def best_of_search(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """Return the search trial with the lowest validation error, then loss, then number.
+
+    Validation sets are small, so that ties in error are common; the loss decides them.
+    """
+    found = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+
+    def rank(trial: FrozenTrial) -> tuple[float, float, int]:
+        metrics = trial.user_attrs["record"]["metrics"]
+        return metrics["val_error"], metrics.get("val_loss", float("inf")), trial.number
+
+    return min(found, key=rank, default=None)

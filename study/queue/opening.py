@@ -1,44 +1,38 @@
-"""Opening Optuna's storages: the journal of one machine, databases, the gRPC proxy."""
+"""Opening Optuna's storages, new ones or what was stored: journals, databases, the proxy."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import optuna
 import sqlalchemy.exc
 from optuna.storages import BaseStorage, RDBStorage
 
+from search_spaces.errors import PayoffError, nearest
 from study.errors import StorageAway, StorageError
-from study.places import Places
+from study.places import Places, sqlite_file
 from study.queue.away import is_away
 from study.queue.databases import cached, open_database, with_driver
 from study.queue.journal import LocalStorage
 from study.queue.proxy import PROXY, open_proxy
+from study.queue.store import StudyStore
+from study.record import TrialRecord
 from study.redaction import redact
+from study.spec.study_file import StudySpec
+
+EXTRAS = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql"}
+"""Which of our extras brings the driver of an address; of any other it is ``postgresql``."""
 
 EMPTY = ("no such table", "does not exist", "doesn't exist")
 """Words of drivers whose database holds no tables yet."""
 
 
 def open_storage(address: str, places: Places, *, create: bool = True) -> BaseStorage:
-    """Open Optuna's storage: an address, or the journal below ``places`` if it is empty.
+    """Open Optuna's storage: a database or ``grpc://HOST:PORT``; with no address the journal.
 
-    Parameters
-    ----------
-    address
-        A database's address, ``grpc://HOST:PORT``, or nothing.
-    places
-        Where the journal is kept.
-    create
-        Whether a database's tables are made where they are not there: by whoever sets a study up,
-        never by workers, of which several would do so at once.
-
-    Raises
-    ------
-    StorageAway
-        If the database or the proxy does not answer now.
-    StorageError
-        If it can't be opened, or was written by another version of Optuna.
+    ``create`` makes a database's tables where they are not there: whoever sets a study up does so,
+    never its workers, of which several would at once.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -52,10 +46,10 @@ def open_storage(address: str, places: Places, *, create: bool = True) -> BaseSt
         raise
     except Exception as error:
         shown = redact(address) if address else str(places.optuna_journal)
-        raise _refusal(error, address, shown, create=create) from None
+        raise _refusal(error, address, shown, create) from None
 
 
-def _refusal(error: Exception, address: str, shown: str, *, create: bool) -> StorageError:
+def _refusal(error: Exception, address: str, shown: str, create: bool) -> StorageError:
     """Say why a storage could not be opened, and what to do."""
     if isinstance(error, OSError):
         return StorageError(
@@ -71,7 +65,7 @@ def _refusal(error: Exception, address: str, shown: str, *, create: bool) -> Sto
     if isinstance(error, ImportError):
         return StorageError(
             f"{shown}: the database's driver is not installed ({redact(str(error))}); "
-            f"pip install '{_extra(address)}'"
+            f"pip install 'payoff[{EXTRAS.get(re.split('[+:]', address)[0], 'postgresql')}]'"
         )
     if isinstance(error, sqlalchemy.exc.ArgumentError | sqlalchemy.exc.NoSuchModuleError):
         return StorageError(
@@ -92,26 +86,8 @@ def _refusal(error: Exception, address: str, shown: str, *, create: bool) -> Sto
     )
 
 
-def _extra(address: str) -> str:
-    """Name the extra that brings what an address needs."""
-    kind = address.partition("://")[0].split("+")[0]
-    names = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql"}
-    return f"payoff[{names.get(kind, 'postgresql')}]"
-
-
 def open_to_read(address: str) -> BaseStorage:
-    """Open a storage that anybody's studies stand in, and create nothing there.
-
-    Parameters
-    ----------
-    address
-        A database's address, or ``journal://PATH`` for a journal file.
-
-    Raises
-    ------
-    StorageError
-        If there is none, or it is not one that this version of Optuna can read.
-    """
+    """Open a database, or a journal file (``journal://PATH``), and create nothing there."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     shown = redact(address)
     try:
@@ -130,3 +106,45 @@ def open_to_read(address: str) -> BaseStorage:
             f"{shown}: not a storage that Optuna {optuna.__version__} can read ({reason}); "
             "correct the address, install its driver, or upgrade it with: optuna storage upgrade"
         ) from None
+
+
+def stored_storage(address: str, places: Places, again: str) -> BaseStorage:
+    """Open Optuna's storage, which must be there; ``again`` is the command that would create it."""
+    file = sqlite_file(address) if address else places.optuna_journal
+    if file is not None and not file.is_file():
+        if address:
+            raise PayoffError(
+                f"storage.optuna: there is no database at {redact(address)}; "
+                f"correct the address, or start a study there with: {again}"
+            )
+        raise PayoffError(f"{places.root}: no study was started here yet; start it with: {again}")
+    return open_storage(address, places)
+
+
+def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
+    """Open a study that was started, with the same settings."""
+    store = StudyStore(spec, stored_storage(spec.storage.optuna, places, again))
+    if not store.is_started():
+        raise PayoffError(f"{spec.name}: this study was not started yet; start it with: {again}")
+    store.check_unchanged()
+    return store
+
+
+def stored_records(name: str, address: str, places: Places, again: str) -> tuple[TrialRecord, ...]:
+    """Return the record of every finished trial of a study by its name, without its file."""
+    storage = stored_storage(address, places, again)
+    found = [one.study_name for one in storage.get_all_studies() if "/n=" in one.study_name]
+    names = dict.fromkeys(study.rpartition("/n=")[0] for study in found)
+    if name not in names:
+        listed = ", ".join(names) or "none"
+        raise PayoffError(
+            f"{name}: no study of this name was started here{nearest(name, names)} "
+            f"(there are: {listed}); start it with: {again}"
+        )
+    return tuple(
+        TrialRecord(**trial.user_attrs["record"])
+        for study in found
+        if study.rpartition("/n=")[0] == name
+        for trial in storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)
+        if trial.state.is_finished() and "record" in trial.user_attrs
+    )

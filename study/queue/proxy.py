@@ -49,13 +49,7 @@ def _client(host: str, port: int) -> GrpcStorageProxy:
 def serve(
     storage: BaseStorage, host: str, port: int, threads: int, ready: Callable[[], None]
 ) -> None:
-    """Serve a database until Ctrl-C or SIGTERM; call ``ready`` once the proxy answers.
-
-    Raises
-    ------
-    StorageError
-        If it can't listen there.
-    """
+    """Serve a database until Ctrl-C or SIGTERM; call ``ready`` once the proxy answers."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

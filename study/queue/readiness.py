@@ -28,34 +28,30 @@ def needs(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
     student needs every trial that may be its teacher: the best of them is.
     """
     every = tuple(slots)
-    searching: dict[str, list[str]] = defaultdict(list)
-    for slot in every:
-        if slot.phase == "search":
-            searching[slot.cell.name].append(slot.name)
-    shared = {cell: tuple(names) for cell, names in searching.items()}
-    taught = teachers(every)
+    searched, taught = searches(every), teachers(every)
     return {
         slot.unit: (
-            *(shared.get(slot.cell.name, ()) if slot.phase == "replicate" else ()),
+            *(searched.get(slot.cell.name, ()) if slot.phase == "replicate" else ()),
             *taught.get(slot.unit, ()),
         )
         for slot in every
     }
 
 
+def searches(slots: Iterable[Slot]) -> dict[str, list[str]]:
+    """Return the search trials of each cell that has any."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for slot in slots:
+        if slot.phase == "search":
+            found[slot.cell.name].append(slot.name)
+    return found
+
+
 class Readiness:
     """The units that are ready, in the order in which they should be taken.
 
-    Parameters
-    ----------
-    slots
-        Every trial of the design.
-    needed
-        What :func:`needs` says of them.
-    order
-        Sort key of a unit, from any of its slots; ties keep the order of the design.
-    group
-        What units that train together have in common, from any of their slots.
+    ``order`` is the sort key of a unit, from any of its slots (ties keep the order of the design),
+    and ``group`` is what units that train together have in common.
     """
 
     def __init__(
@@ -125,12 +121,8 @@ class Readiness:
     def next(self, group: Hashable | None = None, skip: int = 0) -> tuple[Hashable, str] | None:
         """Return the group and the name of the next unit to take; None if there is none.
 
-        Parameters
-        ----------
-        group
-            Only units that train together with one taken before; None: whatever comes first.
-        skip
-            Leave out so many (modulo the length of the line), where others are taking too.
+        With a ``group``, only units that train together with one taken before. ``skip`` leaves out
+        so many (modulo the length of the line), where others are taking too.
         """
         if group is None:
             group = min(self._ready, key=lambda one: self._ready[one][0], default=None)

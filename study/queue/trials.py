@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from study.plan.design import Slot, relative_cost, slots
 from study.queue.readiness import State
 from study.queue.upstream import go_public
-
-if TYPE_CHECKING:
-    from study.spec.study_file import StudySpec
+from study.spec.study_file import StudySpec
 
 
 class Stored(NamedTuple):
@@ -65,9 +64,20 @@ class Stored(NamedTuple):
         return "running" if self.is_running else "waiting"
 
 
+def study_of(storage: BaseStorage, name: str) -> int:
+    """Return the storage's id of an Optuna study, made where it is not there."""
+    try:
+        return storage.get_study_id_from_name(name)
+    except KeyError:
+        with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):
+            storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
+        return storage.get_study_id_from_name(name)
+
+
 def sign(storage: BaseStorage, trial_id: int, worker: str) -> None:
-    """Put a worker's name on a trial; an empty one takes it off."""
-    storage.set_trial_user_attr(trial_id, "claim", {"worker": worker})
+    """Put a worker's name on a trial that has not finished; an empty one takes it off."""
+    with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+        storage.set_trial_user_attr(trial_id, "claim", {"worker": worker})
 
 
 class StoredTrials:

@@ -27,14 +27,10 @@ def expect(holds: object, differs: str) -> None:
 
 def expect_arguments(owner: object, name: str, *arguments: str) -> None:
     """Raise :class:`Unlike` unless a class or module has a function that takes just these."""
-    function = getattr(owner, name, None)
-    expect(callable(function), f"{_named(owner)} has no {name}")
+    function, of = getattr(owner, name, None), getattr(owner, "__name__", owner)
+    expect(callable(function), f"{of} has no {name}")
     found = tuple(inspect.signature(function).parameters)  # type: ignore[arg-type]
-    expect(found == arguments, f"{_named(owner)}.{name} takes ({', '.join(found)})")
-
-
-def _named(owner: object) -> str:
-    return str(getattr(owner, "__name__", owner))
+    expect(found == arguments, f"{of}.{name} takes ({', '.join(found)})")
 
 
 @functools.cache

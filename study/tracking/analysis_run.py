@@ -83,12 +83,9 @@ class Analysis:
 
 
 def log_analysis(analysis: Analysis, experiment: Experiment) -> str:
-    """Log the verdict to a run of its own, which takes the place of the one before.
+    """Log the verdict to a run of its own, in the place of the one before; return its id.
 
-    Returns
-    -------
-    str
-        The id of the run. The same analysis logged twice is logged once.
+    The same analysis logged twice is logged once.
     """
     analysis = analysis.legal(experiment.address)
     content = analysis.digest()
@@ -129,13 +126,8 @@ def log_report(address: str, experiment: str, digest: str, path: Path) -> str:
 
 
 def _current(earlier: Sequence[Run], content: str, analysis: Analysis) -> dict[str | int, str]:
-    """Return the runs that hold this analysis already, whole, each once.
-
-    Returns
-    -------
-    dict
-        Run id of ``"analysis"`` and of the curve of each dataset size; empty if any is missing.
-    """
+    """Return the runs that hold this analysis already: the id of ``"analysis"``, and that of the
+    curve of each dataset size; empty if any is missing."""
     found: dict[str | int, str] = {}
     for run in earlier:
         tags = run.data.tags

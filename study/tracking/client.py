@@ -1,4 +1,4 @@
-"""MLflow's client: how it is to behave, made when it is first needed, asked page by page.
+"""MLflow's client: how it behaves, made when needed, asked page by page, its errors in a line.
 
 MLflow takes seconds to import, so it is imported where it is first used. The store's address is
 always explicit; nothing is taken from MLflow's defaults.
@@ -11,8 +11,10 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from study.errors import StorageError
+from study.redaction import redact
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,8 +61,14 @@ def connect(address: str) -> MlflowClient:
 
 def make_tables(address: str) -> None:
     """Make the tables of an empty database, and leave no connection open."""
-    with _set(POOL, "NullPool"):
+    before = os.environ.get(POOL)
+    os.environ[POOL] = "NullPool"
+    try:
         connect(address).search_experiments()
+    finally:
+        os.environ.pop(POOL)
+        if before is not None:
+            os.environ[POOL] = before
 
 
 def pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -78,15 +86,17 @@ def runs_of(
     client: MlflowClient, experiment_id: str, condition: str = "", order: Sequence[str] = ()
 ) -> Iterator[Run]:
     """Yield the runs of an experiment that were not deleted and meet a condition."""
+    by = list(order) or None
     return pages(
         lambda token: client.search_runs(
-            [experiment_id],
-            condition,
-            max_results=PAGE,
-            order_by=list(order) or None,
-            page_token=token,
+            [experiment_id], condition, max_results=PAGE, order_by=by, page_token=token
         )
     )
+
+
+def experiments_of(client: MlflowClient) -> Iterator[Any]:
+    """Yield the experiments of a store that were not deleted."""
+    return pages(lambda token: client.search_experiments(max_results=PAGE, page_token=token))
 
 
 def user() -> str:
@@ -97,15 +107,58 @@ def user() -> str:
         return "unknown"
 
 
-@contextmanager
-def _set(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment for a while."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+LONGEST_REASON = 300
+
+_MEANINGS = (
+    ("Connection refused", "no server answers there"),
+    ("Name or service not known", "no such host"),
+    ("Temporary failure in name resolution", "no such host"),
+    ("timed out", "the server does not answer in time"),
+    ("Connection aborted", "the server broke the connection off"),
+    ("disk is full", "the disk is full"),
+    ("database is locked", "another process holds the database"),
+)
+"""What libraries write in many words, in few."""
+
+_DRIVERS = frozenset(
+    {"sqlalchemy", "sqlite3", "alembic", "requests", "urllib3", "psycopg2", "psycopg", "pymysql"}
+)
+
+
+class StoreAway(StorageError):
+    """The tracking store cannot be reached now; what was to be logged waits and is not lost."""
+
+
+class RecordRefused(StorageError):
+    """The store refuses this record for good; trying again would not help."""
+
+
+def explain(error: Exception, address: str) -> StorageError | None:
+    """Say what an exception of the store or its drivers means, with no password in it.
+
+    Returns None for an exception that doesn't come from there: a fault of the program.
+    """
+    code = str(getattr(error, "error_code", ""))
+    reason = _reason(error, address)
+    place = f"MLflow at {redact(address)}"
+    if code == "INVALID_PARAMETER_VALUE":
+        return RecordRefused(f"{place}: refused: {reason}")
+    if "database schema" in reason or "Can't locate revision" in reason:
+        return StorageError(
+            f"{place}: a database of another MLflow version ({reason}); back it up and run "
+            "mlflow db upgrade ADDRESS, or choose another folder"
+        )
+    driver = type(error).__module__.split(".")[0] in _DRIVERS
+    if code or driver or isinstance(error, OSError):
+        return StoreAway(f"{place}: {reason}; what is to be logged waits on disk")
+    return None
+
+
+def _reason(error: Exception, address: str) -> str:
+    """Return one short line that says what went wrong."""
+    text = redact(error, address)
+    for sign, meaning in _MEANINGS:
+        if sign in text:
+            return meaning
+    line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from study.addresses import sqlite_file
-from study.errors import StorageError
+from study.errors import StorageError, writing
+from study.places import sqlite_file
 
 LOCAL_FILE_SYSTEMS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs"}
@@ -37,14 +37,10 @@ def creation_lock(address: str) -> Iterator[None]:
         lock = Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}-{name}.lock"
     else:
         lock = file.with_name(file.name + ".lock")
-    try:
+    remedy = "make room, get the right to write there, or choose another folder with --root"
+    with writing(lock.parent, remedy):
         lock.parent.mkdir(parents=True, exist_ok=True)
         handle = lock.open("w", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"{lock.parent}: cannot be written ({error.strerror}); "
-            "make room, get the right to write there, or choose another folder with --root"
-        ) from None
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -53,17 +49,8 @@ def creation_lock(address: str) -> Iterator[None]:
 def create(address: str, build: Callable[[str], None]) -> None:
     """Create the SQLite file of an address if it is not there; check it if it is.
 
-    Parameters
-    ----------
-    address
-        Tracking address; one that is not SQLite is left to its server.
-    build
-        Called with the address of an empty file: makes the tables and leaves no connection open.
-
-    Raises
-    ------
-    StorageError
-        If the file cannot be used.
+    ``build`` is called with the address of an empty file: it makes the tables and leaves no
+    connection open. What is not SQLite is left to its server.
     """
     file = sqlite_file(address)
     if file is None:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
-from study.tracking.errors import RecordRefused
+from study.tracking.client import RecordRefused
 from study.tracking.spool import Spool
+from study.tracking.tracker import Tracker
 
 POLL_SECONDS = 0.2
 """Pause between two looks at an empty spool."""
@@ -29,22 +29,6 @@ FLUSH_SECONDS = 60.0
 """At the end of a ``with`` block: how long the rest may take before it is left on disk."""
 MOST_FAILURES = 5
 """Rounds in which a record may fail where others succeed, before it is moved aside."""
-
-
-class Deliverer(Protocol):
-    """What a tracker does for the loop (:class:`study.tracking.tracker.Tracker` is one)."""
-
-    def initialise(self) -> None:
-        """Set the store up; cheap when that is done."""
-
-    def deliver(self, record: TrialRecord) -> str:
-        """Log one record, exactly once."""
-
-    def abandon(self, record: TrialRecord) -> None:
-        """Remove what failed deliveries of a record left behind."""
-
-    def missing(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
-        """Return the records of trials that have no finished run with the same outcome."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,26 +65,12 @@ class DeliveryReport:
 class TrackerThread:
     """Runs the delivery of one spool until it is stopped; a context manager.
 
-    Parameters
-    ----------
-    tracker
-        Where to deliver. Used by this thread alone until :meth:`stop` has returned.
-    spool
-        Where finished trials wait.
-    has_lock
-        The caller holds :meth:`Spool.drain_lock` already.
+    The tracker is used by this thread alone until :meth:`stop` has returned. With ``has_lock`` the
+    caller holds :meth:`Spool.drain_lock` already.
     """
 
-    def __init__(
-        self,
-        tracker: Deliverer,
-        spool: Spool,
-        *,
-        has_lock: bool = False,
-    ) -> None:
-        self._has_lock = has_lock
-        self._tracker = tracker
-        self._spool = spool
+    def __init__(self, tracker: Tracker, spool: Spool, *, has_lock: bool = False) -> None:
+        self._tracker, self._spool, self._has_lock = tracker, spool, has_lock
         self._report = DeliveryReport()
         self._pause = SHORTEST_PAUSE
         self._marks: dict[str, tuple[int, int]] = {}
@@ -149,16 +119,10 @@ class TrackerThread:
         give_up: Callable[[], bool] = lambda: False,
         on_progress: Callable[[DeliveryReport], object] = lambda report: None,
     ) -> DeliveryReport:
-        """Deliver what is left, for as long as something goes through, and end the thread.
+        """Deliver what is left, and end the thread.
 
-        Parameters
-        ----------
-        patience
-            Stop when nothing has gone through for so many seconds.
-        give_up
-            Asked a few times a second; stop as soon as it says so.
-        on_progress
-            Called as often with the report.
+        It ends when nothing has gone through for ``patience`` seconds, or as soon as ``give_up``
+        says so, which is asked a few times a second; as often ``on_progress`` is told.
         """
         self._stopping.set()
         before, since = -1, time.monotonic()
@@ -180,10 +144,7 @@ class TrackerThread:
         """Hold the spool's lock and deliver; wait for the lock while another process has it."""
         while True:
             try:
-                if self._has_lock:
-                    self._loop()
-                    return
-                with self._spool.drain_lock() as mine:
+                with nullcontext(True) if self._has_lock else self._spool.drain_lock() as mine:
                     self._report = replace(self._report, elsewhere=not mine)
                     if mine:
                         self._loop()
@@ -278,17 +239,12 @@ class TrackerThread:
 
 
 def deliver_all(
-    tracker: Deliverer,
-    spool: Spool,
-    *,
-    patience: float = 10.0,
-    has_lock: bool = False,
+    tracker: Tracker, spool: Spool, *, patience: float = 10.0, has_lock: bool = False
 ) -> DeliveryReport:
-    """Deliver what waits, however long it takes, and return.
+    """Deliver what waits, however long it takes; what went wrong is reported, not raised.
 
     Gives up when nothing has gone through for ``patience`` seconds, or at once if another process
-    is delivering. Raises nothing: what went wrong stands in the report, and what waits stays on
-    disk.
+    is delivering; then the rest waits on disk.
     """
     if not spool.waiting():
         return DeliveryReport(broken=spool.broken())
@@ -310,7 +266,7 @@ def deliver_all(
 
 
 def restore(
-    tracker: Deliverer,
+    tracker: Tracker,
     spool: Spool,
     records: Iterable[TrialRecord],
     *,
@@ -319,12 +275,10 @@ def restore(
 ) -> DeliveryReport:
     """Write what the store misses of the finished trials; doing it again changes nothing.
 
-    A run may be missing (the tracking database was deleted, or its address changed; the trial was
-    given up without a worker to log it) or be that of another attempt. Such trials are put into
-    the spool again, whose records are delivered first: they have their curves still.
-
-    The tracker is initialised; the records of finished trials are those of Optuna's storage, which
-    has the last word.
+    The tracker is initialised; the records are those of Optuna's storage, which has the last word.
+    A run may be missing (the database was deleted, its address changed, the trial was given up with
+    no worker to log it) or be of another attempt. Such trials are put into the spool again, whose
+    records are delivered first: they have their curves still.
     """
     first = deliver_all(tracker, spool, patience=patience, has_lock=has_lock)
     if first.waiting or first.elsewhere or first.hangs:

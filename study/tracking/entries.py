@@ -18,15 +18,10 @@ from study.record import TrialRecord
 from study.redaction import redact
 from study.tracking.views import view_tags
 
-MAX_METRICS = 1000
-MAX_PARAMS = 100
-MAX_TAGS = 100
+MAX_METRICS, MAX_PARAMS, MAX_TAGS = 1000, 100, 100
 """Most entries of one ``log_batch`` call (MLflow's own limits)."""
 
-MAX_NAME = 250
-MAX_PARAM = 6000
-MAX_TAG = 8000
-MAX_EXPERIMENT_TAG = 20000
+MAX_NAME, MAX_PARAM, MAX_TAG, MAX_EXPERIMENT_TAG = 250, 6000, 8000, 20000
 """Longest names and values that the store accepts, in characters."""
 
 MAX_CURVE_POINTS = 60
@@ -90,8 +85,6 @@ class Point:
 class RunEntry:
     """One run as it is to stand in the store."""
 
-    key: str
-    """Value of :data:`TRIAL_TAG`."""
     name: str
     start_ms: int
     end_ms: int
@@ -125,11 +118,8 @@ def size_key(digest: str, n_examples: int) -> str:
 
 def run_name(record: TrialRecord) -> str:
     """Return a name that a person recognises in a list: ``w64 d2 n1280 search 3``."""
-    parts = []
-    if "width" in record.params:
-        parts.append(f"w{record.params['width']}")
-    if "depth" in record.params:
-        parts.append(f"d{record.params['depth']}")
+    shape = [name for name in ("width", "depth") if name in record.params]
+    parts = [f"{name[0]}{record.params[name]}" for name in shape]
     parts.append(f"n{record.n_examples}")
     ratio = record.params.get("prune_ratio", 0)
     if isinstance(ratio, int | float) and ratio > 0:
@@ -161,7 +151,6 @@ def entry(record: TrialRecord) -> RunEntry:
     ][:MAX_METRICS]
     start_ms = max(0, round(record.started_at * 1000))
     return RunEntry(
-        key=trial_key(record),
         name=run_name(record),
         start_ms=start_ms,
         end_ms=max(start_ms, round(record.finished_at * 1000)),
@@ -274,9 +263,8 @@ def _curve_points(curves: Mapping[str, Sequence[tuple[int, float]]], allowance: 
 def _params(record: TrialRecord) -> dict[str, str]:
     """Return the hyperparameters, and what else a chart may want to group by."""
     charted = {name: getattr(record, name) for name, field in FIELDS.items() if field.charted}
-    values = {**charted, **record.params}
-    texts = {name: _text(value)[:MAX_PARAM] for name, value in legal_names(values).items()}
-    return dict(list(texts.items())[:MAX_PARAMS])
+    legal = legal_names({**charted, **record.params})
+    return {name: _text(legal[name])[:MAX_PARAM] for name in list(legal)[:MAX_PARAMS]}
 
 
 def _tags(record: TrialRecord, digest: str) -> dict[str, str]:

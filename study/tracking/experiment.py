@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.addresses import is_server
 from study.errors import StorageError
+from study.places import is_server
 from study.redaction import redact
 from study.tracking import client as mlflow_client
+from study.tracking.client import StoreAway
 from study.tracking.database import create, creation_lock
 from study.tracking.entries import (
     DIGEST_TAG,
@@ -20,7 +21,6 @@ from study.tracking.entries import (
     StudyInfo,
     experiment_tags,
 )
-from study.tracking.errors import StoreAway
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -105,8 +105,7 @@ class Experiment:
         now = round(time.time() * 1000)
         metrics = [Metric(name, float(value), now, step) for name, value, step in points]
         for start in range(0, len(metrics), MAX_METRICS):
-            batch = metrics[start : start + MAX_METRICS]
-            self.client.log_batch(run_id, batch, synchronous=True)
+            self.client.log_batch(run_id, metrics[start : start + MAX_METRICS], synchronous=True)
 
     def remove(self, run_id: str, *, finished: bool) -> None:
         """Delete a run that stands twice or half, and leave none that looks alive."""

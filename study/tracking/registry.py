@@ -7,16 +7,16 @@ and needs none of this package.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from study.tracking.datasets import dataset_input
 from study.tracking.entries import KIND_TAG, NOTE_TAG
+from study.tracking.parents import dataset_input
 from study.tracking.reading import asking
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
     from study.handover.registering import TrainedModel
     from study.spec.study_file import StudySpec
 
@@ -27,46 +27,15 @@ MODEL = "model"
 def register_model(
     address: str, spec: StudySpec, model: TrainedModel, *, name: str, sentence: str
 ) -> str:
-    """Log a model to a run of its own and make it a version of a registered model.
+    """Log a model to a run of its own and make it a version of the registered model of a name.
 
-    Parameters
-    ----------
-    address
-        Tracking address, which must be there.
-    spec, model
-        The study, and the trained network.
-    name
-        Name of the registered model; a further version is added where it exists.
-    sentence
-        The study's verdict, which the model's page shows.
-
-    Returns
-    -------
-    str
-        Address for ``mlflow.pytorch.load_model``.
+    The sentence is the study's verdict, which the model's page shows. Returns the address for
+    ``mlflow.pytorch.load_model``.
     """
-    with asking(address, spec.name) as (client, number):
-        return _register(client, number, address, spec, model, name, sentence)
-
-
-def _register(
-    client: MlflowClient,
-    number: str,
-    address: str,
-    spec: StudySpec,
-    model: TrainedModel,
-    name: str,
-    sentence: str,
-) -> str:
-    import mlflow
     import torch
-    from mlflow.models import infer_signature
 
     record = model.record
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(address)
-    mlflow.set_registry_uri(address)
-    try:
+    with asking(address, spec.name) as (client, number), _at(address) as mlflow:
         with torch.no_grad():
             outputs = model.network(torch.from_numpy(model.example)).numpy()
         tags = {
@@ -94,7 +63,7 @@ def _register(
             logged = mlflow.pytorch.log_model(
                 model.network,
                 name="model",
-                signature=infer_signature(model.example, outputs),
+                signature=mlflow.models.infer_signature(model.example, outputs),
                 input_example=model.example,
                 pip_requirements=[f"torch=={version('torch')}", f"numpy=={version('numpy')}"],
                 serialization_format="pt2",
@@ -104,7 +73,19 @@ def _register(
         client.update_model_version(name, found, description=f"{sentence} Cell {record.cell}.")
         for key in ("cell", "n_examples", "study_digest", "data_digest"):
             client.set_model_version_tag(name, found, key, tags[key])
+    return f"models:/{name}/{found}"
+
+
+@contextmanager
+def _at(address: str) -> Iterator[Any]:
+    """Have MLflow's own functions ask the store at an address for a while."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    try:
+        yield mlflow
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
-    return f"models:/{name}/{found}"

@@ -4,7 +4,7 @@ MLflow's client takes three calls and some 20 ms of processor time for a trial, 
 the object layer above the same five tables; written as rows, a run takes 2 ms, and stands in the
 store whole or not at all. So little may be taken for granted of another program's tables that:
 
-- it is done only where these tables are exactly as known (:mod:`study.tracking.tables`);
+- it is done only where these tables are exactly as known (:data:`COLUMNS`);
 - the first run that a tracker writes so is read back through MLflow's client, and if it does not
   say what it should, it is removed, and the client writes that run and all others;
 - what the store does not take is left to the client, which knows what is wrong with it.
@@ -25,24 +25,75 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from study.tracking.entries import ARTIFACT, Point, RunEntry
-from study.tracking.tables import COLUMNS, Unfamiliar, open_tables
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
+COLUMNS: Final[Mapping[str, set[str]]] = {
+    "runs": {
+        "run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status",
+        "start_time", "end_time", "source_version", "lifecycle_stage", "artifact_uri",
+        "experiment_id", "deleted_time",
+    },
+    "tags": {"key", "value", "run_uuid"},
+    "params": {"key", "value", "run_uuid"},
+    "metrics": {"key", "value", "timestamp", "run_uuid", "step", "is_nan"},
+    "latest_metrics": {"key", "value", "timestamp", "step", "is_nan", "run_uuid"},
+}  # fmt: skip
+"""The tables that a run stands in, each with all its columns (MLflow 3.10 to 3.17)."""
+
+EXPERIMENTS: Final = {"experiment_id", "name", "artifact_location", "lifecycle_stage"}
+"""Columns that are read of the table of experiments, which has others."""
+
+
+class Unfamiliar(Exception):
+    """Why a file's tables are left to MLflow's client for good."""
+
+
+def open_tables(file: Path, *, write: bool, timeout: float = 5.0) -> sqlite3.Connection:
+    """Open a tracking store's file, without making one, and check that its tables are as known.
+
+    Whoever writes must not meet triggers there; ``timeout`` are the seconds to wait for others who
+    write. A file that cannot be opened now is a :class:`sqlite3.Error`.
+    """
+    mode = "rw" if write else "ro"  # opened, not made: one that is gone stays gone
+    store = sqlite3.connect(
+        f"{file.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        _check(store, file, write)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _check(store: sqlite3.Connection, file: Path, write: bool) -> None:
+    for table, columns in COLUMNS.items():
+        if _columns(store, table) != columns:
+            raise Unfamiliar(f"the table {table} of {file} has other columns")
+    if not _columns(store, "experiments") >= EXPERIMENTS:
+        raise Unfamiliar(f"the table experiments of {file} has other columns")
+    triggers = "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'"
+    if write and any(table in COLUMNS for (table,) in store.execute(triggers)):
+        raise Unfamiliar(f"{file} has triggers of its own")
+
+
+def _columns(store: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in store.execute(f"PRAGMA table_info({table})")}
+
+
 BUSY_SECONDS = 20.0
 """How long to wait for another writer."""
 
-AWAY: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-    }
-)
+AWAY: Final = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
+}  # fmt: skip
 """Faults of the place and the hour, not of what is written: MLflow's client would meet them too."""
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -55,21 +106,10 @@ class NotWritable(Exception):
 
 
 class RunRows:
-    """Writes runs into a tracking store's file.
+    """Writes runs of an experiment into a tracking store's file.
 
-    Parameters
-    ----------
-    file
-        The store.
-    experiment_id
-        The experiment that runs belong to.
-
-    Raises
-    ------
-    Unfamiliar
-        If the store's tables are not those known here.
-    NotWritable
-        If the file can't be opened now.
+    Made only where the store's tables are those known here (:class:`Unfamiliar`) and the file can
+    be opened now (:class:`NotWritable`).
     """
 
     def __init__(self, file: Path, experiment_id: str) -> None:
@@ -88,24 +128,10 @@ class RunRows:
     ) -> tuple[str, str]:
         """Write a run that is over; return its id and the address of its artifacts.
 
-        Parameters
-        ----------
-        written
-            What it says.
-        tags
-            Its tags.
-        save
-            Called with the address of the run's artifacts before the run is there to be seen.
-
-        Raises
-        ------
-        NotWritable
-            If the file was replaced, the experiment is not there, or the store does not take the
-            run. Nothing is written then.
-        Unfamiliar
-            If the experiment's artifacts are not in a local folder.
-        sqlite3.OperationalError
-            If the store is busy, full or away. Nothing is written then either.
+        ``save`` is called with that address before the run is there to be seen. Nothing is written
+        where the file was replaced, the experiment is not there or the store does not take the run
+        (:class:`NotWritable`), where artifacts are in no local folder (:class:`Unfamiliar`), and
+        where the store is busy, full or away (:class:`sqlite3.OperationalError`).
         """
         if _identity(self._file) != self._made:
             raise NotWritable(f"{self._file} was replaced")
@@ -162,7 +188,6 @@ class RunRows:
     ) -> None:
         named = {RUN_NAME_TAG: written.name, **tags}
         run = {
-            "run_uuid": run_id,
             "name": written.name,
             "source_type": "UNKNOWN",
             "source_name": "",
@@ -177,21 +202,14 @@ class RunRows:
             "experiment_id": self._experiment,
             "deleted_time": None,
         }
-        columns = ", ".join(run)
-        marks = ", ".join("?" * len(run))
-        self._store.execute(f"INSERT INTO runs ({columns}) VALUES ({marks})", tuple(run.values()))
+        self._fill("runs", tuple(run), [tuple(run.values())], run_id)
         points = [_Stored.of(point) for point in written.points]
-        latest: dict[str, _Stored] = {}
-        for point in points:
-            before = latest.get(point.name)
-            if before is None or point.order > before.order:
-                latest[point.name] = point
         self._fill("tags", ("key", "value"), list(named.items()), run_id)
         self._fill("params", ("key", "value"), list(written.params.items()), run_id)
         numbers = ("key", "value", "timestamp", "step", "is_nan")
         for table, some in (
             ("metrics", dict.fromkeys(points)),
-            ("latest_metrics", latest.values()),
+            ("latest_metrics", _latest(points).values()),
         ):
             rows = [(p.name, p.value, written.end_ms, p.step, p.is_nan) for p in some]
             self._fill(table, numbers, rows, run_id)
@@ -225,10 +243,14 @@ class _Stored:
         """What MLflow makes of it."""
         return math.nan if self.is_nan else self.value
 
-    @property
-    def order(self) -> tuple[int, float]:
-        """The latest of a name is the largest."""
-        return self.step, self.value
+
+def _latest(points: Sequence[_Stored]) -> dict[str, _Stored]:
+    """Return the last point of each metric: of one step the largest."""
+    latest: dict[str, _Stored] = {}
+    for one in points:
+        before = latest.get(one.name, one)
+        latest[one.name] = max(before, one, key=lambda each: (each.step, each.value))
+    return latest
 
 
 def reads_otherwise(
@@ -241,25 +263,11 @@ def reads_otherwise(
 ) -> str:
     """Say what MLflow reads otherwise of a run than it was written; empty if nothing.
 
-    Parameters
-    ----------
-    run
-        The run as MLflow reads it.
-    history
-        All values of a metric as MLflow reads them; of none, where no metric has more than one.
-    files
-        The artifacts that MLflow lists.
-    artifacts
-        Where they were written.
-    written
-        What was.
-    tags
-        Its tags.
+    MLflow reads the run, the ``history`` of one of its metrics (empty where none has more than one
+    value) and its files; the others are what was written, and where.
     """
     points = [_Stored.of(point) for point in written.points]
-    latest: dict[str, _Stored] = {}
-    for point in sorted(points, key=lambda point: point.order):
-        latest[point.name] = point
+    latest = _latest(points)
     info, data = run.info, run.data
     lines = {point for point in points if history and point.name == history[0].key}
     facts = {

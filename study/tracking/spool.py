@@ -19,7 +19,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from study.errors import StorageAway, StorageError
@@ -45,13 +45,7 @@ class Spool:
         self.directory = Path(directory)
 
     def put(self, record: TrialRecord) -> Path:
-        """Write a record so that it survives a crash of the process or of the machine.
-
-        Raises
-        ------
-        StorageError
-            If the folder cannot be written or the disk is full; nothing half-written is left.
-        """
+        """Write a record so that it survives a crash of the process or of the machine."""
         path = self._path(record)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -68,21 +62,19 @@ class Spool:
         """Yield the waiting records, oldest first; what is no record is moved to ``broken/``."""
         for path in self._waiting_files():
             try:
-                text = path.read_text(encoding="utf-8")
+                record = TrialRecord.from_json(path.read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue  # delivered meanwhile by the holder of the lock
-            except UnicodeDecodeError:
-                self._set_aside(path)
-                continue
+            except (ValueError, KeyError, TypeError, AttributeError):
+                record = None
             except OSError as error:
                 raise StorageError(
                     f"{path}: cannot be read ({_reason(error)}); give this user the right to do so"
                 ) from None
-            record = _parse(text)
             if record is None or self._path(record).name != path.name:
                 self._set_aside(path)
-                continue
-            yield record
+            else:
+                yield record
 
     def done(self, record: TrialRecord) -> None:
         """Remove a delivered record, unless a newer one of the same trial has taken its place."""
@@ -101,24 +93,14 @@ class Spool:
         """Take over a record that waits in another spool of the same disk; doing it again is safe.
 
         A machine that fails may leave it in either: from both it is delivered.
-
-        Raises
-        ------
-        StorageError
-            If the folder cannot be written.
         """
-        try:
+        with _writing(self.directory), suppress(FileNotFoundError):  # taken over before
             self.directory.mkdir(parents=True, exist_ok=True)
             os.replace(other._path(record), self._path(record))
-        except FileNotFoundError:
-            return  # taken over before
-        except OSError as error:
-            raise _unwritable(self.directory, error) from None
 
     def reject(self, record: TrialRecord, reason: str) -> None:
         """Move a record that MLflow refuses for good to ``broken/``, with the reason beside it."""
-        path = self._path(record)
-        moved = self._set_aside(path)
+        moved = self._set_aside(self._path(record))
         if moved is not None:
             moved.with_suffix(".reason.txt").write_text(redact(reason) + "\n", encoding="utf-8")
 
@@ -135,15 +117,11 @@ class Spool:
 
     def remember(self, address: str) -> None:
         """Note where the records are to go, so that they can be delivered without the study."""
-        path = self.directory / DESTINATION
         text = redact(address)
-        try:
-            if self.destination() == text:
-                return
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._write(path, text)
-        except OSError as error:
-            raise _unwritable(self.directory, error) from None
+        with _writing(self.directory):
+            if self.destination() != text:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                self._write(self.directory / DESTINATION, text)
 
     def destination(self) -> str:
         """Return the noted address, passwords masked; empty if none was noted."""
@@ -159,11 +137,9 @@ class Spool:
         The lock is the kernel's, so it is free again as soon as its holder is gone, killed or
         not. Whoever gets it also clears away what killed workers left half-written.
         """
-        try:
+        with _writing(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             file = (self.directory / ".lock").open("w", encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(self.directory, error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -197,17 +173,11 @@ class Spool:
     def _waiting_files(self) -> list[Path]:
         """List the files that should be records, oldest first."""
         aged: list[tuple[int, str, Path]] = []
-        try:
-            with os.scandir(self.directory) as entries:
-                for entry in entries:
-                    if entry.name.startswith(".") or not entry.is_file():
-                        continue
-                    try:
+        with suppress(FileNotFoundError), os.scandir(self.directory) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file():
+                    with suppress(FileNotFoundError):
                         aged.append((entry.stat().st_mtime_ns, entry.name, Path(entry.path)))
-                    except FileNotFoundError:
-                        continue
-        except FileNotFoundError:
-            return []
         return [path for _, _, path in sorted(aged)]
 
     def _set_aside(self, path: Path) -> Path | None:
@@ -225,11 +195,9 @@ class Spool:
         """Remove temporary files of workers that were killed in the middle of writing."""
         limit = time.time() - STALE_SECONDS
         for path in self.directory.glob(".writing-*"):
-            try:
+            with suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
-            except FileNotFoundError:
-                continue
 
 
 def _sync_folder(path: Path) -> None:
@@ -240,16 +208,14 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _parse(text: str) -> TrialRecord | None:
-    """Read one record; None for anything that is not one."""
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     try:
-        return TrialRecord.from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _unwritable(folder: Path, error: OSError) -> StorageError:
-    return StorageError(f"{folder}: cannot be written ({_reason(error)}); {_remedy(error)}")
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be written ({_reason(error)}); {_remedy(error)}"
+        ) from None
 
 
 def _reason(error: OSError) -> str:

@@ -14,8 +14,8 @@ from typing import Literal
 from study.errors import StorageError
 from study.record import TrialRecord
 from study.tracking.analysis_run import Analysis, log_analysis
+from study.tracking.client import RecordRefused, explain
 from study.tracking.entries import ATTEMPT, KIND_TAG, StudyInfo, entry, record_digest, trial_key
-from study.tracking.errors import RecordRefused, explain
 from study.tracking.experiment import Experiment
 from study.tracking.known import Known, KnownRun
 from study.tracking.parents import close_parents, parent_of
@@ -25,20 +25,11 @@ Delivery = Literal["logged", "already there"]
 
 
 class Tracker:
-    """Logs one study to one MLflow store. Used by one thread at a time.
+    """Logs one study to one MLflow store, a database or a server. Used by one thread at a time.
 
     :meth:`initialise` comes first. Every method raises :class:`StoreAway` while the store cannot be
-    reached, and may then simply be called again.
-
-    Parameters
-    ----------
-    address
-        Tracking address: ``sqlite:////absolute/path/mlflow.db``, another database, or
-        ``http://host:port``.
-    artifacts
-        Folder of the artifacts of a database store; a server chooses its own.
-    study
-        What the study is.
+    reached, and may then simply be called again. ``artifacts`` is the folder of a database's
+    artifacts; a server chooses its own.
     """
 
     def __init__(self, address: str, artifacts: Path | None, study: StudyInfo) -> None:
@@ -52,13 +43,8 @@ class Tracker:
     def initialise(self) -> None:
         """Create the database and the experiment if they are not there; safe to call again.
 
-        Raises
-        ------
-        StoreAway
-            If a server cannot be reached.
-        StorageError
-            If the store can never work: a folder that can't be written, a database of another
-            version, an experiment that was deleted.
+        A store that can never work is a StorageError: a folder that can't be written, a database
+        of another version, an experiment that was deleted.
         """
         if self.experiment.number:
             return
@@ -69,14 +55,8 @@ class Tracker:
     def deliver(self, record: TrialRecord) -> Delivery:
         """Make sure that the trial has exactly one finished run that says what the record says.
 
-        A finished run of another record of the trial (which was run again) is replaced.
-
-        Raises
-        ------
-        StoreAway
-            If the store did not answer; the next call repairs whatever was left half-done.
-        RecordRefused
-            If the store finds fault with the record itself.
+        A finished run of another record of the trial (which was run again) is replaced, and what
+        was left half-done is repaired. RecordRefused: the store finds fault with the record itself.
         """
         key, digest = trial_key(record), record_digest(record)
         self.experiment.digests.add(record.study_digest)
@@ -84,7 +64,11 @@ class Tracker:
             stored = self._stored()
             known = stored.trials.get(key)
             if known is not None and known.record != digest:
-                self._supersede(known, record)
+                if known.status == "FAILED" and record.status == "complete":
+                    # Run again and well: the failed attempt stays to be seen, not as the trial.
+                    self.experiment.client.set_tag(known.run_id, KIND_TAG, ATTEMPT)
+                else:
+                    self._remove(known)
                 del stored.trials[key]
                 known = None
             if known is None or not known.finished:
@@ -125,12 +109,8 @@ class Tracker:
         """Close the parent runs and write their summary metrics; safe to call again.
 
         A parent is FINISHED when all the trials that the study asks for at its size are there,
-        otherwise KILLED: interrupted. Runs that stand twice are removed on the way.
-
-        Parameters
-        ----------
-        summaries
-            Per dataset size: metrics of the whole size, such as the payoff point.
+        otherwise KILLED: interrupted. Runs that stand twice are removed on the way. Summaries are
+        metrics of a whole dataset size, such as the payoff point.
         """
         expected = sum(self.experiment.study.trials.values())
         others_may_deliver = not expected or len(self._confirmed) < expected
@@ -149,14 +129,6 @@ class Tracker:
             self._known = None
             self._known = Known.read(self.experiment)
         return self._known
-
-    def _supersede(self, known: KnownRun, record: TrialRecord) -> None:
-        """Make room for the run of a trial that was run again."""
-        if known.status == "FAILED" and record.status == "complete":
-            # Run again and well: the failed attempt stays to be seen, not as the trial.
-            self.experiment.client.set_tag(known.run_id, KIND_TAG, ATTEMPT)
-        else:
-            self._remove(known)
 
     def _write(self, key: str, record: TrialRecord, stored: Known) -> None:
         """Write the run of a record, or complete the one that was begun."""

@@ -9,13 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from study.addresses import is_server, sqlite_file
+from study.places import is_server, sqlite_file
 from study.tracking.client import user
 from study.tracking.entries import ARTIFACT, DIGEST_TAG, PARENT_TAG, RECORD_TAG, RunEntry
 from study.tracking.experiment import Experiment
 from study.tracking.known import ERRORS, KnownRun
-from study.tracking.rows import NotWritable, RunRows, reads_otherwise
-from study.tracking.tables import Unfamiliar
+from study.tracking.rows import NotWritable, RunRows, Unfamiliar, reads_otherwise
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +115,11 @@ class TrialRuns:
             history = client.get_metric_history(run_id, curve) if curve else []
             files = [file.path for file in client.list_artifacts(run_id)]
             run = client.get_run(run_id)
-            wrong = reads_otherwise(run, history, files, place, written, tags)
+            if wrong := reads_otherwise(run, history, files, place, written, tags):
+                raise Unfamiliar(f"MLflow reads another {wrong} than was written")
         except BaseException:
             rows.remove(run_id)
             raise
-        if wrong:
-            rows.remove(run_id)
-            raise Unfamiliar(f"MLflow reads another {wrong} than was written")
         self._rows_are_proven = True
 
 

@@ -18,9 +18,9 @@ from study.launch.locking import exclusively
 from study.places import Places
 from study.queue.beats import Heart, Roll, Watch
 from study.queue.claims import Claim
+from study.queue.deaths import ORPHAN_SECONDS, Orphans
 from study.queue.filling import template
 from study.queue.opening import open_storage
-from study.queue.orphans import ORPHAN_SECONDS, Orphans
 from study.queue.store import StudyStore
 from study.queue.turns import Turn
 from study.spec.study_file import parse_spec

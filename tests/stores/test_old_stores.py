@@ -25,7 +25,7 @@ import pytest
 
 from study.launch.interface import load, trials
 from study.places import Places
-from study.queue.stored import stored_study
+from study.queue.opening import stored_study
 from study.record import TrialRecord
 from tests.support.commands import payoff
 

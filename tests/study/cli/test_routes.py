@@ -13,7 +13,7 @@ import pytest
 
 from study.cli import main
 from study.places import Places
-from study.queue.stored import stored_study
+from study.queue.opening import stored_study
 from study.record import TrialRecord
 from study.spec.study_file import load_spec
 from study.trials.laboratory import Laboratory

@@ -13,8 +13,7 @@ from study.launch.keeping import Keeper
 from study.places import Places
 from study.queue.beats import Heart, Roll
 from study.queue.opening import open_storage
-from study.queue.reading import Counts, StudyProgress
-from study.queue.store import StudyStore
+from study.queue.store import Counts, StudyProgress, StudyStore
 from study.spec.study_file import parse_spec
 
 RAW = {

@@ -23,6 +23,7 @@ def test_bulk_reading_and_queueing_give_what_optunas_own_give(tmp_path: Path) ->
         study_id = lean.get_study_id_from_name(f"small/n={n_examples}")
         queued = template(spec, next(iter(store.trials.slots.values())))
         lean.create_new_trial(study_id, queued)
+        queued.user_attrs = {**queued.user_attrs, "slot": "another"}
         lean.create_many(study_id, [queued])
         plain = lean._backend.get_all_trials(study_id)
         assert lean.get_all_trials(study_id) == plain
@@ -31,6 +32,6 @@ def test_bulk_reading_and_queueing_give_what_optunas_own_give(tmp_path: Path) ->
         assert (ours.params, ours.distributions, ours.user_attrs, ours.state) == (
             theirs.params,
             theirs.distributions,
-            theirs.user_attrs,
+            {**theirs.user_attrs, "slot": "another"},
             theirs.state,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.queue.orphans import ORPHAN_SECONDS, Orphans
+from study.queue.deaths import ORPHAN_SECONDS, Orphans
 
 
 class Clock:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from study.addresses import sqlite_file
 from study.errors import StorageError
-from study.tracking.curves import curves_by_client, curves_of_file, read_curves
+from study.places import sqlite_file
 from study.tracking.entries import StudyInfo
-from study.tracking.tables import Unfamiliar
+from study.tracking.reading import curves_by_client, curves_of_file, read_curves
+from study.tracking.rows import Unfamiliar
 from study.tracking.tracker import Tracker
 from tests.support.records import make_record
 from tests.support.tracking import tracker

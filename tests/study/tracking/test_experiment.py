@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import StorageError
-from study.tracking.client import connect
-from study.tracking.errors import StoreAway
+from study.tracking.client import StoreAway, connect
 from study.tracking.tracker import Tracker
 from tests.support.commands import environment
 from tests.support.records import make_record

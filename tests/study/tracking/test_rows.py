@@ -18,11 +18,9 @@ from study.errors import StorageError
 from study.places import Places
 from study.record import TrialRecord
 from study.tracking import rows as tracking_rows
-from study.tracking.client import connect
+from study.tracking.client import StoreAway, connect
 from study.tracking.entries import Point, RunEntry, StudyInfo, entry
-from study.tracking.errors import StoreAway
-from study.tracking.rows import NotWritable, RunRows
-from study.tracking.tables import COLUMNS, Unfamiliar
+from study.tracking.rows import COLUMNS, NotWritable, RunRows, Unfamiliar
 from study.tracking.tracker import Tracker
 from study.tracking.trial_runs import TrialRuns
 from tests.support.records import make_record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.tracking.tables import COLUMNS, Unfamiliar, open_tables
+from study.tracking.rows import COLUMNS, Unfamiliar, open_tables
 
 
 def test_the_tables_of_the_mlflow_that_is_installed_are_as_known(store: Path) -> None:

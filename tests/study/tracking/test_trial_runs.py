@@ -11,8 +11,7 @@ import pytest
 
 from study.record import TrialRecord
 from study.tracking.analysis_run import Analysis
-from study.tracking.client import connect
-from study.tracking.errors import explain
+from study.tracking.client import connect, explain
 from study.tracking.tracker import Tracker
 from tests.support.records import bits_of, make_record
 from tests.support.tracking import assert_exactly_once, tracker, trial_runs
