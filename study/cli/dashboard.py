@@ -10,7 +10,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from search_spaces.errors import PayoffError
 from study.cli.studies import study_of
 from study.cli.ui import check_free, serve_until_interrupted, serving_arguments, shown_host
-from study.queue.opening import stored_storage
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -39,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
         )
     spec, places, again = study_of(args)
     check_free(args.host, args.port)
+    from study.queue.opening import stored_storage
+
     storage = stored_storage(spec.storage.optuna if args.study else "", places, again)
     from optuna_dashboard import wsgi
 
