@@ -94,7 +94,7 @@ class Claims:
         self._picture.ready.update(slot, "running")
         if mine:
             self._half.append(slot)
-            sign(self._trials.storage, trial_id, worker)
+            self._sign(trial_id, worker)
 
     def _is_still(self, slot: str, worker: str) -> bool:
         """Tell whether what was taken before the storage went away is ours, and sign it if so.
@@ -105,10 +105,13 @@ class Claims:
         now = last._replace(trial=self._trials.storage.get_trial(last.id))
         mine = now.is_running and now.worker in ("", worker)
         if mine and not now.worker:
-            sign(self._trials.storage, now.id, worker)
+            self._sign(now.id, worker)
         elif not mine:
             self._picture.ready.update(slot, now.state)
         return mine
+
+    def _sign(self, trial_id: int, worker: str) -> None:
+        sign(self._trials.storage, trial_id, worker)
 
     def _claim(self, taken: Stored) -> Claim:
         slot = self._trials.slots[taken.slot]
