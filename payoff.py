@@ -121,8 +121,8 @@ def _claim_packages() -> None:
     for name in _PACKAGES:
         ours = os.path.join(here, name, "__init__.py")
         loaded = sys.modules.get(name)
-        spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
-        found = spec.origin if spec else None
+        spec = getattr(loaded, "__spec__", None) if loaded else PathFinder.find_spec(name)
+        found = spec.origin if spec else getattr(loaded, "__file__", None)
         if found is not None and os.path.realpath(found) == ours:
             continue
         if loaded:

@@ -169,6 +169,18 @@ def test_a_file_that_was_imported_instead_of_a_package_is_named_in_one_line(
     assert "direct cause" not in done.stderr
 
 
+def test_a_module_with_no_spec_is_named_by_its_file_or_is_the_package_itself(
+    tmp_path: Path,
+) -> None:
+    code = "import sys, types\nsys.modules['study'] = it = types.ModuleType('study')\n"
+    done = script(tmp_path, f"{code}it.__file__ = '/their/study.py'\n{FIT}")
+    assert "NameTaken: /their/study.py was imported under the name" in done.stderr
+    done = script(tmp_path, f"{code}del it.__spec__\n{FIT}")
+    assert "NameTaken: a folder 'study' was imported" in done.stderr
+    done = script(tmp_path, f"import study\nstudy.__spec__ = None\n{FIT}")
+    assert (done.stdout, done.stderr) == ("pays_off_until\n", "")
+
+
 def test_the_error_is_a_payoff_error_and_an_import_error(tmp_path: Path) -> None:
     (tmp_path / "study.py").write_text("")
     code = "import study, payoff\ntry: payoff.run\nexcept ImportError as e: print(type(e).__mro__)"
