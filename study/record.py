@@ -135,7 +135,13 @@ class TrialRecord:
             name: tuple((int(step), float(value)) for step, value in points)
             for name, points in raw["curve"].items()
         }
-        return cls(**raw)
+        return cls.from_content(raw)
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> TrialRecord:
+        """Read back what :meth:`content` gave, but for fields that a later version added."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in known})
 
 
 def pack_bits(correct: npt.NDArray[np.bool_] | None) -> str:

@@ -22,6 +22,7 @@ from analysis.table.fields import Word
 from analysis.table.nested import flatten
 from search_spaces.errors import nearest
 from study.errors import StorageError
+from study.queue.names import owner_of
 from study.record import TrialRecord
 from study.redaction import redact
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from study.tracking.reading import LoggedRun
 
 SOURCES = ("optuna+", "mlflow+")
-
-SIZE_MARK = "/n="
-"""What stands between the name of a payoff study and a dataset size in an Optuna study's name."""
 
 _OURS_ALONE = ("trial", "slot", "reason", "params", "test_correct")
 """Columns of the trial table that a stranger's parameter of the same name must not feed."""
@@ -127,13 +125,13 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
             if not study.study_name.startswith(PREFIX)
         }
         chosen = _chosen(every, redact(address), names, prefix)
-        groups = {name.partition(SIZE_MARK)[0] for name in chosen}
+        groups = {owner_of(name) for name in chosen}
         rows: list[dict[str, Any]] = []
         left_out: Counter[str] = Counter()
         for name in chosen:
             read = _optuna_study(storage, every[name], left_out)
             if len(groups) > 1:
-                group = name.partition(SIZE_MARK)[0]
+                group = owner_of(name)
                 read = [_in_group(row, group) for row in read]
             rows += read
     finally:
@@ -224,7 +222,7 @@ def _chosen(
     known: Collection[str], shown: str, names: Sequence[str], prefix: str | None
 ) -> list[str]:
     """Names of the Optuna studies asked for, in the storage's order."""
-    groups = dict.fromkeys(name.partition(SIZE_MARK)[0] for name in known)
+    groups = dict.fromkeys(owner_of(name) for name in known)
     listed = ", ".join(groups) or "none"
     if prefix is not None:
         chosen = [name for name in known if name.startswith(prefix)]
@@ -242,7 +240,7 @@ def _chosen(
                 f"{shown}: there is no study {name!r}"
                 f"{nearest(name, [*groups, *known])} (it has: {listed})"
             )
-    return [name for name in known if name in names or name.partition(SIZE_MARK)[0] in names]
+    return [name for name in known if name in names or owner_of(name) in names]
 
 
 def _optuna_study(
@@ -256,7 +254,7 @@ def _optuna_study(
     objectives = _objectives(study, trials)
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():
-            rows.append(TrialRecord(**trial.user_attrs["record"]).row())
+            rows.append(TrialRecord.from_content(trial.user_attrs["record"]).row())
         elif trial.state == TrialState.PRUNED:
             left_out["trials that Optuna stopped early"] += 1
         elif not trial.state.is_finished():

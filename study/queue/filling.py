@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search_spaces.domains import Categorical, Domain, Int
 from study.plan.design import Slot, fixed_params
 from study.queue.identity import write_identity
+from study.queue.names import optuna_study
 from study.queue.trials import StoredTrials, study_of
 from study.spec.study_file import StudySpec
 
@@ -36,7 +37,7 @@ def fill(trials: StoredTrials, fingerprints: Mapping[str, str]) -> int:
         wanted[slot.cell.n_examples].append(slot)
     queued = 0
     for n_examples, expected in wanted.items():
-        name = trials.study_name(n_examples)
+        name = optuna_study(trials.spec.name, n_examples)
         study_id = study_of(trials.storage, name)
         write_identity(trials.storage, study_id, trials.spec, fingerprints)
         known = {one.slot for one in trials.of(name)}

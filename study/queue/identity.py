@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 
 from study.errors import StorageError
 from study.plan.design import best_of
+from study.queue.names import owner_of
 from study.spec.study_file import StudySpec, differences
 
 DIGEST, SEMANTICS, VERSION = "payoff.digest", "payoff.study", "payoff.optuna_version"
@@ -40,7 +41,7 @@ def check_identity(
     digest = spec.digest()
     for study in storage.get_all_studies():
         stored = study.user_attrs.get(DIGEST)
-        if stored is None or not study.study_name.startswith(f"{spec.name}/n="):
+        if stored is None or owner_of(study.study_name) != spec.name:
             continue
         written_by = str(study.user_attrs.get(VERSION, optuna.__version__))
         if written_by.split(".")[0] != optuna.__version__.split(".")[0]:

@@ -16,7 +16,7 @@ from study.queue.away import is_away
 from study.queue.databases import cached, open_database, with_driver
 from study.queue.journal import LocalStorage
 from study.queue.proxy import PROXY, open_proxy
-from study.queue.store import StudyStore
+from study.queue.store import StudyStore, records_of, started
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec
@@ -133,18 +133,11 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
 def stored_records(name: str, address: str, places: Places, again: str) -> tuple[TrialRecord, ...]:
     """Return the record of every finished trial of a study by its name, without its file."""
     storage = stored_storage(address, places, again)
-    found = [one.study_name for one in storage.get_all_studies() if "/n=" in one.study_name]
-    names = dict.fromkeys(study.rpartition("/n=")[0] for study in found)
-    if name not in names:
-        listed = ", ".join(names) or "none"
+    studies = started(storage)
+    if name not in studies:
+        listed = ", ".join(studies) or "none"
         raise PayoffError(
-            f"{name}: no study of this name was started here{nearest(name, names)} "
+            f"{name}: no study of this name was started here{nearest(name, studies)} "
             f"(there are: {listed}); start it with: {again}"
         )
-    return tuple(
-        TrialRecord(**trial.user_attrs["record"])
-        for study in found
-        if study.rpartition("/n=")[0] == name
-        for trial in storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False)
-        if trial.state.is_finished() and "record" in trial.user_attrs
-    )
+    return records_of(storage, studies[name])

@@ -9,7 +9,7 @@ runs (:mod:`study.queue.filling`), so the total is exact; workers take what is r
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +23,9 @@ from study.queue.deaths import Deaths
 from study.queue.filling import fill
 from study.queue.identity import check_identity
 from study.queue.journal import LocalStorage, in_bulk
+from study.queue.names import owner_of
 from study.queue.picture import Picture
-from study.queue.trials import Stored, StoredTrials
+from study.queue.trials import Stored, StoredTrials, by_slot
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
@@ -200,10 +201,8 @@ class StudyStore:
     @explained
     def records(self) -> tuple[TrialRecord, ...]:
         """Return the record of every finished trial, in the order of the design."""
-        found = {
-            one.slot: one.record for one in self.trials.read() if one.is_finished and one.record
-        }
-        return tuple(TrialRecord(**found[name]) for name in self.trials.slots if name in found)
+        found = {one.slot: one for one in records_of(self.storage, self.trials.studies().values())}
+        return tuple(found[name] for name in self.trials.slots if name in found)
 
     @explained
     def failures(self) -> Counter[str]:
@@ -228,8 +227,29 @@ class StudyStore:
             and "slot" in trial.user_attrs
             and trial.user_attrs["slot"] not in self.trials.slots
             for name in names
-            if name.startswith(f"{self.spec.name}/n=")
+            if owner_of(name) == self.spec.name
             for trial in self.storage.get_all_trials(
                 self.storage.get_study_id_from_name(name), deepcopy=False
             )
         )
+
+
+@explained
+def started(storage: BaseStorage) -> Mapping[str, Sequence[int]]:
+    """Return the storage's ids of the Optuna studies of every study, by the study's name."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for name in (one.study_name for one in storage.get_all_studies()):
+        if owner_of(name) != name:
+            found[owner_of(name)].append(storage.get_study_id_from_name(name))
+    return found
+
+
+@explained
+def records_of(storage: BaseStorage, study_ids: Iterable[int]) -> tuple[TrialRecord, ...]:
+    """Return the record of every finished trial of Optuna studies, one of each slot."""
+    return tuple(
+        TrialRecord.from_content(trial.user_attrs["record"])
+        for study_id in study_ids
+        for trial in by_slot(storage, study_id).values()
+        if trial.state.is_finished() and "record" in trial.user_attrs
+    )

@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from study.plan.design import Slot, relative_cost, slots
+from study.queue.names import optuna_study
 from study.queue.readiness import State
 from study.queue.upstream import go_public
 from study.spec.study_file import StudySpec
@@ -92,13 +93,10 @@ class StoredTrials:
         """Relative cost of each unit, which is one training, whatever is pruned from it."""
         self._ids: dict[str, int] = {}
 
-    def study_name(self, n_examples: int) -> str:
-        """Return the name of the Optuna study of one dataset size."""
-        return f"{self.spec.name}/n={n_examples}"
-
     def studies(self) -> Mapping[str, int]:
         """Return the storage's id of each Optuna study that was started, by name."""
-        for name in map(self.study_name, self.spec.sizes):
+        for n_examples in self.spec.sizes:
+            name = optuna_study(self.spec.name, n_examples)
             if name not in self._ids:
                 with contextlib.suppress(KeyError):
                     self._ids[name] = self.storage.get_study_id_from_name(name)
@@ -109,19 +107,25 @@ class StoredTrials:
         return [one for name in self.studies() for one in self.of(name)]
 
     def of(self, study: str) -> list[Stored]:
-        """Return the trials of one Optuna study that belong to the design, one of each slot.
-
-        Should a slot have been queued twice, the lowest number is its trial, for everybody.
-        """
+        """Return the trials of one Optuna study that belong to the design, one of each slot."""
         study_id = self.studies()[study]
-        found: dict[str, FrozenTrial] = {}
-        for trial in self.storage.get_all_trials(study_id, deepcopy=False):
-            slot = trial.user_attrs.get("slot")
-            if slot in self.slots and (slot not in found or trial.number < found[slot].number):
-                found[slot] = trial
-        trials = list(found.values())
+        found = by_slot(self.storage, study_id)
+        trials = [trial for slot, trial in found.items() if slot in self.slots]
         ids = ids_of(self.storage, study_id, trials)
         return [Stored(study, *one) for one in zip(ids, trials, strict=True)]
+
+
+def by_slot(storage: BaseStorage, study_id: int) -> dict[str, FrozenTrial]:
+    """Return the trial of each slot that was ever queued in an Optuna study.
+
+    Should a slot have been queued twice, the lowest number is its trial, for everybody.
+    """
+    found: dict[str, FrozenTrial] = {}
+    for trial in storage.get_all_trials(study_id, deepcopy=False):
+        slot = trial.user_attrs.get("slot")
+        if slot is not None and (slot not in found or trial.number < found[slot].number):
+            found[slot] = trial
+    return found
 
 
 def ids_of(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:

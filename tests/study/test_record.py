@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import numpy as np
 import pytest
@@ -39,6 +40,13 @@ def test_json_gives_back_the_same_record() -> None:
     one = record()
     assert TrialRecord.from_json(one.to_json()) == one
     assert "\n" not in one.to_json()
+
+
+def test_fields_that_a_later_version_added_are_passed_by() -> None:
+    one = record()
+    later = {**json.loads(one.to_json()), "mood": "cheerful"}
+    assert TrialRecord.from_json(json.dumps(later)) == one
+    assert TrialRecord.from_content({**one.content(), "mood": "cheerful"}).slot == one.slot
 
 
 def test_a_nan_never_reaches_the_disk() -> None:
