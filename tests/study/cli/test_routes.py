@@ -185,7 +185,7 @@ def test_a_student_is_the_same_where_its_teacher_must_be_trained_again(
             params=records[slot.name].params,
             optuna_study="",
             number=0,
-            teacher=store._claims._winners.teacher(slot),
+            teacher=store._claims._nuisance.teacher(slot),
         )
         for slot in students
     ]
