@@ -36,4 +36,4 @@ def expect_arguments(owner: object, name: str, *arguments: str) -> None:
 @functools.cache
 def go_public(way: str, reason: str) -> None:
     """Log once that the public way is taken, and why."""
-    log.info("%s: %s (Optuna %s)", way, reason, optuna.__version__)
+    log.warning("%s: %s (Optuna %s)", way, reason, optuna.__version__)

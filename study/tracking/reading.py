@@ -135,7 +135,7 @@ def read_curves(
         try:
             return curves_of_file(file, experiment, slots, names)
         except Unfamiliar as reason:
-            log.info("MLflow's client reads the learning curves: %s", reason)
+            log.warning("MLflow's client reads the learning curves: %s", reason)
     return curves_by_client(address, experiment, slots, names)
 
 

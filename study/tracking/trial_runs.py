@@ -90,7 +90,7 @@ class TrialRuns:
             self.close()
             self._as_rows = isinstance(reason, NotWritable)
             what = "the trial" if self._as_rows else "all trials"
-            log.info("MLflow's client logs %s: %s", what, reason)
+            log.warning("MLflow's client logs %s: %s", what, reason)
             return None
         final = {point.name: point.value for point in reversed(written.points)}
         return KnownRun(
