@@ -21,8 +21,8 @@ from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec
 
-EXTRAS = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql"}
-"""Which of our extras brings the driver of an address; of any other it is ``postgresql``."""
+EXTRAS = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql"}
+"""Which of our extras brings the driver of an address."""
 
 EMPTY = ("no such table", "does not exist", "doesn't exist")
 """Words of drivers whose database holds no tables yet."""
@@ -63,9 +63,10 @@ def _refusal(error: Exception, address: str, shown: str, create: bool) -> Storag
             "use the version that wrote it, or start afresh with --root"
         )
     if isinstance(error, ImportError):
+        extra = EXTRAS.get(re.split("[+:]", address)[0])
         return StorageError(
             f"{shown}: the database's driver is not installed ({redact(str(error))}); "
-            f"pip install 'payoff[{EXTRAS.get(re.split('[+:]', address)[0], 'postgresql')}]'"
+            + (f"pip install 'payoff[{extra}]'" if extra else "install it, or use PostgreSQL")
         )
     if isinstance(error, sqlalchemy.exc.ArgumentError | sqlalchemy.exc.NoSuchModuleError):
         return StorageError(

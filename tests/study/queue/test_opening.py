@@ -51,3 +51,15 @@ def test_the_short_name_of_postgresql_is_understood(tmp_path: Path) -> None:
     with pytest.raises(StorageAway, match="does not answer") as caught:
         open_storage("postgres://u:secret@127.0.0.1:1/d", Places.at(tmp_path))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [("oracle://db/x", "install it, or use PostgreSQL"), ("mysql+asyncmy://db/x", "payoff[mysql]")],
+)
+def test_a_driver_that_is_not_there_is_answered_with_what_brings_it(
+    address: str, remedy: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError, match="driver is not installed") as caught:
+        open_storage(address, Places.at(tmp_path))
+    assert remedy in str(caught.value)
