@@ -12,7 +12,6 @@ import pytest
 from study.packs import fused
 from study.plan.design import slots
 from study.preflight import forecast as forecasting
-from study.preflight import pace as pacing
 from study.preflight.check import check_study
 from study.preflight.forecast import Forecast, forecast
 from study.preflight.pace import Pace, measure_pace
@@ -43,7 +42,7 @@ def constant(pace: Pace, monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, V
         asked.append(capacity)
         return pace
 
-    monkeypatch.setattr(pacing, "measure_pace", measured)
+    monkeypatch.setattr(forecasting, "measure_pace", measured)
     return asked
 
 
