@@ -159,6 +159,7 @@ def test_every_kind_is_told_in_every_output(study: Study, unjudged: Study, tmp_p
     assert told == kinds_of(Kind)
 
 
+@pytest.mark.slow
 def test_new_words_move_in_all_outputs_and_empty_no_section(
     study: Study, unjudged: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_mean_score_beats_the_published_laws(
     assert scores(forecasts).mean() < 0.0245
 
 
+@pytest.mark.slow
 def test_bands_hold_the_means_of_the_held_out_points(
     forecasts: dict[tuple[str, str], Forecast],
 ) -> None:

@@ -198,6 +198,7 @@ def test_a_journal_with_other_lines_or_locks_is_written_by_optuna(
     assert ('"op_code": ' in Places.at(tmp_path).optuna_journal.read_text()) == ("lines" in differs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["journal", *DATABASES])
 def test_trials_that_do_not_tell_their_ids_are_asked_for_by_number(
     kind: str,

@@ -85,6 +85,7 @@ def test_the_trials_read_back(exported: Exported) -> None:
     assert repr(read_table(folder / "trials.csv").to_rows()) == repr(table.to_rows())
 
 
+@pytest.mark.slow
 def test_curves_have_both_bands_on_a_dense_grid(exported: Exported) -> None:
     analysis, _, folder = exported
     with (folder / "curves.csv").open(newline="") as file:

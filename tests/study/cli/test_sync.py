@@ -45,6 +45,7 @@ def test_nothing_to_do_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_absent_server_leaves_all_on_disk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_cost_that_nobody_declared_is_refused(tmp_path: Path) -> None:
         spec_of(tmp_path, "grams_of_co2")
 
 
+@pytest.mark.slow
 def test_a_declared_cost_and_word_are_carried_from_the_trainer_to_the_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -256,6 +256,7 @@ def test_a_stranger_s_runs_have_parameters_metrics_and_tags(mlflow_store: str) -
     assert table.reason[3] == "the run is KILLED"
 
 
+@pytest.mark.slow
 def test_more_runs_than_a_page_are_all_read(
     mlflow_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_study_made_in_python_runs_with_its_own_files(
     assert len(trials(spec, root=folder / "mlruns")) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["environment", "spec"])
 def test_no_file_below_the_root_holds_the_storages_password(
     said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,7 @@ def test_plain_queries_give_what_mlflow_gives(address: str) -> None:
             assert values == pytest.approx([value for _, value in points], nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["runs", "tags", "metrics"])
 def test_tables_that_are_not_as_known_are_read_by_the_client(
     address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, table: str
