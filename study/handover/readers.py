@@ -27,10 +27,10 @@ from study.record import TrialRecord
 from study.redaction import redact
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from optuna.study._frozen import FrozenStudy
     from optuna.trial import FrozenTrial
 
+    from study.queue.opening import Storage
     from study.tracking.reading import LoggedRun
 
 SOURCES = ("optuna+", "mlflow+")
@@ -244,7 +244,7 @@ def _chosen(
 
 
 def _optuna_study(
-    storage: BaseStorage, study: FrozenStudy, left_out: Counter[str]
+    storage: Storage, study: FrozenStudy, left_out: Counter[str]
 ) -> list[dict[str, Any]]:
     from optuna.trial import TrialState
 

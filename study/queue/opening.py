@@ -21,6 +21,9 @@ from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec
 
+Storage = BaseStorage
+"""Any of Optuna's storages, for the types of whoever only hands one on."""
+
 EXTRAS = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql"}
 """Which of our extras brings the driver of an address."""
 

@@ -13,7 +13,7 @@ from search_spaces.errors import PayoffError
 from study.cli import main
 from study.launch.engines.kubernetes import MOST_BYTES, Kubernetes
 from study.spec.study_file import load_spec
-from tests.support.studies import start, write_study
+from tests.support.studies import start, store_of, write_study
 from tests.support.waiting import end_of
 
 yaml = pytest.importorskip("yaml")
@@ -172,3 +172,5 @@ def test_a_pod_with_nothing_but_the_manifest_works_on_the_study(tmp_path: Path) 
     launcher = start(tmp_path, "launch", "--workers", "1", **there)
     for process in (launcher, early):
         end_of(process)
+    counts = store_of(tmp_path, database).counts()
+    assert counts.finished == counts.total > 0

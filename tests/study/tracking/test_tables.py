@@ -33,7 +33,8 @@ def test_further_columns_of_experiments_are_no_matter(store: Path) -> None:
     with closing(sqlite3.connect(store / "mlflow.db")) as database:
         database.execute("ALTER TABLE experiments ADD COLUMN owner VARCHAR(20)")
         database.commit()
-    open_tables(store / "mlflow.db", write=True).close()
+    with closing(open_tables(store / "mlflow.db", write=True)) as tables:
+        assert tables.execute("SELECT count(*) FROM experiments").fetchone()[0] >= 1
 
 
 def test_triggers_forbid_writing_and_not_reading(store: Path) -> None:
