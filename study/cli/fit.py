@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
 
 def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     """Read the table that ``args.table`` names, and analyse it as the other arguments say."""
-    _refuse_accuracy(args.error)
     args, mapped = _mapped(args)
+    _refuse_accuracies(args.error, mapped)
     settings = _settings(args)
     table = _read(args, mapped)
     for drop in table.dropped:
@@ -109,14 +110,19 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     return analyse(table, settings), table
 
 
-def _refuse_accuracy(column: str) -> None:
+def _refuse_accuracies(error: str, mapped: Mapping[str, str]) -> None:
     """A column that rises as models get better is no error: the verdict would be upside down."""
-    words = set(re.split(r"[^a-z0-9]+", column.lower()))
-    if words & RISING and not words & {"error", "err", "loss", "one"}:
-        raise PayoffError(
-            f"--error: {column!r} sounds like a score that rises as models get better; "
-            "give a column of errors, such as 1 - accuracy"
-        )
+    from analysis.table.columns import names_of
+    from analysis.table.fields import Error
+
+    errors = [("--map", column) for field, column in mapped.items() if field in names_of(Error)]
+    for option, column in (("--error", error), *errors):
+        words = set(re.split(r"[^a-z0-9]+", column.lower()))
+        if words & RISING and not words & {"error", "err", "loss", "one"}:
+            raise PayoffError(
+                f"{option}: {column!r} sounds like a score that rises as models get better; "
+                "give a column of errors, such as 1 - accuracy"
+            )
 
 
 def _columns(args: argparse.Namespace) -> tuple[str, str]:

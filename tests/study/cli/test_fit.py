@@ -142,3 +142,6 @@ def test_a_score_that_rises_is_not_taken_for_an_error(
     path.write_text(f"size,{column}\n" + "".join(f"{2**k},{0.5 + k / 20}\n" for k in range(8)))
     assert main(["fit", str(path), "--size", "size", "--error", column]) == 2
     assert "sounds like a score that rises" in capsys.readouterr().err
+    for mapped in (f"size=size,error={column}", f"size=size,test_error={column}"):
+        assert main(["fit", str(path), "--map", mapped]) == 2
+        assert "sounds like a score that rises" in capsys.readouterr().err
