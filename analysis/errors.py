@@ -11,3 +11,7 @@ class AnalysisError(PayoffError):
     What fails because of the *values* of the data (a curve too short for its law, an optimum that
     is not identified) is never raised: it is a result with a status and its reason.
     """
+
+
+class Question(AnalysisError):
+    """What a table can't say by itself: one line that asks, and says how to answer."""

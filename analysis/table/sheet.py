@@ -1,0 +1,53 @@
+"""A table as it stands in its file: named columns of cells, before anything is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """Columns of one length. A cell is text where the file has text, else the file's own value."""
+
+    cells: Mapping[str, Sequence[Any]]
+    """Column -> its cells, in the file's order; None where a row has no such cell."""
+    n_rows: int
+    name: str = ""
+    """The file's path or the address, without passwords."""
+    format: str = ""
+    """In words: ``CSV, tabs, UTF-16, gzip``."""
+    ours: bool = False
+    """Whether payoff wrote it."""
+    better: Mapping[str, str] = MappingProxyType({})
+    """Column -> ``lower`` or ``higher``, where the source itself says which way it improves."""
+    notes: tuple[str, ...] = ()
+    """What was done to read it, a sentence each."""
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns, in the file's order."""
+        return tuple(self.cells)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]], **facts: Any) -> Sheet:
+        """The sheet of rows that may each have columns of their own."""
+        rows = list(rows)
+        names = dict.fromkeys(name for row in rows for name in row)
+        cells = {name: [row.get(name) for row in rows] for name in names}
+        return cls(cells=MappingProxyType(cells), n_rows=len(rows), **facts)
+
+    def with_cells(self, cells: Mapping[str, Sequence[Any]], *notes: str) -> Sheet:
+        """The same sheet with other columns of the same length."""
+        return replace(self, cells=MappingProxyType(dict(cells)), notes=(*self.notes, *notes))
+
+    def rows(self) -> Iterable[dict[str, Any]]:
+        """Its rows, one mapping each."""
+        names = self.names
+        for row in zip(*self.cells.values(), strict=True):
+            yield dict(zip(names, row, strict=True))
