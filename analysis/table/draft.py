@@ -17,7 +17,7 @@ cannot go on raises :class:`~analysis.errors.Question`. The steps, in this order
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from analysis.table.account import Account, LeftOut, TakenFor
 from analysis.table.fields import BoolArray, FloatArray, IntArray, read_only
-from analysis.table.sheet import Sheet
+from analysis.table.sheet import NOTHING, Sheet
 
 MOST_ROWS_NAMED = 5
 
@@ -37,9 +37,9 @@ class Asked:
 
     size: str = "n_parameters"
     error: str = "test_error"
-    columns: Mapping[str, str] = MappingProxyType({})
+    columns: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Field of the trial table -> the table's column (``--examples``, ``--seed``, ``--map``)."""
-    options: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Field -> the option that named its column, where it is not ``--map``."""
     where: tuple[str, ...] = ()
     """``COLUMN=VALUE`` each."""
@@ -58,12 +58,12 @@ class Draft:
     account: Account
     fate: IntArray
     """(rows,) what happened to each row: -1 kept, else its place in ``account.left_out``."""
-    roles: Mapping[str, str] = MappingProxyType({})
+    roles: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Field of the trial table -> the sheet's column; ``n_parameters`` (or another cost) is the
     size and ``test_error`` (or another error) the error: see ``size_field``, ``error_field``."""
     size_field: str = "n_parameters"
     error_field: str = "test_error"
-    numbers: Mapping[str, FloatArray] = MappingProxyType({})
+    numbers: Mapping[str, FloatArray] = field(default_factory=lambda: NOTHING)
     """Field -> (rows,) its numbers; NaN where a row has none. The error is an error from step 7
     on: lower is better."""
     spread: FloatArray | None = None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""A mapping that is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,7 +24,7 @@ class Sheet:
     """In words: ``CSV, tabs, UTF-16, gzip``."""
     ours: bool = False
     """Whether payoff wrote it."""
-    better: Mapping[str, str] = MappingProxyType({})
+    better: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Column -> ``lower`` or ``higher``, where the source itself says which way it improves."""
     notes: tuple[str, ...] = ()
     """What was done to read it, a sentence each."""

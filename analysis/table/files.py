@@ -1,0 +1,87 @@
+"""A file as a sheet: text in any usual layout, JSON or Parquet, packed or not.
+
+What a file is, is told from what it holds; its name decides only between JSON and JSON lines.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.table.encodings import decode, unpack
+from analysis.table.json_forms import read_json
+from analysis.table.separated import read_separated
+from analysis.table.sheet import Sheet
+
+_LINES = (".jsonl", ".ndjson")
+_TEXT = {".csv": "CSV", ".tsv": "TSV", ".tab": "TSV"}
+
+
+def read_sheet(path: Path | str, *, shown: str = "") -> Sheet:
+    """The table in a file, as it stands there.
+
+    Raises
+    ------
+    AnalysisError
+        If the file is missing, no table, or one whose cells cannot be told apart.
+    """
+    path = Path(path)
+    shown = shown or str(path)
+    unpacked = unpack(path)
+    kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if unpacked.content.startswith(b"PAR1") or ".parquet" in kinds or ".pq" in kinds:
+        sheet, encoding = _parquet(unpacked.content, shown), ""
+    else:
+        text, encoding = decode(unpacked.content)
+        begin = text.lstrip("\ufeff \t\r\n")[:1]
+        if not begin:
+            raise AnalysisError(f"{shown}: is empty and holds no trial")
+        lines = any(kind in _LINES for kind in kinds)
+        if lines or begin == "{" or (begin == "[" and "\n[" not in text[:200]):
+            sheet = read_json(text.lstrip("\ufeff"), shown, lines=lines)
+        else:
+            kind = next((name for suffix, name in _TEXT.items() if suffix in kinds), "text")
+            sheet = read_separated(text.lstrip("\ufeff"), shown)
+            sheet = replace(sheet, format=f"{kind}, {sheet.format}")
+    if not len(sheet):
+        raise AnalysisError(f"{shown}: holds no trial; a table needs at least one row")
+    words = [sheet.format, encoding, unpacked.packing]
+    return replace(sheet, format=", ".join(word for word in words if word))
+
+
+def _parquet(content: bytes, shown: str) -> Sheet:
+    arrow, parquet = arrow_of(shown)
+    try:
+        table = parquet.ParquetFile(io.BytesIO(content)).read()
+    except (arrow.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise AnalysisError(f"{shown}: is not readable as Parquet ({reason})") from None
+    from analysis.table.separated import counts, refuse_doubled
+
+    refuse_doubled(table.column_names, shown)
+    cells: dict[str, list[Any]] = {}
+    notes = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.to_pylist()
+        if name.startswith("__index_level_") and counts(values):
+            notes.append(f"the column {name} counts the rows: not used")
+        else:
+            cells[name] = values
+    return Sheet(
+        cells=cells, n_rows=table.num_rows, name=shown, format="Parquet", notes=tuple(notes)
+    )
+
+
+def arrow_of(shown: str) -> tuple[Any, Any]:
+    """The package that reads Parquet, and its reader; AnalysisError without it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise AnalysisError(
+            f"{shown}: Parquet needs the package pyarrow; install it or convert the file to CSV"
+        ) from None
+    return pyarrow, pyarrow.parquet
