@@ -53,6 +53,8 @@ ReasonKind = Literal[
     "no_overlap", "no_common_error", "crossing_torn",
     "few_ratios", "few_points", "no_law_fits",
     "few_capacities", "curves_misfit", "no_payoff_inside", "payoff_outside",
+    "unidentified", "unconverged", "underdetermined", "bad_error", "no_finite_start",
+    "few_sizes_to_hide", "misses_points", "no_finite_forecast", "few_sizes_to_forecast",
 ]  # fmt: skip
 """Why something cannot be told."""
 
@@ -93,7 +95,7 @@ class Reason:
 
     kind: ReasonKind
     about: tuple[str, ...] = ()
-    """The routes, or the law."""
+    """The routes, the law, or its parameters."""
     of_route: str = ""
     """The route of which it is said, where several are compared."""
     count: int | None = None

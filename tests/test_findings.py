@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from analysis.export import export_study
+from analysis.export.checklist import checklist
 from analysis.findings import (
     PLACES,
     ExclusionKind,
@@ -26,18 +27,24 @@ from analysis.findings import (
     StepKind,
     VerdictKind,
 )
+from analysis.laws.solution import REASONS as REASONS_OF_FITS
+from analysis.laws.solution import Status
 from analysis.report import report_html
+from analysis.report.checks import hold_out
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
 from analysis.table.trials import TrialTable
 from analysis.tuning.sensitivity import Seen
+from analysis.verdicts.decide import PLACED
 from analysis.words.counts import EXCLUSIONS
 from analysis.words.kinds import WORDS, tell
 from analysis.words.reasons import REASONS, STEPS, what_next, why
 from analysis.words.told import Told
-from analysis.words.tuning import SEEN
-from analysis.words.verdicts import VERDICTS
+from analysis.words.tuning import MORE_PAYS, SEEN, tuned_enough
+from analysis.words.verdicts import PLACES as PLACED_AS
+from analysis.words.verdicts import SHORT, VERDICTS
 from study.cli.verdict import print_verdict
+from tests.analysis.export.test_export import FACTS
 from tests.analysis.routes.test_findings import distilled_rows, pruned_rows, regularised_table
 from tests.analysis.tuning.test_sensitivity import search_rows
 from tests.analysis.words.test_remarks import table_with
@@ -141,7 +148,11 @@ def test_every_kind_has_words_and_a_place() -> None:
     assert kinds_of(StepKind) == set(STEPS)
     assert kinds_of(ExclusionKind) == set(EXCLUSIONS)
     assert kinds_of(VerdictKind) == set(VERDICTS)
+    assert kinds_of(VerdictKind) == set(SHORT)
+    assert set(PLACED) == set(PLACED_AS)
     assert kinds_of(Seen) == set(SEEN)
+    assert set(REASONS_OF_FITS.values()) <= kinds_of(ReasonKind)
+    assert set(REASONS_OF_FITS) == set(Status) - {Status.CONVERGED}
 
 
 def test_every_kind_is_told_in_every_output(study: Study, unjudged: Study, tmp_path: Path) -> None:
@@ -180,6 +191,61 @@ def test_new_words_move_in_all_outputs_and_empty_no_section(
             assert [output for output, text in texts.items() if sentence not in text] == [], kind
     assert told == kinds_of(Kind)
     assert sections(study) == parts
+
+
+@pytest.mark.parametrize("kind", get_args(VerdictKind))
+def test_the_head_of_the_report_says_every_verdict_in_its_words(
+    study: Study, kind: VerdictKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SHORT, kind, f"reworded {kind}")
+    if kind in PLACED:
+        monkeypatch.setitem(PLACED_AS, kind, f"reworded {kind}")
+    fit = study.analysis.fits[-1]
+    changed = [
+        replace(point, kind=kind, size=700.0, low=500.0, high=900.0)
+        if point.rule == SETTINGS.rule
+        else point
+        for point in fit.payoffs
+    ]
+    fits = (*study.analysis.fits[:-1], replace(fit, payoffs=tuple(changed)))
+    page = report_html(replace(study.analysis, fits=fits), study.table)
+    facts = page.partition('<dl class="facts">')[2].partition("</dl>")[0]
+    assert f"reworded {kind}" in facts
+    marked = page.partition('id="analysis"')[2].count(f'"name":"reworded {kind}"')
+    assert (marked > 0) == (kind in PLACED)
+
+
+def test_why_nothing_was_held_out_and_why_a_law_is_out_are_told_by_their_reasons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = TrialTable.from_rows(study_rows())
+    few = rows.where(np.isin(rows.n_parameters, np.unique(rows.n_parameters)[:3]))
+    analysis = analyse(few, SETTINGS)
+    (*_, held) = (hold_out(fit, 0.9) for fit in analysis.fits)
+    assert held.why == Reason(kind="few_sizes_to_forecast", least=5)
+    for kind in REASONS:
+        monkeypatch.setitem(REASONS, kind, lambda r: f"reworded {r.kind}")
+    page = report_html(analysis, few)
+    shown, _, data = page.partition('id="analysis"')
+    for kind in ("few_sizes_to_forecast", "underdetermined"):
+        assert f"reworded {kind}" in shown and f"reworded {kind}" in data
+
+
+def test_whether_tuning_was_enough_is_said_alike_in_the_checklist_and_in_the_report(
+    study: Study, unjudged: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = study.analysis.found("tuning")
+    _, start, said = tuned_enough(found).partition("saved ")
+    page = report_html(study.analysis, study.table)
+    for text in (exported(study, tmp_path), terminal(study), page):
+        assert start + said in text
+    for one in (study, unjudged):
+        answers = checklist(one.analysis, FACTS)["Training"]
+        assert answers["Was tuning enough?"] == tuned_enough(one.analysis.found("tuning"))
+    monkeypatch.setitem(MORE_PAYS, True, "reworded more")
+    monkeypatch.setitem(MORE_PAYS, False, "reworded enough")
+    data = report_html(study.analysis, study.table).partition('id="analysis"')[2]
+    assert '"more_pays":["reworded enough","reworded more"]' in data
 
 
 def sections(study: Study) -> dict[str, int]:

@@ -28,6 +28,7 @@ from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.kinds import tell
 from analysis.words.rounding import significant
 from analysis.words.told import capital
+from analysis.words.tuning import tuned_enough
 
 UNANSWERED = "not recorded: fill in"
 """What the study does not know and its authors do."""
@@ -107,9 +108,6 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         )
         students = [axis_words(a, ink) for a in facts.student_axes if a.role == "nuisance"]
         tuned += f"; of students also {ink.listed(students)}" if students else ""
-    enough = "cannot be judged: too few search trials"
-    for found in analysis.found("tuning"):
-        enough = f"the last doubling of the search {tell(found).text}"
     training = ", ".join(f"{name} {value}" for name, value in facts.training.items())
     return {
         "What was varied?": (
@@ -119,7 +117,7 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
             else UNANSWERED
         ),
         "What was tuned, and how much for each size?": tuned,
-        "Was tuning enough?": enough,
+        "Was tuning enough?": tuned_enough(analysis.found("tuning")),
         "How many seeds and subset draws?": (
             f"{facts.draws} subset draws, {facts.seeds_per_draw} seed"
             f"{'s' if facts.seeds_per_draw > 1 else ''} on each, in every cell; fresh after the "

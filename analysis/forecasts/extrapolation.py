@@ -26,6 +26,7 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.errors import AnalysisError
+from analysis.findings import Reason
 from analysis.forecasts.trend import forecast_trend
 from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import check_positive, fit_law
@@ -88,7 +89,7 @@ class Extrapolation:
     """Root mean square log error of each in the hold-outs; NaN if none could be made."""
     paths: Array
     """What each member forecasts alone, shape (L, m)."""
-    left_out: tuple[str, ...]
+    left_out: tuple[tuple[str, Reason], ...]
     """Laws that could not be fitted, each with its reason."""
     noise: float
     """Standard deviation of one point's log error about the curve."""
@@ -136,12 +137,12 @@ def extrapolate(
     folds = _folds(x_, reach)
     trend = forecast_trend(x_, y_, new)
     paths, scores, names = [trend.mean], [_trend_score(x_, y_, folds)], [TREND]
-    left_out: list[str] = []
+    left_out: list[tuple[str, Reason]] = []
     recent = _recency(x_, max((len(law.parameters) for law in candidates), default=0))
     for law in candidates:
         member = _law_member(law, x_, y_, new, folds, recent)
-        if isinstance(member, str):
-            left_out.append(f"{law.name}: {member}")
+        if isinstance(member, Reason):
+            left_out.append((law.name, member))
             continue
         paths.append(member[0])
         scores.append(member[1])
@@ -174,16 +175,17 @@ def extrapolate(
 
 def _law_member(
     law: Law, x: Array, y: Array, new: Array, folds: list[tuple[Array, BoolArray]], recent: Array
-) -> tuple[Array, float] | str:
+) -> tuple[Array, float] | Reason:
     """Log forecast and hold-out score of a law, or the reason why it has none."""
     rows = np.stack([np.ones_like(x), *(shown for shown, _ in folds)]) * recent
     fit = fit_law(law, x, np.tile(y, (len(rows), 1)), weights=rows, delta=np.inf)
     with np.errstate(all="ignore"):
         path = np.log(fit.predict(np.concatenate([new, x])))
-    if not fit.ok.all():
-        return fit.reason(int(np.argmin(fit.ok)))
+    lost = int(np.argmin(fit.ok))
+    if not fit.ok[lost] and (why := fit.why(lost)) is not None:
+        return why
     if not np.isfinite(path[:, : len(new)]).all():
-        return "its forecast is not a finite positive number"
+        return Reason(kind="no_finite_forecast", about=(law.name,))
     miss = path[1:, len(new) :] - np.log(y)
     squares = [float((miss[k, hidden] ** 2).mean()) for k, (_, hidden) in enumerate(folds)]
     return path[0, : len(new)], float(np.sqrt(np.mean(squares))) if squares else np.nan

@@ -29,6 +29,7 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.errors import AnalysisError
+from analysis.findings import Reason
 from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import fit_law
 from analysis.laws.law import Array, Law
@@ -63,8 +64,8 @@ class Choice:
     """Root mean square log error on hidden sizes, shape (L,); infinite if not scored."""
     fits: tuple[BatchFit, ...]
     """Fit of each law to all points, of one row."""
-    reasons: tuple[str, ...]
-    """For each law: why it is out, or an empty string."""
+    reasons: tuple[Reason | None, ...]
+    """For each law: why it is out of the average; None if it is in."""
 
 
 def choose_law(
@@ -94,7 +95,7 @@ def choose_law(
         scores=scores,
         fits=full,
         reasons=tuple(
-            _reason(*each, bool(len(hidden))) for each in zip(full, scores, fitting, strict=True)
+            _why_out(*each, bool(len(hidden))) for each in zip(full, scores, fitting, strict=True)
         ),
     )
 
@@ -143,10 +144,10 @@ def _weights(
     return weight / total if total > 0.0 else np.full(len(scores), np.nan)
 
 
-def _reason(fit: BatchFit, score: float, fitting: bool, hides: bool) -> str:
+def _why_out(fit: BatchFit, score: float, fitting: bool, hides: bool) -> Reason | None:
     """Why a law is out of the average."""
     if not fit.ok[0]:
-        return fit.reason(0)
+        return fit.why()
     if hides and not np.isfinite(score):
-        return "too few sizes remain to fit it when the largest are hidden"
-    return "" if fitting else "misses the points by more than their noise explains"
+        return Reason(kind="few_sizes_to_hide", about=(fit.law.name,))
+    return None if fitting else Reason(kind="misses_points", about=(fit.law.name,))

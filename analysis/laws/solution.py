@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from analysis.findings import Reason, ReasonKind
 from analysis.laws.law import Array, Law
 from analysis.table.trials import BoolArray, IntArray, read_only
 
@@ -30,15 +31,12 @@ class Status(enum.IntEnum):
     """The law gave no finite value at any start."""
 
 
-REASONS = {
-    Status.CONVERGED: "converged",
-    Status.UNIDENTIFIED: "the data do not identify {parameters}; add sizes or use a simpler law",
-    Status.ITERATION_LIMIT: "stopped while still improving; raise max_iterations or use a simpler "
-    "law",
-    Status.UNDERDETERMINED: "fewer distinct sizes than the law's parameters; add sizes or use a "
-    "simpler law",
-    Status.BAD_DATA: "an error that is not finite and positive; exclude it or give it weight 0",
-    Status.NO_FINITE_START: "the law has no finite value at any start; check the scale of x and y",
+REASONS: dict[Status, ReasonKind] = {
+    Status.UNIDENTIFIED: "unidentified",
+    Status.ITERATION_LIMIT: "unconverged",
+    Status.UNDERDETERMINED: "underdetermined",
+    Status.BAD_DATA: "bad_error",
+    Status.NO_FINITE_START: "no_finite_start",
 }
 
 
@@ -91,9 +89,10 @@ class BatchFit:
         """Predicted errors at x, shape (R, n); NaN in rows without a fit."""
         return self.law.predict(self.theta, np.asarray(x, dtype=np.float64))
 
-    def reason(self, row: int = 0) -> str:
-        """Why a row has its status, with the next step."""
-        names = [
-            n for n, free in zip(self.law.parameters, self.unidentified[row], strict=True) if free
-        ]
-        return REASONS[Status(int(self.status[row]))].format(parameters=", ".join(names) or "all")
+    def why(self, row: int = 0) -> Reason | None:
+        """Why a row has its status, about the parameters left free; None if it converged."""
+        status = Status(int(self.status[row]))
+        if status is Status.CONVERGED:
+            return None
+        names = zip(self.law.parameters, self.unidentified[row], strict=True)
+        return Reason(kind=REASONS[status], about=tuple(name for name, free in names if free))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from analysis.errors import AnalysisError
+from analysis.findings import Reason
 from analysis.forecasts.extrapolation import EXTRAPOLATION_LAWS, extrapolate
 from analysis.laws.selection import choose_law
-from analysis.table.trials import FloatArray, known
+from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.words.reasons import why
 
 Row = dict[str, Any]
 
@@ -24,6 +26,33 @@ ROUNDING = 1.05
 
 LEAST_SHOWN = 5
 """Fewest sizes that a forecast is made from; where fewer remain, only one doubling is held out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutCell:
+    """A cell that was hidden from a forecast."""
+
+    cell: str
+    size: float
+    measured: float
+    forecast: float
+    low: float
+    high: float
+    """Ends of the forecast's band."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldOut:
+    """What the smaller sizes of a curve foretold of the largest."""
+
+    n_examples: int
+    shown_up_to: float = math.nan
+    """Largest size that the forecast saw; NaN where nothing could be held out."""
+    cells: tuple[HeldOutCell, ...] = ()
+    error: float = math.nan
+    """Root mean square log error of the forecast; NaN likewise."""
+    why: Reason | None = None
+    """Why nothing could be held out; None where something was."""
 
 
 def misses(fit: FittedCurve) -> list[Row]:
@@ -42,16 +71,10 @@ def misses(fit: FittedCurve) -> list[Row]:
     ]
 
 
-def hold_out(fit: FittedCurve, level: float) -> Row:
-    """Hide the largest sizes of a curve, forecast them from the smaller ones, compare.
-
-    ``shown_up_to`` is the largest size that the forecast saw, ``error`` its root mean square log
-    error; ``why`` says why nothing could be held out, both are NaN then.
-    """
+def hold_out(fit: FittedCurve, level: float) -> HoldOut:
+    """Hide the largest sizes of a curve, forecast them from the smaller ones, compare."""
     curve = fit.curve
     n = curve.n_examples
-    nothing: Row = {"n_examples": n, "shown_up_to": math.nan, "cells": [], "error": math.nan,
-                    "why": "", "n": known(n)}  # fmt: skip
     error = np.exp(fit.noise.log_error)
     for ratio in (HOLD_OUT_RATIO, HOLD_OUT_RATIO / 2.0):
         if not len(curve):
@@ -62,43 +85,38 @@ def hold_out(fit: FittedCurve, level: float) -> Row:
     else:
         shown = np.zeros(len(curve), dtype=bool)
     if not (len(curve) and shown.any()):
-        return nothing | {"why": f"fewer than {LEAST_SHOWN} sizes would remain to forecast from"}
-    try:
-        found = extrapolate(curve.size[shown], error[shown], curve.size[~shown], level=level)
-    except AnalysisError as reason:
-        return nothing | {"why": str(reason)}
-    cells: list[Row] = [
-        {
-            "cell": curve.cell[k],
-            "size": float(curve.size[k]),
-            "measured": float(error[k]),
-            "forecast": float(found.prediction[j]),
-            "low": float(found.lower[j]),
-            "high": float(found.upper[j]),
-        }
+        return HoldOut(n_examples=n, why=Reason(kind="few_sizes_to_forecast", least=LEAST_SHOWN))
+    found = extrapolate(curve.size[shown], error[shown], curve.size[~shown], level=level)
+    cells = tuple(
+        HeldOutCell(
+            cell=curve.cell[k],
+            size=float(curve.size[k]),
+            measured=float(error[k]),
+            forecast=float(found.prediction[j]),
+            low=float(found.lower[j]),
+            high=float(found.upper[j]),
+        )
         for j, k in enumerate(np.flatnonzero(~shown))
-    ]
-    squares = [math.log(cell["forecast"] / cell["measured"]) ** 2 for cell in cells]
-    return nothing | {
-        "shown_up_to": float(curve.size[shown].max()),
-        "cells": cells,
-        "error": math.sqrt(sum(squares) / len(squares)),
-    }
+    )
+    squares = [math.log(cell.forecast / cell.measured) ** 2 for cell in cells]
+    return HoldOut(
+        n_examples=n,
+        shown_up_to=float(curve.size[shown].max()),
+        cells=cells,
+        error=math.sqrt(sum(squares) / len(squares)),
+    )
 
 
 def law_fits(fit: FittedCurve, grid: Sequence[float] = ()) -> list[Row]:
     """Each law that forecasts average over, alone: its line, and its score on held-out sizes.
 
     ``weight`` is its share if laws alone were averaged, NaN if none fits; ``score`` its root mean
-    square log error, infinite if not scored. None where there is too little to fit.
+    square log error, infinite if not scored. None without a fit of the curve.
     """
     if fit.draws is None:
         return []
     error = np.exp(fit.noise.log_error)
-    try:
-        choice = choose_law(fit.curve.size, error, EXTRAPOLATION_LAWS, noise=_spread(fit))
-    except AnalysisError:
-        return []
+    choice = choose_law(fit.curve.size, error, EXTRAPOLATION_LAWS, noise=_spread(fit))
     rows = []
     for k, law in enumerate(choice.laws):
         line: list[float] = []
@@ -112,7 +130,7 @@ def law_fits(fit: FittedCurve, grid: Sequence[float] = ()) -> list[Row]:
                 "line": line,
                 "weight": float(choice.weights[k]),
                 "score": float(choice.scores[k]),
-                "reason": choice.reasons[k],
+                "reason": why(choice.reasons[k]),
             }
         )
     return rows

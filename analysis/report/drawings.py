@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
 from analysis.fitted import CurveFit
-from analysis.report.checks import hold_out, law_fits, misses
+from analysis.report.checks import HoldOut, hold_out, law_fits, misses
 from analysis.report.costs import cost_labels
 from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
@@ -28,9 +28,11 @@ from analysis.table.fields import Cost
 from analysis.table.names import plain_name
 from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable, known
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.words.rows import plain
+from analysis.words.reasons import why
+from analysis.words.rows import plain, point_row
 from analysis.words.told import capital
-from analysis.words.verdicts import rule_name
+from analysis.words.tuning import MORE_PAYS
+from analysis.words.verdicts import counted_in, mark, rule_name
 
 OTHER_AXES = (
     "n_parameters", "flops_per_example", "latency_seconds", "train_flops", "energy_joules",
@@ -63,8 +65,9 @@ def drawings(
         "rules": [[p.rule, rule_name(p, s)] for p in analysis.fits[0].payoffs],
         "axes": axes,
         "residuals": [{"n": _n(fit), "cells": misses(fit)} for fit in analysis.fits],
-        "holdout": [hold_out(fit, s.level) for fit in analysis.fits],
+        "holdout": [_held_out(hold_out(fit, s.level)) for fit in analysis.fits],
         "growth": None if growth is None else growth.as_dict() | {"line": _growth_line(analysis)},
+        "more_pays": [MORE_PAYS[pays] for pays in (False, True)],
         "costs": cost_labels(analysis),
         "routes": [_routes(study) for study in analysis.routes],
         "learning": _learning(table, learning),
@@ -72,6 +75,10 @@ def drawings(
     }
     values: dict[str, Any] = plain(whole)
     return values
+
+
+def _held_out(held: HoldOut) -> dict[str, Any]:
+    return asdict(held) | {"why": why(held.why), "n": known(held.n_examples)}
 
 
 def _n(fit: FittedCurve) -> int | None:
@@ -118,11 +125,11 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
     for row in curve_rows(analysis):
         bands.setdefault(row["n_examples"], []).append([row[name] for name in _BANDS])
     label = plain_name(s.size_name)
-    marks = analysis.numbers()
+    label = capital(label) if s.size_name == s.size else label
     return {
         "name": s.size,
-        "label": capital(label) if s.size_name == s.size else label,
-        "sentence": analysis.sentence,
+        "label": label,
+        "sentence": analysis.sentence if lead else counted_in(label, analysis.sentence),
         "curves": [
             {
                 "n": _n(fit),
@@ -130,7 +137,7 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
                 "cells": _cells(fit),
                 "runs": [fit.curve.run_row.tolist(), fit.curve.run_cell.tolist()],
                 "laws": law_fits(fit, [row[0] for row in bands.get(_n(fit), [])]) if lead else [],
-                "marks": [mark for mark in marks if mark["n_examples"] == _n(fit)],
+                "marks": [point_row(fit, point) | {"told": mark(point)} for point in fit.payoffs],
             }
             for fit in analysis.fits
         ],

@@ -28,6 +28,7 @@ from analysis.words.kinds import notes as notes_of
 from analysis.words.kinds import tell
 from analysis.words.rows import prune_rows, tuning_rows
 from analysis.words.study import verdict_cell
+from analysis.words.told import capital
 from analysis.words.tuning import SEEN
 
 Drawn = Mapping[str, Any]
@@ -127,7 +128,7 @@ def tuning(analysis: StudyAnalysis) -> str:
         "tuning",
         title,
         paragraph(
-            *(f"The last doubling of the search trials {tell(one).text}." for one in told)
+            *(f"{capital(tell(one).text)}." for one in told)
         ),
         figure(
             "tuning",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -22,13 +22,11 @@ from analysis.report.markup import (
 )
 from analysis.report.source import ReportSource
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import plain_name
 from analysis.table.trials import UNKNOWN, TrialTable
-from analysis.verdicts.decide import PLACED
+from analysis.words import verdicts
 from analysis.words.kinds import notes as notes_of
 from analysis.words.kinds import tell
-from analysis.words.reasons import interval
-from analysis.words.verdicts import rule_name
 
 Drawn = Mapping[str, Any]
 
@@ -36,14 +34,8 @@ Drawn = Mapping[str, Any]
 def head(analysis: StudyAnalysis, trials: TrialTable, source: ReportSource) -> str:
     """The verdict in one sentence, and the few numbers that everybody asks for."""
     point = analysis.fits[-1].verdict
-    size = plain_name(analysis.settings.size_name)
-    facts = {}
-    if point.kind in PLACED:
-        ends = interval(point.low, point.high, point.low_open, point.high_open)
-        name = "Payoff point" if point.kind == "pays_off_until" else "Error turns up beyond"
-        facts[name] = (f"{format_size(point.size)} {size}", f"{point.level:.0%} interval {ends}")
-    else:
-        facts["Verdict"] = (point.kind.replace("_", " "), rule_name(point, analysis.settings))
+    name, *told = verdicts.head(point, analysis.settings)
+    facts: dict[str, Sequence[str]] = {name: told}
     sizes = [fit.curve.n_examples for fit in analysis.fits if fit.curve.n_examples != UNKNOWN]
     replicates = sum(phase == "replicate" for phase in trials.phase)
     searched = len(trials) - replicates
@@ -158,7 +150,7 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
         ),
         notes(notes_of(analysis.findings, "failures")),
         table(left, caption="Trials that do not draw a curve", words=("left out",)),
-        paragraph(f"{short.facts.n:,} of the {short.facts.of:,} {tell(short).text}."),
+        paragraph(f"{tell(short).label}{tell(short).text}."),
     )
 
 

@@ -43,7 +43,7 @@ from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.levenberg import huber
-from analysis.laws.solution import BatchFit
+from analysis.laws.solution import BatchFit, Status
 from analysis.settings import Rule
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.rules import apply_rule
@@ -131,7 +131,11 @@ def profile_interval(
     spread = np.sqrt(np.diag(fit.noise.mean_covariance(fit.curve.replicates)))
     best = fit_law(chosen, fit.curve.size, np.exp(fit.noise.log_error), noise=spread)
     if not best.ok[0]:
-        raise AnalysisError(f"{chosen.name}: {best.reason()}")
+        outcome = Status(int(best.status[0])).name.lower().replace("_", " ")
+        raise AnalysisError(
+            f"law: {chosen.name} must fit the curve, and its fit is without an answer ({outcome}); "
+            "add sizes or name a simpler law"
+        )
 
     # Compute
     stretch = _stretch(best, fit, spread)

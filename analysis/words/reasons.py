@@ -106,6 +106,25 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
     "curves_misfit": lambda r: "the curves could not be fitted",
     "no_payoff_inside": lambda r: "there is no payoff point in the range",
     "payoff_outside": lambda r: "the payoff point lies outside the range of sizes tried",
+    "unidentified": lambda r: (
+        f"the data do not identify {', '.join(r.about) or 'all'}; add sizes or use a simpler law"
+    ),
+    "unconverged": lambda r: (
+        "stopped while still improving; raise max_iterations or use a simpler law"
+    ),
+    "underdetermined": lambda r: (
+        "fewer distinct sizes than the law's parameters; add sizes or use a simpler law"
+    ),
+    "bad_error": lambda r: (
+        "an error that is not finite and positive; exclude it or give it weight 0"
+    ),
+    "no_finite_start": lambda r: (
+        "the law has no finite value at any start; check the scale of x and y"
+    ),
+    "few_sizes_to_hide": lambda r: "too few sizes remain to fit it when the largest are hidden",
+    "misses_points": lambda r: "misses the points by more than their noise explains",
+    "no_finite_forecast": lambda r: "its forecast is not a finite positive number",
+    "few_sizes_to_forecast": lambda r: f"fewer than {r.least} sizes would remain to forecast from",
 }
 
 STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {

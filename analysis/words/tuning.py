@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analysis.findings import Count, Finding
 from analysis.routes.paired import Gain
 from analysis.table.names import plain_name
@@ -18,14 +20,31 @@ SEEN: dict[Seen, str] = {
 }
 
 
+MORE_PAYS = {True: "more trials would still pay", False: "enough"}
+"""Of one cell: whether another doubling of its search trials would pay."""
+
+
 def tuning(f: Finding[Enough]) -> Told:
     """What the last doubling of the search trials saved, and where another would pay."""
     step = what_next(f.next_step)
     return Told(
-        label="Tuning: the last doubling of the search trials ",
-        text=f"saved {f.facts.saved:.1%} of the error on average; another would still pay in "
-        f"{f.facts.short} of {f.facts.judged} cells",
+        label="Tuning: ",
+        text=f"the last doubling of the search trials {_doubled(f.facts)}",
         tail=f"; {step}" if step else "",
+    )
+
+
+def tuned_enough(found: Sequence[Finding[Enough]]) -> str:
+    """Whether tuning was enough, as the answer to that question."""
+    if not found:
+        return "cannot be judged: too few search trials"
+    return f"the last doubling of the search {_doubled(found[-1].facts)}"
+
+
+def _doubled(enough: Enough) -> str:
+    return (
+        f"saved {enough.saved:.1%} of the error on average; another would still pay in "
+        f"{enough.short} of {enough.judged} cells"
     )
 
 

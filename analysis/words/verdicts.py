@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.findings import Finding
+from analysis.findings import Finding, VerdictKind
 from analysis.settings import AnalysisSettings
 from analysis.table.names import format_size, plain_name
 from analysis.verdicts.decide import PayoffPoint
@@ -11,7 +11,7 @@ from analysis.verdicts.growth import Growth
 from analysis.words.reasons import interval, what_next, why
 from analysis.words.told import Told
 
-VERDICTS = {
+VERDICTS: dict[VerdictKind, str] = {
     "pays_off_until": "pays off until",
     "still_paying": "still paying at the largest size tried",
     "flat": "flat: the smallest size is enough",
@@ -19,6 +19,22 @@ VERDICTS = {
     "no_upturn": "no upturn",
     "cannot_tell": "cannot tell",
 }
+
+SHORT: dict[VerdictKind, str] = {
+    "pays_off_until": "pays off until",
+    "still_paying": "still paying",
+    "flat": "flat",
+    "hurts_beyond": "hurts beyond",
+    "no_upturn": "no upturn",
+    "cannot_tell": "cannot tell",
+}
+"""Verdicts where there is no room for more."""
+
+PLACES: dict[VerdictKind, str] = {
+    "pays_off_until": "Payoff point",
+    "hurts_beyond": "Error turns up beyond",
+}
+"""What a size is called that a verdict places."""
 
 
 def verdict(f: Finding[PayoffPoint]) -> Told:
@@ -116,6 +132,24 @@ def _upturn(point: PayoffPoint, size: str, error: str) -> str:
 def _ends(point: PayoffPoint) -> str:
     ends = interval(point.low, point.high, point.low_open, point.high_open)
     return f"{point.level:.0%} interval {ends}"
+
+
+def head(point: PayoffPoint, s: AnalysisSettings) -> tuple[str, str, str]:
+    """A verdict at a glance: what is given, it, and what belongs to it."""
+    if not point.placed:
+        return "Verdict", SHORT[point.kind], rule_name(point, s)
+    size = f"{format_size(point.size)} {plain_name(s.size_name)}"
+    return PLACES[point.kind], size, _ends(point)
+
+
+def mark(point: PayoffPoint) -> dict[str, str]:
+    """What is said at the mark of a placed verdict in a picture; nothing of others."""
+    return {"name": PLACES[point.kind], "ends": _ends(point)} if point.placed else {}
+
+
+def counted_in(size: str, sentence: str) -> str:
+    """The answer over another size than the study's own."""
+    return f"Counted in {size}: {sentence}"
 
 
 def rule_name(point: PayoffPoint, s: AnalysisSettings) -> str:

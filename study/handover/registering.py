@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.words.verdicts import SHORT
 from search_spaces.errors import PayoffError, nearest
 from study.data.subsets import Standardisation, standardisation
 from study.plan.design import slots
@@ -132,10 +133,10 @@ def _payoff_cell(fit: FittedCurve) -> str:
     point = fit.verdict
     if point.kind == "flat" and len(fit.curve):
         return fit.curve.cell[0]
-    if point.kind not in ("pays_off_until", "hurts_beyond"):
+    if not point.placed:
         raise PayoffError(
             f"there is no payoff point at {fit.curve.n_examples:,} examples under the rule "
-            f"{point.rule} ({point.kind.replace('_', ' ')}); name a cell with --cell, such as "
+            f"{point.rule} ({SHORT[point.kind]}); name a cell with --cell, such as "
             f"{fit.curve.cell[-1] if len(fit.curve) else 'n100-width8-depth1'}"
         )
     return fit.curve.cell[int(np.abs(np.log(fit.curve.size / point.size)).argmin())]

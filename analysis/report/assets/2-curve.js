@@ -53,7 +53,7 @@ function routeControls() {
 function redraw() { for (const again of drawn) again(true); said(); }
 function said() {
   const host = document.getElementById("axis-verdict");
-  if (host) host.textContent = choice.axis ? `Counted in ${data.axes[choice.axis].label}: ${data.axes[choice.axis].sentence}` : "";
+  if (host) host.textContent = choice.axis ? data.axes[choice.axis].sentence : "";
 }
 
 function trialText(row) {
@@ -138,7 +138,7 @@ draw("curve", (host) => {
 
 function marks(curve, axis, f, points) {
   const mark = curve.marks.find((m) => m.rule === choice.rule) ?? (choice.axis ? curve.marks.find((m) => m.rule === axis.rule) : null);
-  if (!mark || !["pays_off_until", "hurts_beyond"].includes(mark.verdict) || mark.size === null || mark.error_at_size === null) return;
+  if (!mark?.told.name || mark.size === null || mark.error_at_size === null) return;
   const group = node("g", { class: "series payoff", style: toneOf(curve.n) }, f.svg);
   const inside = (v) => Math.min(Math.max(v, f.box.left), f.box.right);
   const y = f.sy(mark.error_at_size), low = inside(f.sx(mark.low)), high = inside(f.sx(mark.high)), x = f.sx(mark.size);
@@ -146,6 +146,5 @@ function marks(curve, axis, f, points) {
   node("path", { class: "mark-bar", d: `M${low} ${y}H${high}` + end(low, mark.low_open, -1) + end(high, mark.high_open, 1) }, group);
   const hurts = mark.verdict === "hurts_beyond";
   node("path", { class: "mark", d: shape(hurts ? "cross" : "star", x, y, hurts ? 6 : 9) }, group);
-  const ends = `${mark.low_open ? "below " : ""}${formatSize(mark.low)} to ${mark.high_open ? "beyond " : ""}${formatSize(mark.high)}`;
-  points.push({ x, y, row: curve.n, text: `${hurts ? "Error turns up beyond" : "Payoff point"}: ${formatSize(mark.size)} ${axis.label.toLowerCase()}\n${label(curve.n)}, rule ${mark.rule}\n${Math.round(100 * mark.level)}% interval ${ends}\n${data.error} ${formatError(mark.error_at_size)} there` });
+  points.push({ x, y, row: curve.n, text: `${mark.told.name}: ${formatSize(mark.size)} ${axis.label.toLowerCase()}\n${label(curve.n)}, rule ${mark.rule}\n${mark.told.ends}\n${data.error} ${formatError(mark.error_at_size)} there` });
 }

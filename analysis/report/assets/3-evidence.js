@@ -24,7 +24,7 @@ draw("growth", (host) => {
     const x = f.sx(m.n_examples), y = f.sy(m.size);
     node("path", { class: "whisker", d: `M${x} ${f.sy(m.low)}V${f.sy(m.high)}` }, group);
     node("path", { class: "mark", d: shape("star", x, y, 8) }, group);
-    return { x, y, row: 0, text: `${label(m.n_examples)}\npayoff point ${formatSize(m.size)}\n${Math.round(100 * m.level)}% interval ${formatSize(m.low)} to ${formatSize(m.high)}` };
+    return { x, y, row: 0, text: `${label(m.n_examples)}\n${m.told.name} ${formatSize(m.size)}\n${m.told.ends}` };
   });
   const r = growth.line.at(-1);
   points.push({ x: f.sx(r[0]), y: f.sy(r[1]), row: 0, text: `Forecast for ${label(r[0])}\n${formatSize(r[1])}, interval ${formatSize(r[2])} to ${formatSize(r[3])}` });
@@ -101,7 +101,7 @@ draw("tuning", (host) => {
     const n = known(cell.n_examples), k = ranks.get(n) ?? 0, saved = cell.kept_gain ?? cell.gain;
     const x = f.sx(cell.size), y = f.sy(saved);
     node("path", { class: cell.more_pays ? "cell full" : "cell", d: shape(SHAPES[k % 6], x, y, 3.6) }, node("g", { class: "series", style: toneOf(n) }, f.inner));
-    return { x, y, row: n, text: `${cell.cell}\n${cell.trials} search trials, ${cell.failed} failed\nlast doubling saved ${trim(100 * saved, 2)}% of the error\n${cell.more_pays ? "more trials would still pay" : "enough"}` };
+    return { x, y, row: n, text: `${cell.cell}\n${cell.trials} search trials, ${cell.failed} failed\nlast doubling saved ${trim(100 * saved, 2)}% of the error\n${data.more_pays[Number(cell.more_pays)]}` };
   }));
 });
 

@@ -89,7 +89,7 @@ def test_too_few_runs_are_reported() -> None:
     n, d = design()
     surface = fit_surface(n[:3], d[:3], errors()[:3], n_resamples=10)
     assert not surface.fit.ok[0]
-    assert "add sizes" in surface.fit.reason()
+    assert (found := surface.fit.why()) is not None and found.kind == "underdetermined"
     assert np.isnan(surface.parameters["A"].value)
 
 

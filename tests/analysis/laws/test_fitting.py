@@ -9,6 +9,7 @@ import pytest
 from scipy import optimize
 
 from analysis.errors import AnalysisError
+from analysis.findings import Reason
 from analysis.laws import LAWS
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, DELTA_UNKNOWN_NOISE, fit_law
 from analysis.laws.levenberg import huber
@@ -128,7 +129,7 @@ def test_too_few_sizes_are_underdetermined(law: str) -> None:
     fit = fit_law(law, SIZES[:2], curve()[:2])
     assert fit.status[0] == Status.UNDERDETERMINED and not fit.ok[0]
     assert np.isnan(fit.theta).all() and np.isnan(fit.predict(SIZES)).all()
-    assert "add sizes" in fit.reason()
+    assert (found := fit.why()) is not None and found.kind == "underdetermined"
 
 
 def test_sizes_all_the_same_are_underdetermined() -> None:
@@ -140,7 +141,8 @@ def test_equal_errors_fit_and_say_what_is_free() -> None:
     fit = fit_law("power_floor", SIZES, np.full(len(SIZES), 0.3))
     assert fit.status[0] == Status.UNIDENTIFIED
     np.testing.assert_allclose(fit.predict(SIZES)[0], 0.3, rtol=1e-6)
-    assert fit.unidentified[0].any() and "do not identify" in fit.reason()
+    free = [name for name, one in zip(fit.law.parameters, fit.unidentified[0], strict=True) if one]
+    assert free and fit.why() == Reason(kind="unidentified", about=tuple(free))
 
 
 def test_rising_errors_give_the_best_flat_curve() -> None:
@@ -157,7 +159,8 @@ def test_bad_error_is_reported_unless_it_has_no_weight(bad: float) -> None:
     y[0, 3] = bad
     fit = fit_law("power_floor", SIZES, y)
     assert fit.status.tolist() == [Status.BAD_DATA, Status.CONVERGED]
-    assert "weight 0" in fit.reason(0)
+    assert (found := fit.why(0)) is not None and found.kind == "bad_error"
+    assert fit.why(1) is None
     weights = np.ones(len(SIZES))
     weights[3] = 0.0
     spared = fit_law("power_floor", SIZES, y[0], weights=weights)
@@ -177,7 +180,7 @@ def test_nothing_warns_on_extreme_scales() -> None:
             for reach in (1e-9, 1e9):
                 for law in ("power_floor", "passage", "sigmoidal", "wbl4", "broken1"):
                     fit = fit_law(law, SIZES * reach, curve(0.02) * scale)
-                    assert fit.ok[0], (law, scale, reach, fit.reason())
+                    assert fit.ok[0], (law, scale, reach, fit.why())
 
 
 def test_results_are_read_only() -> None:

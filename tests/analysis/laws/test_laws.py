@@ -103,7 +103,7 @@ def test_noise_free_truth_is_recovered_to_six_digits(name: str) -> None:
     law, theta = LAWS[name], np.array(TRUTHS[name])
     x = inputs(law)
     fit = fit_law(law, x, law.predict(theta, x))
-    assert fit.status[0] == Status.CONVERGED, fit.reason()
+    assert fit.status[0] == Status.CONVERGED, fit.why()
     np.testing.assert_allclose(fit.parameters[0], law.natural(theta), rtol=1e-6)
 
 

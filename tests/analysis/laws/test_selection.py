@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
+from analysis.findings import Reason
 from analysis.laws.selection import CURVE_LAWS, Choice, _hidden_sizes, _weights, choose_law
 from analysis.laws.solution import Status
 
@@ -52,7 +53,7 @@ def test_known_noise_rules_out_falling_laws_for_a_curve_that_turns_up() -> None:
         assert best(choice).startswith("broken")
         weight = dict(zip(CURVE_LAWS, choice.weights, strict=True))
         assert weight["power"] == weight["power_floor"] == weight["passage"] == 0.0
-        assert choice.reasons[0] == "misses the points by more than their noise explains"
+        assert choice.reasons[0] == Reason(kind="misses_points", about=("power",))
 
 
 @pytest.mark.slow
@@ -86,7 +87,8 @@ def test_too_few_sizes_to_hide_weight_the_fitted_laws_by_their_prior() -> None:
     np.testing.assert_allclose(choice.weights[1] / choice.weights[0], np.exp(-0.5))
     assert choice.weights[2] == 0.0
     assert choice.fits[2].status[0] == Status.UNDERDETERMINED
-    assert "fewer distinct sizes" in choice.reasons[2]
+    assert choice.reasons[:2] == (None, None)
+    assert choice.reasons[2] is not None and choice.reasons[2].kind == "underdetermined"
 
 
 def test_no_law_fits_two_points() -> None:

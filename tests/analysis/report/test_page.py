@@ -13,6 +13,7 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.checks import hold_out, law_fits, misses
+from analysis.words.verdicts import mark
 from tests.analysis.report.conftest import HOSTILE, Written
 from tests.support.tables import study_rows
 
@@ -59,7 +60,9 @@ def test_every_part_is_there_with_a_heading_and_a_link(page: Page) -> None:
 def test_the_numbers_are_those_of_the_analysis(page: Page, written: Written) -> None:
     assert json.loads(page.data["analysis"]) == written.analysis.to_json()
     drawn = json.loads(page.data["drawings"])
-    marks = [mark for curve in drawn["axes"][0]["curves"] for mark in curve["marks"]]
+    marks = [one for curve in drawn["axes"][0]["curves"] for one in curve["marks"]]
+    points = [point for fit in written.analysis.fits for point in fit.payoffs]
+    assert [one.pop("told") for one in marks] == [mark(point) for point in points]
     assert marks == written.analysis.to_json()["payoff"]
     errors = drawn["trials"]["columns"]["test_error"]
     assert errors == [None if np.isnan(e) else e for e in written.table.test_error.tolist()]
@@ -138,12 +141,13 @@ def test_five_thousand_trials_are_under_three_megabytes() -> None:
 def test_what_is_held_out_is_not_seen_by_the_forecast(written: Written) -> None:
     for fit in written.analysis.fits:
         check = hold_out(fit, 0.9)
-        cells = check["cells"]
-        assert len(cells) == 2 and all(cell["low"] < cell["high"] for cell in cells)
-        assert check["shown_up_to"] < min(cell["size"] for cell in cells)
-        assert max(cell["size"] for cell in cells) == fit.curve.size[-1]
-        logs = [np.log(cell["forecast"] / cell["measured"]) for cell in cells]
-        assert check["error"] == pytest.approx(float(np.sqrt(np.mean(np.square(logs)))))
+        cells = check.cells
+        assert check.why is None
+        assert len(cells) == 2 and all(cell.low < cell.high for cell in cells)
+        assert check.shown_up_to < min(cell.size for cell in cells)
+        assert max(cell.size for cell in cells) == fit.curve.size[-1]
+        logs = [np.log(cell.forecast / cell.measured) for cell in cells]
+        assert check.error == pytest.approx(float(np.sqrt(np.mean(np.square(logs)))))
 
 
 def test_misses_and_laws_are_of_the_points_drawn(written: Written) -> None:
