@@ -1,8 +1,9 @@
 """Every field of a trial, declared once: study files, records, MLflow, tables and words follow.
 
-A new one is one line of :class:`Columns`. What a record keeps under its name, in the part that the
-line says, is logged in MLflow, read back from there and from Optuna, and written to ``trials.csv``;
-a :class:`~analysis.table.fields.Cost` can be the size axis of study files and commands as well.
+A new one is one line of :class:`Columns`; that of a new cost names the file which declares and
+measures it. What a record keeps under its name, in the part that the line says, is logged in
+MLflow, read back from there and from Optuna, and written to ``trials.csv``; a
+:class:`~analysis.table.fields.Cost` can be the size axis of study files and commands as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from analysis.table.costs import cost_in
 from analysis.table.fields import (
     Bits,
     Cost,
@@ -68,8 +70,7 @@ class Columns:
     model_bytes = Cost(plain="bytes", unit="byte")
     sparse_bytes = Cost(plain="bytes (stored sparse)", unit="byte")
     """Bytes on disk where zeros are not stored."""
-    peak_memory_bytes = Cost(plain="bytes of training memory", unit="byte", pruned=False)
-    """Most memory that training held."""
+    peak_memory_bytes = cost_in("analysis.table.costs.memory")
     latency_seconds = Cost(plain="seconds per prediction", unit="second")
     """Median time of one prediction of one example."""
     latency_p95_seconds = Cost(plain="seconds per prediction (95th percentile)", unit="second")
@@ -91,8 +92,7 @@ class Columns:
         pruned=False,
     )
     """Likewise."""
-    energy_joules = Cost(plain="joules of training", unit="joule")
-    """Likewise."""
+    energy_joules = cost_in("analysis.table.costs.energy")
     teacher_size = Size()
     """Parameters of the teacher; NaN where there is none."""
     val_error = Error(plain="validation error")

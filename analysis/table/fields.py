@@ -10,13 +10,15 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from analysis.table.made import Made
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -211,6 +213,8 @@ class Cost(Size):
 
     pruned: bool = True
     """Whether pruning changes it; only then may pruned models draw a curve over it."""
+    measure: Callable[[Made], float] | None = None
+    """Measures it of each network that a trial makes, NaN if it cannot; None: who trains does."""
 
 
 @dataclass(kw_only=True, eq=False)

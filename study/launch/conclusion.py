@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CHART_POINTS = 40
 """Points of a fitted curve in the MLflow UI."""
 
+LEAST_DIGITS = 4
+"""Of a size in a chart there, where sizes are no whole numbers."""
+
 CREATION_SECONDS = 300.0
 """How long the local tracking database may take to be made, on a slow disk."""
 
@@ -138,6 +141,7 @@ def _log_results(job: Job, analysis: StudyAnalysis | None, figures: Sequence[Pat
             metrics=analysis.metrics(),
             table=job.places.results(job.spec.name) / "trials.csv",
             curves=chart_curves(analysis),
+            steps=chart_steps(analysis),
         )
     )
 
@@ -171,18 +175,31 @@ def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:
     return found
 
 
+def chart_steps(analysis: StudyAnalysis) -> int:
+    """Return how many steps of a chart one unit of size is: a power of ten.
+
+    Steps are whole numbers; sizes such as seconds are not, and keep four digits.
+    """
+    sizes = np.concatenate([fit.curve.size for fit in analysis.fits])
+    if not len(sizes) or (sizes == np.round(sizes)).all():
+        return 1
+    return int(10 ** max(0, LEAST_DIGITS - 1 - math.floor(math.log10(sizes.min()))))
+
+
 def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int, float]]]]:
-    """Return measured and fitted curves for the charts of the MLflow UI."""
+    """Return measured and fitted curves for the charts of the MLflow UI, sizes as their steps."""
+    steps = chart_steps(analysis)
     curves: dict[int, dict[str, list[tuple[int, float]]]] = {}
     for fit in analysis.fits:
-        if fit.curve.n_examples is None:
+        if not len(fit.curve):
             continue
-        sizes: list[float] = fit.curve.size.tolist()
-        grid = np.unique(np.round(np.geomspace(min(sizes), max(sizes), CHART_POINTS)))
-        measured = sorted(zip(sizes, fit.curve.error, strict=True))
-        fitted = zip(grid, fit.predict(grid), strict=True)
-        curves[int(fit.curve.n_examples)] = {
-            "measured": [(round(size), float(error)) for size, error in measured],
-            "fitted": [(int(size), float(error)) for size, error in fitted],
+        low, high = float(fit.curve.size.min()), float(fit.curve.size.max())
+        measured = sorted(zip(fit.curve.size.tolist(), fit.curve.error, strict=True))
+        curves[int(fit.curve.n_examples)] = named = {
+            "measured": [(round(steps * size), float(error)) for size, error in measured]
         }
+        if fit.draws is not None:
+            grid = np.unique(np.round(steps * np.geomspace(low, high, CHART_POINTS)))
+            errors = fit.predict(np.clip(grid / steps, low, high))
+            named["fitted"] = [(int(at), float(e)) for at, e in zip(grid, errors, strict=True)]
     return curves

@@ -54,6 +54,8 @@ class Analysis:
     curves: Mapping[int, Mapping[str, Sequence[tuple[float, float]]]] = field(default_factory=dict)
     """Per dataset size, per name (``measured``, ``fitted``, ...): (size, error) points. The UI
     charts them with the size, a whole number, as the step."""
+    steps: int = 1
+    """How many of these steps are one unit of size."""
 
     def legal(self, address: str) -> Analysis:
         """Return it as the store accepts it, with no password of its address in it."""
@@ -165,7 +167,8 @@ def _write_curves(analysis: Analysis, content: str, experiment: Experiment, star
             KIND_TAG: CURVE,
             "n_examples": str(n_examples),
             NOTE_TAG: f"Error against size with **{n_examples:,} training examples**: "
-            "in the charts of this run the step is the size of the model.",
+            "in the charts of this run the step is the size of the model"
+            + ("." if analysis.steps == 1 else f", times {analysis.steps:,}."),
         }
         run = experiment.create_run(f"curve n={n_examples}", start_ms + rank, tags)
         points = [

@@ -1,25 +1,74 @@
 """What a network is counted by, and what it took to make it by its whole route.
 
-A new cost is one measure in :data:`MEASURES`, and its column in the trial table.
+A cost that is declared with its measure (:mod:`analysis.table.costs`) is measured here unnamed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from analysis.table.columns import FIELDS
+from analysis.table.fields import Cost
 from study.compression.structured import groups
 from study.models.sizes import forward_flops, measure
 from study.record import Value
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from study.training.settings import TrainResult
     from study.trials.laboratory import Laboratory
     from study.trials.networks import Network
 
-Measure = Callable[["Laboratory", "Network"], Mapping[str, Value]]
-"""What is known of one network, by the names of the trial table's fields; NaN if it is not."""
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A network as costs see it: :class:`analysis.table.made.Made`."""
+
+    laboratory: Laboratory
+    network: Network
+    counts: Mapping[str, float]
+
+    @property
+    def model(self) -> nn.Module:
+        """The network itself."""
+        return self.network.model
+
+    @property
+    def result(self) -> TrainResult:
+        """Its own training."""
+        return self.network.result
+
+    @property
+    def parent(self) -> TrainResult | None:
+        """Its dense parent's."""
+        return self.network.parent
+
+    @property
+    def teacher(self) -> Mapping[str, float] | None:
+        """What is on record of its teacher."""
+        teacher = self.network.task.teacher
+        return None if teacher is None else {**teacher.metrics, **teacher.sizes}
+
+    @property
+    def peak_memory_bytes(self) -> float:
+        """Most memory that its training, or its teacher's, held."""
+        return float(self.laboratory.peaks.of(self.network.task))
+
+
+def measured(laboratory: Laboratory, network: Network) -> dict[str, Value]:
+    """Measure everything that is known of one network, by the names of columns; NaN if not."""
+    counts = counted(laboratory, network)
+    made = Measured(laboratory=laboratory, network=network, counts=counts)
+    costs = {
+        name: field.measure(made)
+        for name, field in FIELDS.items()
+        if isinstance(field, Cost) and field.measure is not None
+    }
+    return {**counts, **costs, **units_left(network)}
 
 
 def counted(laboratory: Laboratory, network: Network) -> dict[str, float]:
@@ -34,29 +83,12 @@ def counted(laboratory: Laboratory, network: Network) -> dict[str, float]:
     return {name: float(n) for name, n in asdict(sizes).items()}
 
 
-def peak_memory(laboratory: Laboratory, network: Network) -> dict[str, float]:
-    """Count the memory of its training, or of its teacher's if that took more."""
-    return {"peak_memory_bytes": float(laboratory.peaks.of(network.task))}
-
-
-def energy(_: Laboratory, network: Network) -> dict[str, float]:
-    """Sum the energy of its training, its parent's and its teacher's."""
-    teacher, parent = network.task.teacher, network.parent
-    joules = network.result.energy_joules
-    joules += 0.0 if parent is None else parent.energy_joules
-    joules += 0.0 if teacher is None else teacher.sizes.get("energy_joules", math.nan)
-    return {"energy_joules": joules}
-
-
-def units_left(_: Laboratory, network: Network) -> dict[str, float]:
+def units_left(network: Network) -> dict[str, float]:
     """Count the hidden units of each layer that structured pruning left."""
     if not network.task.slot.method.startswith("structured"):
         return {}
     found = enumerate(groups(network.model), start=1)
     return {f"units_{place}": float(group.n_units) for place, group in found}
-
-
-MEASURES: tuple[Measure, ...] = (counted, peak_memory, energy, units_left)
 
 
 def price(network: Network) -> dict[str, float]:

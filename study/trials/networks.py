@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from study.record import TrialRecord, Value, finite, pack_bits
-from study.trials.costs import MEASURES, price
+from study.trials.costs import measured, price
 from study.trials.records import Task, failed
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ class Network:
 def network_record(laboratory: Laboratory, network: Network, started: float) -> TrialRecord:
     """Return the record of a trial that was trained, from ``started`` on at the earliest."""
     task, result, scores = network.task, network.result, network.result.scores
-    measured: dict[str, Value] = {}
+    found: dict[str, Value] = {}
     if result.model is not None:
-        for measure in MEASURES:
-            measured |= measure(laboratory, network)
+        found |= measured(laboratory, network)
     if task.teacher is not None:
         size = task.teacher.sizes.get("n_parameters", math.nan)
-        own_size = measured.get("n_parameters", 0.0)
-        measured |= {"teacher_size": size, "teacher_smaller": size < float(own_size)}
+        own_size = found.get("n_parameters", 0.0)
+        found |= {"teacher_size": size, "teacher_smaller": size < float(own_size)}
     return dataclasses.replace(
         failed(laboratory.spec, task, result.reason, worker=laboratory.worker),
         started_at=max(started, time.time() - result.wall_seconds),  # its share of its pack's time
@@ -75,7 +74,7 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
         n_test=len(laboratory.dataset.y_test),
         data_digest=laboratory.dataset.digest,
         teacher="" if task.teacher is None else task.teacher.slot.name,
-    ).holding(measured, numbers_in="sizes")
+    ).holding(found, numbers_in="sizes")
 
 
 def _curve(result: TrainResult, name: str) -> tuple[tuple[int, float], ...]:

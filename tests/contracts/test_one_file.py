@@ -1,4 +1,4 @@
-"""A new family, law, data set or engine is one file and one line in its room's registry.
+"""A new family, law, data set, engine or cost is one file and one line in its room's registry.
 
 A copy of the house gets one of each from tests/toys, and nothing else; a study of them is run,
 pruned, exported and fitted as a user would, by commands in processes of their own.
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from tests.support.commands import environment
+from tests.toys.grams import GRAMS_PER_FLOP
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,11 @@ PLACES = {
         "study/launch/engines", "__init__.py", '    "relay": "study.launch.engines.relay",\n'
     ),
     "logarithmic.py": ("analysis/laws", "__init__.py", '    "logarithmic",\n'),
+    "grams.py": (
+        "analysis/table/costs",
+        "../columns.py",
+        '    grams_of_co2 = cost_in("analysis.table.costs.grams")\n',
+    ),
 }  # fmt: skip
 """Toy -> its room, the file of the room's registry, and its line there."""
 
@@ -42,6 +48,7 @@ ABOVE = {
     "rings.py": '    "function": "study.data.loaders.function",\n',
     "relay.py": '    "ray": "study.launch.engines.ray",\n',
     "logarithmic.py": '    "weibull",\n',
+    "grams.py": '    energy_joules = cost_in("analysis.table.costs.energy")\n',
 }
 """The line that it is put under."""
 
@@ -67,6 +74,7 @@ trials = 0
 [replicates]
 draws = 2
 [analysis]
+size = "grams_of_co2"
 resamples = 100
 """
 
@@ -82,6 +90,17 @@ size, error = table.column("n_parameters"), table.column("test_error")
 print(*fit_law("logarithmic", size, error).parameters[0])
 settings = AnalysisSettings(law="logarithmic", resamples=200)
 print(methods(analyse(table, settings), None, "markdown"), end="")
+"""
+
+READ = """
+import json
+import sys
+
+from analysis.table.trials import TrialTable
+from study.handover.readers import read_address
+
+table = TrialTable.from_rows(read_address(sys.argv[1]).rows)
+print(json.dumps(sorted(table.column("grams_of_co2").tolist())))
 """
 
 TRUTH = (0.6, 0.04)
@@ -195,6 +214,30 @@ def test_the_engine_ran_the_workers_to_the_end_as_it_was_told(house: House, fold
     assert (folder / "baton.txt").read_text().startswith("1\n")
     assert "relay: where starts are noted" in house.payoff("launch", "--help", folder=folder)
     assert "32" in house.payoff("status", "toys.toml", folder=folder)
+
+
+def test_the_cost_is_measured_logged_read_back_and_the_size_of_a_verdict(
+    house: House, folder: Path
+) -> None:
+    rows = trials(folder)
+    assert next(iter(rows[0])) == "trial"
+    names = list(rows[0])
+    assert names[names.index("energy_joules") + 1] == "grams_of_co2"
+    for row in rows:
+        assert float(row["grams_of_co2"]) == GRAMS_PER_FLOP * float(row["train_flops"]) > 0.0
+    assert "| Grams of CO2 |" in (folder / "paper" / "payoff.md").read_text()
+    grams = sorted(float(row["grams_of_co2"]) for row in rows)
+    for address in (
+        "mlflow+sqlite:///mlruns/mlflow.db#toys",
+        "optuna+journal://mlruns/optuna.journal#toys",
+    ):
+        read = house.run("-c", READ, address, folder=folder)
+        assert read.returncode == 0, read.stderr
+        assert json.loads(read.stdout) == grams
+        words = (address, "--size", "grams_of_co2", "--resamples", "100", "--json")
+        found = json.loads(house.payoff("fit", *words, folder=folder))
+        assert found["settings"]["size"] == "grams_of_co2"
+        assert max(point["high"] or 0.0 for point in found["payoff"]) <= 4 * grams[-1]
 
 
 def test_the_law_finds_its_truth_and_is_named(house: House, folder: Path) -> None:

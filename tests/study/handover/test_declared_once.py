@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.table import columns
+from analysis.table.fields import Word
 from analysis.table.reading import read_table, write_table
 from analysis.table.trials import TrialTable
 from search_spaces.errors import PayoffError
@@ -19,11 +21,14 @@ from study.launch.job import make_tracker
 from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
+from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials import networks
-from study.trials.costs import MEASURES
+from study.trials.costs import measured
 from study.trials.laboratory import Laboratory
-from tests.support.toy_fields import TOYS, toys
+from tests.toys import grams
+
+COST = dataclasses.replace(grams.COST, name="grams_of_co2")
 
 
 def spec_of(base: Path, size: str) -> StudySpec:
@@ -53,9 +58,13 @@ def test_a_cost_that_nobody_declared_is_refused(tmp_path: Path) -> None:
 def test_a_declared_cost_and_word_are_carried_from_the_trainer_to_the_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, field in TOYS.items():
-        monkeypatch.setitem(columns._DECLARED, name, field)
-    monkeypatch.setattr(networks, "MEASURES", (*MEASURES, toys))
+    for field in (COST, Word(name="arithmetic", place="words")):
+        monkeypatch.setitem(columns._DECLARED, field.name, field)
+
+    def with_word(laboratory: Laboratory, network: networks.Network) -> dict[str, Value]:
+        return {**measured(laboratory, network), "arithmetic": "float32"}
+
+    monkeypatch.setattr(networks, "measured", with_word)
 
     spec, places = spec_of(tmp_path, "grams_of_co2"), Places.at(tmp_path / "mlruns")
     assert with_size(spec_of(tmp_path, "n_nonzero"), "grams_of_co2") == spec
@@ -72,7 +81,7 @@ def test_a_declared_cost_and_word_are_carried_from_the_trainer_to_the_verdict(
     records = store.records()
     assert {record.words["arithmetic"] for record in records} == {"float32"}
     analysis, table = analyse_study(spec, records)
-    expected = 0.5 * table.n_parameters
+    expected = grams.GRAMS_PER_FLOP * table.train_flops
     np.testing.assert_array_equal(table.column("grams_of_co2"), expected)
     assert "grams of CO2" in analysis.markdown()
 
