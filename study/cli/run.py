@@ -51,7 +51,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | None) -> int:
-    """Run a study by any engine, and print its result; return the exit status."""
+    """Run a study by any engine, and print its result; return the exit status.
+
+    130 is for whoever pressed Ctrl-C before the result was there, also where it came all the same:
+    what stands behind ``&&`` was not meant to begin.
+    """
     from study.launch.progress import Screen, duration
     from study.launch.run import run_study
 
@@ -83,7 +87,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
         view.say(f"{outcome.not_logged} trials still wait for MLflow; later: {hint('sync')}")
     view.say(f"figures and numbers: {places.results(spec.name)}")
     view.say(f"every trial: {hint('ui')} · into a paper: {hint('export', '--to', 'paper/')}")
-    return 0
+    return 130 if outcome.interrupted else 0
 
 
 def _dry_run(spec: StudySpec, *, as_json: bool) -> int:

@@ -85,12 +85,12 @@ def serve_until_interrupted(
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    print(place, flush=True)
-    print(f"payoff: Ctrl-C ends the {what}", file=sys.stderr)
-    if open_it:
-        webbrowser.open(place)
     before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    try:  # whoever reads the address may answer with Ctrl-C at once
+        print(place, flush=True)
+        print(f"payoff: Ctrl-C ends the {what}", file=sys.stderr)
+        if open_it:
+            webbrowser.open(place)
         serve()
     except KeyboardInterrupt:
         return True

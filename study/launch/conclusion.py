@@ -59,8 +59,9 @@ def conclude(job: Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
             _log(job)  # no analysis is no reason to leave runs that look alive
             raise
         show(analysis)
+        interrupted = job.stop.is_set()  # from now on, Ctrl-C only leaves what MLflow lacks
         report = _log(job, analysis, figures)
-    return _outcome(job, report, analysis)
+    return _outcome(job, report, analysis, interrupted=interrupted)
 
 
 def _analyse(job: Job) -> tuple[StudyAnalysis, list[Path]]:
@@ -153,16 +154,19 @@ def break_off(job: Job) -> Outcome:
     if not report.hangs and not (report.waiting and report.error):
         with contextlib.suppress(StorageError):
             job.tracker.finish()
-    return _outcome(job, report, None)
+    return _outcome(job, report, None, interrupted=True)
 
 
-def _outcome(job: Job, report: DeliveryReport, analysis: StudyAnalysis | None) -> Outcome:
+def _outcome(
+    job: Job, report: DeliveryReport, analysis: StudyAnalysis | None, *, interrupted: bool
+) -> Outcome:
     counts = job.keeper.store.counts()
     return Outcome(
         analysis=analysis,
         trials=counts.finished,
         failed=counts.failed,
         not_logged=report.waiting,
+        interrupted=interrupted,
     )
 
 

@@ -87,7 +87,7 @@ def run(
         For everything a person can mend.
     KeyboardInterrupt
         If it was interrupted, after what was in hand: what has finished is kept, and the same call
-        goes on.
+        goes on. Also where what was in hand was the last: a loop over studies ends here.
     """
     _import_optuna()
     from rich.console import Console
@@ -111,6 +111,9 @@ def run(
         if outcome.analysis is None:
             raise KeyboardInterrupt(f"stopped after {outcome.trials} trials; run it again to go on")
         view.say(f"{done}; figures and numbers: {places.results(spec.name)}")
+        if outcome.interrupted:
+            last = f"stopped after {outcome.trials} trials, the last"
+            raise KeyboardInterrupt(f"{last}; run it again to read the analysis")
     return outcome.analysis
 
 

@@ -27,11 +27,13 @@ class Outcome:
     """What a run ended with."""
 
     analysis: StudyAnalysis | None
-    """None if it was interrupted."""
+    """None if it was interrupted before all trials had finished."""
     trials: int
     failed: int
     not_logged: int
     """Finished trials that still wait for MLflow."""
+    interrupted: bool = False
+    """Whether Ctrl-C came before the result was there; it may be there all the same."""
     before: int = 0
     """Trials that had finished when it began."""
 

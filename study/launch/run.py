@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
 
 
+ENDING = "finishing the trials in hand; Ctrl-C again stops at once"
+
 NEAR_END = 0.7
 """Part of the trials after which the analysis is got ready."""
 
@@ -119,13 +121,16 @@ def _train_and_conclude(
 
 
 class _Poll:
-    """Shows how far the study is; says once that the database is away, and once that it is back."""
+    """Shows how far the study is; says once what has changed: the database, Ctrl-C was heard."""
 
     def __init__(self, job: Job) -> None:
-        self._job, self._away = job, False
+        self._job, self._away, self._heard = job, False, False
 
     def __call__(self) -> None:
         job = self._job
+        if job.stop.is_set() and not self._heard:
+            self._heard = True
+            job.view.say(ENDING)
         try:
             now = job.keeper.store.progress()
         except StorageAway as error:
@@ -137,11 +142,11 @@ class _Poll:
             job.view.say("the database answers again")
         self._away = False
         report = job.thread.report()
-        note = "finishing the trials in hand; Ctrl-C again stops at once"
+        note = ""
         if report.error:
             note = f"MLflow is away ({report.error}); results wait on disk"
-        elif not job.stop.is_set():
-            note = ""
+        elif job.stop.is_set():
+            note = ENDING
         job.view.show(now, report.waiting, note)
         if now.counts.finished >= NEAR_END * now.counts.total:
             job.analyst.begin()

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from study.spec.study_file import StudySpec
 from study.spec.writing import as_toml
 from study.trials.latency import latency_file
 from tests.support.commands import environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import FAR_AWAY, wait_until
 
 STUDY = """
 [study]
@@ -175,43 +174,53 @@ def test_asking_for_trials_of_what_was_never_started_says_what_there_is(folder: 
         trials(renamed(load(folder / "told.toml"), "never"), root=folder / "mlruns")
 
 
+INTERRUPTED = """
+import pathlib, signal, time
+
+HERE = pathlib.Path(__file__).parent
+
+def train(config, n_examples, seed):
+    if not (HERE / "told").exists():  # in the last training of the first run, wait for its end
+        n = len(list(HERE.glob("begun-*"))) + 1
+        before = signal.getsignal(signal.SIGTERM)
+
+        def told(number, frame):
+            (HERE / "told").touch()
+            before(number, frame)
+
+        signal.signal(signal.SIGTERM, told)
+        (HERE / f"begun-{n}").touch()
+        while n == LAST and not (HERE / "told").exists():
+            time.sleep(0.05)
+    error = 1 / config["width"]
+    return {"val_error": error, "test_error": error, "n_parameters": config["width"]}
+"""
+
+
 @pytest.mark.slow
-def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("last", "said"), [(2, "2 trials;"), (12, "12 trials, the last;")])
+def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(
+    last: int, said: str, tmp_path: Path
+) -> None:
     (tmp_path / "slow.toml").write_text(
         STUDY.replace('"told"', '"slow"').partition("[data]")[0]
         + '[data]\nsizes = [10]\n[training]\nfunction = "mine.py:train"\n'
         + "[space]\nwidth = [1, 2, 4, 8]\ndepth = [1]\n[search]\ntrials = 0\n"
         + "[replicates]\ndraws = 3\n[run]\nworkers = 1\n[analysis]\nresamples = 100\n"
     )
-    (tmp_path / "mine.py").write_text(
-        textwrap.dedent("""
-        import pathlib, time
-
-        def train(config, n_examples, seed):
-            here = pathlib.Path(__file__).parent
-            if (here / "begun").exists():  # from the second training on, until the run is ended
-                while not (here / "go").exists():
-                    time.sleep(0.05)
-            (here / "begun").touch()
-            error = 1 / config["width"]
-            return {"val_error": error, "test_error": error, "n_parameters": config["width"]}
-        """)
-    )
+    (tmp_path / "mine.py").write_text(INTERRUPTED.replace("LAST", str(last)))
     (tmp_path / "script.py").write_text(
         "import payoff\nprint(len(payoff.run('slow.toml', quiet=True).fits))\n"
     )
     words = [sys.executable, "script.py"]
     with subprocess.Popen(
-        words, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+        words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
+        wait_until((tmp_path / f"begun-{last}").exists, alive=process)
         process.send_signal(signal.SIGINT)
-        (tmp_path / "go").touch()
-        _, said = process.communicate()
-    last = said.splitlines()[-1]
-    assert last.startswith("KeyboardInterrupt: stopped after ")
-    done = int(last.split()[3])
-    assert 1 <= done < 12
+        out, err = process.communicate(timeout=FAR_AWAY)
+    assert out == b""
+    assert err.decode().splitlines()[-1].startswith(f"KeyboardInterrupt: stopped after {said}")
     again = subprocess.run(
         words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
     )

@@ -146,12 +146,23 @@ def test_a_second_start_beside_the_first_is_safe(tmp_path: Path) -> None:
 def test_ctrl_c_hands_over_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY)
     run = start(tmp_path)
+    leases = tmp_path / "mlruns" / "leases"
     wait_until(lambda: finished(tmp_path), alive=run)
-    run.send_signal(signal.SIGINT)
-    _, words = run.communicate(timeout=FAR_AWAY)
+    workers = [int(name.split("-")[-2]) for name in living(leases)]
+    for worker in workers:  # they can't finish before Ctrl-C is heard, however fast they are
+        os.kill(worker, signal.SIGSTOP)
     done = finished(tmp_path)
-    if done < TOTAL:
-        assert run.returncode == 130
+    assert done < TOTAL
+    run.send_signal(signal.SIGINT)
+    assert run.stderr is not None
+    while b"finishing the trials in hand; Ctrl-C again stops at once" not in run.stderr.readline():
+        assert run.poll() is None
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    _, words = run.communicate(timeout=FAR_AWAY)
+    assert run.returncode == 130
+    done = finished(tmp_path)
+    if done < TOTAL:  # what was in hand was not all that was left
         assert f"stopped after {done} trials; go on with: payoff run study.toml" in words.decode()
         store = StudyStore(
             load_spec(tmp_path / "study.toml"),
