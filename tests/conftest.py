@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -14,8 +15,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # gRPC's handlers of forks end servers that are started beside a proxy.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
-# At the end, for `tests` and `benchmarks`: of the packages, the installed ones come first.
-sys.path.append(str(Path(__file__).parents[1]))
+# The repository stands at the end of the path: of the packages, the installed ones come first. Only
+# these two are ours even where another package has left a folder of its name (pyarrow 17 did).
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+for name in ("tests", "benchmarks"):
+    sys.modules[name] = ours = ModuleType(name)
+    ours.__path__ = [str(ROOT / name)]
 
 from tests.support.browser import browser
 from tests.support.databases import own_postgresql, postgresql

@@ -35,6 +35,17 @@ def wait_until(
         time.sleep(every)
 
 
+def hear(process: subprocess.Popen[bytes], words: str) -> None:
+    """Read what a process says to standard error up to the line that holds some words."""
+    assert process.stderr is not None
+    said = b""
+    while line := process.stderr.readline():
+        said += line
+        if words in line.decode():
+            return
+    raise AssertionError(f"the process ended without saying {words!r}: {said.decode()}")
+
+
 def end_of(process: subprocess.Popen[bytes], status: int = 0) -> str:
     """Wait for a process to end with a status; return what it said to standard error."""
     _, words = process.communicate(timeout=FAR_AWAY)

@@ -22,7 +22,7 @@ from study.queue.store import StudyStore
 from study.spec.study_file import load_spec
 from study.tracking.spool import Spool
 from tests.support.commands import environment
-from tests.support.waiting import FAR_AWAY, end_of, wait_until
+from tests.support.waiting import FAR_AWAY, end_of, hear, wait_until
 
 STUDY = """
 [study]
@@ -154,9 +154,7 @@ def test_ctrl_c_hands_over_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> N
     done = finished(tmp_path)
     assert done < TOTAL
     run.send_signal(signal.SIGINT)
-    assert run.stderr is not None
-    while b"finishing the trials in hand; Ctrl-C again stops at once" not in run.stderr.readline():
-        assert run.poll() is None
+    hear(run, "finishing the trials in hand; Ctrl-C again stops at once")
     for worker in workers:
         os.kill(worker, signal.SIGCONT)
     _, words = run.communicate(timeout=FAR_AWAY)

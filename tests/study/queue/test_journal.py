@@ -67,9 +67,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 def test_a_killed_holder_of_the_lock_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     program = (
-        "import time; from pathlib import Path; from study.queue.journal import locked\n"
+        "import signal; from pathlib import Path; from study.queue.journal import locked\n"
         f"with locked(Path({str(path)!r})):\n"
-        "    print('held', flush=True); time.sleep(60)\n"
+        "    print('held', flush=True); signal.pause()\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert holder.stdout is not None

@@ -25,9 +25,9 @@ def test_a_held_lease_is_alive_and_a_released_one_is_not(tmp_path: Path) -> None
 
 def test_a_killed_holder_is_dead_at_once_and_its_file_goes(tmp_path: Path) -> None:
     program = (
-        "import time; from pathlib import Path; from study.queue.leases import Lease\n"
+        "import signal; from pathlib import Path; from study.queue.leases import Lease\n"
         f"with Lease(Path({str(tmp_path)!r})) as lease:\n"
-        "    print(lease.name, flush=True); time.sleep(60)\n"
+        "    print(lease.name, flush=True); signal.pause()\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None

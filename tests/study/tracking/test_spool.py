@@ -131,9 +131,9 @@ def test_one_process_at_a_time_may_drain(tmp_path: Path) -> None:
 
 def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from study.tracking.spool import Spool\n"
+        "import signal, sys; from study.tracking.spool import Spool\n"
         "with Spool(sys.argv[1]).drain_lock() as mine:\n"
-        "    print(mine, flush=True); time.sleep(60)\n"
+        "    print(mine, flush=True); signal.pause()\n"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)],
