@@ -15,19 +15,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # gRPC's handlers of forks end servers that are started beside a proxy.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
-# The repository stands at the end of the path: of the packages, the installed ones come first. Only
-# these two are ours even where another package has left a folder of its name (pyarrow 17 did).
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT))
-for name in ("tests", "benchmarks"):
-    sys.modules[name] = ours = ModuleType(name)
-    ours.__path__ = [str(ROOT / name)]
+# At the end, for `tests` and `benchmarks`: of the packages, the installed ones come first.
+sys.path.append(str(Path(__file__).parents[1]))
 
 from tests.support.browser import browser
 from tests.support.databases import own_postgresql, postgresql
 from tests.support.needs import FIXTURES, missing
 from tests.support.servers import server_address
 from tests.support.sharing import close_folder, open_folder
+
+# `benchmarks` is ours even where a package has left a folder of that name (pyarrow 17 did).
+sys.modules["benchmarks"] = ModuleType("benchmarks")
+sys.modules["benchmarks"].__path__ = [str(Path(__file__).parents[1] / "benchmarks")]
 
 __all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
 
