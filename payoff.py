@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from analysis.study import StudyAnalysis as StudyAnalysis
     from analysis.study import analyse as analyse
     from analysis.table.reading import read_table as read_table
-    from analysis.table.reading import write_table as write_table
     from analysis.table.trials import TrialTable as TrialTable
+    from analysis.table.writing import write_table as write_table
     from analysis.verdicts.comparison import Comparison as Comparison
     from analysis.verdicts.decide import PayoffPoint as PayoffPoint
     from analysis.verdicts.growth import Growth as Growth
@@ -95,7 +95,7 @@ _HOMES = {
     "read_table": "analysis.table.reading",
     "run": "study.launch.interface",
     "trials": "study.launch.interface",
-    "write_table": "analysis.table.reading",
+    "write_table": "analysis.table.writing",
 }
 """Name -> module that defines it; the same as above, for running."""
 

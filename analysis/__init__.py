@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from analysis.laws.fitting import fit_law
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
-    from analysis.table.reading import read_table, write_table
+    from analysis.table.reading import read_table
     from analysis.table.trials import TrialTable
+    from analysis.table.writing import write_table
     from analysis.verdicts.comparison import Comparison
     from analysis.verdicts.decide import PayoffPoint
     from analysis.verdicts.growth import Growth
@@ -43,7 +44,7 @@ _HOMES = {
     "frontier": "analysis.forecasts.frontier",
     "profile_interval": "analysis.verdicts.profile",
     "read_table": "analysis.table.reading",
-    "write_table": "analysis.table.reading",
+    "write_table": "analysis.table.writing",
 }
 """Public name -> module that defines it."""
 

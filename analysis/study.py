@@ -26,6 +26,7 @@ from analysis.routes.laws import RouteLaw, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.routes.teachers import Distilled, study_teachers
 from analysis.settings import AnalysisSettings
+from analysis.table.account import Account
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.tuning.findings import regulariser_findings, tuning_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
@@ -66,6 +67,8 @@ class StudyAnalysis:
     """What masks alone do to time and FLOPs."""
     made: tuple[Finding[Any], ...] = ()
     """What to know of how networks were made."""
+    reading: Account | None = None
+    """What was done to the table that the trials were read from; None where it was none."""
 
     @cached_property
     def findings(self) -> tuple[Finding[Any], ...]:
@@ -160,6 +163,8 @@ class StudyAnalysis:
             "tuning": None if self.tuning is None else rows.tuning_json(self.tuning),
             "findings": [rows.finding_row(finding) for finding in self.findings],
         }
+        if self.reading is not None:
+            whole["reading"] = self.reading.as_dict()
         plain: dict[str, Any] = rows.plain(whole)
         return plain
 

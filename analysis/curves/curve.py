@@ -85,8 +85,11 @@ class Curve:
     @property
     def n_sizes(self) -> int:
         """Sizes that differ by more than 2%: cells of other shapes may sit side by side."""
-        steps = np.diff(np.log(self.size)) > 0.02
-        return int(steps.sum()) + 1 if len(self.size) else 0
+        logs, count, k = np.log(self.size), 0, 0
+        while k < len(logs):
+            count += 1
+            k = max(int(np.searchsorted(logs, logs[k] + 0.02, side="right")), k + 1)
+        return count
 
     def only(self, keep: BoolArray) -> Curve:
         """The cells for which ``keep`` (shape ``(K,)``) is true, with their replicates."""

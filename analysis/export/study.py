@@ -24,8 +24,8 @@ from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.style import font_of
 from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
 from analysis.study import StudyAnalysis
-from analysis.table.reading import write_table
 from analysis.table.trials import TrialTable, known
+from analysis.table.writing import write_table
 from analysis.words.rows import effect_rows, prune_rows, route_json, tuning_rows
 from search_spaces.errors import nearest
 

@@ -66,6 +66,10 @@ class Draft:
     numbers: Mapping[str, FloatArray] = field(default_factory=lambda: NOTHING)
     """Field -> (rows,) its numbers; NaN where a row has none. The error is an error from step 7
     on: lower is better."""
+    error_is_percent: bool = False
+    """Whether its cells had a percent sign; its numbers are fractions then."""
+    words: Mapping[str, Sequence[Any]] = field(default_factory=lambda: NOTHING)
+    """Field -> (rows,) its values, of fields that are no numbers."""
     spread: FloatArray | None = None
     """(rows,) what the file says of the error's spread (``0.31±0.02``); None: nothing."""
 

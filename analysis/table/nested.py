@@ -22,10 +22,6 @@ from typing import Any
 KEPT_WHOLE = ("params", "test_correct")
 """Columns of the trial table whose cells are objects themselves."""
 
-FINISHED, UNFINISHED = ("finished",), ("running", "pending", "preempting", "preempted")
-FAILED = ("failed", "crashed", "killed")
-"""States of a W&B run (W&B documentation, "Run states")."""
-
 _BARE_NUMBERS = re.compile(r"(?<![\w'\"])-?(?:nan|inf|NaN|Infinity)(?![\w'\"])")
 
 
@@ -57,30 +53,6 @@ def flatten(values: Mapping[str, Any], origin: str = "") -> dict[str, Any]:
         elif not isinstance(value, list | tuple | set):
             flat[f"{origin}{name}"] = value
     return flat
-
-
-def settle_states(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Read W&B's column ``State`` as the status of the trial table.
-
-    Done only where there is no ``status`` and every state is one of W&B's words. Failed, crashed
-    and killed runs are failed trials; runs that have not finished are left out and counted.
-    """
-    column = next((name for name in ("State", "state") if any(name in row for row in rows)), None)
-    if column is None or any("status" in row for row in rows):
-        return rows, {}
-    words = {str(row.get(column)).lower() for row in rows}
-    if not words <= {*FINISHED, *FAILED, *UNFINISHED} or words.isdisjoint(FINISHED):
-        return rows, {}
-    kept = []
-    for row in rows:
-        word = str(row[column]).lower()
-        if word in UNFINISHED:
-            continue
-        done = word in FINISHED
-        settled = {"status": "complete" if done else "failed", "reason": "" if done else word}
-        kept.append({**row, **settled})
-    left_out = len(rows) - len(kept)
-    return kept, {"runs that have not finished": left_out} if left_out else {}
 
 
 def _unfold_row(row: dict[str, Any]) -> dict[str, Any]:

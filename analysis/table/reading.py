@@ -1,215 +1,194 @@
-"""Trial tables on disk: CSV, JSON lines and Parquet, in and out without loss.
+"""The door: any table in, a trial table and the account of what was done out.
 
-In CSV and Parquet each hyperparameter is a column ``params.NAME``; in JSON lines ``params`` is an
-object. Numbers are written with all their digits, so that reading back gives the same table.
+The steps and their order are those of :mod:`analysis.table.draft`.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analysis.errors import AnalysisError
-from analysis.table.columns import FIELDS
-from analysis.table.trials import TrialTable
+from analysis.table import exports, roles, sentinels, states, typed
+from analysis.table.account import Account
+from analysis.table.columns import FIELDS, names_of
+from analysis.table.draft import Asked, Draft
+from analysis.table.fields import Array, Cost, Error
+from analysis.table.files import read_sheet
+from analysis.table.sheet import Sheet
+from analysis.table.trials import Dropped, TrialTable, require_field
+from analysis.table.writing import decode, fold_params
+from search_spaces.errors import nearest
 
-SUFFIXES = (".csv", ".jsonl", ".parquet")
-_PREFIX = "params."
+Step = Callable[[Draft], Draft]
+
+STEPS: tuple[Step, ...] = (
+    roles.settle,
+    states.settle,
+    exports.settle,
+    typed.settle,
+    typed.require_rows,
+    sentinels.settle,
+    typed.require_rows,
+)
+"""What is done to a stranger's table, in this order; see :mod:`analysis.table.draft`."""
+
+_CHOSEN = "not chosen by --where"
 
 
-def read_rows(path: Path | str) -> list[dict[str, Any]]:
-    """Rows of a file as they stand, before any check; the suffix says the format.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """A table as it was read."""
+
+    table: TrialTable
+    account: Account
+    draft: Draft
+    """Each row and what happened to it."""
+
+
+def read(sheet: Sheet, asked: Asked) -> Reading:
+    """Read a sheet as the user asked.
 
     Raises
     ------
+    Question
+        If the table can't say what must be known.
     AnalysisError
-        If the file is missing, not readable as its format, or holds no row.
+        If a column is missing or no row can be used.
     """
-    path = Path(path)
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    reader = readers.get(_suffix(path))
-    if reader is None:
-        raise AnalysisError(
-            f"{path}: the name must end in one of {', '.join(SUFFIXES)}; convert or rename the file"
-        )
-    try:
-        rows = reader(path)
-    except FileNotFoundError:
-        raise AnalysisError(f"{path}: there is no such file; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: cannot be read ({error})") from None
-    if not rows:
-        raise AnalysisError(f"{path}: holds no trial; a table needs at least one row")
-    return rows
+    sheet = exports.recognise(sheet)
+    draft = choose(Draft.of(sheet, asked))
+    if sheet.ours:
+        return _ours(draft)
+    for step in STEPS:
+        draft = step(draft)
+    return _finished(draft)
 
 
 def read_table(path: Path | str, *, columns: Mapping[str, str] | None = None) -> TrialTable:
-    """Read and check a trial table.
+    """Read and check a trial table, or any table of runs.
 
     Parameters
     ----------
     path : path
-        A CSV, JSON lines or Parquet file.
+        A file of any kind that ``payoff fit`` reads: CSV and other text, JSON, Parquet, packed
+        or not.
     columns : mapping, optional
         Field of :class:`TrialTable` -> name of the file's column that holds it.
+
+    Raises
+    ------
+    Question
+        If the table can't say what must be known.
+    AnalysisError
+        If it can't be read, or no row can be used.
     """
-    return TrialTable.from_rows(fold_params(read_rows(path)), columns=columns)
+    named = dict(columns or {})
+    for name in named:
+        require_field(name)
+    size, error = (
+        next((named[name] for name in names_of(kind) if name in named), usual)
+        for kind, usual in ((Cost, "n_parameters"), (Error, "test_error"))
+    )
+    return read(read_sheet(path), Asked(size=size, error=error, columns=named)).table
 
 
-def write_table(table: TrialTable, path: Path | str) -> None:
-    """Write a trial table; the suffix says the format. The same table gives the same bytes."""
-    path = Path(path)
-    writers = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
-    writer = writers.get(_suffix(path))
-    if writer is None:
-        raise AnalysisError(
-            f"{path}: the name must end in one of {', '.join(SUFFIXES)}, got {path.suffix!r}"
+def choose(draft: Draft) -> Draft:
+    """Leave out the rows that ``--where`` does not choose; of one column, any value will do."""
+    wanted: dict[str, list[str]] = {}
+    for condition in draft.asked.where:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise AnalysisError(f"--where: must be COLUMN=VALUE, got {condition!r}")
+        wanted.setdefault(roles.find(draft, name, "--where"), []).append(value)
+    for column, values in wanted.items():
+        chosen = np.array(
+            [any(_same(cell, value) for value in values) for cell in draft.cells(column)]
         )
-    writer(table.to_rows(), path)
+        if not (chosen & draft.kept).any():
+            condition = " or ".join(f"{column}={value}" for value in values)
+            raise AnalysisError(
+                f"--where: no row of {draft.sheet.name} has {condition}; check the value"
+                f"{nearest(values[0], {str(cell) for cell in draft.cells(column)})}"
+            )
+        draft = draft.leave_out(~chosen, reason=_CHOSEN, column=column)
+        draft = draft.taking(column, "chosen by", "--where")
+    return draft
 
 
-def fold_params(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Gather ``params.NAME`` columns into one ``params`` mapping."""
-    for row in rows:
-        loose = [name for name in row if name.startswith(_PREFIX)]
-        if not loose:
-            yield row
-            continue
-        folded = {name: value for name, value in row.items() if not name.startswith(_PREFIX)}
-        folded["params"] = {
-            name.removeprefix(_PREFIX): _decode(row[name])
-            for name in loose
-            if row[name] is not None and row[name] != ""
-        }
-        yield folded
-
-
-def _suffix(path: Path) -> str:
-    return {".ndjson": ".jsonl", ".pq": ".parquet"}.get(path.suffix.lower(), path.suffix.lower())
-
-
-def _read_csv(path: Path) -> list[dict[str, Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        sample = file.read(65536)
-        file.seek(0)
-        header = sample.partition("\n")[0]
-        delimiter = max(",;\t", key=header.count)
-        try:
-            reader = csv.DictReader(file, delimiter=delimiter)
-            rows: list[dict[str, Any]] = []
-            for row in reader:
-                row.pop(None, None)
-                rows.append(row)
-        except csv.Error as error:
-            raise AnalysisError(f"{path}: is not readable as CSV ({error})") from None
-    return rows
-
-
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    rows = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise AnalysisError(f"{path}: line {number} is not JSON ({error.msg})") from None
-            if not isinstance(row, dict):
-                raise AnalysisError(f"{path}: line {number} must be a JSON object")
-            rows.append(row)
-    return rows
-
-
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    arrow, parquet = _arrow(path)
+def _same(found: object, wanted: str) -> bool:
+    if str(found).strip() == wanted.strip():
+        return True
     try:
-        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    except arrow.ArrowInvalid as error:
-        raise AnalysisError(f"{path}: is not readable as Parquet ({error})") from None
-    return rows
-
-
-def _arrow(path: Path) -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise AnalysisError(
-            f"{path}: Parquet needs the package pyarrow; install it or convert the file to CSV"
-        ) from None
-    return pyarrow, pyarrow.parquet
-
-
-def _flat(rows: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
-    """Rows with ``params`` spread over columns of their own, and all column names in order."""
-    names = [name for name in FIELDS if name != "params"]
-    loose = sorted({name for row in rows for name in row["params"]})
-    flat = []
-    for row in rows:
-        line = {name: row[name] for name in names}
-        line |= {f"{_PREFIX}{name}": _encode(row["params"].get(name)) for name in loose}
-        flat.append(line)
-    return names + [f"{_PREFIX}{name}" for name in loose], flat
-
-
-def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    names, flat = _flat(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_cell(row[name]) for name in names] for row in flat)
-
-
-def _write_jsonl(rows: list[dict[str, Any]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            known = {name: value for name, value in row.items() if not _unknown(value)}
-            file.write(json.dumps(known, allow_nan=False) + "\n")
-
-
-def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
-    arrow, parquet = _arrow(path)
-    names, flat = _flat(rows)
-    columns = {name: [row[name] for row in flat] for name in names}
-    parquet.write_table(arrow.table(columns), path)
-
-
-def _unknown(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _cell(value: object) -> str:
-    if _unknown(value):
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _encode(value: object) -> str | None:
-    """A hyperparameter as text from which :func:`_decode` gives the value back, type and all."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return json.dumps(value) if value == "" or _is_json(value) else value
-    return json.dumps(value)
-
-
-def _decode(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except json.JSONDecodeError:
+        return float(str(found)) == float(wanted)
+    except ValueError:
         return False
-    return True
+
+
+def _ours(draft: Draft) -> Reading:
+    """A table that payoff wrote: its columns mean what payoff means by them."""
+    asked, kept = draft.asked, np.flatnonzero(draft.kept)
+    columns = dict(asked.columns)
+    for usual, column, kind in (
+        ("n_parameters", asked.size, Cost), ("test_error", asked.error, Error)
+    ):  # fmt: skip
+        field = column if column in names_of(kind) else usual
+        columns[field] = roles.find(draft, column, f"--{kind.__name__.lower()}") if (
+            column != field or column not in draft.sheet.names) else column  # fmt: skip
+        draft = draft.taking(columns[field], "size" if kind is Cost else "error", "its name")
+    rows = list(draft.sheet.rows())
+    table, broken = TrialTable.checked(fold_params(rows[k] for k in kept), columns=columns)
+    for reason, places in broken.items():
+        wrong = np.zeros(len(draft.sheet), dtype=bool)
+        wrong[kept[places]] = True
+        draft = draft.leave_out(wrong, reason=reason, column=reason.partition(":")[0])
+    numbered = tuple(
+        replace(out, rows=tuple(int(kept[k]) for k in out.rows)) for out in table.dropped
+    )
+    table = replace(table, dropped=numbered)
+    draft = draft.telling(
+        n_curves=len(np.unique(table.n_examples)) if len(table) else 0,
+        replicate="trials of the phase 'replicate', one a seed and subset draw",
+        why_better="an error",
+    )
+    return Reading(table=table, account=draft.account, draft=draft)
+
+
+def _finished(draft: Draft) -> Reading:
+    """The trial table of what is kept."""
+    index = np.flatnonzero(draft.kept)
+    kept: list[int] = index.tolist()
+    columns: dict[str, Any] = {"trial": index}
+    for name, values in draft.numbers.items():
+        field = FIELDS[name]
+        assert isinstance(field, Array)
+        columns[name] = values[index]
+    for name, words in draft.words.items():
+        columns[name] = [words[k] for k in kept]
+    params = _params(draft.sheet, kept)
+    if params:
+        columns["params"] = params
+    dropped = tuple(
+        Dropped(reason=out.reason, count=out.count, rows=tuple(row - 1 for row in out.rows))
+        for out in draft.account.left_out
+        if out.reason != _CHOSEN
+    )
+    table = TrialTable.from_columns(columns, len(kept), dropped=dropped)
+    if not draft.account.n_curves:
+        draft = draft.telling(n_curves=len(np.unique(table.n_examples)))
+    return Reading(table=table, account=draft.account, draft=draft)
+
+
+def _params(sheet: Sheet, kept: list[int]) -> Mapping[str, tuple[Any, ...]]:
+    """Hyperparameters: columns ``params.NAME``, as values and not as text."""
+    return {
+        name.removeprefix("params."): tuple(
+            None if cells[k] in (None, "") else decode(cells[k]) for k in kept
+        )
+        for name, cells in sheet.cells.items()
+        if name.startswith("params.")
+    }

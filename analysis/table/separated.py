@@ -56,7 +56,8 @@ def read_separated(text: str, shown: str) -> Sheet:
         lines = text.split("\r")
     shape = _shape(lines, shown)
     header = _names(shape.header, shown)
-    columns, lengths, commented = _gather(_cells(lines[shape.first :], shape.mark), len(header))
+    rows = (row for row in _cells(lines[shape.first :], shape.mark) if row != shape.header)
+    columns, lengths, commented = _gather(rows, len(header))
     notes = [*shape.notes]
     if commented:
         notes.append(f"{commented} rows begin with # and were passed by")

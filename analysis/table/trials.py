@@ -97,6 +97,16 @@ class TrialTable(Columns):
         AnalysisError
             If ``columns`` names a field that does not exist.
         """
+        return cls.checked(rows, columns=columns)[0]
+
+    @classmethod
+    def checked(
+        cls,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        columns: Mapping[str, str] | None = None,
+    ) -> tuple[TrialTable, Mapping[str, list[int]]]:
+        """The same, and for each reason the positions of all rows that were left out."""
         keys = _keys(columns)
         asked, checked = _in_turn(keys, _ASKED), _in_turn(keys, _CHECKED)
         kept: list[dict[str, Any]] = []
@@ -117,7 +127,47 @@ class TrialTable(Columns):
         gathered = {
             name: field.gather([row[name] for row in kept]) for name, field in FIELDS.items()
         }
-        return cls(columns=MappingProxyType(gathered), dropped=summarise(dropped))
+        return cls(columns=MappingProxyType(gathered), dropped=summarise(dropped)), dropped
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Sequence[Any] | npt.NDArray[Any]],
+        n_rows: int,
+        *,
+        dropped: tuple[Dropped, ...] = (),
+    ) -> TrialTable:
+        """The table of columns that were checked already; a field without one has its default.
+
+        Raises
+        ------
+        AnalysisError
+            If there is no such field, or a column has not ``n_rows`` values.
+        """
+        gathered: dict[str, Any] = {}
+        for name, values in columns.items():
+            require_field(name)
+            if name != "params" and len(values) != n_rows:
+                raise AnalysisError(f"{name}: must have {n_rows} values, got {len(values)}")
+            field = FIELDS[name]
+            if isinstance(values, np.ndarray) and isinstance(field, Array):
+                gathered[name] = read_only(values.astype(field.dtype))
+            elif isinstance(values, Mapping):
+                gathered[name] = MappingProxyType(dict(values))
+            else:
+                gathered[name] = field.gather(list(values))
+        gathered.setdefault("trial", read_only(np.arange(n_rows, dtype=np.int64)))
+        for name, field in FIELDS.items():
+            if name in gathered:
+                continue
+            if isinstance(field, Array):
+                gathered[name] = read_only(np.full(n_rows, field.default, dtype=field.dtype))
+            else:
+                params = name == "params"
+                gathered[name] = MappingProxyType({}) if params else (field.default,) * n_rows
+        return cls(
+            columns=MappingProxyType({name: gathered[name] for name in FIELDS}), dropped=dropped
+        )
 
     def to_rows(self) -> list[dict[str, Any]]:
         """The table as rows that :meth:`from_rows` reads back without loss."""
@@ -149,7 +199,7 @@ class TrialTable(Columns):
         """
         changed = {}
         for name, values in columns.items():
-            _require_field(name)
+            require_field(name)
             if len(values) != len(self):
                 raise AnalysisError(f"{name}: must have {len(self)} values, got {len(values)}")
             changed[name] = FIELDS[name].gather(list(values))
@@ -192,7 +242,8 @@ def summarise(dropped: Mapping[str, list[int]]) -> tuple[Dropped, ...]:
     )
 
 
-def _require_field(name: str) -> None:
+def require_field(name: str) -> None:
+    """Raise AnalysisError unless the trial table has such a field."""
     if name not in FIELDS:
         raise AnalysisError(
             f"columns: no column of the trial table is called {name!r}{nearest(name, FIELDS)}"
@@ -203,7 +254,7 @@ def _keys(columns: Mapping[str, str] | None) -> list[Key]:
     """Every field with its key in the rows; a key mapped to one field feeds no other."""
     mapped = dict(columns or {})
     for name in mapped:
-        _require_field(name)
+        require_field(name)
     claimed = set(mapped.values())
     return [
         (field, mapped.get(name, "" if name in claimed else name)) for name, field in FIELDS.items()

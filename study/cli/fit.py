@@ -13,13 +13,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
 
 if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis
+    from analysis.table.reading import Reading
+    from analysis.table.sheet import Sheet
     from analysis.table.trials import TrialTable
 
 RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
@@ -28,8 +30,9 @@ RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "
 FIGURES = (".png", ".pdf", ".svg")
 
 TABLE = (
-    "trials, one row a training: a CSV, JSON lines or Parquet file, or an address such as "
-    "optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, mlflow+http://HOST#EXPERIMENT"
+    "trials, one row a training: a file (CSV, TSV, other text, JSON, JSON lines, Parquet; gzip and "
+    "xz too), or an address such as optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, "
+    "mlflow+http://HOST#EXPERIMENT, mlflow+./mlruns"
 )
 """What a table may be, for the help."""
 
@@ -64,6 +67,14 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     )
     words = "use only rows with this value (may be given several times)"
     add("--where", action="append", default=[], metavar="COLUMN=VALUE", help=words)
+    words = "a word of the state column that means finished, beside those that are known"
+    add("--finished", action="append", default=[], metavar="WORD", help=words)
+    words = "the decimal mark, where 1.000 may be one or a thousand"
+    add("--decimal", choices=(".", ","), default="", help=words)
+    words = "say all that was done to the table, not only the first lines of it"
+    add("--explain", action="store_true", help=words)
+    words = "write the table as it was read, with a column for what happened to each row (CSV)"
+    add("--sheet", metavar="FILE", help=words)
     rules = parser.add_argument_group("rules")
     add = rules.add_argument
     add(
@@ -100,14 +111,15 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     args, mapped = _mapped(args)
     _refuse_accuracies(args.error, mapped)
     settings = _settings(args)
-    table = _read(args, mapped)
-    for drop in table.dropped:
-        first = ", ".join(str(row + 1) for row in drop.rows)
-        more = ", ..." if drop.count > len(drop.rows) else ""
-        _say(f"left out {drop.count} rows: {drop.reason} (row {first}{more})")
+    reading = _read(args, mapped)
     from analysis.study import analyse
+    from analysis.words.account import short, whole
 
-    return analyse(table, settings), table
+    for line in (whole if args.explain else short)(reading.account):
+        _say(line)
+    if args.sheet:
+        _write_sheet(reading, Path(args.sheet))
+    return replace(analyse(reading.table, settings), reading=reading.account), reading.table
 
 
 def _refuse_accuracies(error: str, mapped: Mapping[str, str]) -> None:
@@ -191,82 +203,65 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
     return argparse.Namespace(**given), mapped
 
 
-def _read(args: argparse.Namespace, mapped: dict[str, str]) -> TrialTable:
-    """The trial table, its columns mapped and its rows chosen."""
-    from analysis.table.reading import fold_params
-    from analysis.table.trials import TrialTable
+def _read(args: argparse.Namespace, mapped: dict[str, str]) -> Reading:
+    """The trial table, its columns mapped and its rows chosen, and what was done to it."""
+    from analysis.table.draft import Asked
+    from analysis.table.reading import read
 
-    size, error = _columns(args)
-    shown, rows = _rows(args.table)
-    known = list(dict.fromkeys(name for row in rows for name in row))
-    asked = {
-        size: ("--size", args.size),
-        error: ("--error", args.error),
+    named = {
         "n_examples": ("--examples", args.examples),
         "seed": ("--seed", args.seed),
         "draw": ("--draw", args.draw),
         "n_test": ("--test-examples", args.test_examples),
-    } | {field: ("--map", column) for field, column in mapped.items()}
-    columns = {field: name for field, (_, name) in asked.items() if name is not None}
-    for option, name in asked.values():
-        if name is not None and name not in known:
-            raise PayoffError(
-                f"{option}: {shown} has no column {name!r}{nearest(name, known)} "
-                f"(its columns: {', '.join(known)})"
-            )
-    for condition in args.where:
-        rows = _where(rows, known, condition, shown)
-    return TrialTable.from_rows(fold_params(rows), columns=columns)
+    }
+    columns = {field: column for field, (_, column) in named.items() if column is not None}
+    asked = Asked(
+        size=args.size,
+        error=args.error,
+        columns=columns | mapped,
+        options={field: option for field, (option, _) in named.items() if field in columns},
+        where=tuple(args.where),
+        finished=tuple(args.finished),
+        decimal=args.decimal,
+    )
+    return read(_sheet(args.table), asked)
 
 
-def _rows(table: str) -> tuple[str, list[dict[str, Any]]]:
-    """The table's name with no password in it, and its rows before any check."""
+def _sheet(table: str) -> Sheet:
+    """The cells of a table, named with no password in it."""
     from study.handover.readers import is_address, read_address
     from study.redaction import redact
 
     shown = redact(table)
-    if is_address(table):
-        read = read_address(table)
-        rows, left_out = [dict(row) for row in read.rows], dict(read.left_out)
-        if table.startswith("mlflow"):
-            _say(
-                "runs carry no per-example test results; read from Optuna or trials.csv, "
-                "where they are known, intervals differ a little"
-            )
-    else:
-        from analysis.table.nested import settle_states, unfold
-        from analysis.table.reading import read_rows
+    if not is_address(table):
+        from analysis.table.files import read_sheet
 
-        rows, left_out = settle_states(unfold(read_rows(table)))
-        if not rows:
-            raise PayoffError(f"{shown}: no run has finished; fit it when some have")
-    for reason, count in left_out.items():
-        _say(f"left out {count:,} x {reason}")
-    return shown, rows
+        return read_sheet(table, shown=shown)
+    from analysis.table.sheet import Sheet
 
-
-def _where(
-    rows: list[dict[str, object]], known: list[str], condition: str, table: str
-) -> list[dict[str, object]]:
-    """Rows whose column has the value asked for, compared as numbers where both are."""
-    name, equals, value = condition.partition("=")
-    if not equals:
-        raise PayoffError(f"--where: must be COLUMN=VALUE, got {condition!r}")
-    if name not in known:
-        raise PayoffError(f"--where: {table} has no column {name!r}{nearest(name, known)}")
-    chosen = [row for row in rows if _same(row.get(name), value)]
-    if not chosen:
-        raise PayoffError(f"--where: no row of {table} has {condition}; check the value")
-    return chosen
+    found = read_address(table)
+    notes = [f"left out {count:,} x {reason}" for reason, count in found.left_out.items()]
+    if table.startswith("mlflow"):
+        notes.append(
+            "runs carry no per-example test results; read from Optuna or trials.csv, "
+            "where they are known, intervals differ a little"
+        )
+    for note in notes:
+        _say(note)
+    source = "Optuna" if table.startswith("optuna") else "MLflow"
+    return Sheet.of_rows(found.rows, name=shown, format=source, notes=tuple(notes))
 
 
-def _same(found: object, wanted: str) -> bool:
-    if str(found) == wanted:
-        return True
+def _write_sheet(reading: Reading, path: Path) -> None:
+    """Write the table as it was read, and say so."""
+    from analysis.table.writing import write_sheet
+
     try:
-        return float(str(found)) == float(wanted)
-    except ValueError:
-        return False
+        write_sheet(reading.draft, path)
+    except OSError as error:
+        text = f"--sheet: {path} cannot be written ({error.strerror}); choose another place"
+        raise PayoffError(text) from None
+    _say(f"wrote {path}: each row, and what happened to it")
 
 
 def _say(text: str) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
-from analysis.table.reading import write_table
 from analysis.table.trials import TrialTable
+from analysis.table.writing import write_table
 from search_spaces.errors import PayoffError
 from study.places import Places
 from study.plan.design import slots

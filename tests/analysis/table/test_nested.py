@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.table.nested import settle_states, unfold
+from analysis.table.nested import unfold
 from study.cli import main
 
 
@@ -32,21 +32,6 @@ def test_config_values_are_hyperparameters_and_lose_their_wrapping() -> None:
 def test_the_table_s_own_objects_and_broken_ones_stay() -> None:
     rows = [{"params": '{"a": 1}', "note": "{not an object", "set": "{1, 2}"}]
     assert unfold(rows) == rows
-
-
-def test_states_are_statuses_and_running_runs_are_counted() -> None:
-    states = ("finished", "crashed", "running", "killed")
-    rows, left_out = settle_states([{"State": state} for state in states])
-    assert [row["status"] for row in rows] == ["complete", "failed", "failed"]
-    assert [row["reason"] for row in rows] == ["", "crashed", "killed"]
-    assert left_out == {"runs that have not finished": 1}
-
-
-@pytest.mark.parametrize(
-    "rows", [[{"State": "Bavaria"}], [{"state": "finished", "status": "complete"}], [{"a": 1}]]
-)
-def test_other_columns_are_no_states(rows: list[dict[str, object]]) -> None:
-    assert settle_states(rows) == (rows, {})
 
 
 def export(path: Path) -> Path:
@@ -74,8 +59,13 @@ def test_an_export_is_fitted_by_column_mapping(
     found = json.loads(out)
     assert found["curves"][0]["n_examples"] == 500
     assert len(found["curves"][0]["points"]) == 6
-    assert found["excluded"]["failed runs"] == 1
-    assert "left out 1 rows: summary.test_err: must not be negative (row 4)" in err
+    reasons = [(one["reason"], one["count"], one["example"], one["rows"])
+               for one in found["reading"]["left_out"]]  # fmt: skip
+    assert reasons == [
+        ("the run failed", 1, "crashed", [6]),
+        ("-1 stands apart from all other errors: it marks a failed run", 1, "-1.0", [4]),
+    ]
+    assert "rows: 6 of 8 used; left out 1: the run failed (State 'crashed', row 6)" in err
     assert found["settings"]["size_label"] == "summary.params"
 
 
@@ -84,7 +74,7 @@ def test_an_export_is_fitted_by_column_mapping(
     [
         ("size", "--map: must be NAME=COLUMN,..., got 'size'"),
         ("sise=a", "has no column 'sise'; did you mean 'size'?"),
-        ("error=test_err", "--error: {path} has no column 'test_err'; did you mean"),
+        ("error=test_er", "--error: {path} has no column 'test_er'; did you mean"),
         ("n_test=summary.n", "--map: {path} has no column 'summary.n'"),
     ],
 )

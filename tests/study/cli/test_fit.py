@@ -38,7 +38,13 @@ def test_the_verdict_goes_to_stdout(trials: Path, capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out.startswith("**With 1,000 training examples, more capacity pays off until about")
     assert "| 100 | plateau 10% | pays off until |" in out
-    assert err == ""
+    assert [line.partition(": ")[2].partition(":")[0] for line in err.splitlines()] == [
+        f"read {trials}",
+        "rows",
+        "columns",
+        "metric",
+        "runs of one size",
+    ]
 
 
 def test_json_is_whole_and_the_same_twice(trials: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,8 +92,9 @@ def test_dropped_rows_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path.write_text("n_parameters,test_error\n10,0.5\n-1,0.4\n20,oops\n40,0.3\n")
     assert main(["fit", str(path)]) == 0
     out, err = capsys.readouterr()
-    assert "left out 1 rows: n_parameters: must be positive and finite (row 2)" in err
-    assert "left out 1 rows: test_error: must be a number (row 3)" in err
+    assert "rows: 2 of 4 used; left out " in err
+    assert "1: n_parameters: must be positive and finite (n_parameters '-1', row 2)" in err
+    assert "1: test_error: must be a number (test_error 'oops', row 3)" in err
     assert "It cannot be told yet" in out
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from analysis.table import columns
 from analysis.table.fields import Word
-from analysis.table.reading import read_table, write_table
+from analysis.table.reading import read_table
 from analysis.table.trials import TrialTable
+from analysis.table.writing import write_table
 from search_spaces.errors import PayoffError
 from study.cli import main
 from study.cli.studies import with_size

@@ -95,7 +95,9 @@ def test_fit_reads_a_stranger_s_storage(storage: str, capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert [point["size"] for point in found["curves"][0]["points"]] == list(SIZES)
-    assert found["excluded"] == {"failed runs": 1}
+    assert [(one["reason"], one["count"]) for one in found["reading"]["left_out"]] == [
+        ("the run failed", 1)
+    ]
     assert "left out 1 x trials that Optuna stopped early" in err
 
 
@@ -284,6 +286,6 @@ def test_reading_an_optuna_storage_loads_neither_torch_nor_mlflow(storage: str) 
 
 
 def _folded(rows: tuple[dict[str, object], ...]) -> list[dict[str, object]]:
-    from analysis.table.reading import fold_params
+    from analysis.table.writing import fold_params
 
     return list(fold_params(dict(row) for row in rows))
