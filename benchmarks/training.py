@@ -48,8 +48,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from study.models.registry import build_model
 from study.models.sizes import forward_flops
 from study.packs.fused import train_pack
-from study.packs.passes import WRITTEN
 from study.packs.trainer import MappedTrainer, Trainer
+from study.packs.written import WRITTEN
 from study.training.reference import train, train_model
 from study.training.settings import TrainJob, TrainSettings
 from study.training.tensors import TensorSplit

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import (
+    FACES,
     ROOMS,
     ROOT,
     Import,
@@ -71,6 +72,32 @@ def test_every_way_of_importing_and_a_new_folder_would_be_seen(tmp_path: Path) -
     assert {imported for _, imported in seen if len(imported) == 1} == {"a", "b", "d"}
     assert not any(imported == "study.cli" for _, imported in seen)
     assert homeless(names) == ["study.brandnew.x"]
+
+
+def test_what_registries_name_in_strings_would_be_seen(tmp_path: Path) -> None:
+    for name, text in {
+        "study/data/__init__.py": "",
+        "study/data/a.py": 'KINDS = {"b": "study.data.b"}\n',
+        "study/data/b.py": "import study.data.a\n",
+        "study/models/__init__.py": 'import importlib\nFILES = ("c",)\n'
+        'def f(n):\n    return importlib.import_module(f"study.models.{n}")\n',
+        "study/models/c.py": 'class C:\n    d = cost_in("study.data.a")\n',
+        "study/models/e.py": 'def f():\n    return ["-m", "study.data.a"]\n',
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    names = modules(tmp_path)
+    found = imports(names)
+    seen = {(one.importer, one.imported) for one in found}
+    assert {("study.data.a", "study.data.b"), ("study.models", "study.models.c")} <= seen
+    assert upward(found) == [Import(importer="study.models.c", imported="study.data.a", line=2)]
+    assert circles(found, names) == [("study.data.a", "study.data.b")]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_nothing_in_the_house_goes_through_a_face(face: str) -> None:
+    assert [str(one) for one in IMPORTS if one.imported == face] == []
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from study.packs.compiling import Network, Pack, kernels
 from study.packs.optimizer import Rates
 from study.packs.packing import LARGEST
 from study.packs.parameters import Layout, Stack
-from study.packs.passes import WRITTEN, passes_of
 from study.packs.slots import BLOCK_STEPS, Slots
 from study.packs.steps import EVALUATION_VALUES
+from study.packs.written import WRITTEN, passes_of
 from study.streams import Stream, keep_scale, sequence, threshold
 from study.training.settings import TrainJob
 

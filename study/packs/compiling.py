@@ -29,7 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from study.packs.passes import WRITTEN
+from study.packs.written import WRITTEN
 
 if TYPE_CHECKING:
     from study.spec.study_file import StudySpec

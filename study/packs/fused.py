@@ -17,8 +17,8 @@ import torch
 from study.models.family import Builder
 from study.packs.functional import NotBatchable, signature
 from study.packs.packing import form_packs
-from study.packs.passes import WRITTEN
 from study.packs.trainer import MappedTrainer, Probed, Trainer
+from study.packs.written import WRITTEN
 from study.training.reference import initial_model, train
 from study.training.settings import TrainJob, TrainResult
 from study.training.tensors import TensorSplit

@@ -1,26 +1,15 @@
-"""The families whose passes are written by hand, in torch's operations and in C: one line each.
-
-Networks of every other family train together through ``torch.func``, or one after the other.
-"""
+"""What is written by hand for a family: its passes in torch's operations, and what C is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from study.declared import declared
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from study.packs.parameters import Stack
     from study.packs.steps import Program
     from study.training.settings import TrainJob
-
-WRITTEN: Final[dict[str, str]] = {
-    "mlp": "study.packs.mlp",
-    "cnn": "study.packs.cnn",
-}
-"""Family -> module whose ``PASSES`` train it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +25,3 @@ class Passes:
     """What the C kernels are told of each layer, where depth and widths don't say all."""
     always_faster: bool = False
     """Whether the reference trainer is known to be slower, and need not be timed."""
-
-
-def passes_of(family: str) -> Passes:
-    """Return the passes of a family that is among those :data:`WRITTEN`."""
-    return declared(WRITTEN[family], Passes)

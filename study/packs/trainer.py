@@ -25,9 +25,9 @@ from study.packs.packing import (
     pack_sizes,
 )
 from study.packs.parameters import Layout, Stack
-from study.packs.passes import passes_of
 from study.packs.slots import slot_key
 from study.packs.steps import Program, TorchSteps
+from study.packs.written import passes_of
 from study.training.reference import initial_model, snapshot, train_model
 from study.training.settings import TrainJob, TrainResult
 

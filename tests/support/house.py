@@ -61,6 +61,10 @@ ROOMS: tuple[str, ...] = (
 The packages themselves stand for the flat files that all of their rooms need."""
 
 
+FACES = ("payoff", "analysis")
+"""Modules that offer what others hold, by names that are looked up when they are asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Import:
     """One import statement."""
@@ -89,7 +93,7 @@ def name_of(file: Path) -> str:
 
 
 def imports(names: Mapping[str, Path]) -> list[Import]:
-    """Return every import that can happen while the code runs, those inside functions included."""
+    """Return every import that can happen while the code runs: in functions, by registries too."""
     found = []
     for importer, file in sorted(names.items()):
         nodes = list(_running(ast.parse(file.read_text(encoding="utf-8"))))
@@ -118,7 +122,43 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
                 Import(importer=importer, imported=target, line=node.lineno)
                 for target in dict.fromkeys(targets)
             ]
+        if importer not in FACES:
+            found += _named(importer, ast.parse(file.read_text(encoding="utf-8")), names)
     return found
+
+
+def _named(importer: str, tree: ast.Module, names: Mapping[str, Path]) -> list[Import]:
+    """Return the modules that a registry names in strings, to be imported when they are asked for.
+
+    Those are strings outside functions (what a function names it may run in another process), and
+    what a function puts together for `import_module` of such strings.
+    """
+    words = {word: node.lineno for node in _outside_functions(tree) if (word := _word(node))}
+    starts = {
+        _word(node.args[0].values[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("import_module")
+        and isinstance(node.args[0], ast.JoinedStr)
+    }
+    return [
+        Import(importer=importer, imported=f"{start}{word}", line=line)
+        for word, line in words.items()
+        for start in sorted({"", *starts})
+        if f"{start}{word}" in names and "." in f"{start}{word}"
+    ]
+
+
+def _word(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk a tree without the bodies of functions."""
+    for child in ast.iter_child_nodes(tree):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+            yield from _outside_functions(child)
 
 
 def _first(name: str) -> str:

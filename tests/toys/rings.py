@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from study.data.dataset import Examples, Loader
-from study.data.source import DataSource
+
+if TYPE_CHECKING:
+    from study.data.source import DataSource
 
 
 def load(source: DataSource, base: Path, cache: Path | None) -> Examples:

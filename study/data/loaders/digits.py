@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from study.data.dataset import Examples, Loader
-from study.data.source import DataSource
+
+if TYPE_CHECKING:
+    from study.data.source import DataSource
 
 PIXEL_RANGE = 16
 

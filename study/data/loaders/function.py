@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,11 @@ import numpy.typing as npt
 from study.data.arrays import as_column, as_inputs, as_targets
 from study.data.dataset import Examples, Loader
 from study.data.labels import encode_labels
-from study.data.source import DataSource
 from study.errors import DataError
 from study.user_code import check_reference, describe_failure, load_function
+
+if TYPE_CHECKING:
+    from study.data.source import DataSource
 
 KEY = "data.function"
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from study.data.dataset import Examples, Loader, resolve
-from study.data.source import DataSource
 from study.errors import DataError
+
+if TYPE_CHECKING:
+    from study.data.source import DataSource
 
 PIXEL_RANGE = 255
 

@@ -11,12 +11,15 @@ import random
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from study.data.dataset import Examples, Loader
-from study.data.source import DataSource
+
+if TYPE_CHECKING:
+    from study.data.source import DataSource
 
 CLASSES = 10
 

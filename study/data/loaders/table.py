@@ -13,11 +13,12 @@ from search_spaces.errors import nearest
 from study.data.arrays import as_column, as_inputs
 from study.data.dataset import Examples, Loader, resolve
 from study.data.loaders.function import examples_of, from_arrays
-from study.data.source import DataSource
 from study.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from study.data.source import DataSource
 
 NPZ = ".npz"
 FORMATS = (".csv", ".parquet", NPZ)
