@@ -9,9 +9,10 @@ Notation: K cells (points), N replicates.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +41,23 @@ def rows_with(table: TrialTable, **words: str) -> BoolArray:
     """Rows whose columns hold these words."""
     keep = np.ones(len(table), dtype=bool)
     for column, word in words.items():
-        keep &= np.array([value == word for value in getattr(table, column)], dtype=bool)
+        keep &= _is(getattr(table, column), word)
     return keep
 
 
+def _is(column: Sequence[str], word: str) -> BoolArray:
+    """Which values of a column are a word."""
+    kinds = set(column)  # most columns hold one word
+    if len(kinds) <= 1:
+        return np.full(len(column), kinds == {word})
+    return np.fromiter((value == word for value in column), dtype=bool, count=len(column))
+
+
 _Reason = tuple[ExclusionKind, str]
+
+MOST_CELLS = 1024
+"""More capacities than this at one dataset size are gathered with their neighbours in size, at most
+a thousandth of the range apart: what follows costs the square of their number."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,8 +143,10 @@ def build_curves(
             f"use one of {', '.join(changed_by_pruning())}"
         )
     reasons = _reasons(table, settings, size, error, every_route)
+    teachers = teacher_is_axis(table)
     return tuple(
-        _build(table, settings, int(n), size, error, reasons) for n in np.unique(table.n_examples)
+        _build(table, settings, int(n), size, error, reasons, teachers=teachers)
+        for n in np.unique(table.n_examples)
     )
 
 
@@ -141,34 +156,33 @@ def _reasons(
     size: FloatArray,
     error: FloatArray,
     every_route: bool,
-) -> list[_Reason | None]:
-    """Why each row is not on the curve; None for those that are."""
-    reasons: list[_Reason | None] = []
-    for k in range(len(table)):
-        reason: _Reason | None = None
-        if table.phase[k] != "replicate":
-            reason = "search", ""
-        elif table.status[k] != "complete":
-            reason = "unfinished", table.status[k]
-        elif _is_pruned(table, k) and not (settings.include_pruned or every_route):
-            reason = "pruned", ""
-        elif table.route[k] == "distilled" and not every_route:
-            reason = "distilled", ""
-        elif math.isnan(error[k]):
-            reason = "no_error", settings.error
-        elif not error[k] >= 0.0:
-            reason = "negative_error", settings.error
-        elif not (math.isfinite(size[k]) and size[k] > 0.0):
-            reason = "no_size", settings.size
-        elif table.still_improving[k] and settings.undertrained == "drop":
-            reason = "undertrained", ""
-        reasons.append(reason)
-    return reasons
+) -> tuple[IntArray, list[_Reason]]:
+    """Why each row is not on the curve, as places in a list; -1 for those that are.
 
-
-def _is_pruned(table: TrialTable, row: int) -> bool:
-    """Whether weights were removed, or whether it was made by a method that removes them."""
-    return table.route[row] == "pruned" or float(table.prune_ratio[row]) > 0.0
+    Of several reasons the first counts.
+    """
+    pruned = _is(table.route, "pruned") | (table.prune_ratio > 0.0)
+    held: list[tuple[_Reason, BoolArray]] = [(("search", ""), ~_is(table.phase, "replicate"))]
+    held += [
+        (("unfinished", status), _is(table.status, status))
+        for status in dict.fromkeys(table.status)
+        if status != "complete"
+    ]
+    if not (settings.include_pruned or every_route):
+        held.append((("pruned", ""), pruned))
+    if not every_route:
+        held.append((("distilled", ""), _is(table.route, "distilled")))
+    held += [
+        (("no_error", settings.error), np.isnan(error)),
+        (("negative_error", settings.error), ~(error >= 0.0)),
+        (("no_size", settings.size), ~(np.isfinite(size) & (size > 0.0))),
+    ]
+    if settings.undertrained == "drop":
+        held.append((("undertrained", ""), table.still_improving))
+    code = np.full(len(table), -1, dtype=np.int64)
+    for place, (_, rows) in enumerate(held):
+        code[rows & (code < 0)] = place
+    return code, [reason for reason, _ in held]
 
 
 def _build(
@@ -177,17 +191,16 @@ def _build(
     n_examples: int,
     size: FloatArray,
     error: FloatArray,
-    reasons: list[_Reason | None],
+    reasons: tuple[IntArray, list[_Reason]],
+    *,
+    teachers: bool,
 ) -> Curve:
     of_curve = np.flatnonzero(table.n_examples == n_examples)
-    counts = Counter(reason for row in of_curve if (reason := reasons[row]))
-    rows = np.array([row for row in of_curve if not reasons[row]], dtype=np.int64)
-    teachers = teacher_is_axis(table)
-    keys = [_cell_key(table, int(row), float(size[row]), teachers=teachers) for row in rows]
-    members: dict[tuple[object, ...], list[int]] = {}
-    for k, key in enumerate(keys):
-        members.setdefault(key, []).append(k)
-    cells = sorted(members.values(), key=lambda cell: float(np.log(size[rows[cell]]).mean()))
+    code, named = reasons
+    counts = Counter(code[of_curve].tolist())
+    in_turn = dict.fromkeys(code[of_curve].tolist())
+    rows = of_curve[code[of_curve] < 0]
+    cells = _cells(table, rows, size, teachers=teachers)
     run_cell = np.empty(len(rows), dtype=np.int64)
     for index, cell in enumerate(cells):
         run_cell[cell] = index
@@ -208,11 +221,58 @@ def _build(
         n_test=int(n_test[0]) if len(n_test) == 1 else 0,
         correct=_correctness(table, rows) if settings.error == "test_error" else None,
         excluded=tuple(
-            Exclusion(kind=kind, about=about, count=count)
-            for (kind, about), count in counts.items()
+            Exclusion(kind=named[place][0], about=named[place][1], count=counts[place])
+            for place in in_turn
+            if place >= 0
         ),
         undertrained=int(table.still_improving[rows].sum()),
     )
+
+
+def _cells(
+    table: TrialTable, rows: IntArray, size: FloatArray, *, teachers: bool
+) -> list[IntArray]:
+    """Positions in ``rows`` of each cell's replicates, in the order of their sizes."""
+    if not len(rows):
+        return []
+    made = [table.route, table.prune_ratio, table.method]
+    if teachers:
+        made.append(table.teacher_size)
+    key = np.zeros(len(rows), dtype=np.int64)
+    for column in made:
+        key = _joined(key, _codes(column, rows))
+    names = _codes(table.cell, rows, empty="")
+    named = names >= 0
+    ladder = _joined(_codes(table.width, rows), _codes(table.depth, rows))
+    capacity = _joined(_codes(size, rows), ladder)
+    whole = _joined(key, np.where(named, names, capacity + names.max() + 1))
+    if whole.max() >= MOST_CELLS:
+        logs = np.log(size[rows])
+        edges = np.linspace(logs.min(), logs.max(), MOST_CELLS - 23)[1:-1]
+        whole = _joined(_joined(key, _codes(table.depth, rows)), np.searchsorted(edges, logs))
+    order = np.argsort(whole, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(whole[order])) + 1)
+    members.sort(key=lambda cell: int(cell[0]))  # of equal sizes, the first seen comes first
+    return sorted(members, key=lambda cell: float(np.log(size[rows[cell]]).mean()))
+
+
+def _codes(column: Any, rows: IntArray, empty: str | None = None) -> IntArray:
+    """A whole number for each value of a column, at some rows; -1 for the empty word if given."""
+    if isinstance(column, np.ndarray):
+        return np.asarray(np.unique(column[rows], return_inverse=True)[1], dtype=np.int64)
+    words = [column[row] for row in rows.tolist()]
+    place = {word: k for k, word in enumerate(w for w in dict.fromkeys(words) if w != empty)}
+    if empty is not None:
+        place[empty] = -1
+    if len(place) == 1:
+        return np.full(len(rows), next(iter(place.values())), dtype=np.int64)
+    return np.array([place[word] for word in words], dtype=np.int64)
+
+
+def _joined(one: IntArray, other: IntArray) -> IntArray:
+    """A whole number, from 0 up, for each pair of two."""
+    pair = one * (int(other.max()) + 1) + other
+    return np.asarray(np.unique(pair, return_inverse=True)[1], dtype=np.int64)
 
 
 def teacher_is_axis(table: TrialTable) -> bool:
@@ -229,18 +289,6 @@ def teacher_is_axis(table: TrialTable) -> bool:
             if seen.setdefault(key, size) != size and key[-1] != UNKNOWN:
                 return True
     return False
-
-
-def _cell_key(table: TrialTable, row: int, size: float, *, teachers: bool) -> tuple[object, ...]:
-    """What replicates of one cell have in common."""
-    made: tuple[object, ...] = (table.route[row],)
-    made += (float(table.prune_ratio[row]), table.method[row])
-    if teachers:
-        # -1 for NaN, which would not equal itself as a key
-        made += (float(np.nan_to_num(table.teacher_size[row], nan=-1.0)),)
-    if table.cell[row]:
-        return (table.cell[row], *made)
-    return (size, int(table.width[row]), int(table.depth[row]), *made)
 
 
 def _correctness(table: TrialTable, rows: IntArray) -> BoolArray | None:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from analysis.routes.crossings import Crossing, Saving, find_crossing, find_saving
-from analysis.routes.curves import RouteCurve, route_axis, route_curves
+from analysis.routes.curves import RouteCurve, route_axis, route_curves, routes_at
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
@@ -64,6 +64,8 @@ def study_routes(
     axis = route_axis(table, settings)
     studies = []
     for n in np.unique(table.n_examples):
+        if len(routes_at(table, int(n))) < 2:
+            continue
         curves = route_curves(table, settings, int(n))
         if len(curves) < 2:
             continue

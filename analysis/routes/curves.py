@@ -91,7 +91,7 @@ def route_curves(
     """Every route of one dataset size, in the order of :data:`ROUTE_ORDER`."""
     s = replace(settings, size=route_axis(table, settings), include_pruned=False)
     gathered = []
-    for route, method in _routes(table, n_examples):
+    for route, method in routes_at(table, n_examples):
         curve = _route_curve(table, s, n_examples, route, method)
         if curve is not None:
             gathered.append((route, method, curve))
@@ -102,12 +102,12 @@ def route_curves(
     )
 
 
-def _routes(table: TrialTable, n_examples: int) -> list[tuple[str, str]]:
+def routes_at(table: TrialTable, n_examples: int) -> list[tuple[str, str]]:
     """Routes and methods that have replicates at a dataset size."""
+    here = rows_with(table, phase="replicate") & (table.n_examples == n_examples)
     found = {
         (table.route[k], table.method[k] if table.route[k] == "pruned" else "")
-        for k in np.flatnonzero(table.n_examples == n_examples)
-        if table.phase[k] == "replicate"
+        for k in np.flatnonzero(here).tolist()
     }
     return sorted(found, key=lambda pair: (ROUTE_ORDER.index(pair[0]), pair[1]))
 

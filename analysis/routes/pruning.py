@@ -69,14 +69,16 @@ def prune_ladders(table: TrialTable, s: AnalysisSettings) -> tuple[PruneLadder, 
     error, size = table.column(s.error), table.column(s.size)
     usable = rows_with(table, phase="replicate", status="complete") & np.isfinite(error)
     usable &= rows_with(table, route="trained") | rows_with(table, route="pruned")
+    if not (usable & ~((table.prune_ratio == 0.0) & rows_with(table, route="trained"))).any():
+        return ()
     groups: dict[tuple[object, ...], list[int]] = {}
     for row in np.flatnonzero(usable):
         groups.setdefault(_capacity(table, int(row)), []).append(int(row))
     gathered = []
     for rows in groups.values():
-        dense = [row for row in rows if _is_dense(table, row)]
-        for method in sorted({table.method[row] for row in rows if row not in set(dense)}):
-            of_method = [row for row in rows if row in set(dense) or table.method[row] == method]
+        dense = {row for row in rows if _is_dense(table, row)}
+        for method in sorted({table.method[row] for row in rows if row not in dense}):
+            of_method = [row for row in rows if row in dense or table.method[row] == method]
             costs = _costs(table, of_method, error)
             if costs:
                 gathered.append((of_method, costs))
@@ -143,6 +145,7 @@ def _ladder(
     s: AnalysisSettings,
 ) -> PruneLadder:
     dense = [row for row in rows if _is_dense(table, row)]
+    is_dense = set(dense)
     steps = []
     for ratio, cost in costs.items():
         deviation = half = math.inf
@@ -169,7 +172,7 @@ def _ladder(
         steps=tuple(steps),
         width=int(table.width[rows[0]]),
         depth=int(table.depth[rows[0]]),
-        method=next((table.method[row] for row in rows if row not in set(dense)), ""),
+        method=next((table.method[row] for row in rows if row not in is_dense), ""),
         free_ratio=_largest([(step.prune_ratio, step.cost) for step in steps], s.prune_cost),
         sure_ratio=_largest([(step.prune_ratio, step.high) for step in steps], s.prune_cost),
         allowed=s.prune_cost,

@@ -186,6 +186,8 @@ class TrialTable(Columns):
     def where(self, keep: npt.ArrayLike) -> TrialTable:
         """The rows for which ``keep`` (shape ``(rows,)``, bool) is true."""
         index = np.flatnonzero(np.asarray(keep, dtype=bool))
+        if len(index) == len(self):
+            return self
         picked = {name: FIELDS[name].picked(column, index) for name, column in self.columns.items()}
         return TrialTable(columns=MappingProxyType(picked), dropped=self.dropped)
 
