@@ -133,7 +133,11 @@ def _named(importer: str, tree: ast.Module, names: Mapping[str, Path]) -> list[I
     Those are strings outside functions (what a function names it may run in another process), and
     what a function puts together for `import_module` of such strings.
     """
-    words = {word: node.lineno for node in _outside_functions(tree) if (word := _word(node))}
+    words = {
+        word: node.lineno
+        for node in _outside_functions(tree)
+        if isinstance(node, ast.Constant) and (word := _word(node))
+    }
     starts = {
         _word(node.args[0].values[0])
         for node in ast.walk(tree)
