@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from analysis.errors import AnalysisError
 
@@ -13,6 +14,23 @@ RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
 
 CostName = Annotated[str, "cost"]
 """A field of the trial table that a model may be counted by; any of them can be the x axis."""
+
+
+MOST_RESAMPLES = 10**8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A setting that breaks a rule."""
+
+    name: str
+    rule: str
+    value: object
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{self.name}: {self.rule}, got {self.value!r}{remedy}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,30 +89,8 @@ class AnalysisSettings:
     """A prune ratio is free when it raises the error by at most this fraction."""
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise AnalysisError(f"rule: must be one of {', '.join(RULES)}, got {self.rule!r}")
-        for name in ("marginal", "plateau", "upturn", "prune_cost"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise AnalysisError(f"{name}: must be positive and finite, got {value}")
-        if not self.marginal_is_absolute and self.marginal >= 1.0:
-            raise AnalysisError(
-                f"marginal: a fraction of the error must be below 1, got {self.marginal}; "
-                "set marginal_is_absolute for units of the error"
-            )
-        for name in ("level", "confidence"):
-            if not 0.5 <= getattr(self, name) < 1.0:
-                raise AnalysisError(
-                    f"{name}: must be at least 0.5 and below 1, got {getattr(self, name)}"
-                )
-        if self.price is not None and not (math.isfinite(self.price) and self.price > 0.0):
-            raise AnalysisError(f"price: must be positive and finite, got {self.price}")
-        if self.rule == "economic" and self.price is None:
-            raise AnalysisError("price: the economic rule needs one, the error a unit must save")
-        if self.resamples < 100:
-            raise AnalysisError(f"resamples: must be at least 100, got {self.resamples}")
-        if self.chance_error is not None and not self.chance_error > 0.0:
-            raise AnalysisError(f"chance_error: must be positive, got {self.chance_error}")
+        for one in mistakes(self.as_dict()):
+            raise AnalysisError(str(one))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -115,3 +111,39 @@ class AnalysisSettings:
     def as_dict(self) -> dict[str, object]:
         """Every setting by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Find every rule that settings break; those that are not given have their defaults."""
+    s: dict[str, Any] = {f.name: f.default for f in fields(AnalysisSettings)}
+    s.update(given)
+
+    def unless(holds: bool, name: str, rule: str, remedy: str = "") -> Iterator[Mistake]:
+        if not holds:
+            yield Mistake(name=name, rule=rule, value=s[name], remedy=remedy)
+
+    yield from unless(s["rule"] in RULES, "rule", f"must be one of {', '.join(RULES)}")
+    for name in ("marginal", "plateau", "upturn", "prune_cost"):
+        yield from unless(0.0 < s[name] < math.inf, name, "must be positive and finite")
+    yield from unless(
+        s["marginal_is_absolute"] or not 1.0 <= s["marginal"] < math.inf,
+        "marginal",
+        "a fraction of the error must be below 1",
+        "set marginal_is_absolute for units of the error",
+    )
+    for name in ("level", "confidence"):
+        yield from unless(0.5 <= s[name] < 1.0, name, "must be at least 0.5 and below 1")
+    priced = s["price"] is not None
+    yield from unless(
+        not priced or 0.0 < s["price"] < math.inf, "price", "must be positive and finite"
+    )
+    yield from unless(
+        priced or s["rule"] != "economic",
+        "price",
+        "the economic rule needs one, the error a unit must save",
+    )
+    yield from unless(s["resamples"] >= 100, "resamples", "must be at least 100")
+    most = f"must be at most {MOST_RESAMPLES:,}"
+    yield from unless(s["resamples"] <= MOST_RESAMPLES, "resamples", most)
+    chance = s["chance_error"]
+    yield from unless(chance is None or chance > 0.0, "chance_error", "must be positive")

@@ -5,6 +5,7 @@ All else stands in the design. The storage is told, so that Optuna's dashboard s
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +19,7 @@ from study.plan.design import Slot, n_search, space_of, teachers
 from study.queue.filling import distribution_of
 from study.queue.picture import Picture
 from study.queue.readiness import searches
-from study.queue.trials import Stored, StoredTrials
+from study.queue.trials import Stored, StoredTrials, record_of
 from study.queue.upstream import Unlike, expect_arguments, go_public
 from study.record import Value
 
@@ -36,14 +37,14 @@ class Nuisance:
         if not slot.cell.teacher:
             return None
         best = best_of_search(self._picture.finished(self._teachers[slot.unit]))
-        if best is None:
+        record = None if best is None else record_of(best)
+        if record is None:
             return None
-        record = best.user_attrs["record"]
         return Teacher(
-            slot=self._trials.slots[best.user_attrs["slot"]],
-            params=record["params"],
-            metrics=record["metrics"],
-            sizes=record["sizes"],
+            slot=self._trials.slots[record.slot],
+            params=record.params,
+            metrics=record.metrics,
+            sizes=record.sizes,
         )
 
     def of(self, taken: Stored, slot: Slot) -> dict[str, Value]:
@@ -103,10 +104,9 @@ def best_of_search(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
     Validation sets are small, so that ties in error are common; the loss decides them.
     """
-    found = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-
-    def rank(trial: FrozenTrial) -> tuple[float, float, int]:
-        metrics = trial.user_attrs["record"]["metrics"]
-        return metrics["val_error"], metrics.get("val_loss", float("inf")), trial.number
-
-    return min(found, key=rank, default=None)
+    ranked = [
+        (record.metrics["val_error"], record.metrics.get("val_loss", math.inf), trial.number, trial)
+        for trial in trials
+        if trial.state == TrialState.COMPLETE and (record := record_of(trial)) is not None
+    ]
+    return min(ranked, key=lambda one: one[:3])[-1] if ranked else None

@@ -25,7 +25,7 @@ from study.queue.identity import check_identity
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
 from study.queue.picture import Picture
-from study.queue.trials import Stored, StoredTrials, by_slot
+from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
@@ -132,10 +132,11 @@ class StudyStore:
         if found is None:
             return False
         now = found._replace(trial=self.storage.get_trial(found.id))
-        return now.is_finished and all(
-            now.record.get(name) == getattr(record, name)
-            for name in ("worker", "finished_at", "status")
-        )
+        kept = now.record
+        if kept is None or not now.is_finished:
+            return False
+        this, other = ((one.worker, one.finished_at, one.status) for one in (record, kept))
+        return this == other
 
     @explained
     def id_of(self, slot: str) -> int | None:
@@ -208,9 +209,10 @@ class StudyStore:
     def failures(self) -> Counter[str]:
         """Count the trials that gave no usable result by what became of them."""
         return Counter(
-            f"{one.record['status']}: {one.record['reason']}"
+            f"{record.status}: {record.reason}"
             for one in self.trials.read()
-            if one.trial.state in (TrialState.FAIL, TrialState.PRUNED) and one.record
+            if one.trial.state in (TrialState.FAIL, TrialState.PRUNED)
+            and (record := one.record) is not None
         )
 
     @explained
@@ -248,8 +250,8 @@ def started(storage: BaseStorage) -> Mapping[str, Sequence[int]]:
 def records_of(storage: BaseStorage, study_ids: Iterable[int]) -> tuple[TrialRecord, ...]:
     """Return the record of every finished trial of Optuna studies, one of each slot."""
     return tuple(
-        TrialRecord.from_content(trial.user_attrs["record"])
+        record
         for study_id in study_ids
         for trial in by_slot(storage, study_id).values()
-        if trial.state.is_finished() and "record" in trial.user_attrs
+        if trial.state.is_finished() and (record := record_of(trial)) is not None
     )

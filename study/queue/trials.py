@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import optuna
 from optuna.storages import BaseStorage
@@ -14,6 +14,7 @@ from study.plan.design import Slot, relative_cost, slots
 from study.queue.names import optuna_study
 from study.queue.readiness import State
 from study.queue.upstream import go_public
+from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
 
@@ -42,10 +43,9 @@ class Stored(NamedTuple):
         return int(self.trial.user_attrs.get("deaths", 0))
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What came of it; empty if nothing was told."""
-        found: dict[str, Any] = self.trial.user_attrs.get("record", {})
-        return found
+    def record(self) -> TrialRecord | None:
+        """What came of it; None if nothing was told."""
+        return record_of(self.trial)
 
     @property
     def is_running(self) -> bool:
@@ -63,6 +63,12 @@ class Stored(NamedTuple):
         if self.is_finished:
             return "finished"
         return "running" if self.is_running else "waiting"
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord | None:
+    """Return what came of a trial; None if nothing was told."""
+    content = trial.user_attrs.get("record")
+    return None if content is None else TrialRecord.from_content(content)
 
 
 def study_of(storage: BaseStorage, name: str) -> int:

@@ -6,7 +6,6 @@ What a section's ``check`` adds to the mistakes is every rule that its values br
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -277,18 +276,6 @@ ANALYSIS = (
 )  # fmt: skip
 """Settings of the analysis that a study file may say. May change freely: the analysis is applied to
 the trials afterwards."""
-
-
-def check_analysis(asked: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Report every rule that the settings of the analysis break; a price of 0 is none."""
-    for name in ("marginal", "plateau", "upturn"):
-        mistakes.within(f"analysis.{name}", asked[name], "(0, 1)")
-    mistakes.within("analysis.level", asked["level"], "[0.5, 1)")
-    mistakes.between("analysis.resamples", asked["resamples"], 100, MOST)
-    price = asked["price"] or 0.0
-    mistakes.between("analysis.price", price, 0, sys.float_info.max)
-    if asked["rule"] == "economic" and price == 0:
-        mistakes.add("analysis.price", "the economic rule needs one", price)
 
 
 def entries(section: Any) -> Iterator[tuple[str, Any, str]]:

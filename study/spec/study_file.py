@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.settings import AnalysisSettings
+from analysis.settings import mistakes as mistakes_of_analysis
 from search_spaces.errors import PayoffError
 from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource
@@ -31,7 +32,6 @@ from study.spec.sections import (
     StorageSection,
     StudySection,
     TrainingSection,
-    check_analysis,
 )
 from study.spec.space import read_space, space_as_text
 
@@ -184,7 +184,9 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     for name, section in values.items():
         if name not in ("data", "storage"):
             section.check(mistakes)
-    check_analysis(asked, mistakes)
+    asked["price"] = asked["price"] or None  # a price of 0 is none
+    for one in mistakes_of_analysis(asked):
+        mistakes.add(f"analysis.{one.name}", one.rule, one.value, one.remedy)
     model, training, search = values["model"], values["training"], values["search"]
     routes = values["study"].routes
     given = raw.get("space", {})
@@ -199,9 +201,13 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     if mistakes.lines:
         raise StudyFileError(mistakes.lines)
     assert space is not None
-    analysis = AnalysisSettings(**asked | {"price": asked["price"] or None})
     return StudySpec(
-        sizes=sizes, space=space, distill_axes=students, analysis=analysis, base=base, **values
+        sizes=sizes,
+        space=space,
+        distill_axes=students,
+        analysis=AnalysisSettings(**asked),
+        base=base,
+        **values,
     )
 
 

@@ -99,6 +99,9 @@ def test_every_mistake_is_reported_at_once() -> None:
         ({"run": {"device": "CPU 0"}}, "run.device"),
         ({"analysis": {"level": 1.0}}, "analysis.level"),
         ({"analysis": {"rule": "economic"}}, "analysis.price"),
+        ({"analysis": {"resamples": 10**9}}, "analysis.resamples"),
+        ({"analysis": {"marginal": 1.0}}, "analysis.marginal"),
+        ({"analysis": {"price": -1.0}}, "analysis.price"),
         ({"data": 3}, "data"),
     ],
 )
