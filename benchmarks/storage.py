@@ -33,7 +33,7 @@ from study.places import Places
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.records import failed
+from study.trials.task import failed
 from tests.support.databases import Server, database_server, new_database
 from tests.support.servers import free_port
 

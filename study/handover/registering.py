@@ -19,7 +19,7 @@ from study.data.subsets import Standardisation, standardisation
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.trials.laboratory import Laboratory
-from study.trials.records import Task
+from study.trials.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path

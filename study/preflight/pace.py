@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from study.plan.design import n_search, slots
 from study.record import Value
 from study.trials.laboratory import Laboratory
-from study.trials.records import Task
+from study.trials.task import Task
 from study.trials.trainers import settings_of
 
 PROBE_SECONDS = 1.0

@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 
 from study.queue.journal import in_bulk
 from study.queue.nuisance import Nuisance
-from study.queue.picture import Picture
+from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, sign
-from study.trials.records import Task
+from study.trials.task import Task
 
 FAIR_SHARES = 6
 """One claim takes at most this fraction of what is ready: small packs at the end of a study cost
@@ -37,29 +37,29 @@ class Claim(Task):
 class Claims:
     """Takes units of a study for one process."""
 
-    def __init__(self, trials: StoredTrials, picture: Picture) -> None:
-        self._trials, self._picture = trials, picture
-        self._nuisance = Nuisance(trials, picture)
+    def __init__(self, trials: StoredTrials, snapshot: Snapshot) -> None:
+        self._trials, self._snapshot = trials, snapshot
+        self._nuisance = Nuisance(trials, snapshot)
         self._half: list[str] = []
         """Slots that are ours in the storage, but not in any worker's hands yet."""
 
     def take(self, worker: str, most: int) -> tuple[Claim, ...] | None:
         """Take the next units; an empty tuple if nothing is ready yet, None if nothing is left."""
-        self._picture.renew()
+        self._snapshot.renew()
         with in_bulk(self._trials.storage):
             if self._half:
                 self._half[:] = [slot for slot in self._half if self._is_still(slot, worker)]
             else:
                 for unit in self._line(most, seed=worker):
-                    for slot in self._picture.ready.members(unit):
+                    for slot in self._snapshot.ready.members(unit):
                         self._take(slot, worker)
             if self._half:
                 # Kept until the claims are complete: should the storage go away in between, the
                 # next call goes on with what is ours already.
-                claims = tuple(self._claim(self._picture.last(slot)) for slot in self._half)
+                claims = tuple(self._claim(self._snapshot.last(slot)) for slot in self._half)
                 self._half.clear()
                 return claims
-        return () if self._picture.ready.unfinished else None
+        return () if self._snapshot.ready.unfinished else None
 
     def _line(self, most: int, *, seed: str) -> Iterator[str]:
         """Yield the units to try, until as many were taken as may be.
@@ -67,7 +67,7 @@ class Claims:
         A unit that was tried is off the list, taken or not. After a refusal others are at work on
         the same part of the line, so the next try is some way on, further each time.
         """
-        ready = self._picture.ready
+        ready = self._snapshot.ready
         most = min(most, max(1, len(ready) // FAIR_SHARES))
         draws = random.Random(f"{seed} {len(ready)}")
         group: Hashable | None = None
@@ -85,13 +85,13 @@ class Claims:
                 refusals += 1
 
     def _take(self, slot: str, worker: str) -> None:
-        trial_id = self._picture.last(slot).id
+        trial_id = self._snapshot.last(slot).id
         try:
             mine = self._trials.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
         except optuna.exceptions.UpdateFinishedTrialError:
-            self._picture.ready.update(slot, "finished")
+            self._snapshot.ready.update(slot, "finished")
             return
-        self._picture.ready.update(slot, "running")
+        self._snapshot.ready.update(slot, "running")
         if mine:
             self._half.append(slot)
             self._sign(trial_id, worker)
@@ -101,13 +101,13 @@ class Claims:
 
         Meanwhile somebody may have held us for dead, and somebody else have it.
         """
-        last = self._picture.last(slot)
+        last = self._snapshot.last(slot)
         now = last._replace(trial=self._trials.storage.get_trial(last.id))
         mine = now.is_running and now.worker in ("", worker)
         if mine and not now.worker:
             self._sign(now.id, worker)
         elif not mine:
-            self._picture.ready.update(slot, now.state)
+            self._snapshot.ready.update(slot, now.state)
         return mine
 
     def _sign(self, trial_id: int, worker: str) -> None:

@@ -20,10 +20,10 @@ from optuna.trial import TrialState
 from study.patience import LONGEST_PAUSE
 from study.queue.beats import BEATS
 from study.queue.journal import LocalStorage
-from study.queue.picture import Picture
+from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, sign
 from study.record import TrialRecord
-from study.trials.records import Task, failed
+from study.trials.task import Task, failed
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -60,8 +60,8 @@ class Orphans(Generic[Name]):
 class Deaths:
     """Finds the trials of dead workers, and puts trials back into the queue."""
 
-    def __init__(self, trials: StoredTrials, picture: Picture) -> None:
-        self._trials, self._picture = trials, picture
+    def __init__(self, trials: StoredTrials, snapshot: Snapshot) -> None:
+        self._trials, self._snapshot = trials, snapshot
         self._orphans: Orphans[tuple[int, datetime.datetime | None]] = Orphans(
             max(ORPHAN_SECONDS, 2 * trials.spec.run.lease / BEATS)
         )
@@ -126,4 +126,4 @@ class Deaths:
             if deaths:
                 storage.set_trial_user_attr(trial_id, "deaths", deaths)
             storage.set_trial_state_values(trial_id, TrialState.WAITING)
-            self._picture.note(trial_id, "waiting", suspect=bool(deaths) or None)
+            self._snapshot.note(trial_id, "waiting", suspect=bool(deaths) or None)

@@ -17,8 +17,8 @@ from search_spaces.space import SearchSpace
 from study.compression.teachers import Teacher
 from study.plan.design import Slot, n_search, space_of, teachers
 from study.queue.filling import distribution_of
-from study.queue.picture import Picture
 from study.queue.readiness import searches
+from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, record_of
 from study.queue.upstream import Unlike, expect_arguments, go_public
 from study.record import Value
@@ -27,8 +27,8 @@ from study.record import Value
 class Nuisance:
     """Gives taken trials their values and their teachers, from the trials that have finished."""
 
-    def __init__(self, trials: StoredTrials, picture: Picture) -> None:
-        self._trials, self._picture = trials, picture
+    def __init__(self, trials: StoredTrials, snapshot: Snapshot) -> None:
+        self._trials, self._snapshot = trials, snapshot
         self._searches = searches(trials.slots.values())
         self._teachers = teachers(trials.slots.values())
 
@@ -36,7 +36,7 @@ class Nuisance:
         """Return the best of those that may teach a student; None for whom is no student."""
         if not slot.cell.teacher:
             return None
-        best = best_of_search(self._picture.finished(self._teachers[slot.unit]))
+        best = best_of_search(self._snapshot.finished(self._teachers[slot.unit]))
         record = None if best is None else record_of(best)
         if record is None:
             return None
@@ -52,7 +52,7 @@ class Nuisance:
         spec = self._trials.spec
         space = space_of(spec, slot.cell)
         if slot.phase == "replicate" and n_search(spec, slot.cell):
-            winner = best_of_search(self._picture.finished(self._searches[slot.cell.name]))
+            winner = best_of_search(self._snapshot.finished(self._searches[slot.cell.name]))
             found = _nuisance(space, winner.params if winner is not None else {})
             self._tell(taken, found)
             return found

@@ -24,7 +24,7 @@ from study.queue.filling import fill
 from study.queue.identity import check_identity
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
-from study.queue.picture import Picture
+from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
@@ -69,9 +69,9 @@ class StudyStore:
         self.spec, self.storage = spec, storage
         self.digest = spec.digest()
         self.trials = StoredTrials(spec, storage)
-        self._picture = Picture(self.trials)
-        self._claims = Claims(self.trials, self._picture)
-        self.deaths = Deaths(self.trials, self._picture)
+        self._snapshot = Snapshot(self.trials)
+        self._claims = Claims(self.trials, self._snapshot)
+        self.deaths = Deaths(self.trials, self._snapshot)
 
     @property
     def is_local(self) -> bool:
@@ -122,13 +122,13 @@ class StudyStore:
             self.storage.set_trial_state_values(trial_id, state, values)
         except optuna.exceptions.UpdateFinishedTrialError:
             first = False
-        self._picture.note(trial_id, "finished")
+        self._snapshot.note(trial_id, "finished")
         return first
 
     @explained
     def holds(self, record: TrialRecord) -> bool:
         """Tell whether this very result, and not another of its trial, is the one that counts."""
-        found = self._picture.find(record.slot)
+        found = self._snapshot.find(record.slot)
         if found is None:
             return False
         now = found._replace(trial=self.storage.get_trial(found.id))
@@ -141,7 +141,7 @@ class StudyStore:
     @explained
     def id_of(self, slot: str) -> int | None:
         """Return the storage's id of a slot's trial; None if it was never queued."""
-        found = self._picture.find(slot)
+        found = self._snapshot.find(slot)
         return found.id if found is not None else None
 
     @explained

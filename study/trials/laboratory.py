@@ -17,8 +17,8 @@ from study.data.registry import load_dataset
 from study.plan.design import Slot, space_of
 from study.record import TrialRecord, Value
 from study.trials.own_trainer import own_record
-from study.trials.records import Task, describe, failed
 from study.trials.splits import Splits
+from study.trials.task import Task, describe, failed
 from study.trials.trainers import Trainer, settings_of, trainer_of
 from study.user_code import load_function
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from study.data.dataset import Task as DataTask
     from study.training.settings import TrainSettings
     from study.trials.laboratory import Laboratory
-    from study.trials.records import Task
+    from study.trials.task import Task
 
 STATES = {"adamw": 2, "sgd": 1}
 """Values an optimiser keeps per parameter."""

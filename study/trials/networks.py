@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from study.record import TrialRecord, Value, finite, pack_bits
 from study.trials.costs import measured, price
-from study.trials.records import Task, failed
+from study.trials.task import Task, failed
 
 if TYPE_CHECKING:
     from torch import nn

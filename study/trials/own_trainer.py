@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.record import TrialRecord, pack_bits
-from study.trials.records import failed
+from study.trials.task import failed
 
 if TYPE_CHECKING:
     from study.trials.laboratory import Laboratory
-    from study.trials.records import Task
+    from study.trials.task import Task
 
 REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 """What an answer must hold."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from study.compression.teachers import Teacher
     from study.spec.study_file import StudySpec
     from study.training.settings import TrainJob, TrainResult, TrainSettings
-    from study.trials.records import Task
+    from study.trials.task import Task
 
 Trainer = Callable[[Sequence["TrainJob"]], list["TrainResult"]]
 """What trains jobs, on the device of their data."""

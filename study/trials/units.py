@@ -10,7 +10,7 @@ from study.compression.packs import PruneJob, prune_pack
 from study.record import TrialRecord
 from study.spec.routes import capacity_name
 from study.trials.networks import Network, network_record
-from study.trials.records import Task
+from study.trials.task import Task
 from study.trials.trainers import Trainer, one_by_one, settings_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from study.queue.claims import Claim
 from study.queue.store import StudyStore
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
-from study.trials.records import failed
+from study.trials.task import failed
 
 RAW: dict[str, Any] = {
     "study": {"name": "small"},

@@ -18,7 +18,7 @@ from study.record import TrialRecord
 from study.spec.study_file import load_spec
 from study.trials.laboratory import Laboratory
 from study.trials.latency import architecture
-from study.trials.records import Task
+from study.trials.task import Task
 
 STUDY = """
 [study]

@@ -15,7 +15,7 @@ from study.plan.design import slots
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory
-from study.trials.records import Task
+from study.trials.task import Task
 
 
 @pytest.fixture(scope="module")

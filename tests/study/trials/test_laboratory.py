@@ -16,7 +16,7 @@ from study.spec.study_file import StudySpec, parse_spec
 from study.trials import units
 from study.trials.laboratory import Laboratory
 from study.trials.networks import Network, network_record
-from study.trials.records import Task, failed
+from study.trials.task import Task, failed
 from tests.support.records import bits_of
 
 RAW: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""A worker's picture of the queue, kept level with the storage, which is read only now and then.
+"""A worker's snapshot of the queue, kept level with the storage, which is read only now and then.
 
-A picture that is behind costs a refused claim, never a wrong one.
+A snapshot that is behind costs a refused claim, never a wrong one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from study.queue.readiness import Readiness, State, needs
 from study.queue.trials import Stored, StoredTrials
 
 LOOK_SECONDS = 10.0
-"""A picture of the queue that is older is renewed even if it shows something to take."""
+"""A snapshot of the queue that is older is renewed even if it shows something to take."""
 
 LOOK_SHARE, IDLE_SHARE = 50.0, 4.0
-"""Renewing the picture takes at most one part in so many of the time: while there is something to
+"""Renewing the snapshot takes at most one part in so many of the time: while there is something to
 take, and while there is nothing."""
 
 
-class Picture:
+class Snapshot:
     """The queue as one process knows it: what is ready, and each trial as it was last read."""
 
     def __init__(self, trials: StoredTrials) -> None:
@@ -39,7 +39,7 @@ class Picture:
         self._looked, self._look_cost = float("-inf"), 0.0
 
     def renew(self) -> None:
-        """Look, if the picture is too old for what it shows."""
+        """Look, if the snapshot is too old for what it shows."""
         age = time.monotonic() - self._looked
         if len(self.ready):
             due = max(LOOK_SECONDS, LOOK_SHARE * self._look_cost)
@@ -49,7 +49,7 @@ class Picture:
             self.look()
 
     def look(self) -> None:
-        """Bring the picture level with the storage."""
+        """Bring the snapshot level with the storage."""
         began = time.monotonic()
         for one in self._trials.read():
             slot = one.slot
@@ -64,12 +64,12 @@ class Picture:
         self._look_cost = self._looked - began
 
     def note(self, trial_id: int, state: State, *, suspect: bool | None = None) -> None:
-        """Take down where a trial is now, as far as it is in the picture."""
+        """Take down where a trial is now, as far as it is in the snapshot."""
         if trial_id in self._slot_of:
             self.ready.update(self._slot_of[trial_id], state, suspect=suspect)
 
     def last(self, slot: str) -> Stored:
-        """Return a trial of the picture as it was last read."""
+        """Return a trial of the snapshot as it was last read."""
         return self._seen[slot]
 
     def find(self, slot: str) -> Stored | None:
