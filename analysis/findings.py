@@ -155,7 +155,7 @@ class Finding(Generic[Facts]):
     kind: Kind
     facts: Facts
     """All of its numbers, in the class in which the room that found it holds them."""
-    n_examples: int | None = None
+    n_examples: float | None = None
     """Dataset size; None where it spans all of them or is not known."""
     about: str = ""
     """The rule, route, law, regulariser or cost."""

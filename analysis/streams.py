@@ -31,7 +31,7 @@ class Stream(enum.Enum):
 
 
 def generator(
-    seed: int, stream: Stream, n_examples: int | None = None, *place: int
+    seed: int, stream: Stream, n_examples: float | None = None, *place: int
 ) -> np.random.Generator:
     """Return a fresh generator of one stream, for one dataset size (-1: unknown) where it has one.
 
@@ -40,5 +40,12 @@ def generator(
     >>> int(generator(0, Stream.GROWTH).integers(100))
     45
     """
-    size = () if n_examples is None else (max(n_examples, 0),)
+    size = () if n_examples is None else (_whole(n_examples),)
     return np.random.default_rng([seed, *size, *stream.value, *place])
+
+
+def _whole(n_examples: float) -> int:
+    """A whole number of its own for each dataset size: the size itself where it is one."""
+    if float(n_examples).is_integer():
+        return max(int(n_examples), 0)
+    return int(np.float64(n_examples).view(np.uint64))

@@ -27,6 +27,7 @@ from analysis.table.trials import (
     FloatArray,
     IntArray,
     TrialTable,
+    exact,
     middle,
     read_only,
 )
@@ -64,7 +65,7 @@ a thousandth of the range apart: what follows costs the square of their number."
 class Curve:
     """One size-versus-error curve, before any fit. Points are in order of size."""
 
-    n_examples: int
+    n_examples: float
     """Dataset size; -1 if the table does not say."""
     size: FloatArray
     """(K,) size of each cell."""
@@ -145,7 +146,7 @@ def build_curves(
     reasons = _reasons(table, settings, size, error, every_route)
     teachers = teacher_is_axis(table)
     return tuple(
-        _build(table, settings, int(n), size, error, reasons, teachers=teachers)
+        _build(table, settings, exact(n), size, error, reasons, teachers=teachers)
         for n in np.unique(table.n_examples)
     )
 
@@ -188,7 +189,7 @@ def _reasons(
 def _build(
     table: TrialTable,
     settings: AnalysisSettings,
-    n_examples: int,
+    n_examples: float,
     size: FloatArray,
     error: FloatArray,
     reasons: tuple[IntArray, list[_Reason]],
@@ -284,7 +285,7 @@ def teacher_is_axis(table: TrialTable) -> bool:
     for row in np.flatnonzero(np.isfinite(table.teacher_size)):
         size = float(table.teacher_size[row])
         if table.phase[row] == "replicate":
-            key = (int(table.n_examples[row]), float(table.n_parameters[row]),
+            key = (exact(table.n_examples[row]), float(table.n_parameters[row]),
                    int(table.depth[row]), int(table.draw[row]))  # fmt: skip
             if seen.setdefault(key, size) != size and key[-1] != UNKNOWN:
                 return True

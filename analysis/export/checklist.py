@@ -48,7 +48,7 @@ REACH = 4.0
 class HeldOut:
     """Forecast of the largest sizes of a curve from the others."""
 
-    n_examples: int
+    n_examples: float
     known: float
     """Largest size that the forecast was made from."""
     hidden: int

@@ -19,7 +19,7 @@ from analysis.words.verdicts import rule_name
 class PayoffEntry:
     """One payoff point, with the digits its interval leaves."""
 
-    n_examples: int
+    n_examples: float
     point: PayoffPoint
     rule_words: str
     verdict: str
@@ -39,7 +39,7 @@ class PayoffEntry:
 class CellEntry:
     """One point of a curve."""
 
-    n_examples: int | None
+    n_examples: float | None
     cell: str
     size: float
     replicates: int
@@ -68,7 +68,7 @@ def payoff_entries(analysis: StudyAnalysis) -> list[PayoffEntry]:
     return entries
 
 
-def key_of(n_examples: int) -> str:
+def key_of(n_examples: float) -> str:
     """How macros name a dataset size.
 
     Examples

@@ -38,7 +38,7 @@ class Ink:
             return ""
         return interval_tex(value, unit) if self.form == "latex" else value.interval
 
-    def examples(self, n: int | None) -> str:
+    def examples(self, n: float | None) -> str:
         """A dataset size."""
         return "all" if n is None or n == UNKNOWN else self.number(n)
 

@@ -100,7 +100,7 @@ def regularisation_table(analysis: StudyAnalysis) -> PaperTable | None:
     )  # fmt: skip
 
 
-def _worth(found: Regularisation, n: int, gain: Gain) -> tuple[str, ...]:
+def _worth(found: Regularisation, n: float, gain: Gain) -> tuple[str, ...]:
     """What a regulariser is worth at one dataset size, cell by cell."""
     steps = [step for step in found.steps if step.n_examples == n]
     used = sum(step.chosen != step.weakest for step in steps)

@@ -116,7 +116,7 @@ def cells_table(analysis: StudyAnalysis) -> PaperTable:
     s = analysis.settings
     entries = cell_entries(analysis)
     sizes = list(dict.fromkeys(e.n_examples for e in entries))
-    capacities: dict[tuple[str, str], dict[int | None, CellEntry]] = {}
+    capacities: dict[tuple[str, str], dict[float | None, CellEntry]] = {}
     for e in sorted(entries, key=lambda e: e.size):
         name = e.cell.removeprefix(f"n{e.n_examples}-")
         capacities.setdefault((name, format_size(e.size)), {})[e.n_examples] = e

@@ -36,12 +36,12 @@ class EffectRow:
 class EffectsInfo:
     """All that the picture shows, at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     rows: tuple[EffectRow, ...]
     level: float
 
 
-def effects_info(analysis: StudyAnalysis, n_examples: int | None = None) -> EffectsInfo:
+def effects_info(analysis: StudyAnalysis, n_examples: float | None = None) -> EffectsInfo:
     """Compute what the picture shows, at the largest dataset size or the one asked for."""
     effects = () if analysis.tuning is None else analysis.tuning.effects
     sizes = [effect.n_examples for effect in effects]

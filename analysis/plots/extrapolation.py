@@ -26,7 +26,7 @@ LEAST_SHOWN = 4
 class ExtrapolationInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     grid: FloatArray
     """(G,) sizes; empty where too few sizes were run."""
     mean: FloatArray
@@ -47,7 +47,9 @@ class ExtrapolationInfo(lines.Named):
     """Mean relative error of the forecast at the hidden points; NaN if there is none."""
 
 
-def extrapolation_info(analysis: StudyAnalysis, n_examples: int | None = None) -> ExtrapolationInfo:
+def extrapolation_info(
+    analysis: StudyAnalysis, n_examples: float | None = None
+) -> ExtrapolationInfo:
     """Compute what the picture shows: a fit to all sizes but those of the last two doublings.
 
     Fewer are hidden where the fit would keep under four sizes.

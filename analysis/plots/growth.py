@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PayoffMark:
     """The payoff point at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     size: float
     low: float
     high: float

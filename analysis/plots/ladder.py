@@ -42,7 +42,7 @@ class LadderInfo(lines.Named):
     """All that the figure shows: the capacities of the largest dataset."""
 
     lines: tuple[LadderLine, ...]
-    n_examples: int
+    n_examples: float
     allowed: float
 
 

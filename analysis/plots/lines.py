@@ -21,7 +21,7 @@ from analysis.plots.style import (
     spread_labels,
 )
 from analysis.study import StudyAnalysis
-from analysis.table.names import plain_name
+from analysis.table.names import format_examples, plain_name
 from analysis.table.trials import UNKNOWN, FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.told import capital
@@ -73,14 +73,14 @@ def names_of(analysis: StudyAnalysis) -> dict[str, Any]:
     }
 
 
-def data_label(n_examples: int, unit: str = "") -> str:
+def data_label(n_examples: float, unit: str = "") -> str:
     """What a dataset size is called: its number, with a unit if one is given."""
-    return "all runs" if n_examples == UNKNOWN else f"{n_examples:,}{unit}"
+    return "all runs" if n_examples == UNKNOWN else f"{format_examples(n_examples)}{unit}"
 
 
-def at_examples(n_examples: int) -> list[str]:
+def at_examples(n_examples: float) -> list[str]:
     """For the note of a picture of one dataset size: which one, where it is known."""
-    return [] if n_examples == UNKNOWN else [f"{n_examples:,} training examples"]
+    return [] if n_examples == UNKNOWN else [format_examples(n_examples, "training examples")]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -35,7 +35,7 @@ class ParetoGroup:
 class ParetoInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     groups: tuple[ParetoGroup, ...]
     front_cost: FloatArray
     """(F,) the front, by the means, in order of cost."""
@@ -44,7 +44,7 @@ class ParetoInfo(lines.Named):
 
 
 def pareto_info(
-    analysis: StudyAnalysis, cost: str | None = None, n_examples: int | None = None
+    analysis: StudyAnalysis, cost: str | None = None, n_examples: float | None = None
 ) -> ParetoInfo:
     """Compute what the picture shows.
 

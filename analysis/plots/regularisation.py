@@ -81,7 +81,7 @@ def regularisation_info(analysis: StudyAnalysis, regulariser: str | None = None)
     )
 
 
-def _group(n: int, steps: list[RegularisationStep]) -> WorthGroup:
+def _group(n: float, steps: list[RegularisationStep]) -> WorthGroup:
     used = np.array([step.chosen != step.weakest for step in steps], dtype=bool)
     told = used & np.array([bounded(step.gain, step.low) for step in steps], dtype=bool)
     low, high = (np.array([getattr(step, end) for step in steps]) for end in ("low", "high"))

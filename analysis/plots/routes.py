@@ -41,12 +41,12 @@ class CrossingMark:
 class RoutesInfo(lines.Named):
     """All that the picture shows, at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     lines: tuple[RouteLine, ...]
     crossings: tuple[CrossingMark, ...]
 
 
-def routes_info(analysis: StudyAnalysis, n_examples: int | None = None) -> RoutesInfo:
+def routes_info(analysis: StudyAnalysis, n_examples: float | None = None) -> RoutesInfo:
     """Compute what the picture shows, at the largest dataset size or the one asked for."""
     studies = [r for r in analysis.routes if n_examples in (None, r.n_examples)]
     study = studies[-1] if studies else None

@@ -48,7 +48,7 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
     high = min((float(fit.curve.size[-1]) for fit in fits), default=1.0)
     if len(fits) >= 2 and high > 1.5 * low:
         size = np.geomspace(low, high, SIZES)
-        known = np.log([fit.curve.n_examples for fit in fits])
+        known = np.log([float(fit.curve.n_examples) for fit in fits])
         grid = np.linspace(known[0], known[-1], DATA)
         logs = np.log([fit.predict(size) for fit in fits])
         error = np.exp([np.interp(grid, known, column) for column in logs.T]).T

@@ -45,7 +45,7 @@ class HeldOutCell:
 class HoldOut:
     """What the smaller sizes of a curve foretold of the largest."""
 
-    n_examples: int
+    n_examples: float
     shown_up_to: float = math.nan
     """Largest size that the forecast saw; NaN where nothing could be held out."""
     cells: tuple[HeldOutCell, ...] = ()

@@ -26,7 +26,7 @@ from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
 from analysis.table.names import plain_name
-from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable, known
+from analysis.table.trials import PHASES, STATUSES, UNKNOWN, FloatArray, TrialTable, exact, known
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.reasons import why
 from analysis.words.rows import plain, point_row
@@ -81,7 +81,7 @@ def _held_out(held: HoldOut) -> dict[str, Any]:
     return asdict(held) | {"why": why(held.why), "n": known(held.n_examples)}
 
 
-def _n(fit: FittedCurve) -> int | None:
+def _n(fit: FittedCurve) -> float | None:
     return known(fit.curve.n_examples)
 
 
@@ -121,7 +121,7 @@ def _refit(table: TrialTable, s: AnalysisSettings, size: str) -> StudyAnalysis |
 def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str, Any]:
     """One axis of sizes: curves with bands, cells, runs, payoff points, laws, other routes."""
     s = analysis.settings
-    bands: dict[int | None, list[list[float]]] = {}
+    bands: dict[float | None, list[list[float]]] = {}
     for row in curve_rows(analysis):
         bands.setdefault(row["n_examples"], []).append([row[name] for name in _BANDS])
     label = plain_name(s.size_name)
@@ -169,7 +169,7 @@ def other_routes(table: TrialTable, s: AnalysisSettings) -> list[dict[str, Any]]
             route = table.route[k] if table.route[k] != "trained" else "pruned"
             key = (
                 route,
-                int(table.n_examples[k]),
+                exact(table.n_examples[k]),
                 table.cell[k] or f"width={table.width[k]} depth={table.depth[k]}",
                 float(table.prune_ratio[k]),
             )
@@ -216,7 +216,9 @@ def _growth_line(analysis: StudyAnalysis) -> list[list[float]]:
     growth = analysis.growth
     assert growth is not None
     ends = math.log(min(growth.n_examples)), math.log(2 * max(growth.n_examples))
-    grid = sorted({round(math.exp(x)) for x in np.linspace(*ends, 24)} | set(growth.n_examples))
+    whole = all(float(n).is_integer() for n in growth.n_examples)
+    found = [math.exp(x) for x in np.linspace(*ends, 24)]
+    grid = sorted({round(n) if whole else n for n in found} | set(growth.n_examples))
     return [
         [ahead.n_examples, ahead.size, ahead.low, ahead.high]
         for ahead in (growth.forecast(n) for n in grid)

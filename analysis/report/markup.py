@@ -124,7 +124,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.2g} h" if seconds < 36000.0 else f"{seconds / 3600:,.0f} h"
 
 
-def count(n: int | None) -> str:
+def count(n: float | None) -> str:
     """A dataset size; ``all`` where it is not known."""
     return "all" if n is None or n == UNKNOWN else f"{n:,}"
 

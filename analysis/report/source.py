@@ -20,7 +20,7 @@ class LearningCurve:
 class Share:
     """How much of the difference between good and other trials one hyperparameter makes."""
 
-    n_examples: int
+    n_examples: float
     hyperparameter: str
     importance: float
     """Share among all hyperparameters that vary."""

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.routes.crossings import Crossing, Saving, find_crossing, find_saving
 from analysis.routes.curves import RouteCurve, route_axis, route_curves, routes_at
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import TrialTable
+from analysis.table.trials import TrialTable, exact
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
 
@@ -20,7 +20,7 @@ from analysis.verdicts.decide import PayoffPoint
 class RouteStudy:
     """Every route of one dataset size."""
 
-    n_examples: int
+    n_examples: float
     size: str
     """The column that the routes' size axis counts."""
     curves: tuple[RouteCurve, ...]
@@ -64,23 +64,23 @@ def study_routes(
     axis = route_axis(table, settings)
     studies = []
     for n in np.unique(table.n_examples):
-        if len(routes_at(table, int(n))) < 2:
+        if len(routes_at(table, exact(n))) < 2:
             continue
-        curves = route_curves(table, settings, int(n))
+        curves = route_curves(table, settings, exact(n))
         if len(curves) < 2:
             continue
-        curves = tuple(_with_known_payoffs(curve, fits, int(n)) for curve in curves)
+        curves = tuple(_with_known_payoffs(curve, fits, exact(n)) for curve in curves)
         bases = [curve for curve in curves if curve.route == "trained"][:1]
-        crossings = [find_crossing(*pair, int(n), settings) for pair in combinations(curves, 2)]
+        crossings = [find_crossing(*pair, exact(n), settings) for pair in combinations(curves, 2)]
         savings = [
-            find_saving(curve, base, int(n), settings)
+            find_saving(curve, base, exact(n), settings)
             for base in bases
             for curve in curves
             if curve is not base
         ]
         studies.append(
             RouteStudy(
-                n_examples=int(n),
+                n_examples=exact(n),
                 size=axis,
                 curves=curves,
                 crossings=tuple(crossings),
@@ -90,7 +90,7 @@ def study_routes(
     return tuple(studies)
 
 
-def _with_known_payoffs(curve: RouteCurve, fits: Sequence[FittedCurve], n: int) -> RouteCurve:
+def _with_known_payoffs(curve: RouteCurve, fits: Sequence[FittedCurve], n: float) -> RouteCurve:
     """The route with the payoff points of the study's own fit of the same runs, if there is one."""
     for fit in fits:
         same = fit.curve.n_examples == n and np.array_equal(

@@ -43,7 +43,7 @@ CrossingKind = Literal["crosses", "first_better", "second_better", "cannot_tell"
 class Crossing:
     """Which of two routes has the lower error, by size."""
 
-    n_examples: int
+    n_examples: float
     first: str
     second: str
     """Names of the routes."""
@@ -107,7 +107,7 @@ class SavingStep:
 class Saving:
     """Size saved by one route over another at equal error."""
 
-    n_examples: int
+    n_examples: float
     route: str
     base: str
     """The route compared with: usually ``"trained"``."""
@@ -137,7 +137,7 @@ class Saving:
 
 
 def find_crossing(
-    first: RouteCurve, second: RouteCurve, n_examples: int, s: AnalysisSettings
+    first: RouteCurve, second: RouteCurve, n_examples: float, s: AnalysisSettings
 ) -> Crossing:
     """Where the curves of two routes cross, from their paired draws."""
     pair = (first.name, second.name)
@@ -193,7 +193,7 @@ def find_crossing(
 
 
 def find_saving(
-    route: RouteCurve, base: RouteCurve, n_examples: int, s: AnalysisSettings
+    route: RouteCurve, base: RouteCurve, n_examples: float, s: AnalysisSettings
 ) -> Saving:
     """How many times smaller one route's model is than another's of the same error."""
     why, _ = _obstacle(route, base)

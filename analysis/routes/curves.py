@@ -86,7 +86,7 @@ def route_axis(table: TrialTable, settings: AnalysisSettings) -> str:
 
 
 def route_curves(
-    table: TrialTable, settings: AnalysisSettings, n_examples: int
+    table: TrialTable, settings: AnalysisSettings, n_examples: float
 ) -> tuple[RouteCurve, ...]:
     """Every route of one dataset size, in the order of :data:`ROUTE_ORDER`."""
     s = replace(settings, size=route_axis(table, settings), include_pruned=False)
@@ -102,7 +102,7 @@ def route_curves(
     )
 
 
-def routes_at(table: TrialTable, n_examples: int) -> list[tuple[str, str]]:
+def routes_at(table: TrialTable, n_examples: float) -> list[tuple[str, str]]:
     """Routes and methods that have replicates at a dataset size."""
     here = rows_with(table, phase="replicate") & (table.n_examples == n_examples)
     found = {
@@ -113,7 +113,7 @@ def routes_at(table: TrialTable, n_examples: int) -> list[tuple[str, str]]:
 
 
 def _route_curve(
-    table: TrialTable, s: AnalysisSettings, n_examples: int, route: str, method: str
+    table: TrialTable, s: AnalysisSettings, n_examples: float, route: str, method: str
 ) -> Curve | None:
     """The cells of one route, the best parent at each size; None where no row is usable."""
     rows = rows_with(table, route=route) & (table.n_examples == n_examples)
@@ -163,7 +163,7 @@ def _best_by_validation(curve: Curve, table: TrialTable, route: str) -> Curve:
 
 
 def joint_fits(
-    curves: Sequence[Curve], table: TrialTable, s: AnalysisSettings, n_examples: int
+    curves: Sequence[Curve], table: TrialTable, s: AnalysisSettings, n_examples: float
 ) -> list[FittedCurve]:
     """Fit curves given their draws and examples, then add the luck they share.
 

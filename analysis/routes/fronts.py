@@ -53,7 +53,7 @@ class ParetoPoint:
 class ParetoFront:
     """Error against one cost at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     cost: str
     """Column that the cost axis counts."""
     points: tuple[ParetoPoint, ...]

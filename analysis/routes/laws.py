@@ -37,7 +37,7 @@ from analysis.laws.law import Law
 from analysis.laws.pruning import Pruning
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, TrialTable
+from analysis.table.trials import UNKNOWN, BoolArray, FloatArray, TrialTable, exact
 
 SPARE = 2
 """Points beyond the parameters that move which a fit needs."""
@@ -96,7 +96,7 @@ class RouteLaw:
     """A law fitted to the models of one route."""
 
     law: LawName
-    n_examples: int
+    n_examples: float
     """-1 where the law spans dataset sizes."""
     method: str
     points: LawPoints
@@ -176,15 +176,15 @@ def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
     by_slot = {slot: k for k, slot in enumerate(table.slot) if slot and trained[k]}
     students = usable & replicate & rows_with(table, route="distilled")
 
-    def dense(n: int, size: float) -> float:
+    def dense(n: float, size: float) -> float:
         same = trained & replicate & (table.n_examples == n)
         same &= np.abs(np.log(table.n_parameters / size)) < math.log(SAME_SIZE)
         return float(error[same].mean()) if same.any() else math.nan
 
-    groups: dict[tuple[int, float, float], list[int]] = {}
+    groups: dict[tuple[float, float, float], list[int]] = {}
     for row in np.flatnonzero(students):
         teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0))
-        key = (int(table.n_examples[row]), float(table.n_parameters[row]), teacher)
+        key = (exact(table.n_examples[row]), float(table.n_parameters[row]), teacher)
         groups.setdefault(key, []).append(int(row))
     points = []
     for (n, size, teacher), members in sorted(groups.items()):
@@ -200,14 +200,14 @@ def distillation_points(table: TrialTable, s: AnalysisSettings) -> LawPoints:
     return LawPoints.of(points)
 
 
-def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[int, str], list[PruneLadder]]:
-    groups: dict[tuple[int, str], list[PruneLadder]] = {}
+def _by_method(ladders: Sequence[PruneLadder]) -> dict[tuple[float, str], list[PruneLadder]]:
+    groups: dict[tuple[float, str], list[PruneLadder]] = {}
     for ladder in ladders:
         groups.setdefault((ladder.n_examples, ladder.method), []).append(ladder)
     return groups
 
 
-def _fit(name: LawName, n: int, method: str, points: LawPoints) -> RouteLaw:
+def _fit(name: LawName, n: float, method: str, points: LawPoints) -> RouteLaw:
     law = _form(name, points)
     why, next_step = _too_few(law, points)
     theta = np.full(len(law.parameters), np.nan)

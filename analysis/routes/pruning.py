@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.curves.curve import rows_with
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import UNKNOWN, FloatArray, TrialTable, middle
+from analysis.table.trials import UNKNOWN, FloatArray, TrialTable, exact, middle
 
 LEAST_SPREAD = 0.01
 """Least standard deviation of a cost: identical pairs don't make it exact."""
@@ -43,7 +43,7 @@ class PruneStep:
 class PruneLadder:
     """All prune ratios of one capacity at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     cell: str
     size: float
     """Size of the dense parent."""
@@ -98,8 +98,8 @@ def _capacity(table: TrialTable, row: int) -> tuple[object, ...]:
     """What a pruned run and its dense parent have in common."""
     shape = (int(table.width[row]), int(table.depth[row]))
     if shape == (UNKNOWN, UNKNOWN):
-        return (int(table.n_examples[row]), table.cell[row] or float(table.n_parameters[row]))
-    return (int(table.n_examples[row]), *shape)
+        return (exact(table.n_examples[row]), table.cell[row] or float(table.n_parameters[row]))
+    return (exact(table.n_examples[row]), *shape)
 
 
 def _costs(table: TrialTable, rows: list[int], error: FloatArray) -> dict[float, FloatArray]:
@@ -165,7 +165,7 @@ def _ladder(
             )
         )
     return PruneLadder(
-        n_examples=int(table.n_examples[rows[0]]),
+        n_examples=exact(table.n_examples[rows[0]]),
         cell=table.cell[dense[0]],
         size=middle(size[dense]),
         dense_error=float(error[dense].mean()),

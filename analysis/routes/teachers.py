@@ -18,7 +18,7 @@ from analysis.curves.curve import rows_with, teacher_is_axis
 from analysis.findings import Estimate
 from analysis.routes.paired import Gain, Pairs, gains, pair_up
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import FloatArray, IntArray, TrialTable, exact, middle
 
 SAME_SIZE = 1.02
 """A trained model within this factor of a student's size is its equal."""
@@ -30,7 +30,7 @@ TeacherVerdict = Literal["hurts", "helps", "no_difference_seen"]
 class StudentGain:
     """A student against a model of its size that was trained alone."""
 
-    n_examples: int
+    n_examples: float
     size: float
     """Parameters of the student."""
     teacher_size: float
@@ -63,7 +63,7 @@ class TeacherStep:
 class TeacherLadder:
     """Students of one size, by the size of their teacher."""
 
-    n_examples: int
+    n_examples: float
     size: float
     steps: tuple[TeacherStep, ...]
     """In order of teacher size."""
@@ -101,9 +101,9 @@ def study_teachers(table: TrialTable, s: AnalysisSettings) -> Distilled | None:
     if not students.any():
         return None
     axis = teacher_is_axis(table)
-    groups: dict[tuple[int, float], dict[float, list[int]]] = {}
+    groups: dict[tuple[float, float], dict[float, list[int]]] = {}
     for row in np.flatnonzero(students):
-        key = (int(table.n_examples[row]), float(table.n_parameters[row]))
+        key = (exact(table.n_examples[row]), float(table.n_parameters[row]))
         teacher = float(np.nan_to_num(table.teacher_size[row], nan=-1.0)) if axis else -1.0
         groups.setdefault(key, {}).setdefault(teacher, []).append(int(row))
     ordered = sorted(groups.items())
@@ -113,13 +113,13 @@ def study_teachers(table: TrialTable, s: AnalysisSettings) -> Distilled | None:
     )
 
 
-_Groups = list[tuple[tuple[int, float], dict[float, list[int]]]]
+_Groups = list[tuple[tuple[float, float], dict[float, list[int]]]]
 
 
 def _student_gains(
     table: TrialTable, groups: _Groups, alone: np.ndarray[Any, Any], error: FloatArray, level: float
 ) -> tuple[StudentGain, ...]:
-    gathered: list[tuple[int, float, float, IntArray, IntArray, Pairs]] = []
+    gathered: list[tuple[float, float, float, IntArray, IntArray, Pairs]] = []
     for (n, size), by_teacher in groups:
         near = np.abs(np.log(table.n_parameters / size)) < math.log(SAME_SIZE)
         rivals = np.flatnonzero(alone & (table.n_examples == n) & near)
@@ -154,7 +154,7 @@ def _teacher_ladders(
     table: TrialTable, groups: _Groups, error: FloatArray, level: float
 ) -> tuple[TeacherLadder, ...]:
     several = [(key, dict(sorted(by.items()))) for key, by in groups if len(by) > 1]
-    compared: dict[tuple[int, float, float], Pairs] = {}
+    compared: dict[tuple[float, float, float], Pairs] = {}
     rivals = []
     for index, (_, by) in enumerate(several):
         rows = {t: np.array(r, dtype=np.int64) for t, r in by.items()}
@@ -179,7 +179,7 @@ def _teacher_ladders(
 
 def _ladder(
     table: TrialTable,
-    n: int,
+    n: float,
     size: float,
     by: dict[float, list[int]],
     own: Sequence[Gain],

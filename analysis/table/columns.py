@@ -16,6 +16,7 @@ from analysis.table.costs import cost_in
 from analysis.table.fields import (
     Bits,
     Cost,
+    Count,
     Error,
     Field,
     Flag,
@@ -56,7 +57,7 @@ class Columns:
     """Slot of the dense trial that a pruned one was made from; empty otherwise."""
     teacher = Word()
     """Slot of the trial that a distilled one learnt from; empty otherwise."""
-    n_examples = Integer(least=1, charted=True)
+    n_examples = Count(least=1, charted=True)
     draw = Integer(charted=True)
     seed = Integer(charted=True)
     width = Integer(place="params")

@@ -172,6 +172,25 @@ class Integer(Array[IntArray]):
 
 
 @dataclass(kw_only=True, eq=False)
+class Count(Array[FloatArray]):
+    """A whole number, at least 0; of a stranger's table also a fraction, or beyond all integers."""
+
+    default: float = UNKNOWN
+    least: int = 0
+    dtype = np.float64
+
+    def convert(self, key: str, value: object) -> float:
+        return Integer(default=int(self.default)).convert(key, value)
+
+    def check(self, key: str, row: dict[str, Any]) -> None:
+        if UNKNOWN < row[self.name] < self.least:
+            raise RowError(f"{key}: must be at least {self.least}")
+
+    def listed(self, column: Any) -> list[Any]:
+        return [int(n) if n.is_integer() else n for n in column.tolist()]
+
+
+@dataclass(kw_only=True, eq=False)
 class Number(Array[FloatArray]):
     """Any number; NaN where nobody knows."""
 

@@ -38,6 +38,20 @@ def format_size(size: float) -> str:
     return _three(size)
 
 
+def format_examples(n: float, noun: str = "") -> str:
+    """A dataset size as people read it: so many examples, or a share of them.
+
+    Examples
+    --------
+    >>> format_examples(1000, "examples"), format_examples(10**19), format_examples(0.3, "examples")
+    ('1,000 examples', '1e+19', 'a share of 0.3 of the examples')
+    """
+    if noun and n <= 1:
+        return f"a share of {n:g} of the {noun}"
+    text = f"{n:,}" if n < 1e15 else f"{n:g}"
+    return f"{text} {noun}" if noun else text
+
+
 def _three(value: float) -> str:
     """Three significant digits, never in exponents for what fits."""
     if value >= 99.95 or value == 0.0:

@@ -23,6 +23,7 @@ from analysis.table.fields import (
     Array,
     BoolArray,
     Cost,
+    Count,
     Error,
     Field,
     Flag,
@@ -42,8 +43,8 @@ from search_spaces.errors import nearest
 Key = tuple[Field[Any], str]
 """A field and the key that holds it in rows."""
 
-_ASKED = (Word, Integer, Share, Cost, Error, Number, Flag, Field)
-_CHECKED = (Integer, Share, Size, Error, Field)
+_ASKED = (Word, (Integer, Count), Share, Cost, Error, Number, Flag, Field)
+_CHECKED = ((Integer, Count), Share, Size, Error, Field)
 """Order of the fields by kind: of several rules that a row breaks, the first is its reason."""
 
 
@@ -231,9 +232,20 @@ class TrialTable(Columns):
         return np.unpackbits(np.frombuffer(bits, np.uint8), count=int(self.n_test[k])).astype(bool)
 
 
-def known(n: int) -> int | None:
-    """An integer that somebody recorded; None for :data:`UNKNOWN`."""
-    return None if n == UNKNOWN else int(n)
+def known(n: float) -> float | None:
+    """A number of examples that somebody recorded; None for :data:`UNKNOWN`."""
+    return None if n == UNKNOWN else exact(n)
+
+
+def exact(n: float) -> float:
+    """The same number, as an integer where it is whole: so many examples, or a share of them.
+
+    Examples
+    --------
+    >>> exact(1e19), exact(0.25)
+    (10000000000000000000, 0.25)
+    """
+    return int(n) if float(n).is_integer() else float(n)
 
 
 def summarise(dropped: Mapping[str, list[int]]) -> tuple[Dropped, ...]:
@@ -263,7 +275,7 @@ def _keys(columns: Mapping[str, str] | None) -> list[Key]:
     ]
 
 
-def _in_turn(keys: list[Key], kinds: Sequence[type[Field[Any]]]) -> list[Key]:
+def _in_turn(keys: list[Key], kinds: Sequence[Any]) -> list[Key]:
     """The fields in the order of their kinds, of the errors that of the test first."""
 
     def turn(key: Key) -> tuple[int, bool]:
@@ -285,7 +297,7 @@ def _checked(row: Mapping[str, object], asked: list[Key], checked: list[Key]) ->
         else:
             clean[field.name] = field.convert(key, value)
     for field, key in checked:
-        if isinstance(field, Integer) and clean[field.name] < UNKNOWN:
+        if isinstance(field, Integer | Count) and clean[field.name] < UNKNOWN:
             raise RowError(f"{key}: must not be negative")
     for field, key in checked:
         field.check(key, clean)

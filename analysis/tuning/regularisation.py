@@ -20,7 +20,7 @@ from analysis.findings import Reason
 from analysis.routes.curves import joint_fits
 from analysis.routes.paired import Gain, Pairs, gains, pair_up, pool
 from analysis.settings import AnalysisSettings
-from analysis.table.trials import BoolArray, FloatArray, IntArray, TrialTable
+from analysis.table.trials import BoolArray, FloatArray, IntArray, TrialTable, exact
 from analysis.verdicts.decide import LEAST_SIZES
 from analysis.verdicts.rules import FLAT, STILL, apply_to
 
@@ -41,7 +41,7 @@ CROSSED = 0.5
 class RegularisationStep:
     """One regulariser at one dataset size and capacity."""
 
-    n_examples: int
+    n_examples: float
     size: float
     weakest: float
     """The value compared with."""
@@ -58,7 +58,7 @@ class RegularisationStep:
 class PayoffShift:
     """The payoff point with the regulariser over the one without."""
 
-    n_examples: int
+    n_examples: float
     ratio: float = math.nan
     """Median; NaN where it cannot be told."""
     low: float = math.nan
@@ -79,7 +79,7 @@ class Regularisation:
     regulariser: str
     steps: tuple[RegularisationStep, ...]
     """By dataset size, then size."""
-    by_data: tuple[tuple[int, Gain], ...]
+    by_data: tuple[tuple[float, Gain], ...]
     """Mean gain at each dataset size over the capacities where another value than the weakest was
     chosen; :data:`NO_GAIN` where there is none."""
     payoff: tuple[PayoffShift, ...]
@@ -143,11 +143,11 @@ def _one(
     for other, column in axes.items():
         if other != name:
             alone &= column == np.nanmin(column[usable])
-    groups: dict[tuple[int, float, int], list[int]] = {}
+    groups: dict[tuple[float, float, int], list[int]] = {}
     for row in np.flatnonzero(alone):
-        key = (int(table.n_examples[row]), float(size[row]), int(table.depth[row]))
+        key = (exact(table.n_examples[row]), float(size[row]), int(table.depth[row]))
         groups.setdefault(key, []).append(int(row))
-    held: list[tuple[int, float, float, IntArray, IntArray]] = []
+    held: list[tuple[float, float, float, IntArray, IntArray]] = []
     for (n, m, _), members in sorted(groups.items()):
         rows = np.array(members, dtype=np.int64)
         base = rows[values[rows] == weakest]
@@ -168,7 +168,7 @@ def _one(
         for at, (n, m, chosen, _, _) in enumerate(held)
     )
     sizes = sorted({step.n_examples for step in steps})
-    by_size: dict[int, list[Pairs]] = {n: [] for n in sizes}
+    by_size: dict[float, list[Pairs]] = {n: [] for n in sizes}
     for at, pairs in compared.items():
         by_size[held[at][0]].append(pairs)
     return Regularisation(
@@ -191,8 +191,8 @@ def _chosen(table: TrialTable, rows: IntArray, values: FloatArray) -> float:
 
 def _shift(
     table: TrialTable,
-    held: list[tuple[int, float, float, IntArray, IntArray]],
-    n: int,
+    held: list[tuple[float, float, float, IntArray, IntArray]],
+    n: float,
     s: AnalysisSettings,
 ) -> PayoffShift:
     """The headline rule's payoff point with over without, on paired draws."""

@@ -45,7 +45,7 @@ import numpy as np
 
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import FloatArray, IntArray, TrialTable, middle
+from analysis.table.trials import FloatArray, IntArray, TrialTable, exact, middle
 
 LEAST_TRIALS = 4
 """Fewer trials in a cell say nothing of a doubling."""
@@ -73,7 +73,7 @@ CURVE_POINTS = 64
 class CellTuning:
     """How well one cell was tuned."""
 
-    n_examples: int
+    n_examples: float
     cell: str
     size: float
     """Of the trained model, in the settings' size; NaN if no trial says."""
@@ -97,7 +97,7 @@ class CellTuning:
 class Effect:
     """What one hyperparameter did to the validation error at one dataset size."""
 
-    n_examples: int
+    n_examples: float
     capacity: str
     """``"all"``, or the ``"smaller"`` or ``"larger"`` half of the cells by size."""
     hyperparameter: str
@@ -169,10 +169,10 @@ def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None
     search = np.flatnonzero([phase == "search" for phase in table.phase])
     if not len(search):
         return None
-    members: dict[tuple[int, str], list[int]] = {}
+    members: dict[tuple[float, str], list[int]] = {}
     for row in search:
         name = table.cell[row] or f"width={table.width[row]} depth={table.depth[row]}"
-        members.setdefault((int(table.n_examples[row]), name), []).append(int(row))
+        members.setdefault((exact(table.n_examples[row]), name), []).append(int(row))
     size = table.column(settings.size)
     cells = [(n, name, middle(size[rows]), np.array(rows)) for (n, name), rows in members.items()]
     cells.sort(key=lambda cell: (cell[0], math.inf if math.isnan(cell[2]) else cell[2], cell[1]))
@@ -208,7 +208,7 @@ def best_of(errors: FloatArray, k: int, scores: FloatArray | None = None) -> flo
 
 
 def _cell_tuning(
-    n_examples: int, cell: str, size: float, found: FloatArray, test: FloatArray
+    n_examples: float, cell: str, size: float, found: FloatArray, test: FloatArray
 ) -> CellTuning:
     usable = np.isfinite(found)
     n, failed = len(found), int((~usable).sum())
@@ -251,7 +251,7 @@ def _doubling_gain(errors: FloatArray, scores: FloatArray) -> float:
 
 # -- effects of hyperparameters -----------------------------------------------------------------
 
-_Cell = tuple[int, str, float, IntArray]
+_Cell = tuple[float, str, float, IntArray]
 
 
 def _effects(table: TrialTable, cells: list[_Cell], settings: AnalysisSettings) -> Iterator[Effect]:
@@ -295,7 +295,7 @@ def _numeric(column: tuple[Any, ...]) -> FloatArray:
 
 
 def _effect(
-    names: tuple[int, str, str],
+    names: tuple[float, str, str],
     values: list[FloatArray],
     errors: list[FloatArray],
     level: float,

@@ -34,7 +34,7 @@ from analysis.errors import AnalysisError
 from analysis.findings import Estimate
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
-from analysis.table.trials import UNKNOWN, FloatArray, read_only
+from analysis.table.trials import UNKNOWN, FloatArray, exact, read_only
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.rules import INSIDE, apply_to
 
@@ -56,7 +56,7 @@ FORECASTS = (2, 4)
 class Forecast:
     """Where the payoff point would lie at a dataset size, if the growth goes on as it did."""
 
-    n_examples: int
+    n_examples: float
     size: float
     """Median."""
     low: float
@@ -74,7 +74,7 @@ class Growth:
     low: float
     high: float
     level: float
-    n_examples: tuple[int, ...]
+    n_examples: tuple[float, ...]
     """Dataset sizes whose payoff point lies inside the range tried, smallest first."""
     slopes: FloatArray
     """(R,) exponents drawn."""
@@ -94,7 +94,7 @@ class Growth:
         """How many dataset sizes the growth was measured at."""
         return len(self.n_examples)
 
-    def forecast(self, n_examples: int) -> Forecast:
+    def forecast(self, n_examples: float) -> Forecast:
         """Payoff point at a dataset size that was, or was not, tried.
 
         The interval holds the uncertainty of every curve, of the exponent, and the scatter of
@@ -105,16 +105,18 @@ class Growth:
         AnalysisError
             If ``n_examples`` is not positive.
         """
-        if not (math.isfinite(n_examples) and n_examples >= 1):
-            raise AnalysisError(f"n_examples: must be at least 1, got {n_examples}")
-        at = math.log(n_examples) - float(np.log(self.n_examples).mean())
+        if not (math.isfinite(n_examples) and n_examples > 0):
+            raise AnalysisError(f"n_examples: must be positive, got {n_examples}")
+        at = math.log(n_examples) - float(
+            np.log(np.asarray(self.n_examples, dtype=np.float64)).mean()
+        )
         rng = generator(self.seed, Stream.FORECAST)
         drawn = (
             self.levels + at * self.slopes + self.scatter * rng.standard_normal(len(self.slopes))
         )
         low, middle, high = np.exp(_interval(drawn, self.level))
         return Forecast(
-            n_examples=int(n_examples),
+            n_examples=exact(n_examples),
             size=float(middle),
             low=float(low),
             high=float(high),
@@ -160,7 +162,7 @@ def measure_growth(fits: Sequence[FittedCurve], settings: AnalysisSettings) -> G
     return grow(n_examples, np.array(columns).T, level=settings.level, seed=settings.seed)
 
 
-def grow(n_examples: Sequence[int], log_size: FloatArray, *, level: float, seed: int) -> Growth:
+def grow(n_examples: Sequence[float], log_size: FloatArray, *, level: float, seed: int) -> Growth:
     """Growth from log payoff points (R, K) drawn for each of K distinct dataset sizes.
 
     Their columns are independent of each other; ``level`` is the intervals', ``seed`` the draws'.
@@ -196,7 +198,7 @@ def grow(n_examples: Sequence[int], log_size: FloatArray, *, level: float, seed:
         low=float(low),
         high=float(high),
         level=level,
-        n_examples=tuple(int(n) for n in n_examples),
+        n_examples=tuple(exact(n) for n in n_examples),
         slopes=read_only(lines[:, 1].copy()),
         levels=read_only(lines[:, 0].copy()),
         scatter=read_only(scatter),

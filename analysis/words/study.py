@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_examples, format_size, plain_name
 from analysis.table.trials import UNKNOWN
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
@@ -40,7 +40,7 @@ def table_row(fit: FittedCurve, point: PayoffPoint) -> dict[str, str]:
     s, n = fit.settings, fit.curve.n_examples
     ends = interval(point.low, point.high, point.low_open, point.high_open)
     return {
-        "examples": "all" if n == UNKNOWN else f"{n:,}",
+        "examples": "all" if n == UNKNOWN else format_examples(n),
         "rule": rule_name(point, s),
         "verdict": verdict_cell(fit, point),
         plain_name(s.size_name): format_size(point.size) if point.placed else "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.table.names import format_examples
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
@@ -27,6 +29,6 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def at(n_examples: int | None) -> str:
+def at(n_examples: float | None) -> str:
     """At which dataset size; empty where it is not known."""
-    return "" if n_examples is None else f" at {n_examples:,} examples"
+    return "" if n_examples is None else f" at {format_examples(n_examples, 'examples')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.findings import Finding, VerdictKind
 from analysis.settings import AnalysisSettings
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_examples, format_size, plain_name
 from analysis.verdicts.decide import PayoffPoint
 from analysis.verdicts.findings import Answer
 from analysis.verdicts.growth import Growth
@@ -40,7 +40,7 @@ PLACES: dict[VerdictKind, str] = {
 def verdict(f: Finding[PayoffPoint]) -> Told:
     """A payoff point as its cell of the table says it; the tail has what other columns hold."""
     point = f.facts
-    where = "" if f.n_examples is None else f"{f.n_examples:,} examples, "
+    where = "" if f.n_examples is None else f"{format_examples(f.n_examples, 'examples')}, "
     text, tail = VERDICTS[point.kind], ""
     if point.kind == "hurts_beyond" and point.falls_again:
         text, tail = "turns up, then falls again", ","
@@ -77,7 +77,11 @@ def answer(f: Finding[Answer]) -> Told:
     """The answer for the largest dataset, in one sentence."""
     point, plateau, overfit = f.facts.point, f.facts.plateau, f.facts.overfit
     size, error = plain_name(f.size), plain_name(f.facts.error)
-    start = "" if f.n_examples is None else f"With {f.n_examples:,} training examples, "
+    start = (
+        ""
+        if f.n_examples is None
+        else f"With {format_examples(f.n_examples, 'training examples')}, "
+    )
     body = _clause(point, size, error, absolute=f.facts.absolute)
     if point.kind == "cannot_tell" and plateau.kind == "pays_off_until":
         body = (
@@ -171,6 +175,7 @@ def growth(f: Finding[Growth]) -> Told:
     return Told(
         text=f"The payoff point {moves} "
         f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f}). If that goes "
-        f"on, with {ahead.n_examples:,} it would lie at about {format_size(ahead.size)} "
+        f"on, with {format_examples(ahead.n_examples)} it would lie at about "
+        f"{format_size(ahead.size)} "
         f"{plain_name(f.size)} ({interval(ahead.low, ahead.high)})"
     )

@@ -74,5 +74,5 @@ def test_fewer_than_three_dataset_sizes_have_no_growth() -> None:
 
 
 def test_a_forecast_needs_examples() -> None:
-    with pytest.raises(AnalysisError, match="n_examples: must be at least 1, got 0"):
+    with pytest.raises(AnalysisError, match="n_examples: must be positive, got 0"):
         drawn(0.2, 0.0, 0).forecast(0)

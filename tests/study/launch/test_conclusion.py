@@ -29,7 +29,7 @@ def test_whole_sizes_are_the_steps_themselves() -> None:
     analysis = analysed()
     assert chart_steps(analysis) == 1
     for fit in analysis.fits:
-        named = chart_curves(analysis)[fit.curve.n_examples]
+        named = chart_curves(analysis)[int(fit.curve.n_examples)]
         assert [step for step, _ in named["measured"]] == fit.curve.size.tolist()
         steps, errors = zip(*named["fitted"], strict=True)
         assert (steps[0], steps[-1], len(steps)) == (
@@ -45,7 +45,7 @@ def test_sizes_below_one_or_with_fractions_keep_four_digits(unit: float) -> None
     smallest = min(float(fit.curve.size[0]) for fit in analysis.fits)
     assert 1000 <= smallest * steps < 10_000
     for fit in analysis.fits:
-        named = chart_curves(analysis)[fit.curve.n_examples]
+        named = chart_curves(analysis)[int(fit.curve.n_examples)]
         found = [step for step, _ in named["measured"]]
         np.testing.assert_allclose(found, steps * fit.curve.size, rtol=5e-4)
         assert len(named["fitted"]) == CHART_POINTS
