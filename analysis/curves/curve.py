@@ -92,6 +92,8 @@ class Curve:
     excluded: tuple[Exclusion, ...]
     undertrained: int
     """Replicates on the curve that were still improving at their last step."""
+    spread: FloatArray | None = None
+    """(K,) spread of each cell's error as the table tells it; None where it does not."""
 
     def __len__(self) -> int:
         return len(self.size)
@@ -121,6 +123,7 @@ class Curve:
             run_draw=read_only(self.run_draw[runs]),
             run_row=read_only(self.run_row[runs]),
             correct=None if self.correct is None else read_only(self.correct[runs]),
+            spread=None if self.spread is None else read_only(self.spread[keep]),
         )
 
 
@@ -227,7 +230,16 @@ def _build(
             if place >= 0
         ),
         undertrained=int(table.still_improving[rows].sum()),
+        spread=_told_spread(table, rows, cells),
     )
+
+
+def _told_spread(table: TrialTable, rows: IntArray, cells: Sequence[IntArray]) -> FloatArray | None:
+    """The spread that the table tells of the one run of each cell; None where any has none."""
+    if table.spread is None or len(cells) != len(rows) or not len(rows):
+        return None
+    told = table.spread[rows[np.concatenate(cells)]]
+    return read_only(told) if (np.isfinite(told) & (told > 0.0)).all() else None
 
 
 def _cells(

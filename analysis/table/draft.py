@@ -41,6 +41,8 @@ class Asked:
     """Field of the trial table -> the table's column (``--examples``, ``--seed``, ``--map``)."""
     options: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Field -> the option that named its column, where it is not ``--map``."""
+    spread: str = ""
+    """Column of the error's spread; empty: none, or behind ``±`` in its cells."""
     where: tuple[str, ...] = ()
     """``COLUMN=VALUE`` each."""
     finished: tuple[str, ...] = ()

@@ -177,7 +177,8 @@ def _finished(draft: Draft) -> Reading:
         for out in draft.account.left_out
         if out.reason != _CHOSEN
     )
-    table = TrialTable.from_columns(columns, len(kept), dropped=dropped)
+    spread = None if draft.spread is None else draft.spread[index]
+    table = TrialTable.from_columns(columns, len(kept), dropped=dropped, spread=spread)
     if not draft.account.n_curves:
         draft = draft.telling(n_curves=len(np.unique(table.n_examples)))
     return Reading(table=table, account=draft.account, draft=draft)

@@ -67,6 +67,9 @@ class TrialTable(Columns):
     """Field name -> column."""
     dropped: tuple[Dropped, ...] = ()
     """Rows that were read but broke the schema."""
+    spread: FloatArray | None = None
+    """(rows,) spread of ``test_error`` as a stranger's table tells it (``0.31±0.02``), in its
+    unit; None where it does not."""
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -137,6 +140,7 @@ class TrialTable(Columns):
         n_rows: int,
         *,
         dropped: tuple[Dropped, ...] = (),
+        spread: FloatArray | None = None,
     ) -> TrialTable:
         """The table of columns that were checked already; a field without one has its default.
 
@@ -167,7 +171,9 @@ class TrialTable(Columns):
                 params = name == "params"
                 gathered[name] = MappingProxyType({}) if params else (field.default,) * n_rows
         return cls(
-            columns=MappingProxyType({name: gathered[name] for name in FIELDS}), dropped=dropped
+            columns=MappingProxyType({name: gathered[name] for name in FIELDS}),
+            dropped=dropped,
+            spread=None if spread is None else read_only(spread),
         )
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -190,7 +196,8 @@ class TrialTable(Columns):
         if len(index) == len(self):
             return self
         picked = {name: FIELDS[name].picked(column, index) for name, column in self.columns.items()}
-        return TrialTable(columns=MappingProxyType(picked), dropped=self.dropped)
+        spread = None if self.spread is None else read_only(self.spread[index])
+        return replace(self, columns=MappingProxyType(picked), spread=spread)
 
     def with_columns(self, **columns: Sequence[Any] | npt.NDArray[Any]) -> TrialTable:
         """The same trials with other values of some fields, one a trial.

@@ -15,6 +15,7 @@ from analysis.table.columns import FIELDS
 from analysis.table.draft import Draft
 from analysis.table.fields import Field, FloatArray, Integer, Number, RowError, Share
 from analysis.table.numbers import Numbers, read_numbers
+from analysis.table.roles import find
 
 LABELS = ("seed", "draw")
 """Whole numbers that only tell runs apart: any words do as well."""
@@ -75,6 +76,10 @@ def _error(draft: Draft, field: str, column: str, option: str) -> Draft:
         np.isnan(numbers.values), reason=f"{column}: has no value", column=column
     )
     spread = numbers.spread
+    if draft.asked.spread:
+        beside = find(draft, draft.asked.spread, "--spread")
+        told = _read(draft, beside, "--spread")
+        draft, spread = draft.taking(beside, "spread", "--spread", told.read_as), told.values
     if spread is not None:
         draft = replace(draft, spread=np.abs(spread))
     return replace(draft.with_numbers(**{field: numbers.values}), error_is_percent=numbers.percent)

@@ -56,6 +56,7 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     add("--examples", metavar="COLUMN", help="dataset size: one curve for each")
     add("--seed", metavar="COLUMN", help="seed of the training")
     add("--draw", metavar="COLUMN", help="which subset of the data was drawn")
+    add("--spread", metavar="COLUMN", help="spread of the error, where rows are means of runs")
     add("--test-examples", metavar="COLUMN", help="test examples behind the error")
     add(
         "--map",
@@ -220,6 +221,7 @@ def _read(args: argparse.Namespace, mapped: dict[str, str]) -> Reading:
         error=args.error,
         columns=columns | mapped,
         options={field: option for field, (option, _) in named.items() if field in columns},
+        spread=args.spread or "",
         where=tuple(args.where),
         finished=tuple(args.finished),
         decimal=args.decimal,
