@@ -1,10 +1,11 @@
 """Rows for the trial table from an Optuna storage or an MLflow experiment, ours or anybody's.
 
 An address says which: ``optuna+sqlite:///optuna.db#STUDY``, ``optuna+journal://PATH#STUDY``,
-``mlflow+sqlite:///mlflow.db#EXPERIMENT``, ``mlflow+http://host:5000#EXPERIMENT``. What a payoff
-study stored is read back as the trial table that it is. Of anything else, each trial is a row whose
-columns are its parameters, attributes, metrics and tags, by their own names and by names that say
-where they come from (``params.X``, ``user_attrs.X``, ``metrics.X``, ``tags.X``).
+``mlflow+sqlite:///mlflow.db#EXPERIMENT``, ``mlflow+http://host:5000#EXPERIMENT``,
+``mlflow+./mlruns#EXPERIMENT`` (MLflow's old file store). What a payoff study stored is read back as
+the trial table that it is. Of anything else, each trial is a row whose columns are its parameters,
+attributes, metrics and tags, by their own names and by names that say where they come from
+(``params.X``, ``user_attrs.X``, ``metrics.X``, ``tags.X``).
 
 Optuna and MLflow are imported when such an address is read, and not before. Nothing is written.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from study.tracking.reading import LoggedRun
 
 SOURCES = ("optuna+", "mlflow+")
+PARENT_TAG = "mlflow.parentRunId"
+"""What MLflow tags a run with that another one started."""
 
 _OURS_ALONE = ("trial", "slot", "reason", "params", "test_correct")
 """Columns of the trial table that a stranger's parameter of the same name must not feed."""
@@ -158,13 +162,9 @@ def rows_from_mlflow(address: str, experiment: str = "") -> Rows:
     StorageError
         If the store does not answer or has no such experiment.
     """
-    if not address.startswith(("http://", "https://", "file:", "databricks")):
-        _require_table(address, "experiments", "an MLflow store")
-    from study.tracking.reading import read_runs
-
     rows = []
     left_out: Counter[str] = Counter()
-    for run in read_runs(address, experiment):
+    for run in _logged(address, experiment):
         kind = run.tags.get("payoff.kind", "")
         if kind and kind != "trial":
             left_out[f"runs that are no trials ({kind})"] += 1
@@ -173,6 +173,27 @@ def rows_from_mlflow(address: str, experiment: str = "") -> Rows:
         else:
             rows.append(_run_row(run, ours=kind == "trial"))
     return _some(rows, left_out, redact(address))
+
+
+def _logged(address: str, experiment: str) -> Sequence[LoggedRun]:
+    """The runs of a store, or of the files of an old one."""
+    folder = Path(address.removeprefix("file://").removeprefix("file:"))
+    if address.startswith("file:") or "://" not in address:
+        from study.tracking.file_store import is_file_store, read_file_store
+
+        if is_file_store(folder):
+            return read_file_store(folder, experiment)
+        if not (folder / "mlflow.db").is_file():
+            raise StorageError(
+                f"{address}: is no store of MLflow's; name a folder such as ./mlruns, or an "
+                "address like sqlite:///FILE or http://HOST"
+            )
+        address = f"sqlite:///{folder / 'mlflow.db'}"
+    elif not address.startswith(("http://", "https://", "databricks")):
+        _require_table(address, "experiments", "an MLflow store")
+    from study.tracking.reading import read_runs
+
+    return read_runs(address, experiment)
 
 
 def _some(rows: list[dict[str, Any]], left_out: Counter[str], shown: str) -> Rows:
@@ -321,7 +342,11 @@ def _run_row(run: LoggedRun, *, ours: bool) -> dict[str, Any]:
         "status": "complete" if done else "failed",
         "reason": "" if done else f"the run is {run.status}",
     }
-    tags = {name: value for name, value in run.tags.items() if not name.startswith("mlflow.")}
+    tags = {
+        name: value
+        for name, value in run.tags.items()
+        if not name.startswith("mlflow.") or name == PARENT_TAG
+    }
     params = dict(run.params)
     if ours:
         logged: dict[str, Mapping[str, Any]] = {
