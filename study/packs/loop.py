@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from study.packs.parameters import Layout, Stack
+from study.packs.progress import Progress
 from study.packs.steps import Steps
 from study.training.evaluation import no_scores, scores_of
-from study.training.progress import Progress
 from study.training.settings import Scores, TrainJob, TrainResult
 
 Part = Literal["train", "validation", "test"]

@@ -7,7 +7,9 @@ gradients, optimiser, masks.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +20,11 @@ from study.models.registry import build_model
 from study.models.sizes import forward_flops
 from study.models.weights import weights_of
 from study.streams import BatchStream, DropoutStream, Stream, private_generators, torch_seed
+from study.training.convergence import divergence, still_improving
 from study.training.distillation import distillation_loss
-from study.training.evaluation import evaluate, no_scores, score, training_loss
+from study.training.evaluation import chance_loss, evaluate, no_scores, score, training_loss
 from study.training.optimizers import learning_rates, make_optimizer, penalty
-from study.training.progress import Progress
-from study.training.settings import TrainJob, TrainResult
+from study.training.settings import CurvePoint, TrainJob, TrainResult
 
 
 def train(job: TrainJob, custom_model: Builder | None = None) -> TrainResult:
@@ -67,21 +69,46 @@ def train_model(model: nn.Module, job: TrainJob) -> TrainResult:
     started = time.perf_counter()
     seed, device, stage = job.settings.seed, job.data.device, job.stage
     flops_of_example = 3 * forward_flops(model, job.data.input_shape)
-    progress = Progress(job)
     with private_generators(torch_seed(seed, Stream.MODULES, stage), device):
         attach(model, DropoutStream(seed, device, stage))
-        _take_steps(model, job, progress)
+        course = _take_steps(model, job)
         attach(model, None)
     model.eval()
     model.zero_grad(set_to_none=True)
-    scores = no_scores() if progress.diverged else score(model, job.data)
-    progress.wall_seconds = time.perf_counter() - started
-    return progress.result(scores, flops_of_example, model)
+    steps_done = course.curve[-1].step if course.curve else 0
+    ended = bool(course.diverged) or course.stopped_early
+    return TrainResult(
+        status="diverged" if course.diverged else "complete",
+        reason=course.diverged,
+        scores=no_scores() if course.diverged else score(model, job.data),
+        curve=tuple(course.curve),
+        steps_done=steps_done,
+        best_step=course.best_step if job.settings.select == "best" else steps_done,
+        stopped_early=course.stopped_early,
+        still_improving=not ended and still_improving(course.curve),
+        train_flops=float(flops_of_example * steps_done * job.batch_size),
+        wall_seconds=time.perf_counter() - started,
+        model=None if course.diverged else model,
+    )
 
 
-def _take_steps(model: nn.Module, job: TrainJob, progress: Progress) -> None:
+@dataclass(kw_only=True)
+class _Course:
+    """How a training went."""
+
+    curve: list[CurvePoint] = field(default_factory=list)
+    best_step: int = 0
+    diverged: str = ""
+    """Why it diverged; empty if it did not."""
+    stopped_early: bool = False
+
+
+def _take_steps(model: nn.Module, job: TrainJob) -> _Course:
     """Take all steps, or stop before; leave the weights to be scored in the model."""
     settings, data, masks = job.settings, job.data, job.masks or {}
+    course = _Course()
+    best_loss, best_evaluation, last_step = math.inf, 0, 0
+    chance = chance_loss(data)
     parameters = list(model.parameters())
     weights = list(weights_of(model).values())
     masked: list[Tensor] = [model.get_parameter(name) for name in masks]
@@ -109,16 +136,33 @@ def _take_steps(model: nn.Module, job: TrainJob, progress: Progress) -> None:
             with torch.no_grad():
                 torch._foreach_mul_(masked, zeros_and_ones)
         loss_sum += loss.detach()
-        if step == progress.next_evaluation(step - 1):
+        if step % settings.evaluate_every == 0 or step == settings.steps:
             model.eval()
             validation = evaluate(model, data.x_validation, data.y_validation, data)
             model.train()
             numbers = torch.stack([loss_sum, validation.loss, validation.error]).tolist()
+            train_loss, val_loss, val_error = numbers
+            point = CurvePoint(
+                step=step,
+                train_loss=train_loss / (step - last_step),
+                val_loss=val_loss,
+                val_error=val_error,
+            )
             loss_sum.zero_()
-            if progress.add(step, *numbers):
-                best = [tensor.clone() for tensor in state]
-            if progress.finished:
+            last_step = step
+            course.curve.append(point)
+            course.diverged = divergence(point, chance)
+            if point.val_loss < best_loss:
+                best_loss, best_evaluation = point.val_loss, len(course.curve)
+                course.best_step = step
+                if settings.select == "best":
+                    best = [tensor.clone() for tensor in state]
+            without_gain = len(course.curve) - best_evaluation
+            out_of_patience = 0 < settings.patience <= without_gain
+            course.stopped_early = out_of_patience and step < settings.steps
+            if course.diverged or course.stopped_early:
                 break
     if best:
         with torch.no_grad():
             torch._foreach_copy_(state, best)
+    return course

@@ -1,4 +1,7 @@
-"""What one training has found so far: curve, best weights, patience, divergence."""
+"""What one training of a pack has found so far: curve, best weights, patience, divergence.
+
+The reference trainer keeps books of its own, so that each can be checked against the other.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """The bookkeeping of every trainer, without the network."""
+    """The bookkeeping of a pack's trainings, without the network."""
 
     def __init__(self, job: TrainJob, index: int = 0) -> None:
         self.job = job
