@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Analyse what is finished and write the page; its path goes to stdout."""
     args.table = table = args.study
-    if table is None or (not is_address(table) and Path(table).suffix.lower() == ".toml"):
+    if table is None or not names_table(table):
         analysis, trials, source = _of_study(args)
     else:
         args.size = args.size or "n_parameters"
@@ -75,7 +75,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     from study.handover.report_source import study_source
     from study.handover.results import analyse_study, finished_trials
 
-    _refuse_table_options(args)
+    refuse_table_options(args)
     load_without_forests()
     spec, places, again = study_of(args)
     spec = with_size(spec, args.size)
@@ -124,7 +124,14 @@ def _changed_options(args: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _refuse_table_options(args: argparse.Namespace) -> None:
+def names_table(named: str | None) -> bool:
+    """Whether what was named is a table of trials, and not a study file."""
+    if named is None:
+        return False
+    return is_address(named) or Path(named).suffix.lower() != ".toml"
+
+
+def refuse_table_options(args: argparse.Namespace) -> None:
     """A study file says itself what its columns and rules are."""
     given = [name for name in _changed_options(args) if name != "--size"]
     if given:

@@ -50,16 +50,6 @@ def mlflow_of(spec: StudySpec, places: Places) -> str:
     return spec.storage.mlflow or places.mlflow_address
 
 
-def size_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare the option."""
-    parser.add_argument(
-        "--size",
-        metavar="COST",
-        help="what the size axis counts, instead of the study file's analysis.size: n_parameters, "
-        "n_nonzero, flops_per_example, model_bytes, latency_seconds, train_flops, ...",
-    )
-
-
 def with_size(spec: StudySpec, size: str | None) -> StudySpec:
     """Return the study with another size axis; a price for a unit of its own size is left out."""
     if not size:
