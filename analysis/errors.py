@@ -15,3 +15,8 @@ class AnalysisError(PayoffError):
 
 class Question(AnalysisError):
     """What a table can't say by itself: one line that asks, and says how to answer."""
+
+    def __init__(self, text: str, *, add: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.add = add
+        """Options to add to the command, the likeliest answer."""

@@ -49,7 +49,7 @@ PLACES: dict[Kind, Place] = {kind: place for place, kinds in _KINDS.items() for 
 
 ReasonKind = Literal[
     "no_replicates", "few_sizes", "narrow_range", "unreplicated", "no_errors_made", "law_misfits",
-    "wide_interval", "torn",
+    "wide_interval", "torn", "falls_slowly",
     "no_overlap", "no_common_error", "crossing_torn",
     "few_ratios", "few_points", "no_law_fits",
     "few_capacities", "curves_misfit", "no_payoff_inside", "payoff_outside",
@@ -66,7 +66,7 @@ ExclusionKind = Literal[
 
 StepKind = Literal[
     "run_replicates", "add_sizes", "widen_range", "train_seeds", "more_test_examples",
-    "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller",
+    "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller", "ask_less",
     "same_sizes", "more_or_further",
     "raise_search_trials", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
@@ -103,7 +103,7 @@ class Reason:
     least: float | None = None
     """What it takes: so many, or that probability."""
     value: float | None = None
-    """The range's ratio, the law's parameters, the interval's level."""
+    """The range's ratio, the law's parameters, the interval's level, the curve's fall."""
     low: float | None = None
     high: float | None = None
     """Ends of the interval."""
@@ -123,7 +123,7 @@ class NextStep:
     better: int | None = None
     low: float | None = None
     high: float | None = None
-    """Sizes from and up to which."""
+    """Sizes from and up to which; the number of a rule."""
 
 
 @dataclass(frozen=True, kw_only=True)

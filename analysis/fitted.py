@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,13 @@ import numpy.typing as npt
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.findings import Exclusion
+from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
+from analysis.table.metrics import measured_errors
 from analysis.table.names import format_size
 from analysis.table.trials import FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.findings import gauge_of
 from analysis.words.counts import excluded
 from analysis.words.reasons import what_next
 from analysis.words.verdicts import phrase
@@ -43,7 +47,7 @@ class CurveFit(FittedCurve):
             )
         ]
         for point in self.payoffs:
-            lines.append(f"{point.rule} ({point.parameter:g}): {phrase(point, name)}")
+            lines.append(f"{point.rule} ({point.parameter:g}): {phrase(point, name, gauge_of(self.settings))}")
             if point.next_step is not None:
                 lines.append(f"    next: {what_next(point.next_step)}")
         lines += [f"left out: {one.count} {excluded(one)}" for one in curve.excluded]
@@ -59,6 +63,8 @@ def fit_curve(
     draw: Sequence[int] | npt.NDArray[np.int64] | None = None,
     law: str = "auto",
     n_test: int = 0,
+    better: Literal["", "lower", "higher"] = "",
+    metric: MetricKind | None = None,
     settings: AnalysisSettings | None = None,
 ) -> CurveFit:
     """Fit one size-versus-error curve.
@@ -66,7 +72,8 @@ def fit_curve(
     Parameters
     ----------
     size, error : array-like of shape (runs,)
-        Size and error of each run; runs of one size are replicates.
+        Size and error of each run; runs of one size are replicates. An error falls as models get
+        better: of one that rises all along the sizes it is asked what it is.
     examples : array-like, optional
         Dataset size of each run. All must be the same: one curve has one dataset size.
     seed, draw : array-like, optional
@@ -75,6 +82,11 @@ def fit_curve(
         ``"auto"`` averages over laws and smooth departures; a name fits that law alone.
     n_test : int
         Test examples behind each error; 0 if unknown.
+    better : {"lower", "higher"}, optional
+        Which way ``error`` improves. A score from 0 to 1 or 100 is drawn as what it lacks, any
+        other in its own units.
+    metric : str, optional
+        What it is, if no plain error: ``"nats"``, ``"bits"``, ``"perplexity"``, ``"own"``.
     settings : AnalysisSettings, optional
         Rules, level, resamples.
 
@@ -84,6 +96,8 @@ def fit_curve(
 
     Raises
     ------
+    Question
+        If the errors rise all along the sizes, and ``better`` is not said.
     AnalysisError
         If the arrays differ in length, no run is usable, or there are several dataset sizes.
     """
@@ -98,8 +112,15 @@ def fit_curve(
         {name: values[k] for name, values in arrays.items()} | {"n_test": n_test}
         for k in range(len(arrays["n_parameters"]))
     ]
-    table = TrialTable.from_rows(rows)
     settings = replace(settings or AnalysisSettings(), law=law, size_label="size")
+    errors, measured = measured_errors(
+        arrays["test_error"], arrays["n_parameters"], settings,
+        name="error", better=better, metric=metric or "",
+    )  # fmt: skip
+    if measured is not None:
+        settings = settings.measuring(measured)
+        rows = [row | {"test_error": e} for row, e in zip(rows, errors.tolist(), strict=True)]
+    table = TrialTable.from_rows(rows)
     if not len(table):
         reasons = "; ".join(d.reason for d in table.dropped) or "there are none"
         raise AnalysisError(f"fit_curve: no usable run ({reasons})")

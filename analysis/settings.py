@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Annotated, Any, Literal, Self
 
 from analysis.errors import AnalysisError
+from analysis.metric import METRIC_KINDS, OFS, THRESHOLDS, Metric, MetricKind, Of
 
 Rule = Literal["marginal", "plateau", "overfit", "economic"]
 RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
@@ -52,6 +53,11 @@ class AnalysisSettings:
     """Column of the error. Never one that anything was chosen on."""
     error_label: str = ""
     """What to call the error; empty takes the name of the column."""
+    metric: MetricKind = "error"
+    """What the error is: error (a rate, RMSE: a fraction of it means something), nats or bits (a
+    loss or log-likelihood), perplexity, own (its own unit, such as PSNR)."""
+    measured: Metric | None = None
+    """All of the metric, where it was read off a table; None: what ``metric`` says is all."""
     rule: Rule = "marginal"
     """The rule whose payoff point comes first: marginal, plateau, overfit or economic.
     The others are reported beside it."""
@@ -61,6 +67,10 @@ class AnalysisSettings:
     """marginal: size pays while doubling it lowers the error by at least this fraction."""
     marginal_is_absolute: bool = False
     """Read ``marginal`` in units of the error (0.005 = half a point) instead of as a fraction."""
+    of: Literal["", "whole", "reducible", "perplexity"] = ""
+    """What the fractions of marginal and plateau are of: whole (the error itself), reducible (what
+    of it lies above its floor), perplexity (of a loss in nats); empty: what fits the metric, whole
+    for errors."""
     plateau: float = 0.10
     """plateau: the smallest size whose error is at most this fraction above the best in range."""
     upturn: float = 0.05
@@ -89,8 +99,31 @@ class AnalysisSettings:
     """A prune ratio is free when it raises the error by at most this fraction."""
 
     def __post_init__(self) -> None:
-        for one in mistakes(self.as_dict()):
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        for one in mistakes(given):
             raise AnalysisError(str(one))
+
+    @property
+    def scale(self) -> Metric:
+        """All of the metric."""
+        return self.measured or Metric(kind=self.metric, name=self.error_name)
+
+    @property
+    def fraction_of(self) -> Of:
+        """What the fractions of the rules are of."""
+        return self.of or self.scale.default_of
+
+    def measuring(self, metric: Metric, *given: str) -> Self:
+        """These settings for a metric; its own numbers for the rules that are not ``given``."""
+        own = THRESHOLDS[metric.kind]
+        changes: dict[str, Any] = {"metric": metric.kind, "measured": metric}
+        for name in ("marginal", "plateau", "upturn"):
+            usual = getattr(self, name) == getattr(THRESHOLDS[self.metric], name)
+            if name not in given and usual and not (name, self.marginal_is_absolute) == (
+                "marginal", True,
+            ):  # fmt: skip
+                changes[name] = getattr(own, name)
+        return replace(self, **changes)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -105,12 +138,18 @@ class AnalysisSettings:
 
     @property
     def error_name(self) -> str:
-        """What to call the error."""
-        return self.error_label or self.error
+        """What to call the error; of a score, what it lacks."""
+        name = self.error_label or self.error
+        return f"error ({self.measured.formula})" if self.measured and self.measured.bound else name
 
     def as_dict(self) -> dict[str, object]:
-        """Every setting by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Every setting by name; those of the metric only where it is no plain error."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        metric = values.pop("measured")
+        if self.metric == "error" and not (metric and metric.bound):
+            del values["metric"]
+            return {name: value for name, value in values.items() if name != "of" or value}
+        return values | {"of": self.fraction_of, "measured": asdict(self.scale)}
 
 
 def mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -123,6 +162,16 @@ def mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(name=name, rule=rule, value=s[name], remedy=remedy)
 
     yield from unless(s["rule"] in RULES, "rule", f"must be one of {', '.join(RULES)}")
+    yield from unless(
+        s["metric"] in METRIC_KINDS, "metric", f"must be one of {', '.join(METRIC_KINDS)}"
+    )
+    yield from unless(s["of"] in ("", *OFS), "of", f"must be one of {', '.join(OFS)}")
+    yield from unless(
+        s["of"] != "perplexity" or s["metric"] not in ("error", "own"),
+        "of",
+        "perplexity is that of a loss in nats or bits",
+        "say that it is one (metric: nats or bits), or take whole or reducible",
+    )
     for name in ("marginal", "plateau", "upturn", "prune_cost"):
         yield from unless(0.0 < s[name] < math.inf, name, "must be positive and finite")
     yield from unless(

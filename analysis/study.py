@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
@@ -25,8 +27,10 @@ from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fro
 from analysis.routes.laws import RouteLaw, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.routes.teachers import Distilled, study_teachers
+from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
 from analysis.table.account import Account
+from analysis.table.metrics import measured_errors
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.tuning.findings import regulariser_findings, tuning_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
@@ -169,7 +173,13 @@ class StudyAnalysis:
         return plain
 
 
-def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> StudyAnalysis:
+def analyse(
+    table: TrialTable,
+    settings: AnalysisSettings | None = None,
+    *,
+    better: Literal["", "lower", "higher"] = "",
+    metric: MetricKind | None = None,
+) -> StudyAnalysis:
     """Analyse a trial table: curves, laws, payoff points, prune ladders.
 
     Parameters
@@ -178,9 +188,16 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         Trials of one study.
     settings : AnalysisSettings, optional
         The defaults if not given.
+    better : {"lower", "higher"}, optional
+        Which way the column of errors improves, where that is in question.
+    metric : str, optional
+        What it is, if no plain error and the settings don't say so: ``"nats"``, ``"bits"``,
+        ``"perplexity"``, ``"own"``.
 
     Raises
     ------
+    Question
+        If the errors rise all along the sizes, and ``better`` is not said.
     AnalysisError
         If the table has no trial, or no value of the size or the error.
     """
@@ -190,6 +207,7 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         raise AnalysisError(
             "table: holds no usable trial" + (f" ({reasons})" if reasons else "; run some first")
         )
+    table, settings = _measured(table, settings, better, metric or "")
     fits = tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
     return StudyAnalysis(
         settings=settings,
@@ -207,3 +225,29 @@ def analyse(table: TrialTable, settings: AnalysisSettings | None = None) -> Stud
         masks=mask_costs(table, settings),
         made=tuple(making_findings(table)),
     )
+
+
+def _measured(
+    table: TrialTable, settings: AnalysisSettings, better: str, metric: str
+) -> tuple[TrialTable, AnalysisSettings]:
+    """The table with errors in it, and the settings that know what they are of."""
+    if table.metric is not None:
+        if settings.measured is None:
+            settings = settings.measuring(table.metric)
+        return table, settings
+    asked = better or metric or settings.metric != "error"
+    if not asked and any(table.slot):
+        return table, settings  # of a study of ours, whose trainer returns errors
+    drawing = [
+        phase == "replicate" and status == "complete"
+        for phase, status in zip(table.phase, table.status, strict=True)
+    ]
+    size = np.where(drawing, table.column(settings.size), math.nan)
+    errors, found = measured_errors(
+        table.column(settings.error).tolist(), size.tolist(), settings, name=settings.error_name,
+        better=better, metric=metric, groups=table.n_examples.astype(np.float64),
+    )  # fmt: skip
+    if found is None:
+        return table, settings
+    changed = table.with_columns(**{settings.error: errors})
+    return replace(changed, metric=found), settings.measuring(found)

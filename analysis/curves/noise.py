@@ -68,6 +68,8 @@ class Noise:
     """(K, K) covariance of the cells' luck on the test examples."""
     lifted: int
     """Cells whose mean error was 0."""
+    guess: float = 1.0
+    """Of spreads that are tried where no cell has replicates, the unit."""
 
     def mean_covariance(self, replicates: IntArray) -> FloatArray:
         """(K, K) covariance of the points: seeds, subset draws, test examples."""

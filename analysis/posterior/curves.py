@@ -67,6 +67,8 @@ class CurveDraws:
     """Probability that the curve departs from the laws by 10% or more."""
     exponent: tuple[float, float, float]
     """Median and central interval (5%, 95%) of the law's exponent alpha."""
+    evidence: float = 0.0
+    """Log marginal likelihood of the points, up to a constant that depends on their number alone."""
 
 
 def draw_curves(
@@ -94,6 +96,7 @@ def draw_curves(
     )
     log_weight = log_weights(combinations, span)
     log_weight += shapes.log_prior
+    top = float(log_weight.max())
     weight = relative(log_weight)
     by_combination = weight.sum(axis=1)
     by_combination[by_combination < KEPT_WEIGHT * by_combination.max()] = 0.0
@@ -111,6 +114,7 @@ def draw_curves(
         run_spread=read_only(run_spread(curve, noise, grid)),
         departure=float(by_combination[away].sum() / by_combination.sum()),
         exponent=(float(middle), float(low), float(high)),
+        evidence=top + math.log(float(by_combination.sum())),
     )
 
 

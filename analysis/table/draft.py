@@ -9,8 +9,9 @@ cannot go on raises :class:`~analysis.errors.Question`. The steps, in this order
 4. ``states``: rows that ``--where`` leaves, runs that finished
 5. ``numbers``: cells to numbers, each column by one convention
 6. ``sentinels``: numbers that stand for "failed"
-7. ``direction``: which way the metric improves; ``metrics``: what it is, and its error
+7. ``direction``: which way the metric improves
 8. ``replicates``: what rows of one size are to each other; which of them draw the curve
+   ``metrics``: what the metric is, and its error
 9. the trial table
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.metric import Better, Metric
 from analysis.table.account import Account, LeftOut, TakenFor
 from analysis.table.fields import BoolArray, FloatArray, IntArray, read_only
 from analysis.table.sheet import NOTHING, Sheet
@@ -49,6 +51,16 @@ class Asked:
     """Words of the state column that mean finished, beside those that are known."""
     decimal: str = ""
     """``.`` or ``,`` where both could be the decimal mark; empty: not said."""
+    better: str = ""
+    """``lower`` or ``higher``; empty: not said."""
+    metric: str = ""
+    """What the metric is, a kind of :mod:`analysis.metric`; empty: not said."""
+    of: str = ""
+    """What a rule's fraction is of; ``perplexity`` says that the metric is a loss."""
+    alike: tuple[str, ...] = ()
+    """Columns in which replicates may differ."""
+    tuned: tuple[str, ...] = ()
+    """Columns of what was tuned: of each size the best counts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,12 +78,16 @@ class Draft:
     size_field: str = "n_parameters"
     error_field: str = "test_error"
     numbers: Mapping[str, FloatArray] = field(default_factory=lambda: NOTHING)
-    """Field -> (rows,) its numbers; NaN where a row has none. The error is an error from step 7
+    """Field -> (rows,) its numbers; NaN where a row has none. The error is an error from step 9
     on: lower is better."""
     error_is_percent: bool = False
     """Whether its cells had a percent sign; its numbers are fractions then."""
     words: Mapping[str, Sequence[Any]] = field(default_factory=lambda: NOTHING)
     """Field -> (rows,) its values, of fields that are no numbers."""
+    better: Better = "lower"
+    """Which way the metric improves."""
+    metric: Metric = Metric()
+    """What it is, and how errors are made of it."""
     spread: FloatArray | None = None
     """(rows,) what the file says of the error's spread (``0.31±0.02``); None: nothing."""
 

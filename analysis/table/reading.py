@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.table import exports, roles, sentinels, states, typed
+from analysis.table import (
+    direction,
+    exports,
+    metrics,
+    replicates,
+    roles,
+    sentinels,
+    states,
+    typed,
+)
 from analysis.table.account import Account
 from analysis.table.columns import FIELDS, names_of
 from analysis.table.draft import Asked, Draft
@@ -33,6 +42,11 @@ STEPS: tuple[Step, ...] = (
     typed.settle,
     typed.require_rows,
     sentinels.settle,
+    typed.require_rows,
+    metrics.refuse_mixed,
+    direction.settle,
+    replicates.settle,
+    metrics.settle,
     typed.require_rows,
 )
 """What is done to a stranger's table, in this order; see :mod:`analysis.table.draft`."""
@@ -175,10 +189,11 @@ def _finished(draft: Draft) -> Reading:
     dropped = tuple(
         Dropped(reason=out.reason, count=out.count, rows=tuple(row - 1 for row in out.rows))
         for out in draft.account.left_out
-        if out.reason != _CHOSEN
+        if out.reason != _CHOSEN and not out.reason.startswith(replicates.ANOTHER)
     )
     spread = None if draft.spread is None else draft.spread[index]
     table = TrialTable.from_columns(columns, len(kept), dropped=dropped, spread=spread)
+    table = replace(table, metric=draft.metric)
     if not draft.account.n_curves:
         draft = draft.telling(n_curves=len(np.unique(table.n_examples)))
     return Reading(table=table, account=draft.account, draft=draft)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.errors import AnalysisError
+from analysis.metric import Metric
 from analysis.table.columns import FIELDS, PHASES, ROUTES, STATUSES, Columns
 from analysis.table.fields import (
     UNKNOWN,
@@ -70,6 +71,8 @@ class TrialTable(Columns):
     spread: FloatArray | None = None
     """(rows,) spread of ``test_error`` as a stranger's table tells it (``0.31±0.02``), in its
     unit; None where it does not."""
+    metric: Metric | None = None
+    """What its errors were made of; None: they stand as they were measured."""
 
     def __len__(self) -> int:
         return len(self.slot)

@@ -15,6 +15,7 @@ from analysis.curves.noise import Noise, measure_noise, resample
 from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
 from analysis.posterior.curves import CurveDraws, draw_curves
+from analysis.posterior.offsets import draw_additive
 from analysis.settings import AnalysisSettings, Rule
 from analysis.streams import Stream, generator
 from analysis.table.names import format_size
@@ -45,14 +46,15 @@ class FittedCurve:
     @classmethod
     def of(cls, curve: Curve, settings: AnalysisSettings) -> Self:
         """Fit a curve that has been gathered from a trial table."""
+        if settings.scale.additive:  # its luck on test examples is no share of right answers
+            curve = replace(curve, n_test=0, correct=None)
         noise = measure_noise(curve)
         draws, failed = None, 0
         if curve.n_sizes >= 2:
             rng = generator(settings.seed, Stream.DATA, curve.n_examples)
             if settings.law == "auto":
-                draws = draw_curves(
-                    curve, noise, resamples=settings.resamples, level=settings.level, rng=rng
-                )
+                draw = draw_additive if settings.scale.additive else draw_curves
+                draws = draw(curve, noise, resamples=settings.resamples, level=settings.level, rng=rng)
             else:
                 draws, failed = _law_draws(curve, noise, settings, rng)
         return cls.drawn(curve, noise, draws, settings, law=settings.law, failed=failed)

@@ -40,6 +40,9 @@ LEAST_SIZES_UNREPLICATED = 6
 """Without replicates the noise is read off the scatter about the curve, which takes more sizes."""
 LEAST_SEEDS = 3
 """Of each size, where the noise is to be read off replicates."""
+CLEAR_FALL = 0.02
+"""A curve that surely falls by this fraction of its error, or by the rule's own number if that is
+less, from the smallest size to its best is not flat, whatever its single doublings bring."""
 WIDEST_INTERVAL = 0.8
 """An interval over more than this share of the range (of log size) says nothing."""
 
@@ -114,6 +117,10 @@ def decide(
     if probability < s.confidence:
         why, next_step = _torn(curve, found, by_kind, s)
         kind = "cannot_tell"
+    elif kind == "flat" and rule != "economic" and falls_clearly(found):
+        why = Reason(kind="falls_slowly", about=(rule,), value=found.fall, least=found.parameter)
+        next_step = NextStep(kind="ask_less", low=_less(found))
+        kind = "cannot_tell"
     elif kind in PLACED and _width(found) > WIDEST_INTERVAL * math.log(
         curve.size[-1] / curve.size[0]
     ):
@@ -123,6 +130,25 @@ def decide(
     elif kind == "still_paying":
         next_step = NextStep(kind="try_larger", high=4.0 * float(curve.size[-1]))
     return _point(rule, s, found, kind=kind, why=why, next_step=next_step, probability=probability)
+
+
+def falls_clearly(found: Distribution) -> bool:
+    """Whether the curve surely falls, by more than nothing.
+
+    A rule that asks more of each doubling than the curve gives to any of them would call it flat,
+    and "the smallest size is enough" would be said of a curve that all larger sizes are better on:
+    that is a question of the rule's number, which whoever asks must answer. Not so where the price
+    of size is known: then it is the price that makes small models best.
+    """
+    return found.least_fall >= min(CLEAR_FALL, found.parameter)
+
+
+def _less(found: Distribution) -> float:
+    """A number of the rule, one digit, of which the curve can say where it is reached."""
+    most = found.best_step if math.isfinite(found.best_step) else found.fall
+    if not most > 0.0:
+        return found.parameter / 10.0
+    return float(f"{min(most, found.parameter) / 2.0:.0e}")
 
 
 def too_little(curve: Curve, noise: Noise) -> tuple[Reason, NextStep] | tuple[None, None]:

@@ -12,6 +12,7 @@ from analysis.settings import AnalysisSettings
 from analysis.table.trials import Dropped, known
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import PayoffPoint
+from analysis.verdicts.gains import Gauge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Answer:
     """The column that is called the error."""
     absolute: bool
     """Whether the marginal rule is in units of the error."""
+    gauge: Gauge | None = None
+    """How its rules count gains; None: fractions of a plain error, or its units."""
 
     @property
     def estimate(self) -> Estimate | None:
@@ -47,6 +50,12 @@ class Answer:
         return self.point.next_step
 
 
+def gauge_of(s: AnalysisSettings) -> Gauge | None:
+    """How the rules count gains, where that is not the usual way."""
+    gauge = Gauge.of_settings(s)
+    return gauge if gauge.metric.additive or gauge.of != "whole" else None
+
+
 def headline(fits: Sequence[FittedCurve], s: AnalysisSettings) -> Finding[Answer]:
     """The answer for the largest dataset."""
     by_rule = {point.rule: point for point in fits[-1].payoffs}
@@ -56,6 +65,7 @@ def headline(fits: Sequence[FittedCurve], s: AnalysisSettings) -> Finding[Answer
         overfit=by_rule["overfit"],
         error=s.error_name,
         absolute=s.marginal_is_absolute,
+        gauge=gauge_of(s),
     )
     n = known(fits[-1].curve.n_examples)
     return Finding(kind="answer", facts=answer, n_examples=n, about=s.rule, size=s.size_name)

@@ -8,6 +8,7 @@ so that none depends on one law being right.
 rule      payoff point m* within the range of sizes tried, m_1 to m_K
 ========= ======================================================================================
 marginal  the last size at which doubling still lowers the error by the stated amount
+          (:mod:`analysis.verdicts.gains`: of the error, of what is above its floor, ...)
 plateau   the first size whose error is within epsilon of the best in the range
 overfit   the size of the minimum from which the error then rises by the stated fraction
 economic  the size that minimises error + price x size
@@ -26,15 +27,19 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.metric import Metric
 from analysis.posterior.curves import CurveDraws
 from analysis.settings import AnalysisSettings, Rule
 from analysis.table.trials import FloatArray, IntArray
+from analysis.verdicts.gains import Gauge
 
 Outcome = Literal["flat", "inside", "still", "hurts", "hump", "none"]
 OUTCOMES: tuple[Outcome, ...] = ("flat", "inside", "still", "hurts", "hump", "none")
 NEGLIGIBLE = 0.05
 """Economic rule: the smallest size is enough when error and price together are within this fraction
 of their least; without it a flat curve could never be called flat."""
+SURE = 0.95
+"""Probability with which a curve falls that is said to fall clearly."""
 FLAT, INSIDE, STILL, HURTS, HUMP, NONE = range(6)
 
 
@@ -50,6 +55,8 @@ class RuleDraws:
     """(R,) overfit rule: log of the size at which the error is highest after its minimum."""
     rise: FloatArray = field(default_factory=lambda: np.empty(0))
     """(R,) overfit rule: rise from the minimum, as a log ratio."""
+    step: FloatArray = field(default_factory=lambda: np.empty(0))
+    """(R,) marginal rule: the most that any doubling gains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,12 @@ class Distribution:
     """Overfit rule: median size of the highest error after the minimum; NaN otherwise."""
     rise: float = math.nan
     """Overfit rule: median rise from the minimum, as a fraction; NaN otherwise."""
+    fall: float = 0.0
+    """Median fall from the smallest size to the best one, as a fraction of e."""
+    least_fall: float = 0.0
+    """What it is at least, with the probability of :data:`SURE`."""
+    best_step: float = math.nan
+    """Marginal rule: the most that any doubling gains (median), as the rule counts it."""
 
     def probability(self, *outcomes: Outcome) -> float:
         """Probability of any of the outcomes."""
@@ -87,12 +100,12 @@ def apply_rule(x: FloatArray, log_error: FloatArray, rule: Rule, s: AnalysisSett
     The sizes are evenly spaced and span the range tried.
     """
     if rule == "marginal":
-        return _marginal(x, log_error, s.marginal, s.marginal_is_absolute)
+        return _marginal(x, log_error, s.marginal, Gauge.of_settings(s))
     if rule == "plateau":
-        return _plateau(x, log_error, s.plateau)
+        return _plateau(x, log_error, Gauge.of_settings(s).near(log_error, s.plateau))
     if rule == "overfit":
         return _overfit(x, log_error, s.upturn)
-    return _economic(x, log_error, math.nan if s.price is None else s.price)
+    return _economic(x, log_error, math.nan if s.price is None else s.price, s.scale)
 
 
 def apply_to(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> RuleDraws:
@@ -122,6 +135,8 @@ def payoff_distribution(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> D
     if risen.any():
         peak = float(np.exp(np.median(applied.peak[risen])))
         rise = float(np.expm1(np.median(applied.rise[risen])))
+    inside = draws.log_error[:, : draws.n_inside]
+    fall = -np.expm1(inside.min(axis=1) - inside[:, 0])
     return Distribution(
         rule=rule,
         parameter=rule_parameter(rule, s),
@@ -134,10 +149,13 @@ def payoff_distribution(draws: CurveDraws, rule: Rule, s: AnalysisSettings) -> D
         level=s.level,
         peak=peak,
         rise=rise,
+        fall=float(np.median(fall)),
+        least_fall=float(np.quantile(fall, 1.0 - SURE)),
+        best_step=float(np.median(applied.step)) if len(applied.step) else math.nan,
     )
 
 
-def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool) -> RuleDraws:
+def _marginal(x: FloatArray, log_error: FloatArray, least: float, gauge: Gauge) -> RuleDraws:
     """The last size at which doubling still pays."""
     step = x[1] - x[0]
     doubling = math.log(2.0) / step
@@ -149,7 +167,7 @@ def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool
     part = ahead - left
     after = log_error[:, left] * (1.0 - part) + log_error[:, left + 1] * part
     before = log_error[:, starts]
-    gain = np.exp(before) - np.exp(after) if absolute else -np.expm1(after - before)
+    gain = gauge.gain(log_error, before, after)
     pays = gain >= least
     last = len(starts) - 1 - np.argmax(pays[:, ::-1], axis=1)
     some = pays.any(axis=1)
@@ -163,12 +181,11 @@ def _marginal(x: FloatArray, log_error: FloatArray, least: float, absolute: bool
     location = np.where(inside, x[0] + (last + fraction) * step, x[0])
     location = np.where(still, x[-1], location)
     outcome = np.where(still, STILL, np.where(inside, INSIDE, FLAT))
-    return RuleDraws(outcome=outcome, location=location)
+    return RuleDraws(outcome=outcome, location=location, step=gain.max(axis=1))
 
 
-def _plateau(x: FloatArray, log_error: FloatArray, epsilon: float) -> RuleDraws:
-    """The first size within epsilon of the best error in the range."""
-    target = log_error.min(axis=1) + math.log1p(epsilon)
+def _plateau(x: FloatArray, log_error: FloatArray, target: FloatArray) -> RuleDraws:
+    """The first size whose log error is at most the ``target`` (R,)."""
     good = log_error <= target[:, None]
     first = np.argmax(good, axis=1)
     rows = np.arange(len(first))
@@ -201,9 +218,11 @@ def _overfit(x: FloatArray, log_error: FloatArray, least: float) -> RuleDraws:
     )
 
 
-def _economic(x: FloatArray, log_error: FloatArray, price: float) -> RuleDraws:
-    """The size that minimises error + price x size."""
-    cost = np.exp(log_error) + price * np.exp(x)[None, :]
+def _economic(x: FloatArray, log_error: FloatArray, price: float, metric: Metric) -> RuleDraws:
+    """The size that minimises error + price x size, the error as people are shown it."""
+    plain = metric.kind in ("error", "perplexity")
+    error = np.exp(log_error) if plain else log_error / metric.per_unit
+    cost = error + price * np.exp(x)[None, :]
     best = np.argmin(cost, axis=1)
     # A parabola through the best grid point and its neighbours finds the minimum between them.
     rows, middle = np.arange(len(best)), np.clip(best, 1, len(x) - 2)
@@ -211,7 +230,9 @@ def _economic(x: FloatArray, log_error: FloatArray, price: float) -> RuleDraws:
     bend = np.maximum(left - 2.0 * centre + right, 1e-300)
     shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
     within = (best > 0) & (best < len(x) - 1)
-    flat = cost[:, 0] <= cost[rows, best] * (1.0 + NEGLIGIBLE)
+    least = cost[rows, best]
+    slack = least * NEGLIGIBLE if plain else math.log1p(NEGLIGIBLE) / metric.per_unit
+    flat = cost[:, 0] <= least + slack
     outcome = np.where(flat, FLAT, np.where(best == len(x) - 1, STILL, INSIDE))
     location = np.where(within, x[best] + shift * (x[1] - x[0]), x[best])
     return RuleDraws(outcome=outcome, location=np.where(flat, x[0], location))

@@ -47,6 +47,17 @@ def _torn(r: Reason) -> str:
     )
 
 
+def _falls_slowly(r: Reason) -> str:
+    more = f"more than {100 * (r.least or 0.0):.3g}%"
+    asked = {
+        "marginal": "no single doubling gains as much as the rule asks",
+        "plateau": f"the best is no {more} away, as the rule counts",
+    }
+    fall = 100 * (r.value or 0.0)
+    rule = asked.get(r.about[0], "the rule asks for more")
+    return f"larger sizes are clearly better, by {fall:.2g}% in all, though {rule}"
+
+
 def _crossing_torn(r: Reason) -> str:
     first, second = r.about
     answers = {
@@ -94,6 +105,7 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
         "of sizes tried"
     ),
     "torn": _torn,
+    "falls_slowly": _falls_slowly,
     "no_overlap": lambda r: f"the sizes of {' and '.join(r.about)} hardly overlap",
     "no_common_error": lambda r: "the two routes reach no error in common",
     "crossing_torn": _crossing_torn,
@@ -141,6 +153,7 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "try_larger": lambda s: f"try sizes up to {_size(s.high)}",
     "add_larger": lambda s: f"add sizes up to {_size(s.high)}",
     "add_smaller": lambda s: f"add sizes down to {_size(s.low)}",
+    "ask_less": lambda s: f"say with a smaller threshold, such as {s.low:g}, what a gain is worth",
     "same_sizes": lambda s: "run both routes over the same sizes",
     "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
     "raise_search_trials": lambda s: "raise search.trials",

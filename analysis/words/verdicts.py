@@ -7,7 +7,9 @@ from analysis.settings import AnalysisSettings
 from analysis.table.names import format_examples, format_size, plain_name
 from analysis.verdicts.decide import PayoffPoint
 from analysis.verdicts.findings import Answer
+from analysis.verdicts.gains import Gauge
 from analysis.verdicts.growth import Growth
+from analysis.words.metrics import past_clause, turn
 from analysis.words.reasons import interval, what_next, why
 from analysis.words.told import Told
 
@@ -51,7 +53,7 @@ def verdict(f: Finding[PayoffPoint]) -> Told:
     return Told(label=f"{where}{point.rule}: ", text=text, tail=tail)
 
 
-def phrase(point: PayoffPoint, size_name: str) -> str:
+def phrase(point: PayoffPoint, size_name: str, gauge: Gauge | None = None) -> str:
     """The verdict in words, where no table stands beside it."""
     at = f"{format_size(point.size)} {size_name}".rstrip()
     if point.kind == "pays_off_until":
@@ -62,12 +64,13 @@ def phrase(point: PayoffPoint, size_name: str) -> str:
         text = f"hurts beyond {at} ({_ends(point)})"
         if point.falls_again:
             text += (
-                f": error turns up inside the range, peaks near {format_size(point.peak)} "
-                f"(+{point.rise:.0%}) and falls again"
+                f": {_it(gauge)} turns {turn(gauge)} inside the range, "
+                f"{'dips' if turn(gauge) == 'down' else 'peaks'} near {format_size(point.peak)} "
+                f"(+{point.rise:.0%}) and {'rises' if turn(gauge) == 'down' else 'falls'} again"
             )
         return text
     if point.kind == "no_upturn":
-        return "error does not turn up in the range tried"
+        return f"{_it(gauge)} does not turn {turn(gauge)} in the range tried"
     if point.kind == "cannot_tell":
         return f"cannot tell: {why(point.why)}"
     return VERDICTS[point.kind]
@@ -82,54 +85,54 @@ def answer(f: Finding[Answer]) -> Told:
         if f.n_examples is None
         else f"With {format_examples(f.n_examples, 'training examples')}, "
     )
-    body = _clause(point, size, error, absolute=f.facts.absolute)
+    gauge = f.facts.gauge
+    body = _clause(point, size, error, gauge, absolute=f.facts.absolute)
     if point.kind == "cannot_tell" and plateau.kind == "pays_off_until":
         body = (
             f"about {format_size(plateau.size)} {size} ({_ends(plateau)}) come "
-            f"within {100 * plateau.parameter:.3g}% of the best {error} in the range; {body}"
+            f"within {100 * plateau.parameter:.3g}% of the best "
+            f"{'perplexity' if gauge and gauge.of == 'perplexity' else error} in the range; {body}"
         )
     if overfit.kind == "hurts_beyond" and point.rule != "overfit":
-        body += f"; {_upturn(overfit, size, error)}"
+        body += f"; {_upturn(overfit, size, error, gauge)}"
     return Told(text=start + body)
 
 
-def _clause(point: PayoffPoint, size: str, error: str, *, absolute: bool) -> str:
+def _clause(
+    point: PayoffPoint, size: str, error: str, gauge: Gauge | None, *, absolute: bool
+) -> str:
     """The headline verdict as a clause."""
     if point.kind == "pays_off_until":
         return (
             f"more capacity pays off until about {format_size(point.size)} {size} "
-            f"({_ends(point)}); {_rule_clause(point, error, absolute=absolute)}"
+            f"({_ends(point)}); {past_clause(point, error, gauge, absolute=absolute)}"
         )
     if point.kind == "still_paying":
         step = what_next(point.next_step)
         return f"more capacity is still paying at the largest size tried; {step}"
     if point.kind == "flat":
-        return f"the smallest size tried is enough: {_rule_clause(point, error, absolute=absolute)}"
+        past = past_clause(point, error, gauge, absolute=absolute)
+        return f"the smallest size tried is enough: {past}"
     if point.kind == "hurts_beyond":
-        return _upturn(point, size, error)
+        return _upturn(point, size, error, gauge)
     if point.kind == "no_upturn":
-        return f"the {error} does not turn up anywhere in the range tried"
+        return f"the {error} does not turn {turn(gauge)} anywhere in the range tried"
     return (
         f"it cannot be told yet where capacity stops paying off, because {why(point.why)}; "
         f"{what_next(point.next_step)}"
     )
 
 
-def _rule_clause(point: PayoffPoint, error: str, *, absolute: bool) -> str:
-    """What the rule says about sizes past the payoff point."""
-    number = point.parameter
-    if point.rule == "marginal":
-        amount = f"{number:g}" if absolute else f"{100 * number:.3g}%"
-        return f"past that, doubling the size lowers the {error} by less than {amount}"
-    if point.rule == "plateau":
-        return f"its {error} is within {100 * number:.3g}% of the best in the range"
-    return f"past that, the price of size outweighs the {error} saved"
+def _it(gauge: Gauge | None) -> str:
+    return gauge.metric.name if gauge and gauge.metric.name else "error"
 
 
-def _upturn(point: PayoffPoint, size: str, error: str) -> str:
-    text = f"the {error} turns up beyond about {format_size(point.size)} {size} ({_ends(point)})"
+def _upturn(point: PayoffPoint, size: str, error: str, gauge: Gauge | None) -> str:
+    at = f"{format_size(point.size)} {size} ({_ends(point)})"
+    text = f"the {error} turns {turn(gauge)} beyond about {at}"
     if point.falls_again:
-        return f"{text}, inside the range, and falls again past {format_size(point.peak)}"
+        again = "rises" if turn(gauge) == "down" else "falls"
+        return f"{text}, inside the range, and {again} again past {format_size(point.peak)}"
     return f"{text}, so that bigger models there are worse"
 
 

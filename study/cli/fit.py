@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from analysis.table.reading import Reading
     from analysis.table.sheet import Sheet
     from analysis.table.trials import TrialTable
-
-RISING = {"acc", "accuracy", "auc", "auroc", "f1", "r2", "score", "precision", "recall", "bleu"}
-"""Words of columns that rise as models get better."""
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -68,6 +65,22 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     )
     words = "use only rows with this value (may be given several times)"
     add("--where", action="append", default=[], metavar="COLUMN=VALUE", help=words)
+    meaning = parser.add_argument_group("what the metric and the rows mean")
+    more = meaning.add_argument
+    more("--better", choices=("lower", "higher"), default="", help="which way --error improves")
+    more(
+        "--metric",
+        choices=("error", "nats", "bits", "perplexity", "own"),
+        default="",
+        help="what it is: error (a rate, RMSE, a bounded score), nats or bits (a loss), perplexity, "
+        "own (its own unit: PSNR, a reward); without it, what its name and values say",
+    )
+    words = "one curve for each value of this column, one after the other"
+    more("--group", metavar="COLUMN", help=words)
+    words = "columns that were tuned: of each size the best setting counts"
+    more("--tuned", action="append", default=[], metavar="COLUMN,...", help=words)
+    words = "columns in which replicates may differ"
+    more("--alike", action="append", default=[], metavar="COLUMN,...", help=words)
     words = "a word of the state column that means finished, beside those that are known"
     add("--finished", action="append", default=[], metavar="WORD", help=words)
     words = "the decimal mark, where 1.000 may be one or a thousand"
@@ -86,6 +99,13 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--threshold", type=float, metavar="X", help="that rule's number instead of its default")
     add("--absolute", action="store_true", help="--threshold is in units of the error")
+    add(
+        "--of",
+        choices=("whole", "reducible", "perplexity"),
+        default="",
+        help="what --threshold is a fraction of: the whole error, what lies above its floor, or the "
+        "perplexity (default: what fits the metric)",
+    )
     add("--price", type=float, metavar="X", help="error that one more unit of size must save")
     add("--law", default="auto", metavar="NAME", help="one law alone (default: average of laws)")
     add("--level", type=float, default=0.9, metavar="P", help="of intervals (default: 0.9)")
@@ -110,9 +130,9 @@ def run(args: argparse.Namespace) -> int:
 def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     """Read the table that ``args.table`` names, and analyse it as the other arguments say."""
     args, mapped = _mapped(args)
-    _refuse_accuracies(args.error, mapped)
     settings = _settings(args)
     reading = _read(args, mapped)
+    settings = _measuring(settings, reading, args)
     from analysis.study import analyse
     from analysis.words.account import short, whole
 
@@ -121,21 +141,6 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     if args.sheet:
         _write_sheet(reading, Path(args.sheet))
     return replace(analyse(reading.table, settings), reading=reading.account), reading.table
-
-
-def _refuse_accuracies(error: str, mapped: Mapping[str, str]) -> None:
-    """A column that rises as models get better is no error: the verdict would be upside down."""
-    from analysis.table.columns import names_of
-    from analysis.table.fields import Error
-
-    errors = [("--map", column) for field, column in mapped.items() if field in names_of(Error)]
-    for option, column in (("--error", error), *errors):
-        words = set(re.split(r"[^a-z0-9]+", column.lower()))
-        if words & RISING and not words & {"error", "err", "loss", "one"}:
-            raise PayoffError(
-                f"{option}: {column!r} sounds like a score that rises as models get better; "
-                "give a column of errors, such as 1 - accuracy"
-            )
 
 
 def _columns(args: argparse.Namespace) -> tuple[str, str]:
@@ -179,6 +184,20 @@ def _settings(args: argparse.Namespace) -> AnalysisSettings:
         if law_named(args.law).inputs != ("size",):
             raise PayoffError(f"--law: {args.law} is not a law of size alone; choose another")
     return settings
+
+
+def _measuring(
+    settings: AnalysisSettings, reading: Reading, args: argparse.Namespace
+) -> AnalysisSettings:
+    """The settings for the metric that was read, with what the user said of the rules."""
+    metric = reading.table.metric
+    if metric is not None:
+        named = {"marginal": "marginal", "plateau": "plateau", "overfit": "upturn"}
+        given = () if args.threshold is None else (named.get(args.rule, ""),)
+        settings = settings.measuring(metric, *given)
+    elif args.metric:
+        settings = replace(settings, metric=args.metric)
+    return replace(settings, of=args.of) if args.of else settings
 
 
 def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -225,8 +244,17 @@ def _read(args: argparse.Namespace, mapped: dict[str, str]) -> Reading:
         where=tuple(args.where),
         finished=tuple(args.finished),
         decimal=args.decimal,
+        better=args.better,
+        metric=args.metric,
+        of=args.of,
+        alike=_listed(args.alike),
+        tuned=_listed(args.tuned),
     )
     return read(_sheet(args.table), asked)
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for one in given for name in one.split(",") if name.strip())
 
 
 def _sheet(table: str) -> Sheet:
