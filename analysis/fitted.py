@@ -47,7 +47,8 @@ class CurveFit(FittedCurve):
             )
         ]
         for point in self.payoffs:
-            lines.append(f"{point.rule} ({point.parameter:g}): {phrase(point, name, gauge_of(self.settings))}")
+            said = phrase(point, name, gauge_of(self.settings))
+            lines.append(f"{point.rule} ({point.parameter:g}): {said}")
             if point.next_step is not None:
                 lines.append(f"    next: {what_next(point.next_step)}")
         lines += [f"left out: {one.count} {excluded(one)}" for one in curve.excluded]

@@ -1,4 +1,4 @@
-r"""What the "error" of a table is: a fraction, a score upside down, nats, or a thing of its own units.
+r"""What the "error" of a table is: a fraction, a score upside down, nats, or its own unit.
 
 Everything that is fitted is a positive error e, lower is better, and curves are fitted to y = ln e.
 A metric says how e is made of the values in the table and how values are got back:
@@ -127,7 +127,9 @@ class Metric:
         return abs(self._step())
 
 
-def metric_of(kind: str, values: npt.ArrayLike, *, better: Better, name: str, bound: float = 0.0) -> Metric:
+def metric_of(
+    kind: str, values: npt.ArrayLike, *, better: Better, name: str, bound: float = 0.0
+) -> Metric:
     """The metric of that kind for these values; those of ``own`` are centred on them."""
     metric = Metric(kind=kind, better=better, name=name, bound=bound)  # type: ignore[arg-type]
     v = np.asarray(values, dtype=np.float64)

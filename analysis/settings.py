@@ -117,11 +117,10 @@ class AnalysisSettings:
         """These settings for a metric; its own numbers for the rules that are not ``given``."""
         own = THRESHOLDS[metric.kind]
         changes: dict[str, Any] = {"metric": metric.kind, "measured": metric}
+        kept = (*given, "marginal") if self.marginal_is_absolute else given
         for name in ("marginal", "plateau", "upturn"):
             usual = getattr(self, name) == getattr(THRESHOLDS[self.metric], name)
-            if name not in given and usual and not (name, self.marginal_is_absolute) == (
-                "marginal", True,
-            ):  # fmt: skip
+            if usual and name not in kept:
                 changes[name] = getattr(own, name)
         return replace(self, **changes)
 

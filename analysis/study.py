@@ -14,6 +14,7 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.findings import Finding, Kind
 from analysis.fitted import CurveFit
+from analysis.metric import MetricKind
 from analysis.routes.comparison import RouteStudy, study_routes
 from analysis.routes.findings import (
     distillation_findings,
@@ -27,7 +28,6 @@ from analysis.routes.fronts import MaskCost, ParetoFront, mask_costs, pareto_fro
 from analysis.routes.laws import RouteLaw, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.routes.teachers import Distilled, study_teachers
-from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
 from analysis.table.account import Account
 from analysis.table.metrics import measured_errors

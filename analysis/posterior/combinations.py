@@ -144,7 +144,9 @@ def _kappas(points: Points, noise: Noise) -> list[tuple[float, float]]:
     """Nodes for the true over the estimated spread: the log of a chi with ``degrees`` freedom."""
     if noise.degrees <= 0:
         now = math.sqrt(float(np.mean(points.variance)))
-        return [(noise.guess * spread / now, 1.0 / len(UNKNOWN_SPREADS)) for spread in UNKNOWN_SPREADS]
+        return [
+            (noise.guess * spread / now, 1.0 / len(UNKNOWN_SPREADS)) for spread in UNKNOWN_SPREADS
+        ]
     if noise.degrees > SPREAD_KNOWN:
         return [(1.0, 1.0)]
     spread = 1.0 / math.sqrt(2.0 * max(noise.degrees, 1.0))

@@ -68,7 +68,7 @@ class CurveDraws:
     exponent: tuple[float, float, float]
     """Median and central interval (5%, 95%) of the law's exponent alpha."""
     evidence: float = 0.0
-    """Log marginal likelihood of the points, up to a constant that depends on their number alone."""
+    """Log marginal likelihood of the points, up to a constant for each number of points."""
 
 
 def draw_curves(

@@ -66,8 +66,7 @@ def draw_additive(
         weights.append(draws.evidence - float(merge_points(offset, seen).y.sum()))
     counts = _shares(np.array(weights), resamples, rng)
     picked = [
-        floor + np.exp(draws.log_error[:n])
-        for (floor, draws), n in zip(found, counts, strict=True)
+        floor + np.exp(draws.log_error[:n]) for (floor, draws), n in zip(found, counts, strict=True)
     ]
     mixed = np.concatenate(picked)
     best = found[int(np.argmax(weights))][1]

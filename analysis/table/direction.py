@@ -2,8 +2,8 @@
 
 A column that rises as models get better, read as an error, turns the verdict upside down: the
 smallest model would be enough. So the name must say which way it goes, or the source (an Optuna
-study's direction, a mark of MLflow), or whoever asks; and whatever says it, values that go the other
-way all along the sizes are asked about.
+study's direction, a mark of MLflow), or whoever asks; and whatever says it, values that go the
+other way all along the sizes are asked about.
 """
 
 from __future__ import annotations
@@ -154,10 +154,10 @@ def trend(values: FloatArray, size: FloatArray, groups: FloatArray | None = None
     if groups is None:
         return _trend(values, size)
     found = [_trend(values[groups == one], size[groups == one]) for one in np.unique(groups)]
-    for way in ("rises", "falls"):
-        other = "falls" if way == "rises" else "rises"
-        if found.count(way) * 2 > len(found) and other not in found:  # type: ignore[arg-type]
-            return way  # type: ignore[return-value]
+    ways: tuple[tuple[Trend, Trend], ...] = (("rises", "falls"), ("falls", "rises"))
+    for way, other in ways:
+        if found.count(way) * 2 > len(found) and other not in found:
+            return way
     return "unclear"
 
 

@@ -86,7 +86,7 @@ class Draft:
     """Field -> (rows,) its values, of fields that are no numbers."""
     better: Better = "lower"
     """Which way the metric improves."""
-    metric: Metric = Metric()
+    metric: Metric = field(default_factory=Metric)
     """What it is, and how errors are made of it."""
     spread: FloatArray | None = None
     """(rows,) what the file says of the error's spread (``0.31±0.02``); None: nothing."""

@@ -4,8 +4,8 @@
 kind       taken for it
 ========== =================================================================================
 error      what falls and is never negative; scores bounded by 1 or 100, as what they lack
-nats, bits losses and log-likelihoods, unless all lie between 0 and 1 and fall to half or less:
-           then a fraction of the loss itself says more, and less is floor
+nats, bits losses and log-likelihoods, unless they are never negative and fall to a third or
+           less: then little of them is floor, and they are read as errors
 perplexity what is called so
 own        what rises without end, what falls through zero
 ========== =================================================================================
@@ -21,7 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.errors import AnalysisError, Question
-from analysis.metric import MOST_NATS, Metric, MetricKind, metric_of
+from analysis.metric import MOST_NATS, Better, Metric, MetricKind, metric_of
 from analysis.settings import AnalysisSettings
 from analysis.table.direction import find_direction
 from analysis.table.draft import MOST_ROWS_NAMED, Draft, shown
@@ -41,8 +41,8 @@ from analysis.table.vocabulary import (
 
 LARGEST_EXPONENT = 300.0
 """Losses beyond this have no perplexity that a computer can hold."""
-MOST_FLOOR = 0.5
-"""A loss below 1 that falls to this share of its largest value is not mostly floor."""
+MOST_FLOOR = 1.0 / 3.0
+"""A loss that falls to this share of its largest value is not mostly floor."""
 MIXED = 20.0
 """Values of one size, or of neighbours, that differ by this factor may be in two units."""
 ALIKE = 3.0
@@ -68,6 +68,8 @@ def settle(draft: Draft) -> Draft:
     )  # fmt: skip
     error = metric.to_error(draft.error)
     draft = replace(draft, metric=metric).with_numbers(**{draft.error_field: error})
+    if draft.spread is not None and metric.additive and metric.kind != "perplexity":
+        draft = replace(draft, spread=draft.spread * error * metric.per_unit)
     broken = kept & (~np.isfinite(error) | (error < 0.0))
     reason = f"{column}: lies beyond {metric.bound:g}" if metric.bound else f"{column}: no error"
     draft = draft.leave_out(broken, reason=reason, column=column)
@@ -102,18 +104,18 @@ def find_metric(
         What the user says it by, for the question.
     """
     values = values[np.isfinite(values)]
-    way = "higher" if better == "higher" else "lower"
+    way: Better = "higher" if better == "higher" else "lower"
     words = words_of(name)
     if given == "error" and way == "higher":
         return Metric(name=name, better="higher", bound=_bound(name, values, option))
     if given:
-        return metric_of(given, _means(values, size), better=way, name=name)  # type: ignore[arg-type]
+        return metric_of(given, _means(values, size), better=way, name=name)
     if way == "higher":
         return _rising(name, words, values, size, option)
     kind = _falling(words, values)
     if of == "perplexity" and kind in ("error", "own"):
         kind = "bits" if words & BITS else "perplexity" if words & PERPLEXITY else "nats"
-    return metric_of(kind, _means(values, size), better="lower", name=name)  # type: ignore[arg-type]
+    return metric_of(kind, _means(values, size), better="lower", name=name)
 
 
 def measured_errors(
@@ -153,9 +155,7 @@ def measured_errors(
                 'say what it is: metric="nats" (a log-likelihood) or metric="own" (its own unit)'
             )
         return number, None
-    found = find_metric(
-        name, number[known], sizes[known], better=way, given=kind, option="metric="
-    )
+    found = find_metric(name, number[known], sizes[known], better=way, given=kind, option="metric=")
     return found.to_error(number), found
 
 
@@ -274,7 +274,7 @@ def _falling(words: frozenset[str], values: FloatArray) -> MetricKind:
     if words & PERPLEXITY:
         return "perplexity" if low >= 1.0 else "error"
     if words & (NATS | BITS):
-        if 0.0 <= low and high <= 1.0 and low <= MOST_FLOOR * high:
+        if 0.0 <= low <= MOST_FLOOR * high:
             return "error"
         if not _nats(values):
             return "own" if low < 0.0 else "error"
@@ -286,9 +286,7 @@ def _nats(values: FloatArray) -> bool:
     """Whether values can be mean losses: their perplexities are numbers, and differ by some."""
     if not len(values):
         return True
-    return bool(
-        np.abs(values).max() < LARGEST_EXPONENT and values.max() - values.min() < MOST_NATS
-    )
+    return bool(np.abs(values).max() < LARGEST_EXPONENT and values.max() - values.min() < MOST_NATS)
 
 
 def _below_zero(draft: Draft) -> Draft:

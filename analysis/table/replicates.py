@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import Question
+from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
 from analysis.table.fields import BoolArray, FloatArray, IntArray
-from analysis.table.direction import direction_of_name
 from analysis.table.roles import find
 from analysis.table.variation import FEW, Cells, Varying, is_validation, joint, varying_columns
 
@@ -147,7 +147,7 @@ def _levels_differ(one: Varying, cells: Cells) -> bool:
 
 
 def _moves(one: Varying, cells: Cells) -> bool:
-    """Whether the metric clearly moves with a column, within cells: by rank, or away from a best."""
+    """Whether the metric clearly moves with a column within cells: by rank, or off a best value."""
     numbers = one.numbers
     if numbers is None or len(numbers) < 12:
         return False

@@ -43,8 +43,9 @@ def settle(draft: Draft) -> Draft:
     size = asked.size if asked.size in names_of(Cost) else "n_parameters"
     error = asked.error if asked.error in names_of(Error) else "test_error"
     roles = {
-        size: _named(draft, asked.size, "--size"),
-        error: _named(draft, asked.error, "--error"),
+        field: find(draft, mapped, "--map") if mapped else _named(draft, column, option)
+        for field, column, option in ((size, asked.size, "--size"), (error, asked.error, "--error"))
+        for mapped in [asked.columns.get(field)]
     }
     for field, column in asked.columns.items():
         roles[field] = find(draft, column, asked.options.get(field, "--map"))

@@ -1,4 +1,4 @@
-"""Words of column names: which metrics rise as models get better, which fall, what sets a run apart.
+"""Words of column names: which metrics rise as models get better, what sets runs apart.
 
 A name is taken apart into words whatever its style (``val/mIoU``, ``testAccuracy``, ``acc@1``,
 ``neg_log_likelihood``), and looked up whole words at a time.
@@ -25,8 +25,9 @@ BOUNDED = _words(
     rsquare corr correlation pearson pearsonr spearman spearmanr kendall kendalltau tau mcc matthews
     kappa cohen qwk bleu bleu4 sacrebleu rouge rouge1 rouge2 rougel rougelsum meteor chrf bertscore
     comet bleurt spice em exactmatch iou miou jaccard dice dsc pq ssim msssim success successrate sr
-    solved solverate winrate win wins pass passrate pass1 average avg score scores nmi ari ami purity
-    silhouette agreement mmlu hellaswag arc gsm8k humaneval truthfulqa winogrande bbh ifeval gpqa
+    solved solverate winrate win wins pass passrate pass1 average avg score scores nmi ari ami
+    purity silhouette agreement
+    mmlu hellaswag arc gsm8k humaneval truthfulqa winogrande bbh ifeval gpqa
     musr glue superglue squad mbpp piqa boolq lambada explainedvariance stoi likelihood gini
     """
 )
@@ -82,8 +83,8 @@ TEST = _words("test testing")
 
 STEPS = _words(
     """
-    epoch epochs step steps iteration iterations iter iters globalstep checkpoint ckpt update updates
-    tokensseen samplesseen examplesseen trainedtokens nepochs numepochs trainsteps itr
+    epoch epochs step steps iteration iterations iter iters globalstep checkpoint ckpt update
+    updates tokensseen samplesseen examplesseen trainedtokens nepochs numepochs trainsteps itr
     """
 )
 FOLDS = _words("fold folds cvfold kfold cv splitid cvsplit foldid")
@@ -103,8 +104,9 @@ SEEDS = _words(
 SETTINGS = _words(
     """
     lr learningrate eta stepsize momentum beta1 beta2 weightdecay wd decay l1 l2 dropout drop
-    batch batchsize bs optimizer optimiser opt optim scheduler schedule warmup warmupsteps gradclip clip
-    clipping temperature labelsmoothing smoothing augment augmentation mixup cutmix gamma alpha
+    batch batchsize bs optimizer optimiser opt optim scheduler schedule warmup warmupsteps gradclip
+    clip clipping
+    temperature labelsmoothing smoothing augment augmentation mixup cutmix gamma alpha
     nestimators eps epsilon patience earlystopping regularization regularisation penalty solver
     activation initializer initscale lrdecay minlr maxlr rho lambda lam minchildweight subsample
     colsample colsamplebytree mindatainleaf maxfeatures maxbins learningrateinit accumulation
@@ -125,8 +127,8 @@ SHAPES = _words(
     """
     width widths depth depths layer layers nlayer nlayers numlayers head heads nhead nheads hidden
     hiddensize hiddendim dim dims dmodel dff embd nembd channels units neurons blocks params param
-    parameters nparams nparameters numparams size sizes flops macs bytes memory mb gb weights maxdepth
-    nonzero nnz paramcount modelsize latency throughput leaves maxleafnodes
+    parameters nparams nparameters numparams size sizes flops macs bytes memory mb gb weights
+    maxdepth nonzero nnz paramcount modelsize latency throughput leaves maxleafnodes
     """
 )
 """What makes the size, or follows from it."""
@@ -185,8 +187,8 @@ def head_kind(name: str, kinds: Iterable[tuple[str, frozenset[str]]]) -> str:
     Examples
     --------
     >>> kinds = (("setting", SETTINGS), ("shape", SHAPES), ("seed", SEEDS))
-    >>> head_kind("batch_size", kinds), head_kind("hidden_size", kinds), head_kind("data_seed", kinds)
-    ('setting', 'shape', 'seed')
+    >>> [head_kind(name, kinds) for name in ("batch_size", "hidden_size", "data_seed")]
+    ['setting', 'shape', 'seed']
     """
     kinds = tuple(kinds)
     whole = re.sub(r"[^0-9a-z]+", "", bare(name).lower())

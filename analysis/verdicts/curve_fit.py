@@ -54,7 +54,9 @@ class FittedCurve:
             rng = generator(settings.seed, Stream.DATA, curve.n_examples)
             if settings.law == "auto":
                 draw = draw_additive if settings.scale.additive else draw_curves
-                draws = draw(curve, noise, resamples=settings.resamples, level=settings.level, rng=rng)
+                draws = draw(
+                    curve, noise, resamples=settings.resamples, level=settings.level, rng=rng
+                )
             else:
                 draws, failed = _law_draws(curve, noise, settings, rng)
         return cls.drawn(curve, noise, draws, settings, law=settings.law, failed=failed)

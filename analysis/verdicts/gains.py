@@ -52,18 +52,27 @@ class Gauge:
         """The gauge that settings ask for."""
         return cls(metric=s.scale, of=s.fraction_of, absolute=s.marginal_is_absolute)
 
+    @property
+    def by_factors(self) -> bool:
+        """Whether a fraction of e itself is asked."""
+        return self.of == "perplexity" or (self.of == "whole" and self.plain)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the amount is e itself."""
+        return self.metric.kind in ("error", "perplexity")
+
     def gain(self, curves: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
         """(R, S) gain between y ``before`` and ``after`` (R, S) on ``curves`` (R, G)."""
-        metric = self.metric
         if self.absolute:
             return self._amount(before) - self._amount(after)
         if self.of == "span":
             return before - after
-        if self.of == "perplexity" or (self.of == "whole" and metric.kind in ("error", "perplexity")):
+        if self.by_factors:
             return np.asarray(-np.expm1(after - before))
         if self.of == "whole":
             whole = self._whole(before)
-            return (self._amount(before) - self._amount(after)) / whole
+            return np.asarray((self._amount(before) - self._amount(after)) / whole)
         floor = self.floor(curves)[:, None]
         saved = self._amount(before) - self._amount(after)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -73,12 +82,11 @@ class Gauge:
 
     def near(self, curves: FloatArray, epsilon: float) -> FloatArray:
         """(R,) y up to which a curve is within ``epsilon`` of its best in the range."""
-        best = curves.min(axis=1)
-        metric = self.metric
+        best: FloatArray = curves.min(axis=1)
         if self.of == "span":
-            return best + epsilon
-        if self.of == "perplexity" or (self.of == "whole" and metric.kind in ("error", "perplexity")):
-            return best + math.log1p(epsilon)
+            return np.asarray(best + epsilon)
+        if self.by_factors:
+            return np.asarray(best + math.log1p(epsilon))
         least = self._amount(best)
         if self.of == "whole":
             return self._y(least + epsilon * self._whole(best))
@@ -90,7 +98,7 @@ class Gauge:
     def floor(self, curves: FloatArray) -> FloatArray:
         """(R,) where the amounts of curves (R, G) end; -inf where none shows."""
         last = curves.shape[1] - 1
-        first = int(math.ceil(FLOOR_FROM * last))
+        first = math.ceil(FLOOR_FROM * last)
         first += (last - first) % 2
         a, b, c = (self._amount(curves[:, k]) for k in (first, (first + last) // 2, last))
         step, then = a - b, b - c
@@ -98,19 +106,19 @@ class Gauge:
         shrinks = falls & (then < STEADY * step)
         with np.errstate(divide="ignore", invalid="ignore"):
             ahead = c - np.where(shrinks, then**2 / np.where(shrinks, step - then, 1.0), 0.0)
-        nothing = 0.0 if self.metric.kind in ("error", "perplexity") else -math.inf
+        nothing = 0.0 if self.plain else -math.inf
         lowest = self._amount(curves.min(axis=1))
         floor = np.where(shrinks, ahead, np.where(falls, nothing, lowest))
         return np.maximum(floor, nothing)
 
     def _amount(self, y: FloatArray) -> FloatArray:
         """What people are shown of e = exp(y), turned so that less is better."""
-        if self.metric.kind in ("error", "perplexity"):
+        if self.plain:
             return np.asarray(np.exp(y))
         return np.asarray(y / self.metric.per_unit)
 
     def _y(self, amount: FloatArray) -> FloatArray:
-        if self.metric.kind in ("error", "perplexity"):
+        if self.plain:
             return np.asarray(np.log(np.maximum(amount, 1e-300)))
         return np.asarray(amount * self.metric.per_unit)
 

@@ -9,7 +9,7 @@ from analysis.verdicts.gains import Gauge
 
 
 def past_clause(point: PayoffPoint, error: str, gauge: Gauge | None, *, absolute: bool) -> str:
-    """What a rule says about sizes past its payoff point; ``error`` is what the metric is called."""
+    """What a rule says about sizes past its payoff point; ``error`` is what it calls the metric."""
     number = point.parameter
     share = f"{100 * number:.3g}%"
     if point.rule == "economic":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -72,8 +71,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         "--metric",
         choices=("error", "nats", "bits", "perplexity", "own"),
         default="",
-        help="what it is: error (a rate, RMSE, a bounded score), nats or bits (a loss), perplexity, "
-        "own (its own unit: PSNR, a reward); without it, what its name and values say",
+        help="what it is: error (a rate, RMSE, a bounded score), nats or bits (a loss), "
+        "perplexity, own (its own unit: PSNR, a reward); without it, what name and values say",
     )
     words = "one curve for each value of this column, one after the other"
     more("--group", metavar="COLUMN", help=words)
@@ -103,8 +102,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
         "--of",
         choices=("whole", "reducible", "perplexity"),
         default="",
-        help="what --threshold is a fraction of: the whole error, what lies above its floor, or the "
-        "perplexity (default: what fits the metric)",
+        help="what --threshold is a fraction of: the whole error, what lies above its floor, or "
+        "the perplexity (default: what fits the metric)",
     )
     add("--price", type=float, metavar="X", help="error that one more unit of size must save")
     add("--law", default="auto", metavar="NAME", help="one law alone (default: average of laws)")
