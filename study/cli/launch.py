@@ -7,7 +7,7 @@ import dataclasses
 import sys
 
 from search_spaces.errors import PayoffError
-from study.cli.run import at_least_one, run_and_show
+from study.cli.run import at_least_one, retry_argument, run_and_show
 from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.launch.engines import ENGINES, engine_named
 
@@ -25,6 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-gib", type=float, help="memory of each worker")
     for name in ENGINES:
         engine_named(name).options(parser)
+    retry_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

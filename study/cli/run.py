@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,12 +17,15 @@ from study.cli.studies import spec_of, study_arguments
 from study.cli.verdict import print_verdict
 from study.launch.hints import command
 from study.places import Places
+from study.record import Value
+from study.spec.space import space_as_text
 from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
     from study.launch.engines.engine import Engine
     from study.preflight.forecast import Forecast, ModelForecast
+    from study.preflight.own_trainer import OwnCall
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +34,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     words = "worker processes, instead of the file's"
     parser.add_argument("--workers", type=at_least_one, help=words)
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
+    retry_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def retry_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the wish to run failed trials again."""
+    words = "run the trials that failed again, after your code was mended"
+    parser.add_argument("--retry-failed", action="store_true", help=words)
 
 
 def at_least_one(text: str) -> int:
@@ -74,7 +86,9 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             else:
                 print_verdict(analysis, Console())
 
-        outcome = run_study(spec, args.study, places, view, show, engine)
+        outcome = run_study(
+            spec, args.study, places, view, show, engine, retry_failed=args.retry_failed
+        )
     if outcome.analysis is None:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
@@ -82,7 +96,8 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     taken = duration(time.monotonic() - began)
     view.say(f"{outcome.trials - outcome.before:,} trials in {taken}{earlier}")
     if outcome.failed:
-        view.say(f"{outcome.failed:,} of all trials failed or diverged; see: {hint('status')}")
+        see = f"see: {hint('status')}; run failed ones again: {hint('run', '--retry-failed')}"
+        view.say(f"{outcome.failed:,} of all trials failed or diverged; {see}")
     if outcome.not_logged:
         view.say(f"{outcome.not_logged} trials still wait for MLflow; later: {hint('sync')}")
     view.say(f"figures and numbers: {places.results(spec.name)}")
@@ -102,10 +117,20 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
 
         torch.set_num_threads(spec.run.threads)
     found = forecast(spec, laboratory, n_workers(spec))
+    own = None
+    if spec.training.function:
+        from study.preflight.own_trainer import call
+
+        print(f"payoff: calling {spec.training.function} once", file=sys.stderr)
+        own = call(spec, laboratory)
     if as_json:
-        print(json.dumps(dataclasses.asdict(found), indent=2, default=dict))
+        told = {**dataclasses.asdict(found), "axes": space_as_text(spec.space)}
+        told["roles"] = {axis.name: axis.role for axis in spec.space.axes}
+        if own is not None:
+            told["call"] = _told(own)
+        print(json.dumps(told, indent=2, default=dict))
         return 0
-    for name, value in _lines(spec, found):
+    for name, value in _lines(spec, found, own):
         print(f"{name:<22} {value}")
     if not spec.training.function:
         from study.packs.compiling import outlook
@@ -116,7 +141,58 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
     return 0
 
 
-def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
+def _told(own: OwnCall) -> dict[str, object]:
+    """Return one call of a trainer as JSON holds it: what is no number becomes a word."""
+    values = own.answer.values.items()
+    answer = {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values
+    }
+    left = list(own.answer.left_out)
+    about = {"params": dict(own.params), "n_examples": own.n_examples, "seconds": own.seconds}
+    return {**about, "answer": answer, "left_out": left}
+
+
+def _own_lines(spec: StudySpec, found: Forecast, own: OwnCall) -> list[tuple[str, str]]:
+    """Say what a trainer of one's own will be called with, and what it answered once."""
+    from study.launch.progress import duration
+
+    def shown(values: Mapping[str, Value]) -> str:
+        return ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in values.items()
+        )
+
+    at = shown({axis.name: own.params[axis.name] for axis in spec.space.axes})
+    took = duration(own.seconds) if own.seconds >= 1 else f"{own.seconds:.1g} s"
+    lines = [
+        ("called once", f"n_examples {own.n_examples:,}, {at}: {took}"),
+        ("its answer", shown(own.answer.values)),
+    ]
+    if own.answer.left_out:
+        names = ", ".join(own.answer.left_out)
+        lines.append(("left out of it", f"{names}: neither number, truth nor text"))
+    if not own.answer.is_finite:
+        lines.append(("that is", "diverged: an error is not finite"))
+    least = own.seconds * found.n_trials / found.workers
+    words = f"at least, as its cheapest trial took, with {found.workers} workers"
+    return [*lines, ("time", f"{duration(least)} {words}")]
+
+
+def _axes(spec: StudySpec) -> list[tuple[str, str]]:
+    """Return a line for each axis: what it may be, and what for."""
+    roles = {"scientific": "spans the grid of cells", "nuisance": "searched in each cell"}
+    return [
+        (
+            f"axis {axis.name}",
+            f"{axis.role}: {', '.join(map(str, axis.values)) or axis.domain}"
+            + (f" ({roles[axis.role]})" if axis.role in roles else ""),
+        )
+        for axis in spec.space.axes
+    ]
+
+
+def _lines(spec: StudySpec, found: Forecast, own: OwnCall | None) -> list[tuple[str, str]]:
     from study.launch.progress import duration
 
     sizes = ", ".join(f"{n:,}" for n in spec.sizes)
@@ -125,11 +201,14 @@ def _lines(spec: StudySpec, found: Forecast) -> list[tuple[str, str]]:
         ("study", spec.name),
         ("digest", spec.digest()[:12]),
         ("data", spec.training.function or f"{spec.data.name}, {sizes} examples"),
+        *(_axes(spec) if own is not None else ()),
         ("cells", f"{found.n_cells:,} ({cells}{_students(spec)})"),
         ("search trials", f"{found.n_search_trials:,}"),
         ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
         ("trials", f"{found.n_trials:,}"),
     ]
+    if own is not None:
+        lines += _own_lines(spec, found, own)
     if found.smallest is not None and found.largest is not None:
         lines += [
             ("smallest model", _model(found.smallest)),

@@ -34,7 +34,8 @@ class DataSource:
     target: str = ""
     """Table: the column to predict."""
     features: tuple[str, ...] = ()
-    """Table: the columns to predict from, all numeric; empty: every other column."""
+    """Table: the columns to predict from, all numeric; empty: every other column, but an index of
+    pandas that numbers the rows."""
     task: Literal["auto", "classification", "regression"] = "auto"
     """classification or regression; auto follows from the name. Tables and functions must say."""
     function: str = ""

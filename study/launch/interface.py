@@ -56,6 +56,7 @@ def run(
     *,
     root: str | Path = "mlruns",
     workers: int | None = None,
+    retry_failed: bool = False,
     quiet: bool = False,
 ) -> StudyAnalysis:
     """Run a study, or go on with it where it stopped; return its analysis.
@@ -73,6 +74,8 @@ def run(
         Folder of all storages.
     workers : int, optional
         Worker processes, at least 1; without it as the study says.
+    retry_failed : bool
+        Whether trials that failed are run again, after your code was mended.
     quiet : bool
         Whether to say nothing.
 
@@ -106,7 +109,7 @@ def run(
     began = time.monotonic()
     # Not as Jupyter's widget, which is another package: plain lines do in a notebook.
     with Screen(Console(stderr=True, force_jupyter=False), quiet=quiet) as view:
-        outcome = run_study(spec, file, places, view)
+        outcome = run_study(spec, file, places, view, retry_failed=retry_failed)
         done = f"{outcome.trials - outcome.before:,} trials in {duration(time.monotonic() - began)}"
         if outcome.analysis is None:
             raise KeyboardInterrupt(f"stopped after {outcome.trials} trials; run it again to go on")

@@ -30,11 +30,13 @@ class Screen:
         self._task = self._bar.add_task("trials", total=None, text="starting the workers")
 
     def __enter__(self) -> Screen:
-        self._bar.start()
+        if self._live:
+            self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.stop()
+        if self._live:  # in a pipe, rich 13 would end even a bar that was never shown with a line
+            self._bar.stop()
 
     def say(self, text: str) -> None:
         """Show one line that stays."""

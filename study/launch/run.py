@@ -26,6 +26,7 @@ from study.places import Places
 from study.preflight.check import check_study, fingerprints
 from study.preflight.routes import route_notes
 from study.queue.opening import open_storage
+from study.queue.retrying import Retried
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
 from study.tracking.client import StoreAway
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 ENDING = "finishing the trials in hand; Ctrl-C again stops at once"
 
+NOTHING_FAILED = "no failed trial to run again"
+
 NEAR_END = 0.7
 """Part of the trials after which the analysis is got ready."""
 
@@ -49,12 +52,14 @@ def run_study(
     view: Screen,
     show: Callable[[StudyAnalysis], object] = lambda analysis: None,
     engine: Engine | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
     The workers, which are processes of this machine unless ``engine`` runs others, read it from
     ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
-    waited for.
+    waited for. With ``retry_failed``, what failed runs again, also with other code of the user's.
     """
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
@@ -67,7 +72,9 @@ def run_study(
             engine.get_ready(spec, study_file, places)
 
     try:
-        store, before = _set_up(spec, places, tracker, seen, get_ready)
+        store, before, said = _set_up(spec, places, tracker, seen, get_ready, retry_failed)
+        for line in said:
+            view.say(line)
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
         keeper.tidy(blame=engine.elsewhere)  # a local run that was killed, was killed whole
         done = f", {before:,} done before" if before else ""
@@ -77,7 +84,7 @@ def run_study(
             view.say(f"{unused:,} {text}")
         if not spec.training.function:
             own = outlook(spec) if not engine.elsewhere and store.counts().waiting else ""
-            for note in filter(None, (own, *route_notes(laboratory))):
+            for note in filter(None, (own, *laboratory.dataset.notes, *route_notes(laboratory))):
                 view.say(f"note: {note}")
         keeper.spool.remember(tracker.address)
         job = Job(
@@ -158,21 +165,29 @@ def _set_up(
     tracker: Tracker,
     seen: Mapping[str, str],
     on_checked: Callable[[], object],
-) -> tuple[StudyStore, int]:
-    """Open both storages, then queue the trials; return how many had finished before.
+    retry_failed: bool,
+) -> tuple[StudyStore, int, list[str]]:
+    """Open both storages, then queue the trials.
+
+    Returns the queue, how many trials had finished before, and lines on what has changed.
 
     ``seen`` are the fingerprints of the data and the user's code, which must not have changed.
     Whatever a person must mend is found before the first trial is queued, most of it before
     ``on_checked`` is called.
     """
     address = spec.storage.optuna
-    store = None
+    store, said = None, []
     if address:
         with opening(address):
             store = StudyStore(spec, open_storage(address, places))
     elif places.optuna_journal.is_file():
         store = StudyStore(spec, open_storage("", places))
-    if store is not None:
+    if store is not None and store.is_started():
+        if retry_failed:
+            with exclusively(places):
+                said = _words(store.retry_failed(seen))
+        elif changed := store.accept(seen):
+            said = [f"no trial has finished yet: it begins with other {', '.join(changed)}"]
         store.check_unchanged(seen)
     on_checked()
     # A database that is yet to be made holds nothing that a person must mend: the thread that logs
@@ -184,7 +199,20 @@ def _set_up(
         store = store or StudyStore(spec, open_storage("", places))
         before = store.counts().finished if store.is_started() else 0
         store.prepare(seen)
-    return store, before
+    return store, before, said
+
+
+def _words(retried: Retried) -> list[str]:
+    """Say what runs again, what does not, and what is another now."""
+    lines = [f"{retried.queued:,} failed trials run again" if retried.queued else NOTHING_FAILED]
+    if retried.kept:
+        lines.append(
+            f"{retried.kept:,} failed trials stay: what was chosen without them has ended well"
+        )
+    if retried.changed:
+        kept = f"; {retried.trained_before:,} trials of before stay as they are"
+        lines.append(f"changed since the study was started: {', '.join(retried.changed)}{kept}")
+    return lines
 
 
 @contextmanager

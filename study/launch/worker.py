@@ -40,6 +40,7 @@ from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
 from study.trials.laboratory import Laboratory
+from study.trials.own_trainer import BrokenAnswer, broken
 
 IDLE_SECONDS = 0.25
 """Pause before looking again when trials are left but none is ready."""
@@ -150,6 +151,9 @@ class Worker:
         with in_bulk(self.store.storage):
             for task, record in self._laboratory.run(claims):
                 start = time.monotonic()
+                if record.status == "failed" and any(claim.first for claim in claims):
+                    self.patience.insist(lambda: self.store.give_back(claims))
+                    raise BrokenAnswer(broken(self.spec, task, record.reason))
                 self._keep_on_disk(record, claims)
                 owed.append((ids.pop(task.slot.name), record))
                 if time.monotonic() >= next_try:

@@ -32,6 +32,8 @@ class Claim(Task):
     """One trial in a worker's hands."""
 
     trial_id: int
+    first: bool = False
+    """Whether it shows if a trainer of the user's own is sound: nothing runs beside it."""
 
 
 class Claims:
@@ -45,21 +47,38 @@ class Claims:
 
     def take(self, worker: str, most: int) -> tuple[Claim, ...] | None:
         """Take the next units; an empty tuple if nothing is ready yet, None if nothing is left."""
-        self._snapshot.renew()
+        first = self._goes_first()
+        if first:
+            self._snapshot.look()
+            first = self._goes_first()
+        else:
+            self._snapshot.renew()
         with in_bulk(self._trials.storage):
             if self._half:
                 self._half[:] = [slot for slot in self._half if self._is_still(slot, worker)]
             else:
-                for unit in self._line(most, seed=worker):
+                for unit in self._first() if first else self._line(most, seed=worker):
                     for slot in self._snapshot.ready.members(unit):
                         self._take(slot, worker)
             if self._half:
                 # Kept until the claims are complete: should the storage go away in between, the
                 # next call goes on with what is ours already.
-                claims = tuple(self._claim(self._snapshot.last(slot)) for slot in self._half)
+                last = (self._snapshot.last(slot) for slot in self._half)
+                claims = tuple(self._claim(one, first) for one in last)
                 self._half.clear()
                 return claims
         return () if self._snapshot.ready.unfinished else None
+
+    def _goes_first(self) -> bool:
+        """Whether a trainer of the user's own has brought no trial to its end yet."""
+        own = bool(self._trials.spec.training.function)
+        return own and self._snapshot.ready.unfinished == len(self._trials.slots)
+
+    def _first(self) -> Iterator[str]:
+        """Yield the cheapest unit while nobody has any."""
+        ready = self._snapshot.ready
+        if not any(ready.state(slot) == "running" for slot in self._trials.slots):
+            yield from sorted(ready.units(), key=self._trials.costs.__getitem__)[:1]
 
     def _line(self, most: int, *, seed: str) -> Iterator[str]:
         """Yield the units to try, until as many were taken as may be.
@@ -113,7 +132,7 @@ class Claims:
     def _sign(self, trial_id: int, worker: str) -> None:
         sign(self._trials.storage, trial_id, worker)
 
-    def _claim(self, taken: Stored) -> Claim:
+    def _claim(self, taken: Stored, first: bool) -> Claim:
         slot = self._trials.slots[taken.slot]
         return Claim(
             optuna_study=taken.study,
@@ -122,4 +141,5 @@ class Claims:
             slot=slot,
             params={**slot.params, **self._nuisance.of(taken, slot)},
             teacher=self._nuisance.teacher(slot),
+            first=first,
         )

@@ -18,7 +18,7 @@ from search_spaces.domains import Categorical, Domain, Int
 from study.plan.design import Slot, fixed_params
 from study.queue.identity import write_identity
 from study.queue.names import optuna_study
-from study.queue.trials import StoredTrials, study_of
+from study.queue.trials import AGAIN, StoredTrials, study_of
 from study.spec.study_file import StudySpec
 
 
@@ -51,8 +51,8 @@ def fill(trials: StoredTrials, fingerprints: Mapping[str, str]) -> int:
     return queued
 
 
-def template(spec: StudySpec, slot: Slot) -> FrozenTrial:
-    """Return the trial of a slot, as it is queued."""
+def template(spec: StudySpec, slot: Slot, *, again: int = 0) -> FrozenTrial:
+    """Return the trial of a slot, as it is queued for the first time or ``again``."""
     fixed = fixed_params(spec, slot.cell)
     params = {name: value for name, value in slot.params.items() if name not in fixed}
     return create_trial(
@@ -66,6 +66,7 @@ def template(spec: StudySpec, slot: Slot) -> FrozenTrial:
             "phase": slot.phase,
             "draw": slot.draw,
             "seed": slot.seed,
+            **({AGAIN: again} if again else {}),
         },
     )
 

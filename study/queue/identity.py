@@ -60,6 +60,35 @@ def check_identity(
             _check_fingerprints(spec, study.user_attrs.get(FINGERPRINTS, {}), fingerprints)
 
 
+def renew_fingerprints(
+    storage: BaseStorage, spec: StudySpec, found: Mapping[str, str], *, code_only: bool
+) -> tuple[str, ...]:
+    """Write what stands outside the study file anew; return the names of what has changed.
+
+    With ``code_only`` the data must be the same: StorageError says so, and nothing is written.
+    """
+    changed: dict[str, None] = {}
+    studies = [
+        study
+        for study in storage.get_all_studies()
+        if owner_of(study.study_name) == spec.name and DIGEST in study.user_attrs
+    ]
+    for study in studies:
+        stored = study.user_attrs.get(FINGERPRINTS, {})
+        if code_only:
+            same = {name: value for name, value in stored.items() if name == "data"}
+            _check_fingerprints(spec, same, found)
+        changed |= dict.fromkeys(_changed(stored, found))
+    for study in studies if changed else ():
+        study_id = storage.get_study_id_from_name(study.study_name)
+        storage.set_study_user_attr(study_id, FINGERPRINTS, dict(found))
+    return tuple(changed)
+
+
+def _changed(stored: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(stored) if stored[name] != found.get(name)]
+
+
 def _check_teachers(spec: StudySpec, stored: Sequence[str]) -> None:
     """Raise StorageError if the best of other networks would teach than have taught."""
     found = best_of(spec)
@@ -76,9 +105,9 @@ def _check_teachers(spec: StudySpec, stored: Sequence[str]) -> None:
 def _check_fingerprints(
     spec: StudySpec, stored: Mapping[str, str], found: Mapping[str, str]
 ) -> None:
-    changed = [name for name in sorted(stored) if stored[name] != found.get(name)]
-    if changed:
+    if changed := _changed(stored, found):
+        more = "" if "data" in changed else ", or run what failed again with --retry-failed"
         raise StorageError(
             f"study.name: {spec.name!r} was started with other {', '.join(changed)} "
-            "(the content differs); undo the change, or give the study a new name"
+            f"(the content differs); undo the change, or give the study a new name{more}"
         )

@@ -118,6 +118,10 @@ class Readiness:
         """Return the trials of a unit that wait."""
         return tuple(name for name in self._members[unit] if self._state[name] == "waiting")
 
+    def units(self) -> list[str]:
+        """Return the units that are ready, in the order of the design's line."""
+        return [self._line[rank] for rank in sorted(self._rank[unit] for unit in self._listed)]
+
     def next(self, group: Hashable | None = None, skip: int = 0) -> tuple[Hashable, str] | None:
         """Return the group and the name of the next unit to take; None if there is none.
 

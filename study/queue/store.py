@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 from optuna.storages import BaseStorage
@@ -21,9 +21,10 @@ from study.queue.away import explained
 from study.queue.claims import Claim, Claims
 from study.queue.deaths import Deaths
 from study.queue.filling import fill
-from study.queue.identity import check_identity
+from study.queue.identity import check_identity, renew_fingerprints
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
+from study.queue.retrying import Retried, queue_again
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
@@ -93,6 +94,28 @@ class StudyStore:
         self.check_unchanged(fingerprints)
         with in_bulk(self.storage):
             return fill(self.trials, fingerprints or {})
+
+    @explained
+    def accept(self, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+        """Take over what has changed outside the study file while no result depends on it.
+
+        Returns the names of what has changed: none if nothing did, or something has begun.
+        """
+        counts = self.counts()
+        if counts.finished or counts.running:
+            return ()
+        return renew_fingerprints(self.storage, self.spec, fingerprints, code_only=False)
+
+    @explained
+    def retry_failed(self, fingerprints: Mapping[str, str]) -> Retried:
+        """Queue again what failed, and let the user's code be another from now on.
+
+        Callers on one machine take turns (:func:`study.launch.locking.exclusively`).
+        """
+        check_identity(self.storage, self.spec, None)
+        changed = renew_fingerprints(self.storage, self.spec, fingerprints, code_only=True)
+        before = self.counts().complete
+        return replace(queue_again(self.trials), changed=changed, trained_before=before)
 
     @explained
     def claim(self, worker: str, *, most: int = 1) -> tuple[Claim, ...] | None:

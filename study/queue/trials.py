@@ -17,6 +17,9 @@ from study.queue.upstream import go_public
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
+AGAIN = "again"
+"""Attribute of a trial that was queued again after a failure: the how manyth time that is."""
+
 
 class Stored(NamedTuple):
     """A trial of the design, as it was when it was last read."""
@@ -124,14 +127,19 @@ class StoredTrials:
 def by_slot(storage: BaseStorage, study_id: int) -> dict[str, FrozenTrial]:
     """Return the trial of each slot that was ever queued in an Optuna study.
 
-    Should a slot have been queued twice, the lowest number is its trial, for everybody.
+    Should a slot have been queued twice, the lowest number is its trial, for everybody; of a slot
+    that was queued again after a failure, the latest time counts (:mod:`study.queue.retrying`).
     """
     found: dict[str, FrozenTrial] = {}
     for trial in storage.get_all_trials(study_id, deepcopy=False):
         slot = trial.user_attrs.get("slot")
-        if slot is not None and (slot not in found or trial.number < found[slot].number):
+        if slot is not None and (slot not in found or _rank(trial) < _rank(found[slot])):
             found[slot] = trial
     return found
+
+
+def _rank(trial: FrozenTrial) -> tuple[int, int]:
+    return -int(trial.user_attrs.get(AGAIN, 0)), trial.number
 
 
 def ids_of(storage: BaseStorage, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:

@@ -96,7 +96,8 @@ class TrainingSection:
     function: str = ""
     """Your own trainer instead of ours, "file.py:name": called as
     name(config, n_examples, seed), returns a dict with val_error, test_error and n_parameters at
-    least."""
+    least. One trial goes first, alone; what fails later runs again with payoff run
+    --retry-failed."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw or sgd (with momentum from [space], 0.9 unless set there)."""
     batch_size: int = 64

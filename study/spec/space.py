@@ -49,16 +49,16 @@ def read_space(
 ) -> SearchSpace | None:
     """Lay the axes given over the default space of the family; None if any is wrong.
 
-    With a trainer of the user's own any name may be an axis, and none is there by default but
-    width and depth. The order of the axes, which names and seeds follow, is not that of the file:
-    first the default ones, then the others by name.
+    With a trainer of the user's own any name may be an axis, none is there by default, and one must
+    be what makes the model large. The order of the axes, which names and seeds follow, is not that
+    of the file: first the default ones, then the others by name.
     """
     if not isinstance(given, Mapping):
         return None
     default = family_named(family).space
     axes = {axis.name: axis for axis in default.axes}
     if own_trainer:
-        axes = {name: axes[name] for name in ("width", "depth")}
+        axes = {}
     before = len(mistakes.lines)
     for name, value in given.items():
         if name in DISTILL:
@@ -70,6 +70,8 @@ def read_space(
         axis = read_axis(name, value, mistakes)
         if axis is not None:
             axes[name] = axis
+    if own_trainer and len(mistakes.lines) == before:
+        mistakes.lines.extend(_lacks_size(axes.values()))
     if len(mistakes.lines) > before:
         return None
     ranks = {axis.name: rank for rank, axis in enumerate(default.axes)}
@@ -79,6 +81,20 @@ def read_space(
     except SpaceError as error:
         mistakes.lines.append(str(error.under("space")))
         return None
+
+
+def _lacks_size(axes: Iterable[Axis]) -> list[str]:
+    """Say so if no axis of an own trainer's study is the size of its model."""
+    if any(axis.role == "scientific" and axis.name != "prune_ratio" for axis in axes):
+        return []
+    there = [f"{axis.name} ({axis.role})" for axis in axes]
+    listed = [a.name for a in axes if isinstance(a.domain, Categorical) and a.role == "nuisance"]
+    name = listed[0] if listed else "my_size"
+    return [
+        "space: with a trainer of your own, an axis must be what makes the model large, got "
+        f"{', '.join(there) or 'none'}; list its values as width or depth, or say which it is: "
+        f'{name} = {{ values = [...], role = "scientific" }}'
+    ]
 
 
 def read_axis(name: str, value: object, mistakes: Mistakes) -> Axis | None:

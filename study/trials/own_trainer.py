@@ -6,15 +6,19 @@ import dataclasses
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from study.record import TrialRecord, pack_bits
-from study.trials.task import failed
+from search_spaces.errors import PayoffError
+from study.record import TrialRecord, Value, pack_bits
+from study.trials.task import describe, failed
 
 if TYPE_CHECKING:
+    from study.spec.study_file import StudySpec
     from study.trials.laboratory import Laboratory
     from study.trials.task import Task
 
@@ -22,37 +26,147 @@ REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 """What an answer must hold."""
 
 
+ERRORS = ("val_error", "test_error")
+
+LISTED = 5
+"""Names of an answer that a line shows at most."""
+
+
+class BrokenAnswer(PayoffError):
+    """What a trainer returned is not what was agreed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a trainer returned, checked whole."""
+
+    values: Mapping[str, Value]
+    """Every number, truth and word of it."""
+    test_correct: npt.NDArray[np.bool_] | None
+    left_out: tuple[str, ...]
+    """Names of what is neither: lists, arrays, other objects."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the training ended well."""
+        return all(math.isfinite(float(self.values[name])) for name in ERRORS)
+
+
 def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
     """Return the record of a trial that the user's own trainer runs.
 
     Raises
     ------
-    TypeError, KeyError
+    BrokenAnswer
         If its answer is not what was agreed.
     """
     started = time.time()
-    answer, measured = _asked(laboratory, task)
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"the trainer must return a dict of metrics, not {type(answer).__name__}")
-    missing = [name for name in REQUIRED_METRICS if name not in answer]
-    if missing:
-        raise KeyError(f"the trainer's answer lacks {', '.join(missing)}")
-    correct = answer.get("test_correct")
-    bits = None if correct is None else np.asarray(correct, dtype=bool)
-    values = {name: known for name, value in answer.items() if (known := plain(value)) is not None}
-    for name, number in measured.items():
-        values.setdefault(name, number)
-    no_numbers = [name for name in REQUIRED_METRICS if not isinstance(values.get(name), float)]
-    if no_numbers:
-        raise TypeError(f"the trainer's {', '.join(no_numbers)} must be numbers")
-    good = all(math.isfinite(values[name]) for name in ("val_error", "test_error"))
-    reason = "" if good else "the trainer returned an error that is not finite"
+    given, measured = _asked(laboratory, task)
+    answer = checked(given)
+    values = {**measured, **answer.values}
+    bits = answer.test_correct
+    reason = "" if answer.is_finite else "the trainer returned an error that is not finite"
     return dataclasses.replace(
         failed(laboratory.spec, task, reason, worker=laboratory.worker, started=started),
-        status="complete" if good else "diverged",
+        status="complete" if answer.is_finite else "diverged",
         test_correct=pack_bits(bits),
         n_test=0 if bits is None else len(bits),
     ).holding(values, numbers_in="metrics")
+
+
+def checked(answer: object) -> Answer:
+    """Return what a trainer returned, once all of it is what was agreed.
+
+    An error that is not finite is an answer: the training diverged.
+
+    Raises
+    ------
+    BrokenAnswer
+        In one line, with every mistake.
+    """
+    if not isinstance(answer, Mapping):
+        what = "nothing (None)" if answer is None else f"a {type(answer).__name__}"
+        hint = "; end it with: return {...}" if answer is None else ""
+        raise BrokenAnswer(
+            f"it must return a dict with {', '.join(REQUIRED_METRICS)}, got {what}{hint}"
+        )
+    odd = [name for name in answer if not isinstance(name, str)]
+    if odd:
+        raise BrokenAnswer(f"the names in its answer must be texts, got {odd[0]!r}; write str(...)")
+    wrong = []
+    if missing := [name for name in REQUIRED_METRICS if name not in answer]:
+        names = ", ".join(list(answer)[:LISTED]) + (", ..." if len(answer) > LISTED else "")
+        wrong.append(f"its answer lacks {', '.join(missing)}, got {names or 'an empty dict'}")
+    values = {name: known for name, value in answer.items() if (known := plain(value)) is not None}
+    for name in (name for name in REQUIRED_METRICS if name in answer):
+        wrong += _not_a_number(name, answer[name], values.get(name))
+    bits = None
+    if answer.get("test_correct") is not None:
+        bits = _bits(answer["test_correct"])
+        if bits is None:
+            found = _shown(answer["test_correct"])
+            wrong.append(f"test_correct must be one true or false an example, got {found}")
+    if wrong:
+        raise BrokenAnswer("; ".join(wrong))
+    left = [name for name in answer if name not in values and name != "test_correct"]
+    return Answer(values=values, test_correct=bits, left_out=tuple(left))
+
+
+def _not_a_number(name: str, given: object, value: object) -> list[str]:
+    """Say what is wrong with one of the numbers that must be there."""
+    if not isinstance(value, float):
+        return [f"{name} must be one number, got {_shown(given)}"]
+    if name not in ERRORS:
+        good = math.isfinite(value) and value >= 1 and value == math.floor(value)
+        return [] if good else [f"{name} must be a whole number from 1, got {value:g}"]
+    if value < 0:
+        rule = "must be at least 0, and lower for better models"
+        return [f"{name} {rule}, got {value:g}; return an error or a loss, no score"]
+    return []
+
+
+def _bits(given: Any) -> npt.NDArray[np.bool_] | None:
+    """Return which test examples were answered right; None if that is not what was given."""
+    try:
+        if callable(getattr(given, "detach", None)):  # a tensor, on whatever device
+            given = given.detach().cpu()
+        found = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    usable = found.ndim == 1 and found.size and found.dtype.kind in "biuf"
+    return found.astype(bool) if usable and bool(np.isin(found, (0, 1)).all()) else None
+
+
+def _shown(value: object) -> str:
+    """Return a value as one short piece of a line, with its type."""
+    text = " ".join(repr(value).split())
+    text = text if len(text) <= 40 else f"{text[:37]}..."
+    return f"{text} ({type(value).__name__})"
+
+
+def called_once(laboratory: Laboratory, task: Task) -> tuple[Answer, float]:
+    """Call the trainer, keep nothing; return what it answers and the seconds that it took.
+
+    Raises
+    ------
+    BrokenAnswer
+        If it raises, or its answer is not what was agreed.
+    """
+    try:
+        given, measured = _asked(laboratory, task)
+        return checked(given), measured["train_seconds"]
+    except Exception as error:
+        raise BrokenAnswer(broken(laboratory.spec, task, describe(error))) from error
+
+
+def broken(spec: StudySpec, task: Task, reason: str) -> str:
+    """Say in one line that the trainer is to be mended before anything else."""
+    where = ", ".join(f"{name} {value}" for name, value in task.slot.cell.capacity.items())
+    return (
+        f"training.function: {spec.training.function} failed in its first trial "
+        f"({where}, n_examples {task.slot.cell.n_examples:,}): {reason}; mend it and go on (where "
+        "a configuration can't be trained, return an infinite error)"
+    )
 
 
 def _asked(laboratory: Laboratory, task: Task) -> tuple[Any, dict[str, float]]:

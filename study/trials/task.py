@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from search_spaces.errors import PayoffError
 from study.compression.teachers import Teacher
 from study.plan.design import Slot
 from study.record import TrialRecord, Value
@@ -77,7 +78,9 @@ def route_of(spec: StudySpec, slot: Slot) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Say in one line what was raised and where."""
+    """Say in one line what was raised and where; what is for people already, as it is."""
+    if isinstance(error, PayoffError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     text = str(error).strip().splitlines()

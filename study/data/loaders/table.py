@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +36,23 @@ def load(source: DataSource, base: Path, cache: Path | None) -> Examples:
     if source.test_file:
         tests = _read(resolve(source.test_file, base), "data.test_file")
     features = _features(source, table)
+    indices = [] if source.features else [name for name in features if _is_index(table, name)]
+    if len(indices) < len(features):
+        features = [name for name in features if name not in indices]
+    else:
+        indices = []
     x = _inputs(table, features, "data.file")
     x_test = None if tests is None else _inputs(tests, features, "data.test_file")
     y = _column(table, source.target, "data.target")
     y_test = None if tests is None else _column(tests, source.target, "data.target")
     key = f"data.target: column {source.target!r}"
-    return examples_of(source.task, x, y, x_test, y_test, (key, key), in_range=False)
+    found = examples_of(source.task, x, y, x_test, y_test, (key, key), in_range=False)
+    notes = tuple(
+        f"data.features: column {name!r} numbers the rows and is no input, since their order may "
+        "give the target away; name it in data.features to have it"
+        for name in indices
+    )
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def check(source: DataSource, base: Path | None) -> list[str]:
@@ -117,6 +130,22 @@ def _features(source: DataSource, table: pd.DataFrame) -> list[str]:
             "only; add one"
         )
     return features
+
+
+def _is_index(table: pd.DataFrame, name: str) -> bool:
+    """Tell whether a column is the index with which pandas wrote the rows.
+
+    By its name and its values: under a name that only pandas gives, any whole numbers without a
+    repeat (rows may have been chosen or shuffled); as ``index`` or ``level_0``, also all the
+    numbers from 0 or 1 on, since that name may be a quantity's.
+    """
+    values = table[name]
+    if values.dtype.kind not in "iu" or not values.is_unique:
+        return False
+    if re.fullmatch(r"Unnamed: \d+|__index_level_\d+__|\s*", name):
+        return True
+    counts = values.min() in (0, 1) and values.max() - values.min() == len(values) - 1
+    return name.casefold() in ("index", "level_0") and bool(counts)
 
 
 def _column(table: pd.DataFrame, name: str, key: str) -> npt.NDArray[np.generic]:

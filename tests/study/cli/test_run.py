@@ -76,7 +76,7 @@ sizes = [5]
         ("[data]\nname = 'table'\nfile = 'absent.csv'\ntarget = 'y'\ntask = 'classification'\n"
          "sizes = [5]", "data.file"),
         ("[model]\nfamily = 'custom'\nfunction = 'absent.py:build'", "model.function"),
-        ("[training]\nfunction = 'absent.py:train'", "training.function"),
+        ("[training]\nfunction = 'absent.py:train'\n[space]\nwidth = [2]", "training.function"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_status_2_and_writes_nothing(
@@ -400,10 +400,13 @@ def test_a_study_whose_trials_all_fail_says_why_and_leaves_no_run_alive(
 ) -> None:
     from mlflow import MlflowClient
 
-    own_study(folder, body="    raise RuntimeError('no such thing')\n")
+    first = "if (n_examples, config['width'], config['draw']) == (10, 1, 1)"  # it goes alone
+    diverged = "return {'val_error': math.inf, 'test_error': math.inf, 'n_parameters': 1}"
+    body = f"    import math\n    {first}: {diverged}\n    raise RuntimeError('WHY')\n"
+    own_study(folder, body=body.replace("WHY", "no such thing"))
     assert main(["run", "my study.toml", "--quiet"]) == 2
     err = capsys.readouterr().err
-    assert "mine: all 24 replicates failed: RuntimeError: no such thing (mine.py:2)" in err
+    assert "mine: all 24 replicates failed: RuntimeError: no such thing (mine.py:4)" in err
     assert err.count("\n") == 1
     places = Places.at("mlruns")
     client = MlflowClient(tracking_uri=places.mlflow_address)
@@ -414,10 +417,11 @@ def test_a_study_whose_trials_all_fail_says_why_and_leaves_no_run_alive(
             == "size"} == {"n=10": "FINISHED", "n=20": "FINISHED"}  # fmt: skip
     assert {run.info.status for run in runs} == {"FINISHED", "FAILED"}
     # The same study with another trainer would mix two of them under one name.
-    own_study(folder, body="    raise RuntimeError('another')\n")
+    own_study(folder, body=body.replace("WHY", "another"))
     assert main(["run", "my study.toml", "--quiet"]) == 2
     err = capsys.readouterr().err
     assert "'mine' was started with other training.function mine.py" in err
+    assert "or run what failed again with --retry-failed" in err
     assert err.count("\n") == 1
     # A deleted experiment is found before anything of another study of that name is queued.
     client.delete_experiment(experiment.experiment_id)

@@ -236,3 +236,47 @@ def test_negative_zero_is_zero(tmp_path: Path) -> None:
     x = np.array([[0.0], [-0.0], [1.0], [2.0], [3.0]] * 4)
     data = arrays(tmp_path, "regression", x=x, y=np.arange(20.0))
     assert not np.signbit(np.concatenate([data.x_development, data.x_test])).any()
+
+
+@pytest.mark.parametrize("order", ["as they are", "shuffled and chosen"])
+def test_an_index_that_pandas_wrote_is_no_input_and_that_is_said(
+    order: str, tmp_path: Path
+) -> None:
+    table = frame().sort_values("kind").drop(columns="price").reset_index(drop=True)
+    if order != "as they are":
+        table = table.sample(frac=0.8, random_state=0)
+    table.to_csv(tmp_path / "t.csv")  # with its index, which tells the sorted labels
+    data = load(tmp_path, None, features=())
+    assert data.input_shape == (3,)
+    (note,) = [note for note in data.notes if "Unnamed: 0" in note]
+    assert "numbers the rows and is no input" in note
+    without = load(tmp_path, table, "u.csv", features=())
+    assert data.digest == without.digest
+    asked = load(tmp_path, None, features=("Unnamed: 0", "height"))
+    assert asked.input_shape == (2,)
+    assert asked.notes == without.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "left_out"),
+    [
+        (np.arange(100), True),
+        (np.arange(100)[::-1] + 1, True),
+        (np.arange(100) * 3, False),  # a quantity of that name
+        (np.arange(100) / 2, False),
+        (np.arange(100) % 50, False),
+    ],
+)
+def test_a_column_called_index_is_one_only_where_it_counts_the_rows(
+    values: np.ndarray[Any, Any], left_out: bool, tmp_path: Path
+) -> None:
+    table = frame().drop(columns="price").assign(index=values)
+    data = load(tmp_path, table, features=())
+    assert data.input_shape == (3 if left_out else 4,)
+    assert any("'index'" in note for note in data.notes) is left_out
+
+
+def test_a_table_of_an_index_alone_keeps_it(tmp_path: Path) -> None:
+    table = frame()[["kind"]]
+    table.to_csv(tmp_path / "t.csv")
+    assert load(tmp_path, None, features=()).input_shape == (1,)

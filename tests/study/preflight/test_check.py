@@ -92,7 +92,8 @@ def test_a_broken_model_function_is_one_line(code: str, words: str, tmp_path: Pa
 
 def test_a_trainer_with_other_parameters_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def train(config): ...\n")
-    spec = parse_spec({"training": {"function": "mine.py:train"}}, base=tmp_path)
+    raw = {"training": {"function": "mine.py:train"}, "space": {"width": [2, 4]}}
+    spec = parse_spec(raw, base=tmp_path)
     assert mistakes(spec) == (
         "training.function: must take (config, n_examples, seed), got train(config) in mine.py; "
         "correct its parameters",
@@ -115,7 +116,8 @@ def test_a_trainer_of_ones_own_is_checked_without_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from study.spec.study_file import parse_spec; "
         "from study.preflight.check import check_study, fingerprints; "
-        "spec = parse_spec({'training': {'function': 'mine.py:train'}}, base=Path(sys.argv[1])); "
+        "raw = {'training': {'function': 'mine.py:train'}, 'space': {'width': [2, 4]}}; "
+        "spec = parse_spec(raw, base=Path(sys.argv[1])); "
         "print(list(fingerprints(spec, check_study(spec))), 'torch' in sys.modules)"
     )
     ran = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,35 @@ def test_a_number_fixes_an_axis_and_a_study_without_nuisance_needs_no_search() -
 def test_own_trainers_may_name_any_axis() -> None:
     raw = {
         "training": {"function": "mine.py:train"},
-        "space": {"heads": [1, 2], "warmth": {"low": 0.1, "high": 1.0}},
+        "space": {
+            "heads": [1, 2],
+            "warmth": {"low": 0.1, "high": 1.0},
+            "leaves": {"values": [4, 8], "role": "scientific"},
+        },
     }
     spec = parse_spec(raw, base=Path.cwd())
     assert [axis.name for axis in spec.space.nuisance] == ["heads", "warmth"]
+    assert [axis.name for axis in spec.space.scientific] == ["leaves"]
+    assert len(spec.space.axes) == 3  # none that the file does not name
+    assert parse_spec(tomllib.loads(as_toml(spec, file="x")), base=Path.cwd()).space == spec.space
+
+
+@pytest.mark.parametrize(
+    ("space", "there", "remedy"),
+    [
+        ({}, "none", "my_size"),
+        ({"leaves": [4, 8], "rate": 0.1}, "leaves (nuisance), rate (fixed)", "leaves"),
+        ({"prune_ratio": [0.0, 0.5]}, "prune_ratio (scientific)", "my_size"),
+    ],
+)
+def test_an_own_trainer_needs_the_axis_that_is_its_size(
+    space: dict[str, Any], there: str, remedy: str
+) -> None:
+    with pytest.raises(StudyFileError) as caught:
+        parse_spec({"training": {"function": "mine.py:train"}, "space": space}, base=Path.cwd())
+    (line,) = [line for line in caught.value.mistakes if line.startswith("space:")]
+    assert f"got {there};" in line
+    assert f'{remedy} = {{ values = [...], role = "scientific" }}' in line
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -306,7 +332,7 @@ def test_a_whole_number_is_the_same_study_as_its_decimal(
 
 def test_what_differs_is_always_named() -> None:
     one, other = (
-        parse_spec({"training": OWN, "space": {"mine": value}}, base=Path.cwd())
+        parse_spec({"training": OWN, "space": {"width": [2], "mine": value}}, base=Path.cwd())
         for value in (1, 1.0)
     )
     assert one.digest() != other.digest()
