@@ -25,6 +25,7 @@ def test_torch_scalars_count_plains_and_other_things_do_not() -> None:
 
 
 GOOD: dict[str, Any] = {"val_error": 0.3, "test_error": 0.25, "n_parameters": 100}
+ODD: dict[Any, Any] = {**GOOD, 1: 2.0}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ GOOD: dict[str, Any] = {"val_error": 0.3, "test_error": 0.25, "n_parameters": 10
         (0.3, "got a float"),
         ({}, "lacks val_error, test_error, n_parameters, got an empty dict"),
         ({"val_error": 0.3, "n_parameters": 9}, "lacks test_error, got val_error, n_parameters"),
-        ({**GOOD, 1: 2.0}, "names in its answer must be texts, got 1"),
+        (ODD, "names in its answer must be texts, got 1"),
         ({**GOOD, "val_error": "0.3"}, "val_error must be one number, got '0.3' (str)"),
         ({**GOOD, "val_error": None}, "val_error must be one number, got None (NoneType)"),
         ({**GOOD, "test_error": True}, "test_error must be one number, got True (bool)"),
