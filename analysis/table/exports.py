@@ -99,6 +99,10 @@ def _without_twins(sheet: Sheet) -> Sheet:
         short for name, short in bare.items()
         if short in sheet.cells and sheet.cells[short] == sheet.cells[name]
     }  # fmt: skip
+    twins |= {  # what W&B calls config, as hyperparameters once more
+        f"params.{short}" for name, short in bare.items()
+        if name.startswith("config.") and f"params.{short}" in sheet.cells
+    }  # fmt: skip
     if not twins:
         return sheet
     return sheet.with_cells({n: cells for n, cells in sheet.cells.items() if n not in twins})

@@ -261,7 +261,10 @@ def _decimal_mark(
     told = _file_mark(sheet, at.column) if sheet is not None else ""
     if told == _OTHER[seen]:
         return told
-    if not counted and (seen == "." or told == seen):
+    if any(cell.percent for cell in known.values()):
+        return seen  # each would be a thousand percent and more
+    semicolons = sheet is not None and "semicolons" in sheet.format
+    if not counted and (seen == "." or told == seen or semicolons):
         return seen
     example = marked[0]
     raise Question(

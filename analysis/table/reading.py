@@ -200,11 +200,11 @@ def _finished(draft: Draft) -> Reading:
 
 
 def _params(sheet: Sheet, kept: list[int]) -> Mapping[str, tuple[Any, ...]]:
-    """Hyperparameters: columns ``params.NAME``, as values and not as text."""
+    """Hyperparameters: columns ``params.NAME`` or ``config.NAME``, as values and not as text."""
     return {
-        name.removeprefix("params."): tuple(
+        name.partition(".")[2]: tuple(
             None if cells[k] in (None, "") else decode(cells[k]) for k in kept
         )
         for name, cells in sheet.cells.items()
-        if name.startswith("params.")
+        if name.startswith(("params.", "config."))
     }

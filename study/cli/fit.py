@@ -142,6 +142,11 @@ def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
     return replace(analyse(reading.table, settings), reading=reading.account), reading.table
 
 
+def read_named(args: argparse.Namespace) -> Reading:
+    """Read the table that ``args.table`` names as the other arguments say."""
+    return _read(*_mapped(args))
+
+
 def _columns(args: argparse.Namespace) -> tuple[str, str]:
     """Columns of the trial table that the size and the error become."""
     from analysis.table.columns import names_of
