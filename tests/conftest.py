@@ -30,6 +30,28 @@ sys.modules["benchmarks"].__path__ = [str(Path(__file__).parents[1] / "benchmark
 
 __all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
 
+LONGEST = (
+    "study/launch/test_kills.py",
+    "docs/test_commands.py",
+    "study/launch/test_distributed.py",
+    "acceptance/test_chaos.py",
+    "study/launch/test_engines.py",
+    "acceptance/test_default_study.py",
+    "study/launch/test_interface.py",
+    "study/handover/test_workplace.py",
+    "acceptance/test_routes.py",
+    "study/cli/test_run.py",
+    "contracts/test_one_file.py",
+    "study/launch/test_own_trainer.py",
+    "study/cli/test_routes.py",
+    "analysis/test_simulation.py",
+    "analysis/test_hostile.py",
+    "docs/test_notebooks.py",
+)
+"""Files that take more than 20 s (``--durations``), the longest first."""
+
+ROOT = Path(__file__).parent
+
 NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
 
 
@@ -47,9 +69,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """No further processes for a single file, whose tests stay together; else one a core."""
-    alone = len(config.args) == 1 and (config.args[0].endswith(".py") or "::" in config.args[0])
-    return 0 if alone else None
+    """No further processes for a single file, whose tests stay together; else one a core.
+
+    One more where slow tests are among them: those wait (for a database that is away, a node that
+    is lost, trials that sleep) while others can use the core.
+    """
+    if len(config.args) == 1 and (config.args[0].endswith(".py") or "::" in config.args[0]):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + (config.option.markexpr != "quick")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -60,8 +88,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(FIXTURES[fixture])
         if not NOT_QUICK & {mark.name for mark in item.iter_markers()}:
             item.add_marker("quick")
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    longest = {ROOT / path: rank for rank, path in enumerate(LONGEST)}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # A long file that is begun last leaves the other cores idle.
+    items.sort(key=lambda item: (longest.get(item.path, len(longest)), item.path not in slow))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -32,6 +32,9 @@ class Member:
             os.environ[name] = str(threads)
         self._stop = threading.Event()
 
+    def placed(self) -> None:
+        """Answer: then a node has taken it in."""
+
     def work(self, text: str | None, base: str, root: str) -> int:
         """Work until no trial is left; return how many trials were done.
 
@@ -108,6 +111,8 @@ class _Members:
         self._kind = ray.remote(**options, max_restarts=0, max_concurrency=2)(Member)
         self._at_work: dict[Any, Any] = {}
         """Actor by the reference of its result."""
+        self._placed: dict[Any, Any] = {}
+        """The reference of the answer that an actor is on a node, by that of its result."""
         self._failures, self._finished = 0, -1
 
     def look_after(self) -> None:
@@ -116,6 +121,7 @@ class _Members:
         wanted = min(self._spec.run.workers or 1, counts.total - counts.finished)
         for reference in self._ended(within=0.0):
             actor = self._at_work.pop(reference)
+            del self._placed[reference]
             try:
                 self._ray.get(reference)
             except Exception as error:
@@ -123,15 +129,26 @@ class _Members:
             self._ray.kill(actor)
         for _ in range(wanted - len(self._at_work)):
             actor = self._kind.remote(self._spec.run.threads, environment(self._spec))
-            self._at_work[actor.work.remote(*self._task)] = actor
+            placed = actor.placed.remote()
+            reference = actor.work.remote(*self._task)
+            self._at_work[reference], self._placed[reference] = actor, placed
 
     def _ended(self, within: float) -> list[Any]:
-        """Return the references of actors that ended; wait for all of them for so many seconds."""
-        every = list(self._at_work)
-        if not every:
+        """Return the references of actors that ended; wait for all of them for so many seconds.
+
+        For all that are on a node: one that never found room has nothing to end.
+        """
+        answers = {placed: reference for reference, placed in self._placed.items()}
+        every = [answers[placed] for placed in self._known(list(answers), within=0.0)]
+        return self._known(every, within)
+
+    def _known(self, references: list[Any], within: float) -> list[Any]:
+        """Return the references whose values are known; wait for them for so many seconds."""
+        if not references:
             return []
-        ended: list[Any] = self._ray.wait(every, num_returns=len(every), timeout=within)[0]
-        return ended
+        n = len(references)
+        known: list[Any] = self._ray.wait(references, num_returns=n, timeout=within)[0]
+        return known
 
     def _count_failure(self, error: Exception) -> None:
         cause = getattr(error, "cause", None)
