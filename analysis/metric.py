@@ -121,6 +121,10 @@ class Metric:
         value: FloatArray = self.centre + np.log(e) / self._step()
         return value
 
+    def shown_step(self, value: float) -> float:
+        """By how much what is shown moves, at a value shown, for one unit of y."""
+        return value if self.kind in ("error", "perplexity") else 1.0 / self.per_unit
+
     @property
     def per_unit(self) -> float:
         """Of y for one unit of the value; additive metrics but perplexities."""

@@ -87,12 +87,13 @@ def cell_entries(analysis: StudyAnalysis) -> list[CellEntry]:
     level = analysis.settings.level
     z = NormalDist().inv_cdf((1.0 + level) / 2.0)
     found = []
+    scale = analysis.settings.scale
     for fit in analysis.fits:
         curve = fit.curve
         spread = np.sqrt(np.diag(fit.noise.mean_covariance(curve.replicates)))
         for k in range(len(curve)):
-            error = float(curve.error[k])
-            half = z * error * float(spread[k])
+            error = float(fit.shown(curve.error)[k])
+            half = z * float(spread[k]) * scale.shown_step(error)
             found.append(
                 CellEntry(
                     n_examples=known(curve.n_examples),

@@ -74,7 +74,8 @@ def extrapolation_info(
     if grid[-1] < top <= math.exp(refit.draws.x[-1]):
         grid = np.append(grid, top)
     low, high = refit.band(grid)
-    error = np.exp(fit.noise.log_error)
+    measured = np.exp(fit.noise.log_error)
+    error = fit.shown(measured)
     half = 1.645 * np.sqrt(fit.noise.run_variance / np.maximum(fit.curve.replicates, 1))
     foretold = refit.predict(fit.curve.size[hidden])
     return ExtrapolationInfo(
@@ -87,8 +88,8 @@ def extrapolation_info(
         error=error[shown],
         hidden_size=fit.curve.size[hidden],
         hidden_error=error[hidden],
-        hidden_low=(error * np.exp(-half))[hidden],
-        hidden_high=(error * np.exp(half))[hidden],
+        hidden_low=fit.shown(measured * np.exp(-half))[hidden],
+        hidden_high=fit.shown(measured * np.exp(half))[hidden],
         relative_error=float(np.mean(np.abs(foretold / error[hidden] - 1.0))),
         **common,
     )
@@ -116,11 +117,15 @@ def draw_extrapolation(info: ExtrapolationInfo, axes: Axes | None = None) -> Axe
     style.size_axis(
         axes, *lines.log_limits([info.size, info.hidden_size, info.grid]), info.size_label
     )
-    y_low, y_high = lines.log_limits([info.error, info.hidden_low, info.hidden_high, info.mean])
+    y_low, y_high = lines.error_limits(
+        [info.error, info.hidden_low, info.hidden_high, info.mean], linear=info.linear
+    )
     beyond = info.grid >= info.edge
     y_low = min(y_low, max(float(info.low.min()) / 1.03, y_low / 2.0))
     y_high = max(y_high, min(float(info.high.max()) * 1.03, y_high * 2.0))
-    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    style.error_axis(
+        axes, y_low, y_high, info.error_label, percent=info.percent, linear=info.linear
+    )
     axes.fill_between(info.grid, info.low, info.high, color=colour, alpha=0.14, linewidth=0)
     axes.plot(info.grid[~beyond], info.mean[~beyond], color=colour, linewidth=1.7 * k)
     axes.plot(

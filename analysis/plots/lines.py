@@ -50,6 +50,8 @@ class Named:
     """Of intervals and bands."""
     percent: bool
     """Whether errors are shares of test examples, and shown in per cent."""
+    linear: bool = False
+    """Whether they are values of any sign, such as losses and rewards, on an even axis."""
 
     @property
     def size_label(self) -> str:
@@ -70,6 +72,7 @@ def names_of(analysis: StudyAnalysis) -> dict[str, Any]:
         "error_name": plain_name(s.error_name),
         "level": s.level,
         "percent": any(fit.curve.correct is not None for fit in analysis.fits),
+        "linear": s.scale.additive and s.scale.kind != "perplexity",
     }
 
 
@@ -110,7 +113,7 @@ def curve_values(fit: FittedCurve) -> dict[str, FloatArray]:
         grid = np.exp(fit.draws.x[: fit.draws.n_inside])
         mean = fit.predict(grid)
         low, high = fit.band(grid)
-    cells = {"size": fit.curve.size, "error": np.exp(fit.noise.log_error)}
+    cells = {"size": fit.curve.size, "error": fit.shown(np.exp(fit.noise.log_error))}
     return {"grid": grid, "mean": mean, "low": low, "high": high, **cells}
 
 
@@ -193,6 +196,21 @@ def log_limits(parts: Sequence[FloatArray], room: float = 1.12) -> tuple[float, 
     if high / low < 1.05:
         room = max(room, 1.25)
     return low / room, high * room
+
+
+def error_limits(
+    parts: Sequence[FloatArray], *, linear: bool, room: float = 1.12
+) -> tuple[float, float]:
+    """Ends of an axis of errors: a log axis, or an even one of values of any sign."""
+    if not linear:
+        return log_limits(parts, room)
+    together = np.concatenate([np.ravel(part) for part in parts if len(part)])
+    together = together[np.isfinite(together)]
+    if not len(together):
+        return 0.0, 1.0
+    low, high = float(together.min()), float(together.max())
+    pad = 0.05 * (high - low) or 0.05 * max(abs(high), 1.0)
+    return low - pad, high + pad
 
 
 def label_ends(

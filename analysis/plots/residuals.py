@@ -43,7 +43,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
             continue
         curve = fit.curve
         inside = np.clip(curve.size, np.exp(fit.draws.x[0]), np.exp(fit.draws.x[-1]))
-        off = np.exp(fit.noise.log_error - np.log(fit.predict(inside)))
+        off = np.exp(fit.noise.log_error - np.log(fit.errors(inside)))
         spread = np.sqrt(fit.noise.run_variance / np.maximum(curve.replicates, 1))
         groups.append(
             ResidualGroup(

@@ -59,6 +59,7 @@ class SizeErrorInfo:
     level: float
     rule: str
     percent: bool
+    linear: bool
     chance_error: float | None
 
 
@@ -76,6 +77,7 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
         level=s.level,
         rule=rule,
         percent=lines.names_of(analysis)["percent"],
+        linear=lines.names_of(analysis)["linear"],
         chance_error=s.chance_error,
     )
 
@@ -88,7 +90,7 @@ def _line(fit: FittedCurve) -> ErrorLine:
         label=lines.data_label(curve.n_examples, lines.EXAMPLES),
         **lines.curve_values(fit),
         run_size=np.empty(0) if many else curve.size[curve.run_cell],
-        run_error=np.empty(0) if many else np.maximum(curve.run_error, floor),
+        run_error=np.empty(0) if many else fit.shown(np.maximum(curve.run_error, floor)),
         marks=tuple(_marks(fit)),
     )
 
@@ -118,15 +120,18 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
         return lines.nothing_to_draw(axes, "no trial to draw yet")
     colours = style.line_colours(len(info.lines))
     x_low, x_high = lines.log_limits([line.size for line in info.lines], 1.12)
-    y_low, y_high = lines.log_limits(
-        [part for line in info.lines for part in (line.error, line.run_error, line.mean)], 1.12
+    y_low, y_high = lines.error_limits(
+        [part for line in info.lines for part in (line.error, line.run_error, line.mean)],
+        linear=info.linear,
     )
     bands = [part for line in info.lines for part in (line.low, line.high) if len(part)]
-    if bands:  # bands are shown whole unless they would squeeze the points
+    if bands and not info.linear:  # bands are shown whole unless they would squeeze the points
         y_low = min(y_low, max(min(float(b.min()) for b in bands) / 1.03, y_low / 1.5))
         y_high = max(y_high, min(max(float(b.max()) for b in bands) * 1.03, y_high * 1.5))
     style.size_axis(axes, x_low, x_high, info.size_label)
-    style.error_axis(axes, y_low, y_high, info.error_label, percent=info.percent)
+    style.error_axis(
+        axes, y_low, y_high, info.error_label, percent=info.percent, linear=info.linear
+    )
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
         _draw_line(line, colour, style.MARKERS[index % len(style.MARKERS)], axes)
     for line, colour in zip(info.lines, colours, strict=True):

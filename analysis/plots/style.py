@@ -264,8 +264,15 @@ def size_axis(axes: Axes, low: float, high: float, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def error_axis(axes: Axes, low: float, high: float, label: str, *, percent: bool) -> None:
-    """A log axis of errors with pale rules; shares end at 100%."""
+def error_axis(
+    axes: Axes, low: float, high: float, label: str, *, percent: bool, linear: bool = False
+) -> None:
+    """A log axis of errors with pale rules; shares end at 100%. That of losses is even."""
+    if linear:
+        axes.set_ylim(low, high)
+        axes.set_ylabel(label)
+        pale_rules(axes, "y")
+        return
     if percent:
         high = min(high, 1.06)
     axes.set_yscale("log")

@@ -50,7 +50,7 @@ def surface_info(analysis: StudyAnalysis) -> SurfaceInfo:
         size = np.geomspace(low, high, SIZES)
         known = np.log([float(fit.curve.n_examples) for fit in fits])
         grid = np.linspace(known[0], known[-1], DATA)
-        logs = np.log([fit.predict(size) for fit in fits])
+        logs = np.log([fit.errors(size) for fit in fits])
         error = np.exp([np.interp(grid, known, column) for column in logs.T]).T
         n = np.exp(grid)
     points = [

@@ -64,7 +64,7 @@ def misses(fit: FittedCurve) -> list[Row]:
     if fit.draws is None:
         return []
     curve, spread = fit.curve, _spread(fit)
-    ratio = np.exp(fit.noise.log_error) / fit.predict(curve.size)
+    ratio = np.exp(fit.noise.log_error) / fit.errors(curve.size)
     return [
         {"cell": cell, "size": float(size), "ratio": float(r), "spread": float(s)}
         for cell, size, r, s in zip(curve.cell, curve.size, ratio, spread, strict=True)
@@ -122,7 +122,8 @@ def law_fits(fit: FittedCurve, grid: Sequence[float] = ()) -> list[Row]:
         line: list[float] = []
         if choice.fits[k].ok.all() and len(grid):
             with np.errstate(all="ignore"):
-                line = [float(f"{v:.6g}") for v in choice.fits[k].predict(np.array(grid))[0]]
+                path = fit.shown(choice.fits[k].predict(np.array(grid))[0])
+                line = [float(f"{v:.6g}") for v in path]
         rows.append(
             {
                 "name": law.name,

@@ -61,6 +61,7 @@ def drawings(
         "level": s.level,
         "error": plain_name(s.error_name),
         "percent": any(fit.curve.correct is not None for fit in analysis.fits),
+        **({"linear": True} if s.scale.additive and s.scale.kind != "perplexity" else {}),
         "chance": s.chance_error,
         "rules": [[p.rule, rule_name(p, s)] for p in analysis.fits[0].payoffs],
         "axes": axes,
@@ -153,8 +154,8 @@ def _cells(fit: FittedCurve) -> dict[str, list[Any]]:
     return {
         "name": list(curve.cell),
         "size": curve.size.tolist(),
-        "error": curve.error.tolist(),
-        "drawn": np.exp(fit.noise.log_error).tolist(),
+        "error": fit.shown(curve.error).tolist(),
+        "drawn": fit.shown(np.exp(fit.noise.log_error)).tolist(),
         "replicates": curve.replicates.tolist(),
     }
 
@@ -257,6 +258,8 @@ def trial_columns(table: TrialTable, sizes: Sequence[str]) -> dict[str, Any]:
             columns[name] = [None if v == UNKNOWN else int(v) for v in values]
     for name in ("prune_ratio", *sizes, "val_error", "test_error", "wall_seconds"):
         numbers: FloatArray = table.column(name)
+        if table.metric is not None and name.endswith("_error"):
+            numbers = table.metric.shown(np.where(numbers > 0.0, numbers, np.nan))
         if np.isfinite(numbers).any() and not (name == "prune_ratio" and not numbers.any()):
             short = name in ("wall_seconds", "prune_ratio")
             columns[name] = [_short(v) if short else _whole(v) for v in numbers.tolist()]

@@ -80,7 +80,11 @@ def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
         }
         for fit in analysis.fits
         for name, m, e, r in zip(
-            fit.curve.cell, fit.curve.size, fit.curve.error, fit.curve.replicates, strict=True
+            fit.curve.cell,
+            fit.curve.size,
+            fit.shown(fit.curve.error),
+            fit.curve.replicates,
+            strict=True,
         )
     ]
     caption = (

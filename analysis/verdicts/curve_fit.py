@@ -89,7 +89,7 @@ class FittedCurve:
         return self.payoffs[0]
 
     def predict(self, size: Numbers) -> FloatArray:
-        """Mean error at the sizes, in the shape of ``size``.
+        """Mean error at the sizes, in the shape of ``size``; of losses and the like, the value.
 
         Raises
         ------
@@ -97,7 +97,15 @@ class FittedCurve:
             If a size lies below the range tried or over two doublings beyond it: that is
             extrapolation, which ``analysis.extrapolate`` judges by held-out sizes.
         """
+        return self.shown(self.errors(size))
+
+    def errors(self, size: Numbers) -> FloatArray:
+        """The same as the error that is fitted, whose logarithm the curves are drawn of."""
         return np.exp(np.interp(self._inside(size), self._draws().x, self._middle))
+
+    def shown(self, error: FloatArray) -> FloatArray:
+        """What people are shown of fitted errors: themselves, or the values that they are of."""
+        return self.settings.scale.shown(error)
 
     def band(
         self,
@@ -128,8 +136,8 @@ class FittedCurve:
             log_error = log_error + self._run_noise(log_error.shape)
         ends = np.quantile(log_error, [(1.0 - inner) / 2.0, (1.0 + inner) / 2.0], axis=0)
         at = self._inside(size)
-        low, high = (np.exp(np.interp(at, draws.x, end)) for end in ends)
-        return low, high
+        low, high = (self.shown(np.exp(np.interp(at, draws.x, end))) for end in ends)
+        return (low, high) if self.settings.scale.shown_better == "lower" else (high, low)
 
     def payoff(self, rule: Rule | None = None, **changes: float) -> PayoffPoint:
         """The payoff point under a rule, with other numbers than the settings' if asked for.

@@ -108,7 +108,7 @@ def curve_row(fit: FittedCurve) -> Row:
         "points": [
             {"cell": cell, "size": float(m), "error": float(e), "replicates": int(r)}
             for cell, m, e, r in zip(
-                curve.cell, curve.size, curve.error, curve.replicates, strict=True
+                curve.cell, curve.size, fit.shown(curve.error), curve.replicates, strict=True
             )
         ],
         "excluded": {excluded(one): one.count for one in curve.excluded},

@@ -198,7 +198,7 @@ def chart_curves(analysis: StudyAnalysis) -> dict[int, dict[str, list[tuple[int,
         if not len(fit.curve):
             continue
         low, high = float(fit.curve.size.min()), float(fit.curve.size.max())
-        measured = sorted(zip(fit.curve.size.tolist(), fit.curve.error, strict=True))
+        measured = sorted(zip(fit.curve.size.tolist(), fit.shown(fit.curve.error), strict=True))
         curves[int(fit.curve.n_examples)] = named = {
             "measured": [(round(steps * size), float(error)) for size, error in measured]
         }

@@ -67,7 +67,14 @@ function trialText(row) {
   }
   return lines.join("\n");
 }
+// Values of any sign, such as losses: an even axis that holds them all.
+function evenLimits(axis) {
+  const values = axis.curves.flatMap((c) => c.cells.drawn.concat(c.columns[1] ?? [])).concat(runErrors(axis)).filter(Number.isFinite);
+  const low = Math.min(...values), high = Math.max(...values), pad = 0.05 * (high - low) || 0.05;
+  return [low - pad, high + pad];
+}
 function curveLimits(axis) {
+  if (data.linear) return evenLimits(axis);
   const drawnErrors = axis.curves.flatMap((c) => c.cells.drawn.concat(c.columns[1] ?? []));
   const errors = drawnErrors.concat(runErrors(axis));
   let [low, high] = span(errors);
@@ -91,9 +98,9 @@ draw("curve", (host) => {
   const named = axis.curves.length > 1 || axis.curves[0].n !== null;
   const f = frame(host, {
     height: narrow ? 340 : 470, right: narrow || !named ? 14 : 118, left: narrow ? 46 : 56,
-    name: `${title} against ${axis.label.toLowerCase()}, both logarithmic: ${axis.curves.length} curves. Arrow keys step through the points.`,
+    name: `${title} against ${axis.label.toLowerCase()}, ${data.linear ? "sizes" : "both"} logarithmic: ${axis.curves.length} curves. Arrow keys step through the points.`,
     x: { low: xl, high: xh, log: true, format: formatSize, title: axis.label },
-    y: { low: yl, high: yh, log: true, format: formatError, title },
+    y: { low: yl, high: yh, log: !data.linear, format: formatError, title },
   });
   const points = [], labels = [];
   const curves = axis.curves.filter((c) => choice.shown.has(c.n));
