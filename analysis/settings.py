@@ -113,10 +113,15 @@ class AnalysisSettings:
         """What the fractions of the rules are of."""
         return self.of or self.scale.default_of
 
-    def measuring(self, metric: Metric, *given: str) -> Self:
-        """These settings for a metric; its own numbers for the rules that are not ``given``."""
-        own = THRESHOLDS[metric.kind]
-        changes: dict[str, Any] = {"metric": metric.kind, "measured": metric}
+    def measuring(self, metric: Metric, *given: str, of: str = "") -> Self:
+        """These settings for a metric; its own numbers for the rules that are not ``given``.
+
+        ``of`` is what their fractions are of, if not what fits the metric.
+        """
+        of = of or self.of
+        # Tenths are of an error, or of what lies above a floor.
+        own = THRESHOLDS["error" if of == "reducible" else metric.kind]
+        changes: dict[str, Any] = {"metric": metric.kind, "measured": metric, "of": of}
         kept = (*given, "marginal") if self.marginal_is_absolute else given
         for name in ("marginal", "plateau", "upturn"):
             usual = getattr(self, name) == getattr(THRESHOLDS[self.metric], name)

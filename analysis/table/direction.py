@@ -18,6 +18,7 @@ from analysis.errors import Question
 from analysis.metric import Better
 from analysis.table.draft import Draft
 from analysis.table.fields import FloatArray
+from analysis.table.roles import bare
 from analysis.table.vocabulary import (
     BOUNDED,
     FALLING,
@@ -36,6 +37,9 @@ STEADY = 0.7
 """Kendall's tau of means by size from which values go one way all along."""
 CLEAR = 3.0
 """Standard errors by which the upper third of the sizes must differ from the lower one."""
+DIRECTIONS = frozenset({"direction", "directions", "goal", "optimization_direction"})
+"""Columns in which trackers keep which way an objective improves."""
+WAYS = (("min", "lower"), ("max", "higher"))
 NAMES_OF_ONE = frozenset({"%", "average", "avg", "mean", "acc %", "percent"})
 """Whole names that are scores where no word says otherwise."""
 
@@ -63,11 +67,27 @@ def settle(draft: Draft) -> Draft:
         draft.size[kept],
         groups=draft.numbers["n_examples"][kept] if "n_examples" in draft.numbers else None,
         given=draft.asked.better,
-        source=draft.sheet.better.get(column, ""),
+        source=draft.sheet.better.get(column, "") or _tagged(draft),
         option="--better",
     )
     draft = replace(draft, better=found.better)
     return draft.telling(better=found.better, why_better=found.why)
+
+
+def _tagged(draft: Draft) -> Better | Literal[""]:
+    """Which way the rows themselves say that their objective improves, if its name does not."""
+    if direction_of_name(draft.error_column):
+        return ""
+    for name in draft.sheet.names:
+        if bare(name).lower().rpartition(".")[2] not in DIRECTIONS:
+            continue
+        said = {str(draft.cells(name)[k]).lower() for k in np.flatnonzero(draft.kept)}
+        ways = {next((way for word, way in WAYS if word in one), "") for one in said}
+        if ways == {"lower"}:
+            return "lower"
+        if ways == {"higher"}:
+            return "higher"
+    return ""
 
 
 def find_direction(

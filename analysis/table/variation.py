@@ -131,12 +131,17 @@ def joint(*keys: np.ndarray[Any, Any]) -> IntArray:
 def varying_columns(draft: Draft, cells: Cells) -> Iterator[Varying]:
     """Every column beside the named ones that is not the same in all rows."""
     named = set(draft.roles.values()) | {one.column for one in draft.account.columns}
+    seen: set[tuple[bytes, tuple[str, ...]]] = set()
     for name in draft.sheet.names:
         if name in named or not name.strip():
             continue
         codes, levels = _coded(draft.cells(name), cells.rows)
         if len(levels) + bool((codes < 0).any()) < 2:
             continue
+        twin = codes.tobytes(), tuple(map(str, levels))
+        if twin in seen:  # the same column under another name
+            continue
+        seen.add(twin)
         within = len(np.unique(joint(cells.cell, codes))) > cells.n
         kind = _kind(name, codes, levels, cells)
         yield Varying(name=name, kind=kind, codes=codes, levels=levels, within=within)

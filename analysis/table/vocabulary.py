@@ -119,7 +119,7 @@ CONDITIONS = _words(
     arch architecture backbone method algo algorithm approach variant group project objective
     tokenizer precision dtype pretrained pretraining initialization route type kind category
     resolution imgsize imagesize imgres inputsize env environment game problem target class
-    noise labelnoise labelnoiserate prunemethod quantization finetuned version mixture recipe
+    study noise labelnoise labelnoiserate prunemethod quantization finetuned version mixture recipe
     """
 )
 """What makes another question of it."""

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except PayoffError as error:
         for mistake in error.mistakes if isinstance(error, StudyFileError) else [error]:
-            print(f"payoff: {mistake}", file=sys.stderr)
+            print(f"payoff: {mistake}{_again(mistake, words)}", file=sys.stderr)
         return EXIT_MISTAKE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,3 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_MISTAKE
     except KeyboardInterrupt:
         return 130
+
+
+def _again(mistake: Exception, words: Sequence[str]) -> str:
+    """The command with what answers a question, to copy; empty for any other mistake."""
+    add: tuple[str, ...] = getattr(mistake, "add", ())
+    if not add:
+        return ""
+    import shlex
+
+    from study.redaction import redact
+
+    return f"; for example: {shlex.join(['payoff', *map(redact, words)])} {add[0]}"

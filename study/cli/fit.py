@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FIGURES = (".png", ".pdf", ".svg")
 
+MOST_GROUPS = 100
+
 TABLE = (
     "trials, one row a training: a file (CSV, TSV, other text, JSON, JSON lines, Parquet; gzip and "
     "xz too), or an address such as optuna+sqlite:///optuna.db#STUDY, optuna+journal://PATH, "
@@ -116,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, fit, print; the verdict goes to stdout, remarks to stderr."""
     if args.figure and Path(args.figure).suffix.lower() not in FIGURES:
         raise PayoffError(f"--figure: must end in one of {', '.join(FIGURES)}: {args.figure}")
+    if args.group:
+        return _run_groups(args)
     analysis, _ = analyse_table(args)
     if args.figure:
         _draw(analysis, Path(args.figure))
@@ -126,11 +130,57 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def analyse_table(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable]:
-    """Read the table that ``args.table`` names, and analyse it as the other arguments say."""
+def _run_groups(args: argparse.Namespace) -> int:
+    """One analysis for each value of a column, one after the other."""
+    from analysis.errors import AnalysisError
+    from analysis.table.draft import Asked, Draft
+    from analysis.table.roles import find
+
+    for name in ("figure", "sheet"):
+        if getattr(args, name):
+            raise PayoffError(f"--{name}: is of one table; with --group, take one by --where")
+    sheet = _sheet(args.table)
+    column = find(Draft.of(sheet, Asked()), args.group, "--group")
+    values = {str(cell).strip() for cell in sheet.cells[column] if cell not in (None, "")}
+    if len(values) > MOST_GROUPS:
+        raise PayoffError(
+            f"--group: {column!r} has {len(values)} values; take some with --where, or another "
+            "column"
+        )
+    found: dict[str, StudyAnalysis] = {}
+    failed: AnalysisError | None = None
+    for value in sorted(values):
+        _say(f"{column} = {value}")
+        where = [*args.where, f"{column}={value}"]
+        one = argparse.Namespace(**(vars(args) | {"where": where, "group": None}))
+        try:
+            found[value], _ = analyse_table(one, sheet)
+        except AnalysisError as error:
+            _say(f"{column} = {value}: {error}")
+            failed = error
+    if failed is not None and not found:
+        raise failed
+    if args.json:
+        groups = {value: analysis.to_json() for value, analysis in found.items()}
+        print(json.dumps({"group": column, "groups": groups}, indent=2, allow_nan=False))
+    else:
+        parts = [f"## {column} = {value}\n\n{one.markdown()}" for value, one in found.items()]
+        print("\n".join(parts), end="")
+    return 0
+
+
+def analyse_table(
+    args: argparse.Namespace, sheet: Sheet | None = None
+) -> tuple[StudyAnalysis, TrialTable]:
+    """Read the table that ``args.table`` names, and analyse it as the other arguments say.
+
+    ``sheet`` is that table where it has been read already.
+    """
+    if args.group:
+        raise PayoffError("--group: a report is of one table; take one group with --where")
     args, mapped = _mapped(args)
     settings = _settings(args)
-    reading = _read(args, mapped)
+    reading = _read(args, mapped, sheet)
     settings = _measuring(settings, reading, args)
     from analysis.study import analyse
     from analysis.words.account import short, whole
@@ -198,10 +248,11 @@ def _measuring(
     if metric is not None:
         named = {"marginal": "marginal", "plateau": "plateau", "overfit": "upturn"}
         given = () if args.threshold is None else (named.get(args.rule, ""),)
-        settings = settings.measuring(metric, *given)
+        settings = settings.measuring(metric, *given, of=args.of)
     elif args.metric:
         settings = replace(settings, metric=args.metric)
-    return replace(settings, of=args.of) if args.of else settings
+        settings = replace(settings, of=args.of)
+    return settings
 
 
 def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -227,7 +278,7 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
     return argparse.Namespace(**given), mapped
 
 
-def _read(args: argparse.Namespace, mapped: dict[str, str]) -> Reading:
+def _read(args: argparse.Namespace, mapped: dict[str, str], sheet: Sheet | None) -> Reading:
     """The trial table, its columns mapped and its rows chosen, and what was done to it."""
     from analysis.table.draft import Asked
     from analysis.table.reading import read
@@ -254,7 +305,7 @@ def _read(args: argparse.Namespace, mapped: dict[str, str]) -> Reading:
         alike=_listed(args.alike),
         tuned=_listed(args.tuned),
     )
-    return read(_sheet(args.table), asked)
+    return read(sheet or _sheet(args.table), asked)
 
 
 def _listed(given: Sequence[str]) -> tuple[str, ...]:
@@ -283,7 +334,9 @@ def _sheet(table: str) -> Sheet:
     for note in notes:
         _say(note)
     source = "Optuna" if table.startswith("optuna") else "MLflow"
-    return Sheet.of_rows(found.rows, name=shown, format=source, notes=tuple(notes))
+    return Sheet.of_rows(
+        found.rows, name=shown, format=source, notes=tuple(notes), better=found.better
+    )
 
 
 def _write_sheet(reading: Reading, path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -51,6 +51,8 @@ class Rows:
     """One a finished trial, failed ones included."""
     left_out: Mapping[str, int]
     """Reason -> trials that are no rows."""
+    better: Mapping[str, str] = field(default_factory=dict)
+    """Column -> ``lower`` or ``higher``, as the source says that it improves."""
 
 
 def is_address(table: str) -> bool:
@@ -110,7 +112,8 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
     Rows
         A stranger's objective is the column ``value`` (``values_0``, ... if there are several,
         and also the study's names of its metrics). An objective that was maximised is no error: it
-        is called ``score``, and where all scores lie in [0, 1] there is ``one_minus_score``.
+        is called ``score`` as well, and where all scores lie in [0, 1] there is
+        ``one_minus_score``. Which way each improves is in ``better``.
 
     Raises
     ------
@@ -132,15 +135,17 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
         groups = {owner_of(name) for name in chosen}
         rows: list[dict[str, Any]] = []
         left_out: Counter[str] = Counter()
+        better: dict[str, str] = {}
         for name in chosen:
-            read = _optuna_study(storage, every[name], left_out)
+            read = _optuna_study(storage, every[name], left_out, better)
             if len(groups) > 1:
                 group = owner_of(name)
                 read = [_in_group(row, group) for row in read]
             rows += read
     finally:
         storage.remove_session()
-    return _some(rows, left_out, redact(address))
+    known = {column: way for column, way in better.items() if way}
+    return replace(_some(rows, left_out, redact(address)), better=known)
 
 
 def rows_from_mlflow(address: str, experiment: str = "") -> Rows:
@@ -265,14 +270,21 @@ def _chosen(
 
 
 def _optuna_study(
-    storage: Storage, study: FrozenStudy, left_out: Counter[str]
+    storage: Storage, study: FrozenStudy, left_out: Counter[str], better: dict[str, str]
 ) -> list[dict[str, Any]]:
+    """Rows of one study; which way its objectives improve joins ``better``, empty in conflict."""
     from optuna.trial import TrialState
 
     rows = []
     study_id = storage.get_study_id_from_name(study.study_name)
     trials = storage.get_all_trials(study_id, deepcopy=False)
     objectives = _objectives(study, trials)
+    ways = _ways(study)
+    named = dict(zip(objectives, ways, strict=True))
+    numbered = dict(zip(_numbered(len(ways)), ways, strict=True))
+    ours = any("record" in trial.user_attrs for trial in trials)
+    for column, way in ({} if ours else {**numbered, **named, "one_minus_score": "lower"}).items():
+        better[column] = way if better.get(column, way) == way else ""
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():
             rows.append(TrialRecord.from_content(trial.user_attrs["record"]).row())
@@ -282,6 +294,7 @@ def _optuna_study(
             left_out["trials that have not finished"] += 1
         else:
             values = dict(zip(objectives, trial.values or (), strict=False))
+            values |= dict(zip(_numbered(len(ways)), trial.values or (), strict=False))
             rows.append(_trial_row(study.study_name, trial, values))
     return _complemented(rows) if "score" in objectives else rows
 
@@ -296,6 +309,19 @@ def _objectives(study: FrozenStudy, trials: Sequence[FrozenTrial]) -> list[str]:
         return ["score" if maximised else "value"]
     names = study.system_attrs.get("study:metric_names") or []
     return list(names) if len(names) == count else [f"values_{k}" for k in range(count)]
+
+
+def _ways(study: FrozenStudy) -> list[str]:
+    """Which way each objective improves."""
+    from optuna.study import StudyDirection
+
+    maximised = StudyDirection.MAXIMIZE
+    return ["higher" if way == maximised else "lower" for way in study.directions]
+
+
+def _numbered(count: int) -> list[str]:
+    """The names that Optuna's own tables have for objectives."""
+    return ["value"] if count == 1 else [f"values_{k}" for k in range(count)]
 
 
 def _complemented(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
