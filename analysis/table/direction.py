@@ -81,7 +81,7 @@ def _tagged(draft: Draft) -> Better | Literal[""]:
     for name in draft.sheet.names:
         if bare(name).lower().rpartition(".")[2] not in DIRECTIONS:
             continue
-        said = {str(draft.cells(name)[k]).lower() for k in np.flatnonzero(draft.kept)}
+        said = {str(draft.cells(name)[k]).lower() for k in np.flatnonzero(draft.kept).tolist()}
         ways = {next((way for word, way in WAYS if word in one), "") for one in said}
         if ways == {"lower"}:
             return "lower"

@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _again(mistake: Exception, words: Sequence[str]) -> str:
+def _again(mistake: object, words: Sequence[str]) -> str:
     """The command with what answers a question, to copy; empty for any other mistake."""
     add: tuple[str, ...] = getattr(mistake, "add", ())
     if not add:

@@ -278,7 +278,7 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
     return argparse.Namespace(**given), mapped
 
 
-def _read(args: argparse.Namespace, mapped: dict[str, str], sheet: Sheet | None) -> Reading:
+def _read(args: argparse.Namespace, mapped: dict[str, str], sheet: Sheet | None = None) -> Reading:
     """The trial table, its columns mapped and its rows chosen, and what was done to it."""
     from analysis.table.draft import Asked
     from analysis.table.reading import read

@@ -112,7 +112,7 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
     Rows
         A stranger's objective is the column ``value`` (``values_0``, ... if there are several,
         and also the study's names of its metrics). An objective that was maximised is no error: it
-        is called ``score`` as well, and where all scores lie in [0, 1] there is
+        is called ``score``, and where all scores lie in [0, 1] there is
         ``one_minus_score``. Which way each improves is in ``better``.
 
     Raises
@@ -294,7 +294,8 @@ def _optuna_study(
             left_out["trials that have not finished"] += 1
         else:
             values = dict(zip(objectives, trial.values or (), strict=False))
-            values |= dict(zip(_numbered(len(ways)), trial.values or (), strict=False))
+            if len(ways) > 1:
+                values |= dict(zip(_numbered(len(ways)), trial.values or (), strict=False))
             rows.append(_trial_row(study.study_name, trial, values))
     return _complemented(rows) if "score" in objectives else rows
 
@@ -320,8 +321,8 @@ def _ways(study: FrozenStudy) -> list[str]:
 
 
 def _numbered(count: int) -> list[str]:
-    """The names that Optuna's own tables have for objectives."""
-    return ["value"] if count == 1 else [f"values_{k}" for k in range(count)]
+    """The names that Optuna's own tables have for several objectives."""
+    return [f"values_{k}" for k in range(count)]
 
 
 def _complemented(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
