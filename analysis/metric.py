@@ -54,8 +54,9 @@ class Metric:
     """Which way the values improve."""
     name: str = ""
     """The table's own name of it; empty: that of the column of errors."""
-    bound: float = 0.0
-    """Best possible value of a score (1 or 100): the error is what it lacks; 0: it is no score."""
+    bound: float | None = None
+    """Best possible value of a score (1 or 100; 0 for an error turned negative): the error is what
+    it lacks. None: it is no such score."""
     centre: float = 0.0
     """Own units: value where e = 1."""
     span: float = 1.0
@@ -87,12 +88,14 @@ class Metric:
     @property
     def formula(self) -> str:
         """What was done to the values to make errors of them; empty where nothing was."""
-        return f"{self.bound:g} - {self.name}" if self.bound else ""
+        if self.bound is None:
+            return ""
+        return f"{self.bound:g} - {self.name}" if self.bound else f"-{self.name}"
 
     @property
     def shown_better(self) -> Better:
         """Which way the values improve that are shown: a score is shown upside down."""
-        return "lower" if self.bound else self.better
+        return self.better if self.bound is None else "lower"
 
     def _step(self) -> float:
         """Of y for one unit of the value, signed."""
@@ -106,7 +109,8 @@ class Metric:
         """The errors of values, in their shape."""
         v = np.asarray(values, dtype=np.float64)
         if self.kind == "error":
-            return np.asarray(self.bound - v) if self.bound else v
+            # To twelve decimals: 100 - 92.64 is 7.36, as whoever writes errors writes it.
+            return v if self.bound is None else np.asarray(np.round(self.bound - v, 12))
         if self.kind == "perplexity":
             return v
         with np.errstate(over="ignore"):
@@ -132,7 +136,7 @@ class Metric:
 
 
 def metric_of(
-    kind: str, values: npt.ArrayLike, *, better: Better, name: str, bound: float = 0.0
+    kind: str, values: npt.ArrayLike, *, better: Better, name: str, bound: float | None = None
 ) -> Metric:
     """The metric of that kind for these values; those of ``own`` are centred on them."""
     metric = Metric(kind=kind, better=better, name=name, bound=bound)  # type: ignore[arg-type]

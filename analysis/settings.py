@@ -144,13 +144,15 @@ class AnalysisSettings:
     def error_name(self) -> str:
         """What to call the error; of a score, what it lacks."""
         name = self.error_label or self.error
-        return f"error ({self.measured.formula})" if self.measured and self.measured.bound else name
+        return (
+            f"error ({self.measured.formula})" if self.measured and self.measured.formula else name
+        )
 
     def as_dict(self) -> dict[str, object]:
         """Every setting by name; those of the metric only where it is no plain error."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         metric = values.pop("measured")
-        if self.metric == "error" and not (metric and metric.bound):
+        if self.metric == "error" and not (metric and metric.formula):
             del values["metric"]
             return {name: value for name, value in values.items() if name != "of" or value}
         return values | {"of": self.fraction_of, "measured": asdict(self.scale)}

@@ -30,11 +30,13 @@ from analysis.table.vocabulary import (
     BELOW_ZERO,
     BITS,
     BOUNDED,
+    FALLING,
     LIKELIHOOD,
     NATS,
     PERPLEXITY,
     POSITIVE,
     SAID_OF_ANY,
+    TURNED,
     UNBOUNDED,
     words_of,
 )
@@ -71,7 +73,7 @@ def settle(draft: Draft) -> Draft:
     if draft.spread is not None and metric.additive and metric.kind != "perplexity":
         draft = replace(draft, spread=draft.spread * error * metric.per_unit)
     broken = kept & (~np.isfinite(error) | (error < 0.0))
-    reason = f"{column}: lies beyond {metric.bound:g}" if metric.bound else f"{column}: no error"
+    reason = f"{column}: lies beyond {metric.bound:g}" if metric.formula else f"{column}: no error"
     draft = draft.leave_out(broken, reason=reason, column=column)
     return draft.telling(unit=metric.unit or _unit(draft), transform=metric.formula)
 
@@ -223,6 +225,8 @@ def _rising(
     name: str, words: frozenset[str], values: FloatArray, size: FloatArray, option: str
 ) -> Metric:
     """What rises: a bounded score, a log-likelihood, or a thing of its own units."""
+    if words & TURNED and words & FALLING and not words & LIKELIHOOD and (values <= 0.0).all():
+        return Metric(name=name, better="higher", bound=0.0)
     if words & LIKELIHOOD and "likelihood" not in words - LIKELIHOOD:
         if _nats(values) and (values.max() <= 0.0 or values.min() < 0.0):
             return Metric(kind="nats", better="higher", name=name)
@@ -321,6 +325,6 @@ def _unit(draft: Draft) -> str:
     if not len(values):
         return ""
     bound = draft.metric.bound
-    if bound:
+    if bound is not None:
         return "fraction" if bound == 1.0 else "percent"
     return "fraction" if float(values.max()) <= 1.0 else ""
