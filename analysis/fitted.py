@@ -22,6 +22,7 @@ from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
 from analysis.table.metrics import measured_errors
 from analysis.table.names import format_size
+from analysis.table.reading import read_arrays
 from analysis.table.trials import FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.findings import gauge_of
@@ -109,21 +110,22 @@ def fit_curve(
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise AnalysisError(f"fit_curve: all arrays must have one length, got {lengths}")
-    rows = [
-        {name: values[k] for name, values in arrays.items()} | {"n_test": n_test}
-        for k in range(len(arrays["n_parameters"]))
-    ]
+    draft = read_arrays(arrays, {"n_parameters": "size", "test_error": "error",
+                                 "n_examples": "examples"})  # fmt: skip
+    numbers = {name: values[draft.kept] for name, values in draft.numbers.items()}
     settings = replace(settings or AnalysisSettings(), law=law, size_label="size")
     errors, measured = measured_errors(
-        arrays["test_error"], arrays["n_parameters"], settings,
+        numbers["test_error"].tolist(), numbers["n_parameters"].tolist(), settings,
         name="error", better=better, metric=metric or "",
     )  # fmt: skip
     if measured is not None:
         settings = settings.measuring(measured)
-        rows = [row | {"test_error": e} for row, e in zip(rows, errors.tolist(), strict=True)]
-    table = TrialTable.from_rows(rows)
+        numbers["test_error"] = errors
+    n_runs = int(draft.kept.sum())
+    numbers["n_test"] = np.full(n_runs, float(n_test))
+    table = TrialTable.from_columns(numbers, n_runs)
     if not len(table):
-        reasons = "; ".join(d.reason for d in table.dropped) or "there are none"
+        reasons = "; ".join(d.reason for d in draft.account.left_out) or "there are none"
         raise AnalysisError(f"fit_curve: no usable run ({reasons})")
     curves = build_curves(table, settings)
     if len(curves) > 1:
@@ -132,7 +134,8 @@ def fit_curve(
             "use payoff.analyse on a trial table"
         )
     broken = tuple(
-        Exclusion(kind="broken_row", about=d.reason, count=d.count) for d in table.dropped
+        Exclusion(kind="broken_row", about=out.reason, count=out.count)
+        for out in draft.account.left_out
     )
     curve = replace(curves[0], excluded=curves[0].excluded + broken)
     return CurveFit.of(curve, settings)

@@ -5,7 +5,7 @@ The steps and their order are those of :mod:`analysis.table.draft`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,21 @@ def read_table(path: Path | str, *, columns: Mapping[str, str] | None = None) ->
         for kind, usual in ((Cost, "n_parameters"), (Error, "test_error"))
     )
     return read(read_sheet(path), Asked(size=size, error=error, columns=named)).table
+
+
+def read_arrays(arrays: Mapping[str, Sequence[Any]], names: Mapping[str, str]) -> Draft:
+    """Arrays of one length, by field of the trial table, as numbers; ``names`` are the user's.
+
+    What is no number, no size, or marks a failed run is left out, as of a file.
+    """
+    said = {field: names.get(field, field) for field in arrays}
+    sheet = Sheet(
+        cells={said[field]: cells for field, cells in arrays.items()},
+        n_rows=len(next(iter(arrays.values()))),
+        name="the arrays",
+    )
+    draft = replace(Draft.of(sheet, Asked(options=said)), roles=said)
+    return sentinels.settle(typed.settle(draft))
 
 
 def choose(draft: Draft) -> Draft:

@@ -162,9 +162,8 @@ def _mark(probe: list[str]) -> str:
         if usual < 2:
             continue
         share = sum(len(row) == usual for row in rows) / len(rows)
-        wide = max(len(row) for row in rows[:3])
-        if abs(wide - usual) > 1:
-            share /= 2.0
+        if len(rows[0]) not in (usual, usual - 1):
+            share *= 0.9
         if mark in _BLANKS:  # cells may hold blanks, never the other way round
             if share < 1.0 or best_score[0] >= 0.5:
                 continue
@@ -330,7 +329,12 @@ def _against_shifts(
             f"{shown}: row {number} ({text[:60]!r}){more} has {len(row)} cells for {width} names; "
             f"{hint}: quote such cells, or write them without {MARKS.get(shape.mark, 'blanks')}"
         )
-    ragged = {length: n for length, n in lengths.shorter.items() if n > 1 or length != lengths.last}
+    # One cell alone is a remark; the last row may have been cut off.
+    ragged = {
+        length: n
+        for length, n in lengths.shorter.items()
+        if length > 1 and (n > 1 or length != lengths.last)
+    }
     if ragged and lengths.as_named:
         least = min(ragged)
         filled = [c for column in columns[least:width] for c in column if c and c.strip()]
