@@ -47,6 +47,8 @@ _NUMBER = re.compile(
     r"^(?P<digits>[+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*"
     r"(?:[x×*·⋅]?\s*(?P<base>10|2)?(?:\^|\*\*)(?P<power>[+-]?\d+))?\s*(?P<tail>.*)$"
 )
+_USUAL = re.compile(r"^([+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?)(%?)([kKMGTB]?)$")
+"""Most numbers are written so: nothing else has to be tried."""
 _POWER = re.compile(r"^(?P<base>10|2)(?:\^|\*\*)(?P<power>[+-]?\d+)\s*(?P<tail>.*)$")
 _TIMES_POWER = re.compile(
     r"^(?P<digits>[+-]?[\d.,]+)\s*(?:[x×*·⋅]|\\times|\\cdot)\s*10\s*(?:\^|\*\*)?\s*(?P<power>[+-]?\d+)"
@@ -59,7 +61,7 @@ _PREFIXED = re.compile(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """What a cell says, its digits still as they are written."""
 
@@ -80,10 +82,15 @@ class Cell:
 
 def take_apart(text: str) -> Cell | None:
     """The parts of a cell that is a number; None where it is none. Missing values are none."""
+    usual = _USUAL.match(text)
+    if usual:
+        digits, sign, suffix = usual.groups()
+        factor = _FACTORS[suffix.lower()] if suffix else 1
+        return Cell(digits=digits, factor=factor, suffix=suffix, percent=bool(sign))
     text = text.replace("\u2212", "-").replace("\u00a0", " ").strip()
     for raised in re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", text):
         text = text.replace(raised, f"^{raised.translate(_SUPERSCRIPTS)}", 1)
-    text = text.strip("*")
+    text = text.removeprefix("=").strip("*'\"")
     percent = "%" in text
     text = " ".join(_MARKUP.sub("", text.replace("\\%", "%").replace("**", "^")).split())
     about = text[:1] in "~≈∼" and bool(text)

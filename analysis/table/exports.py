@@ -16,8 +16,8 @@ import numpy as np
 
 from analysis.table.columns import PHASES, ROUTES, STATUSES
 from analysis.table.draft import Draft
-from analysis.table.nested import unfold
-from analysis.table.separated import counts
+from analysis.table.nested import KEPT_WHOLE, unfold
+from analysis.table.separated import counts, is_index
 from analysis.table.sheet import Sheet
 
 MARK = ("trial", "slot", "cell", "phase", "status", "n_examples", "draw", "seed", "width", "depth")
@@ -43,11 +43,11 @@ def is_ours(sheet: Sheet) -> bool:
 
 def recognise(sheet: Sheet) -> Sheet:
     """The sheet as plain columns: objects spread, twins and indices taken out, charts turned."""
-    objects = [name for name, cells in sheet.cells.items() if _has_objects(cells)]
-    if objects:
-        plain = Sheet.of_rows(unfold(sheet.rows()))
-        sheet = replace(sheet, cells=plain.cells)
-    if is_ours(sheet):
+    ours = is_ours(sheet)
+    whole = KEPT_WHOLE if ours else ()
+    if any(_has_objects(cells) for name, cells in sheet.cells.items() if name not in whole):
+        sheet = replace(sheet, cells=Sheet.of_rows(unfold(sheet.rows(), whole=whole)).cells)
+    if ours or is_ours(sheet):
         return replace(sheet, ours=True)
     return _without_twins(_chart_as_rows(_without_index(sheet)))
 
@@ -83,8 +83,8 @@ def _without_index(sheet: Sheet) -> Sheet:
     gone = [
         name
         for name, cells in sheet.cells.items()
-        if re.fullmatch(r"index|level_0|__index_level_\d+__|Unnamed: \d+|\s*", name)
-        and counts(cells)
+        if (re.fullmatch(r"__index_level_\d+__|Unnamed: \d+|\s*", name) and is_index(cells))
+        or (name.casefold() in ("index", "level_0") and counts(cells))
     ]
     if not gone:
         return sheet

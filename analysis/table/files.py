@@ -59,14 +59,14 @@ def _parquet(content: bytes, shown: str) -> Sheet:
     except (arrow.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
         raise AnalysisError(f"{shown}: is not readable as Parquet ({reason})") from None
-    from analysis.table.separated import counts, refuse_doubled
+    from analysis.table.separated import is_index, refuse_doubled
 
     refuse_doubled(table.column_names, shown)
     cells: dict[str, list[Any]] = {}
     notes = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
-        if name.startswith("__index_level_") and counts(values):
+        if name.startswith("__index_level_") and is_index(values):
             notes.append(f"the column {name} counts the rows: not used")
         else:
             cells[name] = values

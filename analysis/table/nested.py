@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 KEPT_WHOLE = ("params", "test_correct")
@@ -25,15 +25,19 @@ KEPT_WHOLE = ("params", "test_correct")
 _BARE_NUMBERS = re.compile(r"(?<![\w'\"])-?(?:nan|inf|NaN|Infinity)(?![\w'\"])")
 
 
-def unfold(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Spread objects in cells over dotted columns; other rows are returned as they are.
+def unfold(
+    rows: Iterable[dict[str, Any]], *, whole: Collection[str] = KEPT_WHOLE
+) -> list[dict[str, Any]]:
+    """Spread objects in cells over dotted columns, but for those kept ``whole``.
+
+    Rows without any are returned as they are.
 
     Examples
     --------
     >>> unfold([{"name": "a", "summary": '{"test_err": 0.1, "best": {"epoch": 3}}'}])
     [{'name': 'a', 'summary.test_err': 0.1, 'summary.best.epoch': 3}]
     """
-    return [_unfold_row(row) for row in rows]
+    return [_unfold_row(row, whole) for row in rows]
 
 
 def flatten(values: Mapping[str, Any], origin: str = "") -> dict[str, Any]:
@@ -55,12 +59,12 @@ def flatten(values: Mapping[str, Any], origin: str = "") -> dict[str, Any]:
     return flat
 
 
-def _unfold_row(row: dict[str, Any]) -> dict[str, Any]:
+def _unfold_row(row: dict[str, Any], whole: Collection[str]) -> dict[str, Any]:
     objects = {
         name: value
         for name, cell in row.items()
         if (isinstance(cell, dict) or (isinstance(cell, str) and cell[:1] == "{"))
-        and name not in KEPT_WHOLE
+        and name not in whole
         and (value := _object(cell)) is not None
     }
     if not objects:

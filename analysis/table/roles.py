@@ -72,7 +72,7 @@ def find(draft: Draft, wanted: str, option: str) -> str:
     if wanted in names:
         return wanted
     for alike in (
-        [name for name in names if name.strip().casefold() == wanted.strip().casefold()],
+        [name for name in names if _plain(name) == _plain(wanted)],
         [name for name in names if bare(name).casefold() == wanted.casefold()],
     ):
         if len(alike) == 1:
@@ -84,6 +84,11 @@ def find(draft: Draft, wanted: str, option: str) -> str:
         f"{option}: {draft.sheet.name} has no column {wanted!r}{nearest(wanted, names)} "
         f"(its columns: {listed_names(names)})"
     )
+
+
+def _plain(name: str) -> str:
+    """A name without what the eye passes over: case and blanks."""
+    return " ".join(name.split()).casefold()
 
 
 def bare(name: str) -> str:

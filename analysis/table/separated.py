@@ -67,7 +67,7 @@ def read_separated(text: str, shown: str) -> Sheet:
         if name:
             cells[name] = column
         elif any(column):
-            if counts(column):
+            if is_index(column):
                 notes.append(f"column {place} has no name and counts the rows: not used")
             else:
                 cells[f"column {place}"] = column
@@ -78,6 +78,12 @@ def read_separated(text: str, shown: str) -> Sheet:
     how = {**MARKS, **_BLANKS}[shape.mark]
     return Sheet(cells=cells, n_rows=n_rows, name=shown, format=f"cells set apart by {how}",
                  notes=tuple(notes))  # fmt: skip
+
+
+def is_index(column: Sequence[Any]) -> bool:
+    """Whether a column without a name tells rows apart by whole numbers: some may be missing."""
+    texts = [str(cell) for cell in column]
+    return all(text.isdigit() for text in texts) and len(set(texts)) == len(texts)
 
 
 def counts(column: Iterable[Any]) -> bool:
@@ -115,7 +121,7 @@ def _shape(lines: list[str], shown: str) -> _Shape:
                 break
             notes.append(f"the first line, {lines[start].strip()[:40]!r}, is no header")
         start += 1
-    header = _one(lines[start], mark) if start < len(lines) else []
+    header, taken = _header(lines[start : start + _PROBED], mark)
     if header and all(_is_number(cell) for cell in header):
         named = _one(comment.lstrip("#%/ "), mark)
         if len(named) == len(header) and not any(_is_number(cell) for cell in named):
@@ -124,7 +130,16 @@ def _shape(lines: list[str], shown: str) -> _Shape:
             f"{shown}: its first line holds numbers only ({lines[start].strip()[:40]!r}); "
             "write the names of the columns above it"
         )
-    return _Shape(mark=mark, header=header, first=start + 1, notes=tuple(notes))
+    return _Shape(mark=mark, header=header, first=start + taken, notes=tuple(notes))
+
+
+def _header(lines: list[str], mark: str) -> tuple[Row, int]:
+    """The names, and how many lines they take: those in quotes may run over several."""
+    if mark in _BLANKS or not lines or lines[0].count('"') % 2 == 0:
+        return (_one(lines[0], mark) if lines else []), 1
+    rows = csv.reader((f"{line}\n" for line in lines), delimiter=mark, skipinitialspace=True)
+    header = [" ".join(cell.split()) for cell in next(rows)]
+    return header, rows.line_num
 
 
 def _preamble(lines: list[str]) -> tuple[int, str, str, list[str]]:
@@ -218,7 +233,7 @@ def _is_number(cell: str) -> bool:
 
 def _names(header: Row, shown: str) -> list[str]:
     """The columns' names without padding; each may be there once."""
-    names = [name.strip().strip("\ufeff").strip() for name in header]
+    names = [" ".join(name.strip("\ufeff ").split()) for name in header]
     if names and names[0].startswith("# "):
         names[0] = names[0][2:].strip()
     while names and not names[-1]:

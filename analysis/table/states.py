@@ -79,6 +79,12 @@ def settle(draft: Draft) -> Draft:
             draft = _by_state(draft, column)
         elif _GOOD.search(column) or _BAD.search(column):
             draft = _by_truth(draft, column)
+        elif _NAMED.search(column):
+            first = next((c for c in draft.cells(column) if c not in (None, "")), "")
+            draft = draft.noting(
+                f"{column!r} holds no state of a run that is known (such as {shown(first)!r}): "
+                "not used as one"
+            )
     return draft
 
 
