@@ -84,8 +84,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     more("--alike", action="append", default=[], metavar="COLUMN,...", help=words)
     words = "a word of the state column that means finished, beside those that are known"
     add("--finished", action="append", default=[], metavar="WORD", help=words)
-    words = "the decimal mark, where 1.000 may be one or a thousand"
-    add("--decimal", choices=(".", ","), default="", help=words)
+    words = "the decimal mark, . or , where 1.000 may be one or a thousand"
+    add("--decimal", choices=(".", ","), default="", metavar="MARK", help=words)
     words = "say all that was done to the table, not only the first lines of it"
     add("--explain", action="store_true", help=words)
     words = "write the table as it was read, with a column for what happened to each row (CSV)"
