@@ -114,8 +114,8 @@ def take_apart(text: str) -> Cell | None:
     cell = _number(text)
     if cell is None:
         return None
-    digits, factor, suffix, unit = cell
-    return Cell(digits=digits, factor=factor, suffix=suffix, percent=percent, spread=spread,
+    digits, times, suffix, unit = cell
+    return Cell(digits=digits, factor=times, suffix=suffix, percent=percent, spread=spread,
                 unit=unit, about=about)  # fmt: skip
 
 

@@ -7,6 +7,7 @@ payoff means by them. In any other they mean what its author meant.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from analysis.table.sheet import Sheet
 MARK = ("trial", "slot", "cell", "phase", "status", "n_examples", "draw", "seed", "width", "depth")
 """Columns that every version of payoff wrote, in files and in records."""
 
-_CHART = re.compile(r"^(?P<run>.+) - (?P<metric>[^-]+?)(?:__(?P<end>MIN|MAX))?$")
+_CHART = re.compile(r"^(?P<run>.+) - (?P<metric>(?:(?! - ).)+?)(?:__(?P<end>MIN|MAX))?$")
 """A column of a line chart that Weights & Biases exported."""
 _STEPS = ("Step", "_step", "epoch", "Epoch", "trainer/global_step", "Relative Time (Process)",
           "Relative Time (Wall)", "Wall Time", "step")  # fmt: skip
@@ -67,11 +68,19 @@ def settle(draft: Draft) -> Draft:
     repeats = np.zeros(len(draft.sheet), dtype=bool)
     for k, run in enumerate(run_id):
         of_run = children.get(str(run), ())
-        if of_run and (error[k] in (None, "") or any(error[c] == error[k] for c in of_run)):
+        if of_run and (error[k] in (None, "") or any(_same(error[c], error[k]) for c in of_run)):
             repeats[k] = True
     return draft.leave_out(
         repeats, reason="a parent run that repeats one of its own runs", column=column
     )
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two cells are one number, however they were written."""
+    try:
+        return math.isclose(float(str(one)), float(str(other)), rel_tol=1e-6)
+    except ValueError:
+        return one == other
 
 
 def _has_objects(cells: Sequence[Any]) -> bool:

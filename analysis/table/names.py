@@ -32,6 +32,8 @@ def format_size(size: float) -> str:
     """
     if not math.isfinite(size):
         return "-"
+    if size >= 999.5e12:
+        return f"{size:.3g}"
     for scale, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if size >= 0.9995 * scale:
             return f"{_three(size / scale)}{suffix}"

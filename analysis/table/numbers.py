@@ -23,14 +23,17 @@ from analysis.table.fields import BoolArray, FloatArray
 from analysis.table.sheet import Sheet
 
 _GROUPED = re.compile(r"\s*[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})*|0)\s*")
-_READS = {
-    ".": re.compile(
-        r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:(?<=\d)\.|\.(?=\d))?\d*(?:[eE][+-]?\d+)?"
-    ),
-    ",": re.compile(
-        r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)?(?:(?<=\d),|,(?=\d))?\d*(?:[eE][+-]?\d+)?"
-    ),
-}
+
+
+def _reading(mark: str, other: str) -> re.Pattern[str]:
+    """What can be read with a decimal mark: the other one stands between thousands, or lakhs."""
+    mark, other = re.escape(mark), re.escape(other)
+    groups = rf"[1-9]\d{{0,2}}(?:{other}\d{{3}})+|[1-9]\d?(?:{other}\d{{2}})+{other}\d{{3}}"
+    plain = rf"(?:\d+(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
+    return re.compile(rf"[+-]?(?:(?:{groups})(?:{mark}\d*)?|{plain})")
+
+
+_READS = {".": _reading(".", ","), ",": _reading(",", ".")}
 """Decimal mark -> what can be read with it."""
 _TIME = re.compile(r"time|second|latency|duration|hour|wall|_ms$|_s$", re.IGNORECASE)
 _OTHER = {".": ",", ",": "."}

@@ -160,7 +160,8 @@ def _preamble(lines: list[str]) -> tuple[int, str, str, list[str]]:
         k = len(lines)
     if mark and mark not in MARKS:
         mark = ""
-    return k, mark, comment, [f"{passed} comment lines were passed by"] if passed else []
+    lines_were = "line was" if passed == 1 else "lines were"
+    return k, mark, comment, [f"{passed} comment {lines_were} passed by"] if passed else []
 
 
 def _mark(probe: list[str]) -> str:

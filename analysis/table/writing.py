@@ -117,7 +117,7 @@ def _unknown(value: object) -> bool:
 def _cell(value: object) -> str:
     if _unknown(value):
         return ""
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(float(value)) if isinstance(value, float) else str(value)
 
 
 def _encode(value: object) -> str | None:

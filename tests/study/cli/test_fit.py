@@ -159,3 +159,48 @@ def test_a_score_that_rises_is_not_taken_for_an_error(
         assert f"higher {column} is better (its name); error = 1 - {column}" in err
         assert out.startswith("**More capacity is still paying at the largest size tried")
     assert len(answers) == 1
+
+
+def test_all_that_was_done_is_explained_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, sheet = tmp_path / "t.csv", tmp_path / "sheet.csv"
+    rows = [f"{2**k}k;{30 - 2 * k},5%;{'crashed' if k == 3 else 'finished'}" for k in range(8)]
+    path.write_text("# sweep\nsize;err;State\n" + "\n".join(rows) + "\n")
+    columns = ("--size", "size", "--error", "err", "--explain", "--sheet", str(sheet))
+    assert main(["fit", str(path), *columns]) == 0
+    err = capsys.readouterr().err
+    for line in (
+        "rows: 7 of 8 used",
+        "    left out 1: the run failed (State 'crashed', row 4)",
+        "    size: size, by --size, written with suffixes k",
+        "    err: error, by --error, written with decimal commas; percent",
+        "    State: state, by its values",
+        "note: 1 comment line was passed by",
+    ):
+        assert f"payoff: {line}" in err.splitlines()
+    with sheet.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["payoff:what"] for row in written].count("used") == 7
+    assert written[3]["payoff:what"] == "left out: the run failed (State)"
+    assert (written[1]["size"], written[1]["payoff:size"]) == ("2k", "2000.0")
+    assert float(written[1]["payoff:error"]) == 0.285
+    assert main(["fit", str(path), *columns[:4], "--sheet", str(tmp_path)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_table_is_exported_as_a_study_is(
+    trials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["--to", str(tmp_path / "paper"), "--formats", "svg", "--resamples", "100"]
+    assert main(["export", str(trials), *COLUMNS, *args]) == 0
+    assert str(tmp_path / "paper" / "macros.tex") in capsys.readouterr().out
+    assert main(["fit", str(trials), *COLUMNS, "--resamples", "100", "--json"]) == 0
+    analysis = json.loads((tmp_path / "paper" / "analysis.json").read_text())
+    assert analysis == json.loads(capsys.readouterr().out)
+    # What was exported is a table of ours.
+    again = ["fit", str(tmp_path / "paper" / "trials.csv"), "--resamples", "100", "--json"]
+    assert main(again) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert read["reading"]["ours"] and read["n_trials"] == analysis["n_trials"]
