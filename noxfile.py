@@ -58,10 +58,10 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Install the lowest version of every package that we allow; run the quick tests there.
 
-    Databases, engines and browsers are installed, no more: their tests need machines of their own.
+    Others by their marks: ``nox -s lowest -- -m "not quick"``.
     """
     session.install("-c", ".ci/lowest.txt", ".[test]")
-    session.run("pytest", "-m", "quick", *session.posargs)
+    session.run("pytest", *(session.posargs or ("-m", "quick")))
 
 
 @nox.session

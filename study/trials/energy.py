@@ -17,6 +17,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces.errors import PayoffError
@@ -52,6 +53,13 @@ class EnergyMeter:
             allow_multiple_runs=True,
         )
         self._tasks = 0
+        try:  # it keeps its own failure to begin to itself
+            self.measure(lambda: None)
+        except Exception as error:
+            raise PayoffError(
+                f"run.energy: CodeCarbon {version('codecarbon')} does not measure here "
+                f"({type(error).__name__}: {error}); pip install -U codecarbon, or set it to false"
+            ) from None
 
     def measure(self, action: Callable[[], Answer]) -> tuple[Answer, float]:
         """Do something; return its answer and the joules it took."""

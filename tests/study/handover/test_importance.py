@@ -121,4 +121,4 @@ def test_importances_without_forests_are_the_same_and_load_no_pandas() -> None:
     )  # fmt: skip
     assert quick[0] == usual[0]
     assert quick[1] == "False False"
-    assert usual[1] == "True True"  # else there is nothing left to avoid
+    assert usual[1].endswith(" True")  # else there is nothing left to avoid
