@@ -169,3 +169,15 @@ THRESHOLDS: dict[MetricKind, Thresholds] = {
     # A twentieth of all that there was to gain over the sizes tried.
     "own": Thresholds(marginal=0.05, plateau=0.05, upturn=0.05),
 }
+
+
+def usual_thresholds(metric: MetricKind, of: str = "") -> dict[str, float]:
+    """Numbers of the rules where nobody gave any: tenths of an error, or of what is above a floor.
+
+    Examples
+    --------
+    >>> usual_thresholds("nats")["marginal"], usual_thresholds("nats", "reducible")["marginal"]
+    (0.02, 0.1)
+    """
+    usual = THRESHOLDS["error" if of == "reducible" else metric]
+    return {"marginal": usual.marginal, "plateau": usual.plateau, "upturn": usual.upturn}

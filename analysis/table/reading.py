@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.metric import MetricKind
 from analysis.table import (
     direction,
     exports,
@@ -83,7 +84,16 @@ def read(sheet: Sheet, asked: Asked) -> Reading:
     return _finished(draft)
 
 
-def read_table(path: Path | str, *, columns: Mapping[str, str] | None = None) -> TrialTable:
+def read_table(
+    path: Path | str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    where: Sequence[str] = (),
+    better: Literal["", "lower", "higher"] = "",
+    metric: MetricKind | None = None,
+    alike: Sequence[str] = (),
+    tuned: Sequence[str] = (),
+) -> TrialTable:
     """Read and check a trial table, or any table of runs.
 
     Parameters
@@ -93,6 +103,15 @@ def read_table(path: Path | str, *, columns: Mapping[str, str] | None = None) ->
         or not.
     columns : mapping, optional
         Field of :class:`TrialTable` -> name of the file's column that holds it.
+    where : sequence of str
+        ``COLUMN=VALUE`` of the rows to use.
+    better : {"lower", "higher"}, optional
+        Which way the metric improves, where its name does not say.
+    metric : str, optional
+        What it is: ``"error"``, ``"nats"``, ``"bits"``, ``"perplexity"``, ``"own"``; without it,
+        what its name and values say.
+    alike, tuned : sequences of str
+        Columns in which replicates may differ, and of what was tuned.
 
     Raises
     ------
@@ -108,7 +127,11 @@ def read_table(path: Path | str, *, columns: Mapping[str, str] | None = None) ->
         next((named[name] for name in names_of(kind) if name in named), usual)
         for kind, usual in ((Cost, "n_parameters"), (Error, "test_error"))
     )
-    return read(read_sheet(path), Asked(size=size, error=error, columns=named)).table
+    asked = Asked(
+        size=size, error=error, columns=named, where=tuple(where), better=better,
+        metric=metric or "", alike=tuple(alike), tuned=tuple(tuned),
+    )  # fmt: skip
+    return read(read_sheet(path), asked).table
 
 
 def read_arrays(arrays: Mapping[str, Sequence[Any]], names: Mapping[str, str]) -> Draft:

@@ -273,7 +273,8 @@ SECTIONS: Mapping[str, type[Any]] = {
 """Sections by name; beside them [space] and [analysis]."""
 
 ANALYSIS = (
-    "size", "route_size", "rule", "marginal", "plateau", "upturn", "price", "level", "resamples",
+    "size", "route_size", "metric", "rule", "marginal", "marginal_is_absolute", "of", "plateau",
+    "upturn", "price", "level", "resamples",
 )  # fmt: skip
 """Settings of the analysis that a study file may say. May change freely: the analysis is applied to
 the trials afterwards."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analysis.metric import usual_thresholds
 from analysis.settings import AnalysisSettings
 from analysis.settings import mistakes as mistakes_of_analysis
 from search_spaces.errors import PayoffError
@@ -180,6 +181,11 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         values[name] = section(**read_values(section, name, raw.get(name, {}), mistakes, also=also))
     given = raw.get("analysis", {})
     asked = read_values(AnalysisSettings, "analysis", given, mistakes, keys=ANALYSIS)
+    asked |= {
+        name: value
+        for name, value in usual_thresholds(asked["metric"], asked["of"]).items()
+        if name not in given
+    }
     mistakes.lines.extend(check_source(values["data"], base))
     for name, section in values.items():
         if name not in ("data", "storage"):
