@@ -177,7 +177,7 @@ def analyse_table(
     ``sheet`` is that table where it has been read already.
     """
     if args.group:
-        raise PayoffError("--group: a report is of one table; take one group with --where")
+        raise PayoffError("--group: only payoff fit draws several; take one group with --where")
     args, mapped = _mapped(args)
     settings = _settings(args)
     reading = _read(args, mapped, sheet)

@@ -9,7 +9,7 @@ from analysis.fitted import CurveFit, fit_curve
 from analysis.settings import AnalysisSettings
 from analysis.table.fields import FloatArray
 
-N = 1e6 * 2.0 ** np.arange(9)
+N: FloatArray = np.asarray(1e6 * 2.0 ** np.arange(9), dtype=np.float64)
 LEVELS = (3.0, 0.0, -5.0)
 """Of the floor: what it is makes no difference to where the curve bends."""
 

@@ -111,7 +111,7 @@ def test_errors_give_values_back(kind: str) -> None:
     for better in ("lower", "higher"):
         if better == "higher" and kind in ("error", "bits", "perplexity"):
             continue
-        metric = metric_of(kind, values, better=better, name="m")  # type: ignore[arg-type]
+        metric = metric_of(kind, values, better=better, name="m")
         np.testing.assert_allclose(metric.shown(metric.to_error(values)), values)
 
 

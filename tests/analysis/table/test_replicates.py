@@ -45,7 +45,7 @@ def test_one_row_a_size_has_no_replicates() -> None:
 
 def test_shuffled_rows_of_a_run_end_at_its_last_step() -> None:
     rows = made(6, seed=[0, 0, 0, 1, 1, 1], step=[10, 20, 30, 30, 20, 10])
-    np.random.default_rng(1).shuffle(rows)  # type: ignore[arg-type]
+    np.random.default_rng(1).shuffle(rows)
     found = reading(rows)
     last = {(row["params"], row["test_error"]) for row in rows if row["step"] == 30}
     kept = zip(found.table.n_parameters.tolist(), found.table.test_error.tolist(), strict=True)
