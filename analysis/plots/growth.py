@@ -76,7 +76,8 @@ def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
     words = ""
     if g is not None:
         grid = np.geomspace(min(g.n_examples) / 1.2, 2.0 * max(g.n_examples), 25)
-        ahead = [g.forecast(round(n)) for n in grid]
+        whole = all(float(n).is_integer() for n in g.n_examples)
+        ahead = [g.forecast(round(n) if whole else float(n)) for n in grid]
         middle, low, high = np.array([(a.size, a.low, a.high) for a in ahead]).T
         words = f"line: examples to the power {g.exponent:.2f} ({g.low:.2f} to {g.high:.2f})"
     return GrowthInfo(

@@ -22,7 +22,7 @@ EXCLUSIONS: Mapping[ExclusionKind, Callable[[str], str]] = {
         "about the same size"
     ),
     "broken_row": lambda rule: rule,
-    "broken_rows": lambda rule: f"rows that broke the table's rules ({rule})",
+    "broken_rows": lambda rule: f"rows ({rule})",
 }
 
 

@@ -212,10 +212,21 @@ def test_arrays_are_read_as_files_are() -> None:
     assert "1 999 stands apart" in found.summary()
 
 
-def test_shares_of_the_data_and_budgets_are_dataset_sizes() -> None:
-    for told in (0.3, 1e19):
-        sheet = runs(data=[told] * 32)
-        table = read(sheet, Asked(columns={"n_examples": "data"})).table
-        assert set(table.n_examples.tolist()) == {told}
-        analysis = payoff.analyse(table)
-        assert analysis.fits[0].curve.n_examples == told
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([0.1, 0.3, 1.0], "With a share of 1 of the training examples, more"),
+        ([1e18, 1e19, 1e21], "With 1e+21 training examples, more"),
+    ],
+)
+def test_shares_of_the_data_and_budgets_are_dataset_sizes(told: list[float], said: str) -> None:
+    sheet = runs()
+    cells = {name: list(column) * 3 for name, column in sheet.cells.items()}
+    cells["data"] = [n for n in told for _ in range(32)]
+    asked = Asked(columns={"n_examples": "data"})
+    table = read(Sheet(cells=cells, n_rows=96), asked).table
+    analysis = payoff.analyse(table, payoff.AnalysisSettings(resamples=100))
+    assert [fit.curve.n_examples for fit in analysis.fits] == told
+    assert analysis.sentence.startswith(said)
+    info = payoff.plots.growth_info(analysis)
+    assert np.isfinite(info.middle).all() and info.n[0] == pytest.approx(told[0] / 1.2)
