@@ -24,6 +24,9 @@ from analysis.table.sheet import Sheet
 MARK = ("trial", "slot", "cell", "phase", "status", "n_examples", "draw", "seed", "width", "depth")
 """Columns that every version of payoff wrote, in files and in records."""
 
+MOST_COMPARED = 200_000
+"""Rows up to which runs that are there twice are looked for."""
+
 _CHART = re.compile(r"^(?P<run>.+) - (?P<metric>(?:(?! - ).)+?)(?:__(?P<end>MIN|MAX))?$")
 """A column of a line chart that Weights & Biases exported."""
 _STEPS = ("Step", "_step", "epoch", "Epoch", "trainer/global_step", "Relative Time (Process)",
@@ -54,8 +57,23 @@ def recognise(sheet: Sheet) -> Sheet:
 
 
 def settle(draft: Draft) -> Draft:
-    """Leave out MLflow's parents that only repeat what one of their runs found."""
+    """Leave out runs that are there twice, and MLflow's parents that only repeat one of their own.
+
+    A row that is the same in every cell is the same run where a column names the runs: one that
+    has as many values as there are different rows.
+    """
     cells = draft.sheet.cells
+    if 1 < len(draft.sheet) <= MOST_COMPARED:
+        rows = list(zip(*(map(str, column) for column in cells.values()), strict=True))
+        n_distinct = len(set(rows))
+        roles = set(draft.roles.values())
+        if n_distinct < len(rows) and any(
+            name not in roles and len(set(map(str, column))) == n_distinct
+            for name, column in cells.items()
+        ):
+            first = {row: k for k, row in reversed(list(enumerate(rows)))}
+            again = [first[row] != k for k, row in enumerate(rows)]
+            draft = draft.leave_out(again, reason="the same run once more")
     parent_of = next((cells[n] for n in cells if n.endswith("mlflow.parentRunId")), None)
     run_id = next((cells[n] for n in ("run_id", "info.run_id", "Run ID") if n in cells), None)
     if draft.account.ours or parent_of is None or run_id is None:

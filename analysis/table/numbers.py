@@ -40,6 +40,8 @@ _OTHER = {".": ",", ",": "."}
 _MARK_NAME = {".": "points", ",": "commas"}
 _SHARE_OF_NUMBERS = 0.5
 """Least share of the cells that must be numbers: below, a column holds something else."""
+_SUFFIX_GAP = 1000.0
+"""Times by which numbers with a suffix lie above all others where those have lost theirs."""
 _PROBED = 400
 """Cells of a column that are asked for the file's decimal mark."""
 
@@ -105,6 +107,8 @@ def read_numbers(
     known = _units_settled(_percents_settled(known, at), at)
     mark = _decimal_mark(known, at, counted=counted, sheet=sheet, asked=decimal)
     value = {text: _value(cell.digits, cell, mark) for text, cell in known.items()}
+    if counted:
+        _ask_missing_suffix(known, value, at)
     spread = {text: _value(cell.spread, cell, mark) for text, cell in known.items() if cell.spread}
     return Numbers(
         values=np.array([value.get(text, np.nan) for text in texts]),
@@ -224,6 +228,20 @@ def _units_settled(known: dict[str, Cell], at: _Place) -> dict[str, Cell]:
         f"{at.name} has several units, as {at.cell(one)} and {at.cell(other)}; "
         "write all of them in one"
     )
+
+
+def _ask_missing_suffix(known: dict[str, Cell], value: dict[str, float], at: _Place) -> None:
+    """Ask where all numbers without a suffix lie far below those with one: ``1`` beside ``2M``."""
+    bare = [text for text, cell in known.items() if cell.factor == 1 and value[text] > 0.0]
+    others = [text for text, cell in known.items() if cell.factor != 1]
+    if not bare or not others:
+        return
+    largest, least = max(bare, key=value.__getitem__), min(others, key=value.__getitem__)
+    if value[largest] * _SUFFIX_GAP <= value[least]:
+        raise Question(
+            f"{at.name}: {at.cell(largest)} stands beside {at.cell(least)}; is its suffix missing? "
+            "Write all of them in one way"
+        )
 
 
 def _decimal_mark(

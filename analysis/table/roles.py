@@ -87,8 +87,8 @@ def find(draft: Draft, wanted: str, option: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without what the eye passes over: case and blanks."""
-    return " ".join(name.split()).casefold()
+    """A name without what the eye passes over: case, blanks, a # in front."""
+    return " ".join(name.lstrip("# ").split()).casefold()
 
 
 def bare(name: str) -> str:

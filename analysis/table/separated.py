@@ -56,7 +56,7 @@ def read_separated(text: str, shown: str) -> Sheet:
         lines = text.split("\r")
     shape = _shape(lines, shown)
     header = _names(shape.header, shown)
-    rows = (row for row in _cells(lines[shape.first :], shape.mark) if row != shape.header)
+    rows = _without_headers(_cells(lines[shape.first :], shape.mark), shape.header, shown)
     columns, lengths, commented = _gather(rows, len(header))
     notes = [*shape.notes]
     if commented:
@@ -78,6 +78,21 @@ def read_separated(text: str, shown: str) -> Sheet:
     how = {**MARKS, **_BLANKS}[shape.mark]
     return Sheet(cells=cells, n_rows=n_rows, name=shown, format=f"cells set apart by {how}",
                  notes=tuple(notes))  # fmt: skip
+
+
+def _without_headers(rows: Iterable[Row], header: Row, shown: str) -> Iterator[Row]:
+    """The rows without the header once more; AnalysisError where another one begins a new table."""
+    names = {name for name in header if name}
+    for number, row in enumerate(rows, start=1):
+        if row and (row[0] in names or row[-1] in names):
+            if row == header:
+                continue
+            if sum(cell in names for cell in row) > 1:
+                raise AnalysisError(
+                    f"{shown}: row {number} ({','.join(row)[:60]!r}) names columns once more, in "
+                    "another order: a second table; put each into a file of its own"
+                )
+        yield row
 
 
 def is_index(column: Sequence[Any]) -> bool:
@@ -122,10 +137,11 @@ def _shape(lines: list[str], shown: str) -> _Shape:
             notes.append(f"the first line, {lines[start].strip()[:40]!r}, is no header")
         start += 1
     header, taken = _header(lines[start : start + _PROBED], mark)
-    if header and all(_is_number(cell) for cell in header):
+    if header and any(_is_number(cell) for cell in header):
         named = _one(comment.lstrip("#%/ "), mark)
         if len(named) == len(header) and not any(_is_number(cell) for cell in named):
             return _Shape(mark=mark, header=named, first=start, notes=tuple(notes))
+    if header and all(_is_number(cell) for cell in header):
         raise AnalysisError(
             f"{shown}: its first line holds numbers only ({lines[start].strip()[:40]!r}); "
             "write the names of the columns above it"
