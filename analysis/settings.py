@@ -74,8 +74,8 @@ class AnalysisSettings:
     of it lies above its floor), perplexity (of a loss in nats); empty: what fits the metric, whole
     for errors."""
     plateau: float = 0.10
-    """plateau: the smallest size whose error is at most this fraction above the best in range. Where
-    it is not said: 0.1 of errors, 0.05 of other metrics."""
+    """plateau: the smallest size whose error is at most this fraction above the best in range.
+    Where it is not said: 0.1 of errors, 0.05 of other metrics."""
     upturn: float = 0.05
     """overfit: the error turns up when it rises from a minimum by at least this fraction."""
     # In Python None leaves it out.

@@ -30,6 +30,7 @@ from analysis.table.draft import Draft
 from analysis.table.fields import BoolArray, FloatArray, IntArray
 from analysis.table.roles import find
 from analysis.table.variation import FEW, Cells, Varying, is_validation, joint, varying_columns
+from analysis.table.vocabulary import RUNS, is_one
 
 SURE = 3.3
 """Standard errors from which a column that nobody knows is taken to move the metric."""
@@ -193,21 +194,10 @@ def _one_step(
     at = step.numbers
     if at is None:
         at = step.codes.astype(np.float64)
-    keys: list[Any] = [cells.cell]
-    keys += [one.codes for one in found if one.kind in ("seed", "setting", "fold", "label")
-             and not _one_each(one, len(cells.rows))]  # fmt: skip
-    keys += [
-        draft.numbers[field][cells.rows] for field in ("seed", "draw") if field in draft.numbers
-    ]
-    run = joint(*keys)
-    # Runs that nothing tells apart are told apart by their order, if each has every step.
-    order = np.lexsort((cells.rows, at, run))
-    same = (run[order][1:] == run[order][:-1]) & (at[order][1:] == at[order][:-1])
-    if same.any():
-        turn = np.zeros(len(run), dtype=np.int64)
-        starts = np.flatnonzero(np.concatenate([[True], ~same]))
-        turn[order] = np.arange(len(run)) - np.repeat(starts, np.diff([*starts, len(run)]))
-        run = joint(run, turn)
+    run, scheduled = _runs(draft, cells, found, at)
+    found = [one for one in found if one.name not in scheduled]
+    if len(np.unique(run)) == len(run):
+        return draft.noting(f"each row is a run of its own; they differ in {step.name}"), found
     score, by = _validation(draft, cells)
     if score is not None:
         best = _first_of(run, np.where(np.isfinite(score), score, np.inf), at)
@@ -250,9 +240,41 @@ def _still_improving(
     return draft.with_numbers(still_improving=flag)
 
 
-def _one_each(one: Varying, n: int) -> bool:
-    """Whether a column numbers the rows, and so tells nothing of runs."""
-    return len(one.levels) == n
+def _runs(
+    draft: Draft, cells: Cells, found: Sequence[Varying], at: FloatArray
+) -> tuple[IntArray, set[str]]:
+    """(N,) which run each row is a step of, and what changes along a run by a schedule."""
+    n = len(cells.rows)
+    settings = [one for one in found if one.kind == "setting"]
+    keys: list[Any] = [cells.cell]
+    keys += [
+        draft.numbers[field][cells.rows] for field in ("seed", "draw") if field in draft.numbers
+    ]
+    for one in found:
+        whole = len(one.levels) == n  # it numbers the rows, or names them
+        if one.kind in ("seed", "label") and (not whole or is_one(one.name, RUNS)):
+            keys.append(one.codes)
+    run = joint(*keys)
+    if len(np.unique(joint(run, at))) == n:
+        return run, {one.name for one in settings if _differs_within(one, run)}
+    steps = len(np.unique(at))
+    scheduled = {one.name for one in settings if len(np.unique(joint(at, one.codes))) == steps}
+    apart = [one.codes for one in found if one.kind in ("setting", "fold", "unknown")
+             and one.name not in scheduled and len(one.levels) < n]  # fmt: skip
+    run = joint(run, *apart)
+    # Runs that nothing tells apart are told apart by their order, if each has every step.
+    order = np.lexsort((cells.rows, at, run))
+    same = (run[order][1:] == run[order][:-1]) & (at[order][1:] == at[order][:-1])
+    if same.any():
+        turn = np.zeros(n, dtype=np.int64)
+        starts = np.flatnonzero(np.concatenate([[True], ~same]))
+        turn[order] = np.arange(n) - np.repeat(starts, np.diff([*starts, n]))
+        run = joint(run, turn)
+    return run, scheduled
+
+
+def _differs_within(one: Varying, group: IntArray) -> bool:
+    return len(np.unique(joint(group, one.codes))) > len(np.unique(group))
 
 
 def _first_of(group: IntArray, *by: FloatArray) -> IntArray:

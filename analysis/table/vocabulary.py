@@ -101,6 +101,8 @@ SEEDS = _words(
     """
 )
 """What tells runs apart that are alike."""
+RUNS = _words("run runid runname name trialid trialname jobid uuid experiment")
+"""What names a run: where each row has its own, each row is a run."""
 SETTINGS = _words(
     """
     lr learningrate eta stepsize momentum beta1 beta2 weightdecay wd decay l1 l2 dropout drop

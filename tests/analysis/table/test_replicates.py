@@ -59,6 +59,30 @@ def test_runs_that_stopped_early_keep_their_own_last_step() -> None:
     assert any("(1 to 2)" in note for note in found.account.notes)
 
 
+def test_what_a_schedule_changes_along_a_run_is_no_setting() -> None:
+    plan = [0.1, 0.1, 0.01]
+    named = made(6, run=["a", "a", "a", "b", "b", "b"], epoch=[1, 2, 3] * 2, lr=plan * 2)
+    alone = made(6, epoch=[1, 2, 3] * 2, lr=plan * 2)
+    for rows in (named, alone):
+        found = reading(rows)
+        assert len(found.table) == 12
+        assert not any("lower envelope" in note for note in found.account.notes)
+
+
+def test_settings_of_runs_with_epochs_are_tuned_after_their_last_one() -> None:
+    rows = made(8, epoch=[1, 2] * 4, lr=[0.1, 0.1, 0.01, 0.01] * 2, seed=[0] * 4 + [1] * 4)
+    for row in rows:
+        row["test_error"] *= (1.0 if row["lr"] == 0.1 else 1.5) * (2.0 if row["epoch"] == 1 else 1)
+    found = reading(rows)
+    best = {row["test_error"] for row in rows if row["epoch"] == 2 and row["lr"] == 0.1}
+    assert set(found.table.test_error.tolist()) == best and len(best) == 12
+
+
+def test_rows_that_are_runs_of_their_own_keep_their_step() -> None:
+    rows = made(3, name=lambda n, k: f"sweep-{n}-{k}", _step=lambda n, k: 1000 + n + k)
+    assert len(reading(rows).table) == 18
+
+
 def test_a_run_that_still_improves_at_its_last_step_is_marked() -> None:
     rows = made(10, epoch=list(range(1, 11)))
     for row in rows:
