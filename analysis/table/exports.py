@@ -24,7 +24,7 @@ from analysis.table.sheet import Sheet
 MARK = ("trial", "slot", "cell", "phase", "status", "n_examples", "draw", "seed", "width", "depth")
 """Columns that every version of payoff wrote, in files and in records."""
 
-MOST_COMPARED = 200_000
+MOST_COMPARED = 50_000
 """Rows up to which runs that are there twice are looked for."""
 
 _CHART = re.compile(r"^(?P<run>.+) - (?P<metric>(?:(?! - ).)+?)(?:__(?P<end>MIN|MAX))?$")
@@ -53,7 +53,7 @@ def recognise(sheet: Sheet) -> Sheet:
         sheet = replace(sheet, cells=Sheet.of_rows(unfold(sheet.rows(), whole=whole)).cells)
     if ours or is_ours(sheet):
         return replace(sheet, ours=True)
-    return _without_twins(_chart_as_rows(_without_index(sheet)))
+    return _without_twins(_chart_as_rows(_without_index(_lists_as_text(sheet))))
 
 
 def settle(draft: Draft) -> Draft:
@@ -103,6 +103,16 @@ def _same(one: object, other: object) -> bool:
 
 def _has_objects(cells: Sequence[Any]) -> bool:
     return any(isinstance(cell, dict) or (type(cell) is str and cell[:1] == "{") for cell in cells)
+
+
+def _lists_as_text(sheet: Sheet) -> Sheet:
+    """Cells that are lists, as JSON's or Parquet's may be, as text: they are no numbers."""
+    held = {
+        name: [str(cell) if isinstance(cell, list | tuple | dict | set) else cell for cell in cells]
+        for name, cells in sheet.cells.items()
+        if any(isinstance(cell, list | tuple | dict | set) for cell in cells)
+    }
+    return sheet.with_cells({**sheet.cells, **held}) if held else sheet
 
 
 def _without_index(sheet: Sheet) -> Sheet:

@@ -9,6 +9,8 @@ from typing import Any
 from analysis.errors import AnalysisError
 from analysis.table.sheet import Sheet
 
+MOST_DIGITS = 300
+"""Digits of an integer that a float can hold."""
 _WRAPPERS = ("data", "rows", "records", "runs", "trials", "results", "items")
 
 
@@ -62,9 +64,14 @@ def _loads(text: str, shown: str) -> Any:
         return found
 
     try:
-        return json.loads(text, object_pairs_hook=once)
+        return json.loads(text, object_pairs_hook=once, parse_int=_whole)
     except RecursionError:
         raise AnalysisError(f"{shown}: is nested too deeply for a table") from None
+
+
+def _whole(digits: str) -> float:
+    """An integer; one beyond all floats is infinite."""
+    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
 
 
 def _table(value: Any, shown: str) -> tuple[list[dict[str, Any]], str]:

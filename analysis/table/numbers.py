@@ -139,8 +139,6 @@ class _Place:
 def _plain(cells: Sequence[Any]) -> FloatArray | None:
     """The numbers of cells that Python reads as they stand; None where some need more thought."""
     types = set(map(type, cells))
-    if types <= {int, float}:
-        return np.array([float(cell) for cell in cells])
     if types <= {int, float, type(None)}:
         return np.array([np.nan if cell is None else float(cell) for cell in cells])
     if types != {str}:

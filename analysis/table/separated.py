@@ -51,9 +51,15 @@ def read_separated(text: str, shown: str) -> Sheet:
     AnalysisError
         If it has no header, doubled names, or rows whose cells are shifted.
     """
-    lines = text.splitlines(keepends=True) if "\n" not in text else text.split("\n")
-    if "\r" in text and "\n" not in text:
-        lines = text.split("\r")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        return _sheet(text.split("\n"), shown)
+    except csv.Error as error:
+        raise AnalysisError(f"{shown}: is not readable as a table ({error})") from None
+
+
+def _sheet(lines: list[str], shown: str) -> Sheet:
     shape = _shape(lines, shown)
     header = _names(shape.header, shown)
     rows = _without_headers(_cells(lines[shape.first :], shape.mark), shape.header, shown)
@@ -186,7 +192,7 @@ def _mark(probe: list[str]) -> str:
     for mark in (*MARKS, *_BLANKS):
         try:
             rows = [row for row in _cells(probe, mark) if any(row)]
-        except AnalysisError:
+        except csv.Error:
             continue
         if not rows:
             continue
@@ -217,8 +223,6 @@ def _cells(lines: Iterable[str], mark: str) -> Iterator[Row]:
         whole = (line if line.endswith(("\n", "\r")) else f"{line}\n" for line in lines)
         for row in csv.reader(whole, delimiter=mark, skipinitialspace=True):
             yield _unframed(row) if mark == "|" else row
-    except csv.Error as error:
-        raise AnalysisError(f"is not readable as CSV ({error})") from None
     finally:
         csv.field_size_limit(old)
 

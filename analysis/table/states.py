@@ -40,6 +40,8 @@ UNFINISHED = frozenset(
     | {"starting", "initializing", "initialising", "submitted", "unfinished", "incomplete"}
     | {"in_progress", "inprogress", "not_started", "restarting", "r", "pd"}
 )
+MOST_STATES = 30
+"""A column of more different words is none of states, whatever they are."""
 _SHORT = frozenset({"cd", "ca", "oo", "f", "nf", "to", "pr", "r", "pd", "ok", "nan"})
 """Words that mean other things elsewhere: no column is a state for these alone."""
 
@@ -108,15 +110,21 @@ def _is_state(draft: Draft, column: str) -> bool:
     if not named and not isinstance(next((c for c in cells if c not in (None, "")), None), str):
         return False
     words: set[str] = set()
-    for cell in dict.fromkeys(str(cell) for cell in cells if cell is not None):
-        words.add(normal(cell))
-        if not named and len(words) > 30:
+    seen: set[str] = set()
+    for cell in cells:
+        text = "" if cell is None else str(cell)
+        if text in seen:
+            continue
+        seen.add(text)
+        words.add(normal(text))
+        if not named and len(words) > MOST_STATES:
             return False
     words.discard("")
     known = FINISHED | FAILED | STOPPED | UNFINISHED | set(map(normal, draft.asked.finished))
     telling = (words & known) - _SHORT
     if named:
-        return bool(telling) or bool(words & known and words <= known)
+        good = "status" in column.lower() and words & {"ok", "okay"}  # as a state, OK is Oklahoma
+        return bool(telling or good) or bool(words & known and words <= known)
     return bool(telling & FINISHED) and words <= known
 
 
