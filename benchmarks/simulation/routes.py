@@ -15,7 +15,8 @@ import numpy as np
 from analysis.routes.comparison import study_routes
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import FloatArray, TrialTable
-from benchmarks.simulation.truths import LN2, fails
+from benchmarks.simulation.noises import fails
+from benchmarks.simulation.truths import LN2
 
 ROUTES = ("trained", "pruned", "distilled")
 

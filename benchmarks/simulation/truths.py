@@ -1,8 +1,6 @@
-"""Known truths, and studies drawn from them with the noise that real ones have.
+"""Known truths that are smooth: the laws of the literature.
 
-Each truth draws its own parameters, so that no method can be tuned to one curve. Noise has the
-levels of a real study: subset draws shared by all sizes, seeds, luck in tuning a cell, and test
-examples that are hard for every model alike.
+Each truth draws its own parameters, so that no method can be tuned to one curve.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from analysis.table.trials import FloatArray, TrialTable
+from analysis.table.trials import FloatArray
 
 LN2 = math.log(2.0)
 
@@ -31,16 +29,16 @@ class Truth:
     """Log of the mean error over all trainings and test examples, at any log sizes."""
 
 
-def _sizes(rng: np.random.Generator, least: int = 5) -> FloatArray:
-    """5 to 12 log sizes, 1 to 2 doublings apart (wider apart when they are few)."""
-    k = int(rng.integers(least, 13))
+def draw_sizes(rng: np.random.Generator, least: int = 5) -> FloatArray:
+    """5 to 16 log sizes, 1 to 2 doublings apart (wider apart when they are few)."""
+    k = int(rng.integers(least, 13)) if rng.random() < 0.85 else int(rng.integers(13, 17))
     step = LN2 * (rng.uniform(1.5, 2.3) if k < 8 else rng.uniform(0.9, 1.7))
     return np.asarray(math.log(10.0) * rng.uniform(2.0, 6.0) + step * np.arange(k))
 
 
 def power_floor(rng: np.random.Generator) -> Truth:
     """e = E (1 + (m / c)^-alpha): the floor takes over in the first half of the range."""
-    x = _sizes(rng)
+    x = draw_sizes(rng)
     span = x[-1] - x[0]
     alpha, floor = rng.uniform(0.3, 1.0), 10.0 ** rng.uniform(-1.5, -0.6)
     c = x[0] + span * rng.uniform(0.1, 0.5)
@@ -49,7 +47,7 @@ def power_floor(rng: np.random.Generator) -> Truth:
 
 def passage(rng: np.random.Generator) -> Truth:
     """Flat near guessing, then a power law, then a floor (Rosenfeld 2020, equation 5)."""
-    x = _sizes(rng, least=6)
+    x = draw_sizes(rng, least=6)
     span = x[-1] - x[0]
     alpha, chance = rng.uniform(0.5, 1.3), float(rng.choice([0.5, 0.75, 0.9, 0.99]))
     u = x[0] + span * rng.uniform(0.1, 0.35)
@@ -65,7 +63,7 @@ def passage(rng: np.random.Generator) -> Truth:
 
 def u_shape(rng: np.random.Generator) -> Truth:
     """Falls as a power law, rises as another: classical overfitting."""
-    x = _sizes(rng, least=6)
+    x = draw_sizes(rng, least=6)
     span = x[-1] - x[0]
     fall, rise = rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.4)
     middle, level = x[0] + span * rng.uniform(0.3, 0.6), 10.0 ** rng.uniform(-1.3, -0.6)
@@ -81,7 +79,7 @@ def u_shape(rng: np.random.Generator) -> Truth:
 def double_descent(rng: np.random.Generator) -> Truth:
     """Falls, rises by 12-80% to a hump, falls again (Nakkiran 2019; on MNIST-1D by 15%)."""
     while True:
-        x = _sizes(rng, least=8)
+        x = draw_sizes(rng, least=8)
         span, step = x[-1] - x[0], x[1] - x[0]
         fall, height = rng.uniform(0.05, 0.2), rng.uniform(0.25, 0.6)
         peak = x[0] + span * rng.uniform(0.4, 0.6)
@@ -113,20 +111,20 @@ class _Hump:
 
 def flat(rng: np.random.Generator) -> Truth:
     """The same error at every size."""
-    x = _sizes(rng)
+    x = draw_sizes(rng)
     level = 10.0 ** rng.uniform(-1.3, -0.2)
     return Truth(x=x, log_error=lambda z: np.full_like(z, math.log(level)))
 
 
 def still_falling(rng: np.random.Generator) -> Truth:
     """A pure power law, 16% or more lower with each doubling, without a floor in sight."""
-    x = _sizes(rng)
+    x = draw_sizes(rng)
     alpha = max(min(rng.uniform(0.25, 0.5), 3.5 / (x[-1] - x[0])), 0.25)
     level = rng.uniform(0.3, 0.8)
     return Truth(x=x, log_error=lambda z: math.log(level) - alpha * (z - x[0]))
 
 
-TRUTHS: Mapping[str, Callable[[np.random.Generator], Truth]] = MappingProxyType(
+SMOOTH: Mapping[str, Callable[[np.random.Generator], Truth]] = MappingProxyType(
     {
         "power law with floor": power_floor,
         "passage from chance": passage,
@@ -136,45 +134,3 @@ TRUTHS: Mapping[str, Callable[[np.random.Generator], Truth]] = MappingProxyType(
         "still falling": still_falling,
     }
 )
-
-
-def simulate(truth: Truth, rng: np.random.Generator) -> TrialTable:
-    """A study's trial table: 3-5 replicates of each size, each with a seed and a subset draw."""
-    replicates = int(rng.integers(3, 6))
-    n_test = int(rng.choice([1000, 2000, 5000, 10_000]))
-    seed_spread, draw_spread = rng.uniform(0.015, 0.05), rng.uniform(0.0, 0.03)
-    tuning_spread = float(rng.choice([0.0, 0.0, 0.01, 0.02]))
-    with_bits = bool(rng.random() < 0.5)
-    # How alike models fail: correlation of the latent difficulty of a test example over models.
-    alike = rng.uniform(0.3, 0.8)
-    difficulty = rng.standard_normal(n_test)
-    draws = draw_spread * rng.standard_normal(replicates)
-    log_error = truth.log_error(truth.x) + tuning_spread * rng.standard_normal(len(truth.x))
-    rows = []
-    for z, centre in zip(truth.x, log_error, strict=True):
-        for r in range(replicates):
-            mean = math.exp(centre + draws[r] + seed_spread * rng.standard_normal())
-            wrong = fails(min(mean, 0.995), difficulty, alike, rng)
-            row: dict[str, object] = {
-                "n_parameters": math.exp(z),
-                "test_error": float(wrong.mean()),
-                "draw": r,
-                "seed": r,
-                "n_examples": 1000,
-                "n_test": n_test,
-            }
-            if with_bits:
-                row["test_correct"] = np.packbits(~wrong).tobytes()
-            rows.append(row)
-    return TrialTable.from_rows(rows)
-
-
-def fails(
-    error: float, difficulty: FloatArray, alike: float, rng: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which test examples a model of the given mean error gets wrong (a Gaussian copula)."""
-    from scipy.special import ndtri
-
-    own = rng.standard_normal(len(difficulty))
-    latent = math.sqrt(alike) * difficulty + math.sqrt(1.0 - alike) * own
-    return np.asarray(latent < ndtri(error))
