@@ -16,7 +16,7 @@ from analysis.table.trials import FloatArray, IntArray
 
 MAX_POINTS = 32
 """More points than this are merged with their neighbours in size."""
-DOUBLING_STEPS = 8
+DOUBLING_STEPS = 16
 """Grid points per doubling of the size, at least."""
 REACH = 2.0
 """Doublings beyond the largest size that curves are drawn for; no rule looks there."""
@@ -98,9 +98,9 @@ def size_grid(x: FloatArray) -> tuple[FloatArray, int]:
     The grid runs from the smallest to the largest size and :data:`REACH` doublings on.
     """
     span = float(x[-1] - x[0])
-    n = int(np.clip(math.ceil(span / math.log(2.0) * DOUBLING_STEPS), 48, 192)) + 1
+    n = int(np.clip(math.ceil(span / math.log(2.0) * DOUBLING_STEPS), 96, 320)) + 1
     step = span / (n - 1)
-    beyond = int(np.clip(math.ceil(REACH * math.log(2.0) / step), 1, 96))
+    beyond = int(np.clip(math.ceil(REACH * math.log(2.0) / step), 1, 160))
     return x[0] + step * np.arange(n + beyond), n
 
 

@@ -13,16 +13,14 @@ kappa    true over estimated spread of replicates                      scalar
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.curves.noise import Noise
 from analysis.curves.points import Points
-from analysis.posterior.departures import Departure
+from analysis.posterior.departures import Ways
 from analysis.table.trials import BoolArray, FloatArray, IntArray
 
 SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))
@@ -34,6 +32,8 @@ SHAPE_SCATTERS = (
 )  # fmt: skip
 """The same where cells of several depths sit side by side: shapes differ more than luck does, and
 most where networks are small (two hidden layers of two units hardly train)."""
+FEW_SCATTERS = (0, 2)
+"""Of either list: none, and one that is neither small nor large."""
 OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
 """Spread of a depth's constant offset from the common curve, with its prior weight."""
 UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
@@ -47,7 +47,7 @@ class Combinations:
     """B choices of everything that enters the covariance, as columns."""
 
     points: Points
-    ways: tuple[Departure, ...]
+    ways: Ways
     way: IntArray
     """(B,) index of the departure."""
     scatter_index: IntArray
@@ -77,9 +77,13 @@ class Combinations:
         middle = self.kappa == kappas[len(kappas) // 2]
         return self.only(middle & (self.offset == offsets[len(offsets) // 2]))
 
+    def few_scatters(self) -> Combinations:
+        """With two of the scatters, none and a middling one: enough to see where fine grids go."""
+        return self.only(np.isin(self.scatter_index, FEW_SCATTERS))
+
     def simple(self) -> Combinations:
         """Those whose departure helps to tell roughly which laws may hold."""
-        return self.only(np.array([way.simple for way in self.ways], dtype=bool)[self.way])
+        return self.only(self.ways.simple[self.way])
 
     def noise_covariances(self) -> FloatArray:
         """(B, K, K) covariance of the points about the curve."""
@@ -95,13 +99,12 @@ class Combinations:
 
     def covariances(self) -> FloatArray:
         """(B, K, K) C: covariance of the points given level and shape."""
-        departing = np.array([way.at_points @ way.at_points.T for way in self.ways])
         covariances: FloatArray = self.noise_covariances()
-        covariances += departing[self.way]
+        covariances += self.ways.covariance[self.way]
         return covariances
 
 
-def combine(points: Points, noise: Noise, ways: Sequence[Departure]) -> Combinations:
+def combine(points: Points, noise: Noise, ways: Ways) -> Combinations:
     """Every choice of departure, scatter, depth offset and spread, with its prior."""
     depths, per_depth = np.unique(points.shape, return_counts=True)
     offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
@@ -112,23 +115,23 @@ def combine(points: Points, noise: Noise, ways: Sequence[Departure]) -> Combinat
     place = (points.x - points.x[0]) / max(float(points.x[-1] - points.x[0]), 1e-9)
     beyond = np.array([_scatter(first, last, place) for first, last, _ in scatters])
     kappas = _kappas(points, noise)
-    lists = (
-        [way.prior for way in ways],
-        [weight for _, _, weight in scatters],
-        [weight for _, weight in offsets],
-        [weight for _, weight in kappas],
+    logs = (
+        ways.log_prior,
+        np.log([weight for _, _, weight in scatters]),
+        np.log([weight for _, weight in offsets]),
+        np.log([weight for _, weight in kappas]),
     )
-    prior = np.array([a * b * c * d for a, b, c, d in itertools.product(*lists)])
-    index = np.indices([len(one) for one in lists]).reshape(len(lists), -1)
+    index = np.indices([len(one) for one in logs]).reshape(len(logs), -1)
+    log_prior = sum(one[places] for one, places in zip(logs, index, strict=True))
     return Combinations(
         points=points,
-        ways=tuple(ways),
+        ways=ways,
         way=index[0],
         scatter_index=index[1],
         scatter=(beyond / points.cells)[index[1]],
         offset=np.array([offset for offset, _ in offsets])[index[2]],
         kappa=np.array([kappa for kappa, _ in kappas])[index[3]],
-        log_prior=np.log(prior),
+        log_prior=np.asarray(log_prior),
     )
 
 

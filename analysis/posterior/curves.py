@@ -42,11 +42,17 @@ from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
 from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.posterior.combinations import Combinations, combine
-from analysis.posterior.departures import Departures
-from analysis.posterior.evidence import ShapeSpan, log_sum, log_weights, relative
-from analysis.posterior.shapes import Shapes, coarse_shapes, refine_shapes
+from analysis.posterior.departures import FEATURED, LARGE, Departures, Ways
+from analysis.posterior.evidence import ShapeSpan, log_sums, log_weights, relative
+from analysis.posterior.population import carrying
+from analysis.posterior.resolution import blur_between
+from analysis.posterior.shapes import Shapes, coarse_shapes, finer_shapes, refine_shapes
 from analysis.table.trials import FloatArray, IntArray, read_only
 
+GENERATIONS = 7
+"""At most so many times shapes and departures are made finer."""
+ENOUGH_SHAPES, ENOUGH_WAYS = 150.0, 40.0
+"""Shapes, and features where there are any, that should carry the weights, in effect."""
 KEPT_WEIGHT = 1e-4
 """Combinations below this share of the best one's weight draw no curves."""
 
@@ -85,12 +91,24 @@ def draw_curves(
     rough = combine(points, noise, ways).rough()
     coarse = coarse_shapes(points.x)
     by_shape = log_weights(rough.simple(), ShapeSpan.of(coarse.evaluate(points.x)))
-    shapes = refine_shapes(coarse, log_sum(by_shape, axis=0), points.x, rng)
-    at_points = shapes.evaluate(points.x)
-    span = ShapeSpan.of(at_points)
-    total = log_sum(log_weights(rough, span) + shapes.log_prior, axis=1)
-    ways = departures.refine(ways, _by_departure(rough, total), rng)
-    combinations = combine(points, noise, ways)
+    shapes = refine_shapes(coarse, log_sums(by_shape)[1], points.x, rng)
+    few = rough.few_scatters()
+    for generation in range(GENERATIONS):
+        at_points = shapes.evaluate(points.x)
+        span = ShapeSpan.of(at_points)
+        total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
+        by_way = _by_departure(few, total)
+        if generation and _fine_enough(ways, by_way, by_shape):
+            break
+        ways = (departures.finer if generation else departures.refine)(ways, by_way, rng)
+        shapes = finer_shapes(shapes, by_shape - shapes.log_prior, points.x, rng)
+        combinations = combine(points, noise, ways)
+        rough = combinations.rough()
+        few = rough.few_scatters()
+    else:
+        at_points = shapes.evaluate(points.x)
+        span = ShapeSpan.of(at_points)
+    total, _ = log_sums(log_weights(rough, span) + shapes.log_prior)
     combinations = combinations.only(
         np.isin(combinations.scatter_index, _likely_scatters(rough, total))
     )
@@ -101,11 +119,14 @@ def draw_curves(
     by_combination = weight.sum(axis=1)
     by_combination[by_combination < KEPT_WEIGHT * by_combination.max()] = 0.0
     which, shape = _systematic(weight, by_combination, resamples, rng)
-    log_error = _sample(combinations, which, at_points[shape], _on_grid(shapes, shape, grid), rng)
+    log_error = _sample(
+        combinations, departures, which, at_points[shape], _on_grid(shapes, shape, grid), rng
+    )
+    log_error = blur_between(points.x, grid, log_error, rng)
     tail = (1.0 - level) / 2.0
     by_exponent = np.sort(shapes.exponent[shape])
     low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
-    away = np.array([way.size >= 0.1 for way in ways], dtype=bool)[combinations.way]
+    away = (ways.size >= LARGE)[combinations.way]
     log_error += draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
     return CurveDraws(
         x=read_only(grid),
@@ -122,8 +143,19 @@ def _by_departure(combinations: Combinations, log_weight: FloatArray) -> FloatAr
     """Log marginal likelihood of each departure, everything else summed; its prior taken out."""
     by_way = np.full(len(combinations.ways), -np.inf)
     np.logaddexp.at(by_way, combinations.way, log_weight)
-    evidence: FloatArray = by_way - np.log([way.prior for way in combinations.ways])
+    evidence: FloatArray = by_way - combinations.ways.log_prior
     return evidence
+
+
+def _fine_enough(ways: Ways, by_way: FloatArray, by_shape: FloatArray) -> bool:
+    """Whether enough shapes carry the weights, and enough features where they weigh at all."""
+    log_weight = by_way + ways.log_prior
+    featured = ways.sort == FEATURED
+    if carrying(by_shape) < ENOUGH_SHAPES:
+        return False
+    if not featured.any() or log_weight[featured].max() < log_weight.max() - 5.0:
+        return True
+    return carrying(log_weight[featured]) >= ENOUGH_WAYS
 
 
 def _likely_scatters(combinations: Combinations, log_weight: FloatArray) -> IntArray:
@@ -162,6 +194,7 @@ def _on_grid(shapes: Shapes, chosen: IntArray, grid: FloatArray) -> FloatArray:
 
 def _sample(
     combinations: Combinations,
+    departures: Departures,
     which: IntArray,
     at_points: FloatArray,
     on_grid: FloatArray,
@@ -187,12 +220,12 @@ def _sample(
         rows = slice(start, end)
         n = end - start
         level[rows] += rng.standard_normal(n) / math.sqrt(information[k])
-        root = combinations.ways[way]
-        if not root.size:
+        at, on = departures.roots(combinations.ways, way)
+        if not at.shape[1]:
             continue
-        prior = rng.standard_normal((n, root.at_points.shape[1]))
-        seen = prior @ root.at_points.T + rng.standard_normal((n, len(solved[k]))) @ noise_root[k].T
+        prior = rng.standard_normal((n, at.shape[1]))
+        seen = prior @ at.T + rng.standard_normal((n, len(solved[k]))) @ noise_root[k].T
         surprise = residual[rows] - level[rows, None] - seen
-        curves[rows] += (prior + surprise @ inverse[k] @ root.at_points) @ root.on_grid.T
+        curves[rows] += (prior + surprise @ inverse[k] @ at) @ on.T
     curves += level[:, None]
     return curves

@@ -1,4 +1,4 @@
-r"""How a curve may depart from the law: not at all, smoothly, by a hump, or by a bend.
+r"""How a curve may depart from the law: not at all, smoothly, by a hump, a bend, a step, or two.
 
 A departure is added to the log of the error. Each is Gaussian with a covariance ``root @ root.T``
 over the points and the grid alike, so that all are treated by the same few products. Over
@@ -8,158 +8,306 @@ x = ln(size), in units of the range tried:
 kind      departure
 ========= =====================================================================================
 none      0
-smooth    GP(0, a^2 exp(-(x - x')^2 / 2 l^2))
-hump      h exp(-(x - c)^2 / 2 w^2), h ~ N(0, 0.4^2): double descent, sizes that train badly
-bend      h w ln(1 + exp((x - c) / w)), h ~ N(0, 0.3^2): another exponent from c on, which turns
-          the curve upwards where h is large enough (overfitting); Caballero et al. (2022)
+smooth    GP(0, a^2 exp(-(x - x')^2 / 2 l^2)), waves as short as a step between sizes among them
+feature   a hump, a bend, a step or a pair (``posterior.features``), its height normal, with a
+          small smooth departure beside it, or none: few curves are exactly of these forms
 ========= =====================================================================================
 
-A hump or bend has a small smooth departure beside it: none is exactly of this form.
+Pairs are looked at only where one feature and the law leave much to a smooth departure; elsewhere
+their share could not count.
+
+======== ============================================================= ===========
+symbol   meaning                                                       shape
+======== ============================================================= ===========
+W        ways to depart                                                scalar
+K, G     points, grid points                                           scalar
+======== ============================================================= ===========
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from analysis.table.trials import FloatArray
+from analysis.posterior.features import (
+    ACTIVE,
+    BEND,
+    FEATURES,
+    GROUPS,
+    PAIR_PRIOR,
+    PAIRS,
+    STEP,
+    Kind,
+    columns,
+    groups_of,
+    log_density,
+)
+from analysis.posterior.population import Population, next_generation
+from analysis.table.trials import BoolArray, FloatArray, IntArray
 
-Kind = Literal["none", "smooth", "hump", "bend"]
-
-NONE_PRIOR = 0.56
+NONE_PRIOR = 0.4
 """Prior weight of the law as it is: published curves of size mostly follow one."""
-SMOOTH_PRIORS = ((0.05, 0.09), (0.15, 0.09), (0.4, 0.06), (1.0, 0.04))
+SMOOTH_PRIORS = ((0.02, 0.08), (0.05, 0.1), (0.15, 0.06), (0.4, 0.02), (1.0, 0.01))
 """Amplitude a of a smooth departure, on the log of the error, with its prior weight."""
 LENGTHS = (0.15, 0.3, 0.6)
-"""Length l of a smooth departure, in units of the range of x."""
-HUMP_PRIOR, HUMP_HEIGHT = 0.06, 0.4
-HUMP_CENTRES = np.linspace(0.1, 0.9, 13)
-HUMP_WIDTHS = np.array([0.06, 0.1, 0.16])
-"""Width w of a hump, in units of the range of x; the peaks of double descent in Nakkiran et al.
-(2019), figures 1-6, span a factor of 3 to 10 in size."""
-BEND_PRIOR, BEND_SLOPE = 0.1, 0.3
-BEND_CENTRES = np.linspace(0.1, 0.9, 15)
-BEND_WIDTHS = np.array([0.02, 0.08])
-"""Width w of a bend, in units of the range of x: sharp and soft."""
-SLACK = 0.03
-"""Smooth departure beside a hump or a bend, on the log of the error."""
-FINE_DEPARTURES = 48
-"""Humps and bends that take the place of the coarse ones."""
+"""Length l of a smooth departure, in units of the range of x; the first beside a feature."""
+WAVE_PRIORS = ((0.015, 0.05), (0.04, 0.04))
+"""Amplitude of short waves, with its prior weight."""
+WAVE_LENGTH = 0.8
+"""Their length, in steps between sizes."""
+INDUCING = 0.4
+"""A smooth departure is made of normal bumps this far apart, in units of its length: its
+covariance is then right to one part in ten thousand."""
+LARGE = 0.1
+"""A departure of this size on the log of the error is worth a word."""
+FINE_DEPARTURES = 90
+"""Features of each generation."""
 DEPARTURE_SHARE = 1e-4
 """A coarse departure below this share of the best one's weight is left out."""
+PAIR_PARENTS = 4
+"""Single features that pairs are first made of, with all others."""
+PAIRS_NEEDED = 0.03
+"""Share of smooth departures of 10% and more from which pairs are looked at."""
+
+NONE, SMOOTH, FEATURED = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Departure:
-    """One way to depart from the law, for given points and grid."""
+class Ways:
+    """W ways to depart, as columns."""
 
-    kind: Kind
-    centre: float
-    width: float
-    """Centre and width of a hump or bend; 0 and the length of a smooth departure."""
-    at_points: FloatArray
-    """(K, rank) root of its covariance at the points."""
-    on_grid: FloatArray
-    """(G, rank) root on the grid."""
-    prior: float
-    size: float
-    """Typical size on the log of the error."""
+    sort: IntArray
+    """(W,) none, smooth or featured."""
+    size: FloatArray
+    """(W,) typical size on the log of the error; a bend's is its change of slope."""
+    length: FloatArray
+    """(W,) length of a smooth departure; 0 for the others."""
+    group: IntArray
+    """(W,) group of a feature; 0 for the others."""
+    place: FloatArray
+    """(W, 5) coordinates of a feature."""
+    log_prior: FloatArray
+    """(W,)"""
+    covariance: FloatArray
+    """(W, K, K) at the points."""
+
+    def __len__(self) -> int:
+        return len(self.sort)
+
+    def only(self, keep: BoolArray | IntArray) -> Ways:
+        """The ways at these places."""
+        return Ways(
+            sort=self.sort[keep], size=self.size[keep], length=self.length[keep],
+            group=self.group[keep], place=self.place[keep], log_prior=self.log_prior[keep],
+            covariance=self.covariance[keep],
+        )  # fmt: skip
+
+    def and_also(self, others: Ways) -> Ways:
+        """Both."""
+        return Ways(
+            sort=np.concatenate([self.sort, others.sort]),
+            size=np.concatenate([self.size, others.size]),
+            length=np.concatenate([self.length, others.length]),
+            group=np.concatenate([self.group, others.group]),
+            place=np.concatenate([self.place, others.place]),
+            log_prior=np.concatenate([self.log_prior, others.log_prior]),
+            covariance=np.concatenate([self.covariance, others.covariance]),
+        )
 
     @property
-    def simple(self) -> bool:
-        """Whether it helps to tell roughly which laws may hold."""
-        return self.kind == "none" or (
-            self.kind == "smooth" and self.width == LENGTHS[1] and self.size < 0.2
+    def simple(self) -> BoolArray:
+        """(W,) whether it helps to tell roughly which laws may hold."""
+        found: BoolArray = (self.sort == NONE) | (
+            (self.sort == SMOOTH) & (self.length == LENGTHS[1]) & (self.size < 0.2)
         )
+        return found
+
+    def kind(self, k: int) -> Kind:
+        """The kind of one of them."""
+        if self.sort[k] == FEATURED:
+            return GROUPS[self.group[k]].kind
+        return "none" if self.sort[k] == NONE else "smooth"
 
 
 class Departures:
     """All departures for points at log sizes ``x`` (K,) and curves drawn on ``grid`` (G,)."""
 
     def __init__(self, x: FloatArray, grid: FloatArray) -> None:
-        self._k = len(x)
-        at = np.concatenate([x, grid])
         self._span = max(float(x[-1] - x[0]), 1e-9)
-        self._place = (at - x[0]) / self._span
-        self._smooth = {length: self._smooth_root(length) for length in LENGTHS}
+        self._at = (x - x[0]) / self._span
+        self._grid = (grid - x[0]) / self._span
+        step = float(np.median(np.diff(x))) / self._span if len(x) > 1 else 1.0
+        self._wave = WAVE_LENGTH * step
+        self._roots: dict[float, tuple[FloatArray, FloatArray]] = {}
 
-    def coarse(self) -> list[Departure]:
-        """The law itself, smooth departures, and humps and bends on a coarse grid."""
-        found = [self._made("none", 0.0, 0.0, np.zeros((len(self._place), 1)), NONE_PRIOR, 0.0)]
-        for length, root in self._smooth.items():
-            for a, prior in SMOOTH_PRIORS:
-                found.append(self._made("smooth", 0.0, length, a * root, prior / len(LENGTHS), a))
-        for kind, total, centres, widths in (
-            ("hump", HUMP_PRIOR, HUMP_CENTRES, HUMP_WIDTHS),
-            ("bend", BEND_PRIOR, BEND_CENTRES, BEND_WIDTHS),
-        ):
-            prior = total / len(centres) / len(widths)
-            for c in centres:
-                for w in widths:
-                    found.append(self._feature(kind, float(c), float(w), prior))  # type: ignore[arg-type]
+    def coarse(self) -> Ways:
+        """The law itself, smooth departures, and features on a coarse grid."""
+        smooth = [
+            (length, a, prior / len(LENGTHS)) for length in LENGTHS for a, prior in SMOOTH_PRIORS
+        ] + [(self._wave, a, prior) for a, prior in WAVE_PRIORS]
+        lengths, sizes, priors = (np.array(column) for column in zip(*smooth, strict=True))
+        covariances = np.stack([a**2 * self._smooth(length) for length, a, _ in smooth])
+        k = len(self._at)
+        nothing = Ways(
+            sort=np.zeros(1, dtype=np.int64), size=np.zeros(1), length=np.zeros(1),
+            group=np.zeros(1, dtype=np.int64), place=np.zeros((1, 5)),
+            log_prior=np.log([NONE_PRIOR]), covariance=np.zeros((1, k, k)),
+        )  # fmt: skip
+        n = len(smooth)
+        found = nothing.and_also(
+            Ways(
+                sort=np.full(n, SMOOTH), size=sizes, length=lengths,
+                group=np.zeros(n, dtype=np.int64), place=np.zeros((n, 5)),
+                log_prior=np.log(priors), covariance=covariances,
+            )  # fmt: skip
+        )
+        for feature in FEATURES:
+            place = feature.coarse()
+            group = np.full(len(place), groups_of((feature,))[0])
+            log_prior = np.full(len(place), math.log(feature.prior / len(place)))
+            heights = np.full(len(place), feature.coarse_height)
+            found = found.and_also(self._featured(group, place, log_prior, heights))
         return found
 
-    def refine(
-        self, coarse: list[Departure], log_evidence: FloatArray, rng: np.random.Generator
-    ) -> list[Departure]:
-        """Split humps and bends into children at random places in their cells, where they count.
+    def refine(self, coarse: Ways, log_evidence: FloatArray, rng: np.random.Generator) -> Ways:
+        """Split features into children at random places in their cells, where they count.
 
         Children share their parent's prior, so that sums over them stand for the same integral.
         """
-        log_weight = log_evidence + np.log([way.prior for way in coarse])
+        log_weight = log_evidence + coarse.log_prior
         weight = np.exp(log_weight - log_weight.max())
         kept = weight > DEPARTURE_SHARE
-        featured = np.array([way.kind in ("hump", "bend") for way in coarse])
+        featured = coarse.sort == FEATURED
         share = np.where(kept & featured, np.sqrt(weight), 0.0)
         children = np.maximum(np.round(FINE_DEPARTURES * share / max(share.sum(), 1e-300)), 1.0)
-        fine = []
-        for way, keep, has, n in zip(coarse, kept, featured, children, strict=True):
-            if way.kind == "none" or (keep and not has):
-                fine.append(way)
-            for _ in range(int(n) if keep and has else 0):
-                fine.append(self._child(way, way.prior / n, rng))
+        children = np.where(kept & featured, children, 0.0).astype(np.int64)
+        fine = coarse.only((coarse.sort == NONE) | (kept & ~featured))
+        parent = np.repeat(np.arange(len(coarse)), children)
+        if len(parent):
+            fine = fine.and_also(self._children(coarse, parent, children, rng))
+        smooth = (coarse.sort == SMOOTH) & (coarse.size >= LARGE)
+        if weight[smooth].sum() > PAIRS_NEEDED * weight.sum():
+            fine = fine.and_also(self._pairs(coarse, log_weight))
         return fine
 
-    def _child(self, way: Departure, prior: float, rng: np.random.Generator) -> Departure:
-        centres = HUMP_CENTRES if way.kind == "hump" else BEND_CENTRES
-        widths = HUMP_WIDTHS if way.kind == "hump" else BEND_WIDTHS
-        step = float(centres[1] - centres[0])
-        ratio = float(np.log(widths[1] / widths[0]))
-        return self._feature(
-            way.kind,
-            way.centre + step * (rng.random() - 0.5),
-            way.width * float(np.exp(ratio * (rng.random() - 0.5))),
-            prior,
+    def finer(self, ways: Ways, log_evidence: FloatArray, rng: np.random.Generator) -> Ways:
+        """The next generation of features, about those that weigh most; the others as they are."""
+        featured = np.flatnonzero(ways.sort == FEATURED)
+        rest = ways.only(ways.sort != FEATURED)
+        log_weight = log_evidence + ways.log_prior
+        least = log_weight.max() + math.log(DEPARTURE_SHARE)
+        if not len(featured) or log_weight[featured].max() < least:
+            return rest
+        parents = Population(
+            group=ways.group[featured],
+            place=ways.place[featured],
+            log_prior=ways.log_prior[featured],
+        )
+        children = next_generation(
+            parents, log_weight[featured], ACTIVE, log_density, FINE_DEPARTURES, rng
+        )
+        return rest.and_also(self._featured(children.group, children.place, children.log_prior))
+
+    def roots(self, ways: Ways, k: int) -> tuple[FloatArray, FloatArray]:
+        """(K, rank) and (G, rank) root of one way's covariance at the points and on the grid."""
+        if ways.sort[k] == NONE:
+            return np.zeros((len(self._at), 0)), np.zeros((len(self._grid), 0))
+        if ways.sort[k] == SMOOTH:
+            at_points, on_grid = self._root(float(ways.length[k]))
+            return ways.size[k] * at_points, ways.size[k] * on_grid
+        group = GROUPS[ways.group[k]]
+        one = slice(k, k + 1)
+        n = len(group.features)
+        parts = []
+        for at, smooth in zip((self._at, self._grid), self._root(LENGTHS[0]), strict=True):
+            made = np.concatenate(columns(ways.group[one], ways.place[one], at)[:n])
+            made = made * self._units(group.features[0].kind, group.features[-1].kind, n)[:, None]
+            root = made.T
+            if group.slack:
+                root = np.concatenate([root, group.slack * smooth], axis=1)
+            parts.append(root)
+        return parts[0], parts[1]
+
+    def _units(self, first: Kind, second: Kind, n: int) -> FloatArray:
+        """(n,) a bend's slope is per unit of log size, its column in units of the range."""
+        return np.array([self._span if kind == "bend" else 1.0 for kind in (first, second)][:n])
+
+    def _children(
+        self, coarse: Ways, parent: IntArray, children: IntArray, rng: np.random.Generator
+    ) -> Ways:
+        """Features at random places in their parents' cells, of any height and slack."""
+        group, place = coarse.group[parent].copy(), coarse.place[parent].copy()
+        for feature in FEATURES:
+            alike = groups_of((feature,))
+            mine = np.flatnonzero(np.isin(group, alike))
+            prior = np.array([GROUPS[k].prior for k in alike])
+            group[mine] = rng.choice(alike, len(mine), p=prior / prior.sum())
+            place[mine, :3] += feature.cell() * (rng.random((len(mine), 3)) - 0.5)
+        return self._featured(group, place, coarse.log_prior[parent] - np.log(children[parent]))
+
+    def _pairs(self, coarse: Ways, log_weight: FloatArray) -> Ways:
+        """The best steps and bends, each with every other one."""
+        kinds = {f.kind: np.isin(coarse.group, groups_of((f,))) for f in (STEP, BEND)}
+        featured = coarse.sort == FEATURED
+        single = np.flatnonzero(featured & (kinds["step"] | kinds["bend"]))
+        best = single[np.argsort(-log_weight[single], kind="stable")[:PAIR_PARENTS]]
+        group, place, log_prior = [], [], []
+        for one, other in PAIRS:
+            firsts = best[kinds[one.kind][best]]
+            seconds = single[kinds[other.kind][single]]
+            left, right = np.repeat(firsts, len(seconds)), np.tile(seconds, len(firsts))
+            made = np.zeros((len(left), 5))
+            made[:, :2], made[:, 3:] = coarse.place[left, :2], coarse.place[right, :2]
+            cells = len(one.coarse()) * len(other.coarse())
+            group.append(np.full(len(left), groups_of((one, other))[0]))
+            place.append(made)
+            log_prior.append(np.full(len(left), math.log(PAIR_PRIOR / len(PAIRS) / cells)))
+        return self._featured(
+            np.concatenate(group), np.concatenate(place), np.concatenate(log_prior)
         )
 
-    def _feature(self, kind: Kind, centre: float, width: float, prior: float) -> Departure:
-        """A hump or a bend, with a small smooth departure beside it."""
-        z = (self._place - centre) / width
-        if kind == "hump":
-            size, column = HUMP_HEIGHT, HUMP_HEIGHT * np.exp(-0.5 * z**2)
-        else:
-            size, column = BEND_SLOPE, BEND_SLOPE * self._span * width * np.logaddexp(0.0, z)
-        root = np.concatenate([column[:, None], SLACK * self._smooth[LENGTHS[0]]], axis=1)
-        return self._made(kind, centre, width, root, prior, size)
+    def _featured(
+        self,
+        group: IntArray,
+        place: FloatArray,
+        log_prior: FloatArray,
+        heights: FloatArray | None = None,
+    ) -> Ways:
+        first, second = columns(group, place, self._at, heights)
+        bends = np.array(
+            [[f.kind == "bend" for f in (g.features[0], g.features[-1])] for g in GROUPS]
+        )[group]
+        first = first * np.where(bends[:, 0], self._span, 1.0)[:, None]
+        second = second * np.where(bends[:, 1], self._span, 1.0)[:, None]
+        slack = np.array([g.slack for g in GROUPS])[group]
+        covariance = first[:, :, None] * first[:, None, :] + second[:, :, None] * second[:, None, :]
+        covariance += (slack**2)[:, None, None] * self._smooth(LENGTHS[0])
+        size = np.array([g.heights[0] for g in GROUPS])[group]
+        return Ways(
+            sort=np.full(len(group), FEATURED), size=size, length=np.zeros(len(group)),
+            group=group, place=place, log_prior=log_prior, covariance=covariance,
+        )  # fmt: skip
 
-    def _smooth_root(self, length: float) -> FloatArray:
-        distance = (self._place[:, None] - self._place[None, :]) / length
-        values, vectors = np.linalg.eigh(np.exp(-0.5 * distance**2))
-        kept = values > 1e-8 * values[-1]
-        root: FloatArray = vectors[:, kept] * np.sqrt(values[kept])
-        return root
+    def _smooth(self, length: float) -> FloatArray:
+        """(K, K) covariance of a smooth departure of amplitude 1 at the points."""
+        root, _ = self._root(length)
+        covariance: FloatArray = root @ root.T
+        return covariance
 
-    def _made(
-        self, kind: Kind, centre: float, width: float, root: FloatArray, prior: float, size: float
-    ) -> Departure:
-        return Departure(
-            kind=kind,
-            centre=centre,
-            width=width,
-            at_points=root[: self._k],
-            on_grid=root[self._k :],
-            prior=prior,
-            size=size,
-        )
+    def _root(self, length: float) -> tuple[FloatArray, FloatArray]:
+        """(K, rank) and (G, rank) root of a smooth departure of amplitude 1."""
+        if length not in self._roots:
+            first, last = min(0.0, self._grid[0]), max(1.0, self._grid[-1])
+            n = math.ceil((last - first) / (INDUCING * length)) + 5
+            step = INDUCING * length
+            bumps = first - 2.0 * step + step * np.arange(n)
+            inner = np.exp(-0.5 * ((bumps[:, None] - bumps[None, :]) / length) ** 2)
+            lower = np.linalg.cholesky(inner + 1e-10 * np.eye(n))
+            made = []
+            for at in (self._at, self._grid):
+                across = np.exp(-0.5 * ((at[:, None] - bumps[None, :]) / length) ** 2)
+                made.append(np.linalg.solve(lower, across.T).T)
+            self._roots[length] = (made[0], made[1])
+        return self._roots[length]

@@ -78,11 +78,15 @@ def log_weights(combinations: Combinations, span: ShapeSpan) -> FloatArray:
     return table
 
 
-def log_sum(log_weight: FloatArray, axis: int) -> FloatArray:
-    """Log of the sum of the weights along an axis."""
+def log_sums(log_weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logs of the sums of the weights along the rows (B,) and the columns (T,).
+
+    Written over the logs, as :func:`relative` does.
+    """
     top = log_weight.max()
-    total: FloatArray = top + np.log(relative(log_weight.copy()).sum(axis=axis) + 1e-300)
-    return total
+    weight = relative(log_weight)
+    rows, columns = weight.sum(axis=1), weight.sum(axis=0)
+    return top + np.log(rows + 1e-300), top + np.log(columns + 1e-300)
 
 
 def relative(log_weight: FloatArray) -> FloatArray:

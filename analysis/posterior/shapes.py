@@ -1,13 +1,30 @@
-r"""The shapes of the law on a grid: coarse everywhere, fine where the data point.
+r"""The shapes of the law: a coarse grid everywhere, then a sample that is fine where the data point.
 
     ln s(x) = p - ln(1 + e^(q p)) / q,    r p = ln(e^(-r alpha (x - u)) + e^(-r alpha (c - u)))
 
 over x = ln(size): the passage from chance ends near u, the floor takes over near c, and between
 them the error is a power law of exponent alpha. With q = 2 and r = 1 this is Rosenfeld et al.
 (2020), equation 5, with eta = 1 absorbed by u. Curves are seen to pass more slowly (q = 1 is the
-logistic curve in x) and to bend more sharply (r = 3, 9) than that: both are on the grid. Without u
-it is a power law with a floor, without c it has no floor, and with alpha = 0 it is flat. Exponents
-are spread by their logarithm, u and c evenly over the range of x.
+logistic curve in x) and to meet their floor at a corner: q is free, and so is the width
+w = 1 / (r alpha) of the bend into the floor.
+Without u it is a power law with a floor, without c it has no floor, and with alpha = 0 it is flat.
+Exponents are spread by their logarithm, u and c evenly over the range of x.
+
+Beside these stands the law of so many figures with a logarithmic axis: the error itself falls in
+proportion to x, until at c, softly or at a corner, only a share rho of it is left,
+
+    s(x) = rho + (1 - rho) ln(1 + e^((c - x) / w)) / ln(1 + e^((c - x_1) / w))
+
+========== ====================== ========================================
+coordinate meaning                range
+========== ====================== ========================================
+0          ln alpha               ln .014 to ln 2.6
+1          u, in units of range   -.16 to .81
+2          c, likewise            .03 to 1.57, above u
+3          ln q                   ln .7 to ln 2.8
+4          ln w, in those units   ln .0003 (a corner) to ln .12; none where r is 1
+5          ln rho                 ln .02 to ln .95
+========== ====================== ========================================
 """
 
 from __future__ import annotations
@@ -19,25 +36,40 @@ from functools import lru_cache
 
 import numpy as np
 
-from analysis.table.trials import FloatArray, IntArray, read_only
+from analysis.posterior.population import Population, next_generation
+from analysis.table.trials import BoolArray, FloatArray, IntArray, read_only
 
-EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8])
+EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8, 2.8, 4.5, 8.0])
 """Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld
 2020, table 1; Hestness 2017, table 1)."""
 PASSAGES = np.linspace(-0.1, 0.75, 8)
 """Ends u of the passage from chance, in units of the range of x."""
 FLOORS = np.linspace(0.1, 1.5, 11)
 """Beginnings c of the floor, in the same units."""
-PASSAGE_SHARPNESS = ((2.0, 0.6), (1.0, 0.4))
-"""Sharpness q of the passage from chance, with its prior weight."""
-FLOOR_SHARPNESS = ((1.0, 0.6), (3.0, 0.22), (9.0, 0.18))
-"""Sharpness r of the bend into the floor, with its prior weight."""
-FLAT_PRIOR = 0.2
-"""Prior weight of the flat curve."""
-FINE_SHAPES = 1200
-"""Shapes of the fine grid."""
+PASSING, BENDING, RESTING = 2, 4, 8
+"""Cells of the sharpness q of the passage from chance, and of the width w of the bend into the floor
+where that is not a power law's, and of the share rho."""
+GROUPS = ("flat", "power", "floor", "sharp floor", "passage", "both", "both, sharp", "linear")
+GROUP_PRIOR = (0.2, 0.06, 0.22, 0.09, 0.08, 0.22, 0.06, 0.07)
+"""Prior weight of each kind of shape."""
+ACTIVE: BoolArray = np.array(
+    [
+        [0, 0, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0, 0],
+        [1, 0, 1, 0, 0, 0],
+        [1, 0, 1, 0, 1, 0],
+        [1, 1, 0, 1, 0, 0],
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 1, 0],
+        [0, 0, 1, 0, 1, 1],
+    ],
+    dtype=bool,
+)
+"""Which coordinates each group has."""
+FINE_SHAPES = 900
+"""Shapes of each generation."""
 COARSE_SHARE = 1e-6
-"""A coarse shape below this share of the best one's weight is left out of the fine grid."""
+"""A coarse shape below this share of the best one's weight has no children."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,13 +85,16 @@ class Shapes:
     passage_sharpness: FloatArray
     """(T,) q."""
     floor_sharpness: FloatArray
-    """(T,) r."""
-    log_prior: FloatArray
-    """(T,) log prior weight."""
+    """(T,) r; of an error that falls in proportion to x, 1 / w."""
+    rest: FloatArray
+    """(T,) rho of an error that falls in proportion to x; NaN for the other laws."""
+    members: Population
+    """The same as members of a population."""
 
     def only(self, keep: IntArray) -> Shapes:
         """The shapes at these places."""
-        return Shapes(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+        columns = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name != "members"}
+        return Shapes(**columns, members=self.members.only(keep))
 
     def evaluate(self, at: FloatArray) -> FloatArray:
         """Log shapes at log sizes, (T, len(at)), each zero at the first of them."""
@@ -73,73 +108,176 @@ class Shapes:
         passed = power - np.logaddexp(0.0, q * power) / q
         shape = np.where(np.isfinite(self.passage)[:, None], passed, power)
         shape[self.exponent == 0.0] = 0.0
+        linear = np.flatnonzero(np.isfinite(self.rest))
+        if len(linear):
+            shape[linear] = self._linear(linear, at)
         result: FloatArray = shape - shape[:, :1]
         return result
+
+    def _linear(self, rows: IntArray, at: FloatArray) -> FloatArray:
+        """(n, len(at)) log shapes of errors that fall in proportion to x."""
+        rest, floor = self.rest[rows, None], self.floor[rows, None]
+        left = self.floor_sharpness[rows, None] * (floor - at[None, :])
+        share = np.logaddexp(0.0, left) / np.logaddexp(0.0, left[:, :1])
+        result: FloatArray = np.log(rest + (1.0 - rest) * share)
+        return result
+
+    @classmethod
+    def of(cls, members: Population, x: FloatArray) -> Shapes:
+        """Shapes for points at log sizes ``x`` from members of a population."""
+        low, span = float(x[0]), max(float(x[-1] - x[0]), 1e-9)
+        active, place = ACTIVE[members.group], members.place
+        exponent = np.where(active[:, 0], np.exp(place[:, 0]), 0.0)
+        width = span * np.exp(place[:, 4]) * np.where(active[:, 0], exponent, 1.0)
+        return cls(
+            exponent=exponent,
+            passage=np.where(active[:, 1], low + span * place[:, 1], -math.inf),
+            floor=np.where(active[:, 2], low + span * place[:, 2], math.inf),
+            passage_sharpness=np.where(active[:, 3], np.exp(place[:, 3]), 2.0),
+            floor_sharpness=np.where(active[:, 4], np.maximum(1.0 / width, 1.0), 1.0),
+            rest=np.where(active[:, 5], np.exp(place[:, 5]), math.nan),
+            members=members,
+        )
+
+    @property
+    def log_prior(self) -> FloatArray:
+        """(T,) log of the prior that the shape stands for."""
+        return self.members.log_prior
+
+    @property
+    def group(self) -> IntArray:
+        """(T,) index into :data:`GROUPS`."""
+        return self.members.group
 
 
 def coarse_shapes(x: FloatArray) -> Shapes:
     """The coarse grid for points at log sizes ``x``, in order."""
-    low, span = float(x[0]), max(float(x[-1] - x[0]), 1e-9)
-    exponent, passage, floor, passing, bending, prior = _unit_grid()
-    return Shapes(
-        exponent=exponent,
-        passage=low + span * passage,
-        floor=low + span * floor,
-        passage_sharpness=passing,
-        floor_sharpness=bending,
-        log_prior=np.log(prior),
+    group, place, _, log_prior = _unit_grid()
+    return Shapes.of(
+        Population(group=group.astype(np.int64), place=place, log_prior=log_prior), x
     )
-
-
-@lru_cache(maxsize=1)
-def _unit_grid() -> FloatArray:
-    """(6, T) alpha, u, c, q, r and prior of the coarse grid, for points from 0 to 1."""
-    passages = [-math.inf, *PASSAGES]
-    floors = [*FLOORS, math.inf]
-    rows = [(0.0, -math.inf, math.inf, 2.0, 1.0, FLAT_PRIOR)]
-    for alpha, u, c in itertools.product(EXPONENTS, passages, floors):
-        if c <= u:
-            continue
-        passing = PASSAGE_SHARPNESS if math.isfinite(u) else ((2.0, 1.0),)
-        bending = FLOOR_SHARPNESS if math.isfinite(c) else ((1.0, 1.0),)
-        for (q, w_q), (r, w_r) in itertools.product(passing, bending):
-            rows.append((float(alpha), u, c, q, r, w_q * w_r))
-    columns = np.array(rows).T.copy()
-    prior = columns[5]
-    prior[1:] *= (1.0 - FLAT_PRIOR) / prior[1:].sum()
-    return read_only(columns)
 
 
 def refine_shapes(
     coarse: Shapes, log_evidence: FloatArray, x: FloatArray, rng: np.random.Generator
 ) -> Shapes:
-    """A fine grid: each coarse shape splits into children, more where the evidence is.
+    """A first generation: each coarse shape splits into children, more where the evidence is.
 
     Children lie at random within the coarse shape's cell and share its prior, so that sums over
-    them stand for the same integral. How many there are changes precision, never the prior.
-    ``log_evidence`` (T,) is the rough log marginal likelihood of each coarse shape, ``x`` (K,) the
-    log sizes of the points.
+    them stand for the same integral. ``log_evidence`` (T,) is the rough log marginal likelihood of
+    each coarse shape, ``x`` (K,) the log sizes of the points.
     """
-    span = max(float(x[-1] - x[0]), 1e-9)
-    log_weight = coarse.log_prior + log_evidence
+    group, place, cell, log_prior = _unit_grid()
+    log_weight = log_prior + log_evidence
     weight = np.exp(log_weight - log_weight.max())
     kept = weight > COARSE_SHARE
     # The coarse grid judges cells roughly: the root spreads children over all that may count.
     share = np.where(kept, np.sqrt(weight), 0.0)
     children = np.where(kept, np.maximum(np.round(FINE_SHAPES * share / share.sum()), 1.0), 0.0)
-    children[coarse.exponent == 0.0] = 1.0
+    children[group == 0] = 1.0
     parent = np.repeat(np.arange(len(weight)), children.astype(np.int64))
-    n = len(parent)
-    ratio = np.gradient(np.log(EXPONENTS))
-    where = np.searchsorted(EXPONENTS, coarse.exponent[parent]).clip(0, len(EXPONENTS) - 1)
-    exponent = coarse.exponent[parent] * np.exp(ratio[where] * (rng.random(n) - 0.5))
-    passage = coarse.passage[parent] + span * (PASSAGES[1] - PASSAGES[0]) * (rng.random(n) - 0.5)
-    floor = coarse.floor[parent] + span * (FLOORS[1] - FLOORS[0]) * (rng.random(n) - 0.5)
-    return Shapes(
-        exponent=exponent,
-        passage=passage,
-        floor=floor,
-        passage_sharpness=coarse.passage_sharpness[parent],
-        floor_sharpness=coarse.floor_sharpness[parent],
-        log_prior=coarse.log_prior[parent] - np.log(children[parent]),
+    spread = rng.random((len(parent), place.shape[1])) - 0.5
+    members = Population(
+        group=group[parent].astype(np.int64),
+        place=place[parent] + cell[parent] * spread,
+        log_prior=log_prior[parent] - np.log(children[parent]),
     )
+    return Shapes.of(members, x)
+
+
+def finer_shapes(
+    shapes: Shapes, log_evidence: FloatArray, x: FloatArray, rng: np.random.Generator
+) -> Shapes:
+    """The next generation, about the shapes that weigh most."""
+    children = next_generation(
+        shapes.members, shapes.log_prior + log_evidence, ACTIVE, log_density, FINE_SHAPES, rng
+    )
+    return Shapes.of(children, x)
+
+
+def log_density(group: IntArray, place: FloatArray) -> FloatArray:
+    """(N,) log prior density of shapes; -inf outside its range."""
+    low, high, middle, per_cell = _ranges()
+    active = ACTIVE[group]
+    inside = (((place >= low) & (place <= high)) | ~active).all(axis=1)
+    both = active[:, 1] & active[:, 2]
+    inside &= ~both | (place[:, 2] > place[:, 1])
+    density = np.log(GROUP_PRIOR)[group]
+    # The exponents' grid is closer where published ones are: so is the prior.
+    density = density + np.where(active[:, 0], np.interp(place[:, 0], middle, per_cell), 0.0)
+    for k in range(1, len(low)):
+        density = density - np.where(active[:, k], math.log(high[k] - low[k]), 0.0)
+    density = density - np.where(both, math.log(_share_above()), 0.0)
+    return np.where(inside, density, -math.inf)
+
+
+@lru_cache(maxsize=1)
+def _ranges() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Lowest and highest coordinates (6,); log exponents, and the log of their prior density."""
+    nodes = np.log(EXPONENTS)
+    half = 0.5 * np.gradient(nodes)
+    u, c = 0.5 * (PASSAGES[1] - PASSAGES[0]), 0.5 * (FLOORS[1] - FLOORS[0])
+    low = [nodes[0] - half[0], PASSAGES[0] - u, FLOORS[0] - c, math.log(0.7), math.log(0.0003)]
+    low.append(math.log(0.02))
+    high = [nodes[-1] + half[-1], PASSAGES[-1] + u, FLOORS[-1] + c, math.log(2.8), math.log(0.12)]
+    high.append(math.log(0.95))
+    fine = np.linspace(low[0], high[0], 2001)
+    density = np.interp(fine, nodes, -np.log(2.0 * half))
+    norm = float(np.log(np.exp(density).mean() * (high[0] - low[0])))
+    return (
+        read_only(np.array(low)),
+        read_only(np.array(high)),
+        read_only(nodes),
+        read_only(-np.log(2.0 * half) - norm),
+    )
+
+
+@lru_cache(maxsize=1)
+def _share_above() -> float:
+    """Share of the (u, c) in their ranges with c above u."""
+    low, high, _, _ = _ranges()
+    u = np.linspace(low[1], high[1], 2001)
+    above = np.clip((high[2] - np.maximum(u, low[2])) / (high[2] - low[2]), 0.0, 1.0)
+    return float(above.mean())
+
+
+@lru_cache(maxsize=1)
+def _unit_grid() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Group (T,), coordinates (T, 6), cells' widths (T, 6), log prior (T,) of the coarse grid."""
+    low, high, nodes, _ = _ranges()
+    passing = low[3] + (high[3] - low[3]) * (np.arange(PASSING) + 0.5) / PASSING
+    bending = low[4] + (high[4] - low[4]) * (np.arange(BENDING) + 0.5) / BENDING
+    resting = low[5] + (high[5] - low[5]) * (np.arange(RESTING) + 0.5) / RESTING
+    rows = []
+    for group, active in enumerate(ACTIVE):
+        axes = [
+            axis if has else np.zeros(1)
+            for axis, has in zip((nodes, PASSAGES, FLOORS, passing, bending, resting), active, strict=True)
+        ]
+        for place in itertools.product(*axes):
+            if active[1] and active[2] and place[2] <= place[1]:
+                continue
+            rows.append((group, *place))
+    columns = np.array(rows)
+    group, place = columns[:, 0], columns[:, 1:]
+    width = np.gradient(nodes)[np.searchsorted(nodes, place[:, 0]).clip(0, len(nodes) - 1)]
+    cells = np.stack(
+        [
+            width,
+            np.full(len(rows), PASSAGES[1] - PASSAGES[0]),
+            np.full(len(rows), FLOORS[1] - FLOORS[0]),
+            np.full(len(rows), (high[3] - low[3]) / PASSING),
+            np.full(len(rows), (high[4] - low[4]) / BENDING),
+            np.full(len(rows), (high[5] - low[5]) / RESTING),
+        ],
+        axis=1,
+    )
+    active = ACTIVE[group.astype(np.int64)]
+    cells = np.where(active, cells, 0.0)
+    density = log_density(group.astype(np.int64), place)
+    log_prior = density + np.where(active, np.log(np.where(active, cells, 1.0)), 0.0).sum(axis=1)
+    for g, prior in enumerate(GROUP_PRIOR):  # what a midpoint rule misses
+        mine = group == g
+        log_prior[mine] += math.log(prior) - np.logaddexp.reduce(log_prior[mine])
+    return read_only(group), read_only(place), read_only(cells), read_only(log_prior)
+

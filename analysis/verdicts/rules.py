@@ -208,12 +208,13 @@ def _overfit(x: FloatArray, log_error: FloatArray, least: float) -> RuleDraws:
     before = np.arange(len(x))[None, :] <= top[:, None]
     bottom = np.argmin(np.where(before, log_error, np.inf), axis=1)
     enough = most >= math.log1p(least)
+    step = x[1] - x[0]
     at_end = rise[:, -1] >= math.log1p(least)
     outcome = np.where(enough, np.where(at_end, HURTS, HUMP), NONE)
     return RuleDraws(
         outcome=outcome,
-        location=np.where(enough, x[bottom], np.nan),
-        peak=np.where(enough, x[top], np.nan),
+        location=np.where(enough, x[bottom] + step * _between(log_error, bottom), np.nan),
+        peak=np.where(enough, x[top] + step * _between(-log_error, top), np.nan),
         rise=most,
     )
 
@@ -224,15 +225,21 @@ def _economic(x: FloatArray, log_error: FloatArray, price: float, metric: Metric
     error = np.exp(log_error) if plain else log_error / metric.per_unit
     cost = error + price * np.exp(x)[None, :]
     best = np.argmin(cost, axis=1)
-    # A parabola through the best grid point and its neighbours finds the minimum between them.
-    rows, middle = np.arange(len(best)), np.clip(best, 1, len(x) - 2)
-    left, centre, right = (cost[rows, middle + k] for k in (-1, 0, 1))
-    bend = np.maximum(left - 2.0 * centre + right, 1e-300)
-    shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-    within = (best > 0) & (best < len(x) - 1)
-    least = cost[rows, best]
+    least = cost[np.arange(len(best)), best]
     slack = least * NEGLIGIBLE if plain else math.log1p(NEGLIGIBLE) / metric.per_unit
     flat = cost[:, 0] <= least + slack
     outcome = np.where(flat, FLAT, np.where(best == len(x) - 1, STILL, INSIDE))
-    location = np.where(within, x[best] + shift * (x[1] - x[0]), x[best])
+    location = x[best] + (x[1] - x[0]) * _between(cost, best)
     return RuleDraws(outcome=outcome, location=np.where(flat, x[0], location))
+
+
+def _between(curves: FloatArray, lowest: IntArray) -> FloatArray:
+    """(R,) how far from its lowest grid point each curve (R, G) is lowest, in steps of the grid.
+
+    A parabola through the point and its neighbours; 0 at the ends of the grid.
+    """
+    rows, middle = np.arange(len(lowest)), np.clip(lowest, 1, curves.shape[1] - 2)
+    left, centre, right = (curves[rows, middle + k] for k in (-1, 0, 1))
+    bend = np.maximum(left - 2.0 * centre + right, 1e-300)
+    shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
+    return np.where(middle == lowest, shift, 0.0)
