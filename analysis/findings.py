@@ -15,7 +15,7 @@ VerdictKind = Literal[
 Kind = (
     VerdictKind
     | Literal[
-        "answer", "growth",
+        "answer", "growth", "carried",
         "tuning", "tuning_unjudged", "hyperparameters",
         "pruning",
         "route", "saving", "crossing", "short_routes", "open_crossings",
@@ -33,7 +33,7 @@ Place = Literal[
 
 _KINDS: dict[Place, tuple[Kind, ...]] = {
     "headline": ("answer",),
-    "payoff": (*get_args(VerdictKind), "growth"),
+    "payoff": (*get_args(VerdictKind), "growth", "carried"),
     "tuning": ("tuning", "tuning_unjudged", "hyperparameters"),
     "pruning": ("pruning",),
     "routes": ("route", "saving", "crossing", "short_routes", "open_crossings"),
@@ -67,7 +67,7 @@ ExclusionKind = Literal[
 StepKind = Literal[
     "run_replicates", "add_sizes", "widen_range", "train_seeds", "more_test_examples",
     "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller", "ask_less",
-    "same_sizes", "more_or_further",
+    "same_sizes", "more_or_further", "size_between",
     "raise_search_trials", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
 ]  # fmt: skip

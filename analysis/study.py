@@ -35,7 +35,7 @@ from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.tuning.findings import regulariser_findings, tuning_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.tuning.sensitivity import Tuning, study_tuning
-from analysis.verdicts.findings import exclusions, headline, payoff_finding
+from analysis.verdicts.findings import carried, exclusions, headline, payoff_finding
 from analysis.verdicts.growth import Growth, measure_growth
 from analysis.words import rows
 from analysis.words.kinds import tell
@@ -83,6 +83,7 @@ class StudyAnalysis:
             headline(self.fits, s),
             *(payoff_finding(fit, point) for fit in self.fits for point in fit.payoffs),
             *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
+            *carried(self.fits),
             *tuning_findings(self.tuning),
             *prune_findings(self.ladders, s.size_name),
             *route_findings(self.routes),

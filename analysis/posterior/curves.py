@@ -42,6 +42,7 @@ from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
 from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.posterior.combinations import Combinations, combine
+from analysis.posterior.composition import Carrier, carriers
 from analysis.posterior.departures import FEATURED, LARGE, Departures, Ways
 from analysis.posterior.evidence import ShapeSpan, log_sums, log_weights, relative
 from analysis.posterior.population import carrying
@@ -73,6 +74,8 @@ class CurveDraws:
     """Probability that the curve departs from the laws by 10% or more."""
     exponent: tuple[float, float, float]
     """Median and central interval (5%, 95%) of the law's exponent alpha."""
+    carriers: tuple[Carrier, ...] = ()
+    """The shapes that carry the posterior, the heaviest first; none where one law was fitted."""
     evidence: float = 0.0
     """Log marginal likelihood of the points, up to a constant for each number of points."""
 
@@ -118,14 +121,18 @@ def draw_curves(
     weight = relative(log_weight)
     by_combination = weight.sum(axis=1)
     by_combination[by_combination < KEPT_WEIGHT * by_combination.max()] = 0.0
+    carried = carriers(ways, combinations.way, shapes.group, weight, points.x)
     which, shape = _systematic(weight, by_combination, resamples, rng)
     log_error = _sample(
         combinations, departures, which, at_points[shape], _on_grid(shapes, shape, grid), rng
     )
     log_error = blur_between(points.x, grid, log_error, rng)
     tail = (1.0 - level) / 2.0
-    by_exponent = np.sort(shapes.exponent[shape])
-    low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
+    by_exponent = shapes.exponent[shape]
+    by_exponent = by_exponent[~np.isfinite(shapes.rest[shape])]  # the others have no exponent
+    low = middle = high = math.nan
+    if len(by_exponent):
+        low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
     away = (ways.size >= LARGE)[combinations.way]
     log_error += draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
     return CurveDraws(
@@ -135,6 +142,7 @@ def draw_curves(
         run_spread=read_only(run_spread(curve, noise, grid)),
         departure=float(by_combination[away].sum() / by_combination.sum()),
         exponent=(float(middle), float(low), float(high)),
+        carriers=carried,
         evidence=top + math.log(float(by_combination.sum())),
     )
 

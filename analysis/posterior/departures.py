@@ -127,7 +127,8 @@ class Ways:
     def kind(self, k: int) -> Kind:
         """The kind of one of them."""
         if self.sort[k] == FEATURED:
-            return GROUPS[self.group[k]].kind
+            kind: Kind = GROUPS[self.group[k]].kind
+            return kind
         return "none" if self.sort[k] == NONE else "smooth"
 
 
@@ -158,10 +159,14 @@ class Departures:
         n = len(smooth)
         found = nothing.and_also(
             Ways(
-                sort=np.full(n, SMOOTH), size=sizes, length=lengths,
-                group=np.zeros(n, dtype=np.int64), place=np.zeros((n, 5)),
-                log_prior=np.log(priors), covariance=covariances,
-            )  # fmt: skip
+                sort=np.full(n, SMOOTH),
+                size=sizes,
+                length=lengths,
+                group=np.zeros(n, dtype=np.int64),
+                place=np.zeros((n, 5)),
+                log_prior=np.log(priors),
+                covariance=covariances,
+            )
         )
         for feature in FEATURES:
             place = feature.coarse()

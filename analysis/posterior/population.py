@@ -146,9 +146,7 @@ def _flattened(log_weight: FloatArray) -> FloatArray:
     return share
 
 
-def _systematic(
-    share: FloatArray, n: int, rng: np.random.Generator
-) -> tuple[IntArray, FloatArray]:
+def _systematic(share: FloatArray, n: int, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Members (at most n) chosen in proportion to their share, and how often each was."""
     ticks = (np.arange(n) + rng.random()) / n
     found = np.minimum(np.searchsorted(np.cumsum(share), ticks), len(share) - 1)
@@ -162,4 +160,5 @@ def _kernel(place: FloatArray, weight: FloatArray) -> FloatArray:
     away = place - weight @ place
     covariance = BANDWIDTH**2 * (away.T * weight) @ away
     covariance[np.diag_indices(len(covariance))] += LEAST_KERNEL**2
-    return np.linalg.cholesky(covariance)
+    root: FloatArray = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    return root

@@ -1,4 +1,4 @@
-r"""The shapes of the law: a coarse grid everywhere, then a sample that is fine where the data point.
+r"""The shapes of the law: a coarse grid everywhere, then a sample, fine where the data point.
 
     ln s(x) = p - ln(1 + e^(q p)) / q,    r p = ln(e^(-r alpha (x - u)) + e^(-r alpha (c - u)))
 
@@ -39,7 +39,9 @@ import numpy as np
 from analysis.posterior.population import Population, next_generation
 from analysis.table.trials import BoolArray, FloatArray, IntArray, read_only
 
-EXPONENTS = np.array([0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8, 2.8, 4.5, 8.0])
+EXPONENTS = np.array(
+    [0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.5, 0.65, 0.85, 1.2, 1.8, 2.8, 4.5, 8.0]
+)
 """Exponents alpha of the coarse grid; published fits in size lie between 0.05 and 1 (Rosenfeld
 2020, table 1; Hestness 2017, table 1)."""
 PASSAGES = np.linspace(-0.1, 0.75, 8)
@@ -47,7 +49,7 @@ PASSAGES = np.linspace(-0.1, 0.75, 8)
 FLOORS = np.linspace(0.1, 1.5, 11)
 """Beginnings c of the floor, in the same units."""
 PASSING, BENDING, RESTING = 2, 4, 8
-"""Cells of the sharpness q of the passage from chance, and of the width w of the bend into the floor
+"""Cells of the sharpness q of the passage from chance, of the width w of the bend into the floor
 where that is not a power law's, and of the share rho."""
 GROUPS = ("flat", "power", "floor", "sharp floor", "passage", "both", "both, sharp", "linear")
 GROUP_PRIOR = (0.2, 0.06, 0.22, 0.09, 0.08, 0.22, 0.06, 0.07)
@@ -153,9 +155,7 @@ class Shapes:
 def coarse_shapes(x: FloatArray) -> Shapes:
     """The coarse grid for points at log sizes ``x``, in order."""
     group, place, _, log_prior = _unit_grid()
-    return Shapes.of(
-        Population(group=group.astype(np.int64), place=place, log_prior=log_prior), x
-    )
+    return Shapes.of(Population(group=group, place=place, log_prior=log_prior), x)
 
 
 def refine_shapes(
@@ -178,7 +178,7 @@ def refine_shapes(
     parent = np.repeat(np.arange(len(weight)), children.astype(np.int64))
     spread = rng.random((len(parent), place.shape[1])) - 0.5
     members = Population(
-        group=group[parent].astype(np.int64),
+        group=group[parent],
         place=place[parent] + cell[parent] * spread,
         log_prior=log_prior[parent] - np.log(children[parent]),
     )
@@ -242,24 +242,27 @@ def _share_above() -> float:
 
 
 @lru_cache(maxsize=1)
-def _unit_grid() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _unit_grid() -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     """Group (T,), coordinates (T, 6), cells' widths (T, 6), log prior (T,) of the coarse grid."""
     low, high, nodes, _ = _ranges()
     passing = low[3] + (high[3] - low[3]) * (np.arange(PASSING) + 0.5) / PASSING
     bending = low[4] + (high[4] - low[4]) * (np.arange(BENDING) + 0.5) / BENDING
     resting = low[5] + (high[5] - low[5]) * (np.arange(RESTING) + 0.5) / RESTING
     rows = []
-    for group, active in enumerate(ACTIVE):
+    for g, has in enumerate(ACTIVE):
         axes = [
-            axis if has else np.zeros(1)
-            for axis, has in zip((nodes, PASSAGES, FLOORS, passing, bending, resting), active, strict=True)
+            axis if one else np.zeros(1)
+            for axis, one in zip(
+                (nodes, PASSAGES, FLOORS, passing, bending, resting), has, strict=True
+            )
         ]
-        for place in itertools.product(*axes):
-            if active[1] and active[2] and place[2] <= place[1]:
+        for node in itertools.product(*axes):
+            if has[1] and has[2] and node[2] <= node[1]:
                 continue
-            rows.append((group, *place))
+            rows.append((g, *node))
     columns = np.array(rows)
-    group, place = columns[:, 0], columns[:, 1:]
+    group, place = columns[:, 0].astype(np.int64), columns[:, 1:]
+    active = ACTIVE[group]
     width = np.gradient(nodes)[np.searchsorted(nodes, place[:, 0]).clip(0, len(nodes) - 1)]
     cells = np.stack(
         [
@@ -272,12 +275,10 @@ def _unit_grid() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         ],
         axis=1,
     )
-    active = ACTIVE[group.astype(np.int64)]
     cells = np.where(active, cells, 0.0)
-    density = log_density(group.astype(np.int64), place)
-    log_prior = density + np.where(active, np.log(np.where(active, cells, 1.0)), 0.0).sum(axis=1)
+    log_prior = log_density(group, place)
+    log_prior += np.where(active, np.log(np.where(active, cells, 1.0)), 0.0).sum(axis=1)
     for g, prior in enumerate(GROUP_PRIOR):  # what a midpoint rule misses
         mine = group == g
         log_prior[mine] += math.log(prior) - np.logaddexp.reduce(log_prior[mine])
     return read_only(group), read_only(place), read_only(cells), read_only(log_prior)
-

@@ -44,6 +44,11 @@ CLEAR_FALL = 0.002
 """A curve that surely falls by this fraction of its error from the smallest size to its best is not
 flat, whatever its single doublings bring. Of 160 simulated flat curves, with noise from 0.1% to
 10%, one was taken to fall so."""
+SAME_SIZE = 0.05
+"""Sizes closer than this on the log are as good as one."""
+ANYWHERE, OUTSIDE = 0.5, 0.2
+"""An interval over at least this share of one step between sizes, and at most that much beyond it,
+says that the point lies between the two and not where."""
 WIDEST_INTERVAL = 0.8
 """An interval over more than this share of the range (of log size) says nothing."""
 
@@ -128,6 +133,8 @@ def decide(
         why = Reason(kind="wide_interval", value=found.level, low=found.low, high=found.high)
         next_step = _more_replicates(curve, 4)
         kind = "cannot_tell"
+    elif kind in PLACED:
+        next_step = _between(curve, found)
     elif kind == "still_paying":
         next_step = NextStep(kind="try_larger", high=4.0 * float(curve.size[-1]))
     return _point(rule, s, found, kind=kind, why=why, next_step=next_step, probability=probability)
@@ -142,6 +149,22 @@ def falls_clearly(found: Distribution) -> bool:
     of size is known: then it is the price that makes small models best.
     """
     return found.least_fall >= min(CLEAR_FALL, found.parameter)
+
+
+def _between(curve: Curve, found: Distribution) -> NextStep | None:
+    """A size to try where the point lies within one step between sizes, anywhere in it.
+
+    More replicates of the sizes around would not say where in it; a size between them does.
+    """
+    sizes = curve.size[np.append(True, np.diff(np.log(curve.size)) > SAME_SIZE)]
+    index = int(np.clip(np.searchsorted(sizes, found.estimate) - 1, 0, len(sizes) - 2))
+    low, high = float(sizes[index]), float(sizes[index + 1])
+    step = math.log(high / low)
+    room = OUTSIDE * step
+    within = math.log(found.low / low) > -room and math.log(high / found.high) > -room
+    if not within or _width(found) < ANYWHERE * step:
+        return None
+    return NextStep(kind="size_between", low=low, high=high)
 
 
 def _less(found: Distribution) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.findings import Count, Estimate, Exclusion, ExclusionKind, Finding, NextStep, Reason
+from analysis.posterior.composition import Carrier
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import Dropped, known
 from analysis.verdicts.curve_fit import FittedCurve
@@ -48,6 +49,23 @@ class Answer:
     def next_step(self) -> NextStep | None:
         """What the headline asks for."""
         return self.point.next_step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """The shapes that carry the posterior of one curve."""
+
+    carriers: tuple[Carrier, ...]
+    """The heaviest first."""
+
+
+def carried(fits: Sequence[FittedCurve]) -> list[Finding[Carried]]:
+    """What the curve of the largest dataset may be; the rows of the others have theirs."""
+    draws = fits[-1].draws
+    if draws is None or not draws.carriers:
+        return []
+    n = known(fits[-1].curve.n_examples)
+    return [Finding(kind="carried", facts=Carried(carriers=draws.carriers), n_examples=n)]
 
 
 def gauge_of(s: AnalysisSettings) -> Gauge | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from analysis.findings import Finding, Kind, Place
-from analysis.words import counts, routes, tuning, verdicts
+from analysis.words import counts, routes, shapes, tuning, verdicts
 from analysis.words.told import Told
 
 WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
@@ -18,6 +18,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "no_upturn": verdicts.verdict,
     "cannot_tell": verdicts.verdict,
     "growth": verdicts.growth,
+    "carried": shapes.carried,
     "tuning": tuning.tuning,
     "tuning_unjudged": tuning.tuning_unjudged,
     "hyperparameters": tuning.hyperparameters,

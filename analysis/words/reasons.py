@@ -154,6 +154,9 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "add_larger": lambda s: f"add sizes up to {_size(s.high)}",
     "add_smaller": lambda s: f"add sizes down to {_size(s.low)}",
     "ask_less": lambda s: f"say with a smaller threshold, such as {s.low:g}, what a gain is worth",
+    "size_between": lambda s: (
+        f"a size between {_size(s.low)} and {_size(s.high)} would tell where in between"
+    ),
     "same_sizes": lambda s: "run both routes over the same sizes",
     "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
     "raise_search_trials": lambda s: "raise search.trials",

@@ -103,6 +103,7 @@ def curve_row(fit: FittedCurve) -> Row:
         "n_examples": known(curve.n_examples),
         "law": fit.law,
         "exponent": None if fit.draws is None else fit.draws.exponent,
+        "shapes": [] if fit.draws is None else [asdict(one) for one in fit.draws.carriers],
         "departure_probability": None if fit.draws is None else fit.draws.departure,
         "replicate_spread_degrees": fit.noise.degrees,
         "points": [

@@ -106,6 +106,7 @@ def _clause(
         return (
             f"more capacity pays off until about {format_size(point.size)} {size} "
             f"({_ends(point)}); {past_clause(point, error, gauge, absolute=absolute)}"
+            + (f"; {what_next(point.next_step)}" if point.next_step else "")
         )
     if point.kind == "still_paying":
         step = what_next(point.next_step)

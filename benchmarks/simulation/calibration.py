@@ -27,7 +27,7 @@ TRUTHS: Mapping[str, Callable[[np.random.Generator], Truth]] = MappingProxyType(
 HELD_OUT = (
     "still falling", "two-stage power law", "wiggles", "emergence", "exponential", "logistic",
 )  # fmt: skip
-"""A third of the truths, drawn by lot: no prior, model or constant was chosen by looking at them."""
+"""A third of the truths, drawn by lot: nothing was chosen by looking at them."""
 DEVELOPED = tuple(name for name in TRUTHS if name not in HELD_OUT)
 MARGIN = 1.5
 """A truth is clear-cut where its verdict would be the same with the rule's number 1.5 times smaller

@@ -12,41 +12,62 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisSettings
-from benchmarks.simulation.calibration import calibrate, table
-from benchmarks.simulation.truths import TRUTHS, simulate
+from benchmarks.simulation.calibration import HELD_OUT, TRUTHS, calibrate, pooled, table
+from benchmarks.simulation.noises import REGIMES, simulate
 
 SETTINGS = AnalysisSettings(resamples=400)
 
 
 @pytest.mark.slow
-def test_intervals_cover_and_verdicts_are_right_over_all_truths() -> None:
-    scores = calibrate(30, seed=11, settings=SETTINGS)
-    located = sum(s.located for s in scores)
-    covered = sum(s.covered for s in scores)
-    clear = sum(s.clear for s in scores)
-    right, wrong = sum(s.right for s in scores), sum(s.wrong for s in scores)
-    assert located > 250
-    assert 0.90 - 2.6 * math.sqrt(0.9 * 0.1 / located) < covered / located < 0.97
-    assert right / clear > 0.90 - 2.6 * math.sqrt(0.9 * 0.1 / clear)
-    assert wrong / clear < 0.03 + 2.6 * math.sqrt(0.03 * 0.97 / clear)
+def test_intervals_cover_and_verdicts_are_right_over_truths_and_noises() -> None:
+    scores = calibrate(12, seed=11, truths=TRUTHS, settings=SETTINGS)
+    for score in pooled(scores, ("rule",)):
+        least = 0.88 - 2.6 * math.sqrt(0.88 * 0.12 / score.located)
+        assert score.located > 40
+        assert least < score.coverage < 0.985, score.rule
+        assert score.right / score.clear > 0.88 - 2.6 * math.sqrt(0.88 * 0.12 / score.clear)
+        assert score.wrong / score.clear < 0.02 + 2.6 * math.sqrt(0.02 * 0.98 / score.clear)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", ["marginal", "plateau", "overfit", "economic"])
-def test_each_rule_covers_on_a_truth_that_has_its_payoff_point_inside(rule: str) -> None:
-    truth = "U-shape" if rule == "overfit" else "power law with floor"
-    (score,) = calibrate(50, seed=3, truths=(truth,), rules=(rule,), settings=SETTINGS)  # type: ignore[arg-type]
-    assert score.located >= 35
-    assert score.coverage > 0.9 - 2.6 * math.sqrt(0.9 * 0.1 / score.located)
+@pytest.mark.parametrize("truth", ["step", "kink, then flat", "U-shape"])
+def test_intervals_hold_at_corners_and_where_noise_is_low(truth: str) -> None:
+    scores = calibrate(
+        40, seed=3, truths=(truth,), rules=("marginal", "plateau"), regimes=("usual", "quiet"),
+        settings=SETTINGS,
+    )  # fmt: skip
+    for score in pooled(scores, ("rule",)):
+        assert score.located > 30
+        assert score.coverage > 0.86 - 2.6 * math.sqrt(0.86 * 0.14 / score.located)
+
+
+def test_a_third_of_the_truths_is_held_out() -> None:
+    assert set(HELD_OUT) < set(TRUTHS)
+    assert len(TRUTHS) // 3 <= len(HELD_OUT) <= len(TRUTHS) // 3 + 1
+
+
+@pytest.mark.parametrize("regime", list(REGIMES))
+def test_every_regime_of_noise_scatters_about_the_truth(regime: str) -> None:
+    rng = np.random.default_rng(5)
+    truth = TRUTHS["power law with floor"](rng)
+    mean = np.exp(truth.log_error(truth.x))
+    seen = []
+    for _ in range(40):
+        trials = simulate(truth, rng, REGIMES[regime])
+        k = np.argmin(np.abs(np.log(trials.n_parameters)[:, None] - truth.x[None, :]), axis=1)
+        assert (np.bincount(k, minlength=len(mean)) >= 2).all()
+        seen.append((trials.test_error / mean[k]).mean())
+    assert np.mean(seen) == pytest.approx(1.0, abs=0.06)
 
 
 def test_the_table_has_a_row_for_each_truth_and_rule() -> None:
     scores = calibrate(
-        1, truths=("flat", "still falling"), settings=AnalysisSettings(resamples=100)
-    )
-    lines = table(scores, 0.9).splitlines()
+        2, truths=("flat", "still falling"), regimes=("usual", "quiet"),
+        settings=AnalysisSettings(resamples=100),
+    )  # fmt: skip
+    lines = table(pooled(scores, ("truth", "rule")), 0.9).splitlines()
     assert len(lines) == 2 + 2 * 4
-    assert lines[2].startswith("| flat | marginal | 1 | none inside |")
+    assert lines[2].startswith("| flat | all | marginal | 2 | none inside |")
 
 
 @pytest.mark.parametrize("name", list(TRUTHS))
