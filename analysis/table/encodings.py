@@ -66,7 +66,7 @@ def unpack(path: Path) -> Unpacked:
         if content.startswith(mark):
             try:
                 content, packing = decompress(content), name
-            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
                 raise AnalysisError(
                     f"{path}: is damaged or cut off ({name}: {error}); copy it again"
                 ) from None

@@ -311,8 +311,11 @@ def _file_mark(sheet: Sheet, but: str) -> str:
 def _value(digits: str, cell: Cell, mark: str) -> float:
     """The number of some digits, exact before it is rounded to a float."""
     text = digits.replace(_OTHER[mark], "").replace(mark, ".")
-    number = Decimal(text) * cell.factor
-    return float(number / 100 if cell.percent else number)
+    try:
+        number = Decimal(text) * cell.factor
+        return float(number / 100 if cell.percent else number)
+    except ArithmeticError:  # beyond all exponents
+        return float("-inf" if text.startswith("-") else "inf")
 
 
 def _in_words(known: dict[str, Cell], mark: str) -> str:

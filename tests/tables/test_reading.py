@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import random
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.table.reading import read_table
 from analysis.table.trials import TrialTable
+from search_spaces.errors import PayoffError
 from study.cli import fit, main
 
 HERE = Path(__file__).parent
@@ -129,3 +132,29 @@ def test_it_asks_in_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
     assert err.startswith("payoff: ") and wanted["asks"] in err
+
+
+DAMAGE = (b",", b";", b'"', b"\n", b"\r", b"#", b"-", b"%", b"e", b"M", b"{", b"]", b"null", b"nan",
+          b"1e99999", b"\x00", b"\xff", b"9" * 400, b"FAILED", b"|")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_no_damage_ends_in_a_traceback(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    files = [file for file in (HERE / "reading").iterdir() if file.stat().st_size < 20_000]
+    ends = {"read": 0, "asked": 0}
+    for file in sorted(files) * 3:
+        content = bytearray(file.read_bytes())
+        for _ in range(draw.choice((1, 1, 3, 20))):
+            place = draw.randrange(len(content) + 1)
+            content[place : place + draw.choice((0, 0, 1, 9))] = draw.choice(DAMAGE)
+        damaged = tmp_path / f"damaged{file.suffix}"
+        damaged.write_bytes(content)
+        try:
+            table = read_table(damaged)
+        except PayoffError:
+            ends["asked"] += 1
+        else:
+            assert len(table) and not np.isinf(table.test_error).any()
+            ends["read"] += 1
+    assert min(ends.values()) > 50
