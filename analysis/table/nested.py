@@ -87,7 +87,7 @@ def _object(cell: dict[str, Any] | str) -> dict[str, Any] | None:
         return cell
     try:
         value = json.loads(cell)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         try:
             value = ast.literal_eval(_BARE_NUMBERS.sub("None", cell))
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -139,13 +139,13 @@ class _Place:
 def _plain(cells: Sequence[Any]) -> FloatArray | None:
     """The numbers of cells that Python reads as they stand; None where some need more thought."""
     types = set(map(type, cells))
-    if types <= {int, float, type(None)}:
-        return np.array([np.nan if cell is None else float(cell) for cell in cells])
-    if types != {str}:
-        return None
     try:
+        if types <= {int, float, type(None)}:
+            return np.array([np.nan if cell is None else float(cell) for cell in cells])
+        if types != {str}:
+            return None
         values = np.array(list(map(float, cells)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if all(map(_GROUPED.fullmatch, cells)) and any("." in cell for cell in cells):
         return None
