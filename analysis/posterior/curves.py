@@ -43,17 +43,19 @@ from analysis.curves.noise import Noise
 from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
 from analysis.posterior.combinations import Combinations, combine
 from analysis.posterior.composition import Carrier, carriers
-from analysis.posterior.departures import FEATURED, LARGE, Departures, Ways
+from analysis.posterior.departures import FEATURED, FINE_DEPARTURES, LARGE, Departures, Ways
 from analysis.posterior.evidence import ShapeSpan, log_sums, log_weights, relative
 from analysis.posterior.population import carrying
 from analysis.posterior.resolution import blur_between
 from analysis.posterior.shapes import Shapes, coarse_shapes, finer_shapes, refine_shapes
-from analysis.table.trials import FloatArray, IntArray, read_only
+from analysis.table.trials import BoolArray, FloatArray, IntArray, read_only
 
 GENERATIONS = 7
 """At most so many times shapes and departures are made finer."""
-ENOUGH_SHAPES, ENOUGH_WAYS = 150.0, 40.0
-"""Shapes, and features where there are any, that should carry the weights, in effect."""
+ENOUGH_SHAPES, ENOUGH_WAYS = 100.0, 40.0
+"""Shapes, and features where they carry all of it, that should carry the weights, in effect."""
+LEFT_OUT = 1e-3
+"""Share of the weight that may be left out of the last table, for ways and shapes each."""
 KEPT_WEIGHT = 1e-4
 """Combinations below this share of the best one's weight draw no curves."""
 
@@ -89,28 +91,36 @@ def draw_curves(
     """
     points = merge_points(curve, noise)
     grid, n_inside = size_grid(points.x)
+    least = math.sqrt(float(points.variance.min()))
     departures = Departures(points.x, grid)
     ways = departures.coarse()
     rough = combine(points, noise, ways).rough()
     coarse = coarse_shapes(points.x)
-    by_shape = log_weights(rough.simple(), ShapeSpan.of(coarse.evaluate(points.x)))
+    by_shape = log_weights(rough.simple(), ShapeSpan.of(coarse.evaluate(points.x), least))
     shapes = refine_shapes(coarse, log_sums(by_shape)[1], points.x, rng)
     few = rough.few_scatters()
     for generation in range(GENERATIONS):
         at_points = shapes.evaluate(points.x)
-        span = ShapeSpan.of(at_points)
+        span = ShapeSpan.of(at_points, least)
         total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
         by_way = _by_departure(few, total)
         if generation and _fine_enough(ways, by_way, by_shape):
             break
         ways = (departures.finer if generation else departures.refine)(ways, by_way, rng)
         shapes = finer_shapes(shapes, by_shape - shapes.log_prior, points.x, rng)
-        combinations = combine(points, noise, ways)
-        rough = combinations.rough()
-        few = rough.few_scatters()
+        few = combine(points, noise, ways).rough().few_scatters()
     else:
         at_points = shapes.evaluate(points.x)
-        span = ShapeSpan.of(at_points)
+        span = ShapeSpan.of(at_points, least)
+        total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
+        by_way = _by_departure(few, total)
+    # What weighs nothing is left out of the widest table.
+    ways = ways.only(_weighty(by_way + ways.log_prior))
+    seen = _weighty(by_shape)
+    shapes, at_points = shapes.only(np.flatnonzero(seen)), at_points[seen]
+    span = ShapeSpan.of(at_points, least)
+    combinations = combine(points, noise, ways)
+    rough = combinations.rough()
     total, _ = log_sums(log_weights(rough, span) + shapes.log_prior)
     combinations = combinations.only(
         np.isin(combinations.scatter_index, _likely_scatters(rough, total))
@@ -159,11 +169,22 @@ def _fine_enough(ways: Ways, by_way: FloatArray, by_shape: FloatArray) -> bool:
     """Whether enough shapes carry the weights, and enough features where they weigh at all."""
     log_weight = by_way + ways.log_prior
     featured = ways.sort == FEATURED
-    if carrying(by_shape) < ENOUGH_SHAPES:
+    if carrying(by_shape) < ENOUGH_SHAPES or featured.sum() > 2 * FINE_DEPARTURES:
         return False
-    if not featured.any() or log_weight[featured].max() < log_weight.max() - 5.0:
+    if not featured.any():
         return True
-    return carrying(log_weight[featured]) >= ENOUGH_WAYS
+    weight = np.exp(log_weight - log_weight.max())
+    share = float(weight[featured].sum() / weight.sum())
+    return carrying(log_weight[featured]) >= max(ENOUGH_WAYS * share, 1.0)
+
+
+def _weighty(log_weight: FloatArray) -> BoolArray:
+    """Members that together hold all of the weight but :data:`LEFT_OUT`."""
+    weight = np.exp(log_weight - log_weight.max())
+    order = np.argsort(weight, kind="stable")
+    kept = np.ones(len(weight), dtype=bool)
+    kept[order[np.cumsum(weight[order]) < LEFT_OUT * weight.sum()]] = False
+    return kept
 
 
 def _likely_scatters(combinations: Combinations, log_weight: FloatArray) -> IntArray:
@@ -224,11 +245,12 @@ def _sample(
     level = (residual * (solved / information[:, None])[again]).sum(axis=1)
     curves = on_grid.copy()
     ends = np.cumsum(counts)
+    roots = {int(way): departures.roots(combinations.ways, int(way)) for way in set(drawn.way)}
     for k, (way, start, end) in enumerate(zip(drawn.way, ends - counts, ends, strict=True)):
         rows = slice(start, end)
         n = end - start
         level[rows] += rng.standard_normal(n) / math.sqrt(information[k])
-        at, on = departures.roots(combinations.ways, way)
+        at, on = roots[int(way)]
         if not at.shape[1]:
             continue
         prior = rng.standard_normal((n, at.shape[1]))

@@ -21,6 +21,7 @@ M        monomials in c up to degree two: 1 + r + r (r + 1) / 2        scalar
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,10 @@ import numpy as np
 from analysis.posterior.combinations import Combinations
 from analysis.table.trials import FloatArray
 
-SPAN = 1e-4
+SPAN = 1e-5
 """Directions in which the shapes reach less than this share of the widest one are left out."""
+UNSEEN = 0.02
+"""So are those that reach, on average, less than this share of the least noise of a point."""
 NOTHING = -45.0
 """Log weights this far below the largest add nothing: a million of them add less than 1e-13."""
 ROWS = 64
@@ -46,10 +49,11 @@ class ShapeSpan:
     """(T, M) 1, the coefficients c, and their products c_i c_j for i <= j."""
 
     @classmethod
-    def of(cls, shapes: FloatArray) -> ShapeSpan:
-        """Of shapes (T, K), to a ten-thousandth."""
+    def of(cls, shapes: FloatArray, noise: float = 0.0) -> ShapeSpan:
+        """Of shapes (T, K), as closely as points of this noise can tell."""
         left, values, right = np.linalg.svd(shapes, full_matrices=False)
-        rank = max(int((values > SPAN * max(float(values[0]), 1e-12)).sum()), 1)
+        least = max(SPAN * float(values[0]), UNSEEN * noise * math.sqrt(len(shapes)), 1e-12)
+        rank = max(int((values > least).sum()), 1)
         coefficients = left[:, :rank] * values[:rank]
         i, j = np.triu_indices(rank)
         ones = np.ones((len(shapes), 1))

@@ -161,8 +161,7 @@ def columns(
 
     ``heights`` (N,) replaces the groups' own spreads: on the coarse grid.
     """
-    kinds = np.array([[_KIND[f.kind] for f in (g.features[0], g.features[-1])] for g in GROUPS])
-    spread = np.array([[g.heights[0], g.heights[-1]] for g in GROUPS])
+    kinds, spread = _KINDS, _HEIGHTS
     first_height = spread[group, 0] if heights is None else heights
     first = _column(kinds[group, 0], place[:, 0], place[:, 1], place[:, 2], at)
     second = np.zeros_like(first)
@@ -176,6 +175,10 @@ def columns(
 
 
 _KIND = {"hump": 0, "bend": 1, "step": 2}
+_KINDS: IntArray = np.array(
+    [[_KIND[f.kind] for f in (g.features[0], g.features[-1])] for g in GROUPS]
+)
+_HEIGHTS: FloatArray = np.array([[g.heights[0], g.heights[-1]] for g in GROUPS])
 
 
 def _column(
