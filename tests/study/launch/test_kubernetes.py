@@ -103,7 +103,7 @@ def train(config, n_examples, seed):
 def test_code_of_ones_own_goes_along_with_what_it_imports(tmp_path: Path) -> None:
     file = written(
         tmp_path / "here",
-        '[training]\nfunction = "code/mine.py:train"\n[space]\n"my axis" = [1, 2]\n',
+        '[training]\nfunction = "code/mine.py:train"\n[space]\nwidth = [2]\n"my axis" = [1, 2]\n',
         **{  # type: ignore[arg-type]
             "code/mine.py": CODE,
             "code/helping/__init__.py": "",
@@ -144,7 +144,9 @@ def test_what_cannot_go_along_is_refused_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "outside.py").write_text("def train(config, n_examples, seed): ...\n")
-    file = written(tmp_path / "a", '[training]\nfunction = "../outside.py:train"\n')
+    file = written(
+        tmp_path / "a", '[training]\nfunction = "../outside.py:train"\n[space]\nwidth = [2]\n'
+    )
     with pytest.raises(PayoffError, match=r"training\.function: must lie below .*absolute path"):
         manifest_of(file)
     (tmp_path / "b" / "images").mkdir(parents=True)

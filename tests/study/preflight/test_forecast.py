@@ -133,7 +133,8 @@ def test_a_study_without_search_and_with_the_adaptive_sampler_can_be_timed() -> 
 
 def test_a_trainer_of_ones_own_is_counted_and_not_timed(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def train(config, n_examples, seed): ...\n")
-    spec = parse_spec({"training": {"function": "mine.py:train"}}, base=tmp_path)
+    raw = {"training": {"function": "mine.py:train"}, "space": {"width": [2, 4]}}
+    spec = parse_spec(raw, base=tmp_path)
     found = of(spec)
     assert found.seconds is None and found.train_flops is None and found.smallest is None
     assert found.n_trials == len(list(slots(spec)))
