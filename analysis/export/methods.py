@@ -10,6 +10,7 @@ from analysis.export.prose import Ink
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
+from analysis.verdicts.findings import gauge_of
 
 SAMPLERS = {
     "halton": ("quasi-random (scrambled Halton) points", "bousquet2017critical"),
@@ -134,7 +135,15 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
         "The noise of a point (seeds, shared subset draws, shared test examples) was estimated "
         f"with moderated variances{ink.cite('smyth2004linear')}."
     )
-    if s.law == "auto":
+    if s.law == "auto" and s.scale.additive:
+        how = (
+            f"For each dataset size, {error} against {size} was modelled as a power law above a "
+            "floor of any value, the likelihood normal in the log of the distance to a number below all "
+            "values; six such numbers were weighed by marginal likelihood, with smooth departures "
+            f"from the law{ink.cite('rasmussen2006gaussian')}, all parameters summed over a grid. "
+            f"Intervals come from {ink.number(s.resamples)} curves drawn with their probability."
+        )
+    elif s.law == "auto":
         how = (
             f"For each dataset size, {error} against {size} was modelled on the log scale as a "
             "power law with a floor and a passage from chance"
@@ -157,15 +166,25 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
 def _verdict(analysis: StudyAnalysis, ink: Ink) -> str:
     s = analysis.settings
     amount = ink.number(s.marginal) if s.marginal_is_absolute else ink.percent(s.marginal)
+    gauge = gauge_of(s)
+    what, whole = "error", "best in range"
+    if gauge is not None:
+        what = "perplexity" if gauge.of == "perplexity" else s.error_name
+        of = {"reducible": " of what lies above its floor", "span": " of its span over the sizes"}
+        if not s.marginal_is_absolute:
+            amount += of.get(gauge.of, "")
+        whole = f"best in range{of.get(gauge.of, '')}"
+    moves = "raises" if s.scale.shown_better == "higher" else "lowers"
+    worse = "falls" if moves == "raises" else "rises"
     rules = {
-        "marginal": f"the size from which doubling lowers the error by less than {amount}",
+        "marginal": f"the size from which doubling {moves} the {what} by less than {amount}",
         "plateau": (
-            f"the smallest size whose error is within {ink.percent(s.plateau)} of the best in range"
+            f"the smallest size whose {what} is within {ink.percent(s.plateau)} of the {whole}"
         ),
-        "overfit": f"the size from which the error rises by at least {ink.percent(s.upturn)}",
+        "overfit": f"the size from which the {what} {worse} by at least {ink.percent(s.upturn)}",
         "economic": (
             f"the size from which one more unit saves less than {ink.number(s.price or 0.0)} of "
-            "error"
+            f"{what}"
         ),
     }
     others = [f"{rule} ({rules[rule]})" for rule in s.rules[1:]]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.plots import lines, style
 from analysis.study import StudyAnalysis
+from analysis.table.names import plain_name
 from analysis.table.trials import FloatArray
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.findings import gauge_of
+from analysis.verdicts.gains import Gauge
+from analysis.words.metrics import share_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +41,8 @@ class MarginalInfo(lines.Named):
     lines: tuple[MarginalLine, ...]
     threshold: float
     """Gain below which a doubling does not pay; NaN where the rule counts units of error."""
+    share: str
+    """What the gains are shares of."""
 
 
 def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
@@ -45,6 +51,7 @@ def marginal_info(analysis: StudyAnalysis) -> MarginalInfo:
     return MarginalInfo(
         lines=tuple(line for fit in analysis.fits if (line := _line(fit)) is not None),
         threshold=math.nan if s.marginal_is_absolute else s.marginal,
+        share=share_words(plain_name(s.error_name), gauge_of(s)),
         **lines.names_of(analysis),
     )
 
@@ -61,7 +68,9 @@ def _line(fit: FittedCurve) -> MarginalLine | None:
     share = place - left
     curves = fit.draws.log_error
     after = curves[:, left] * (1.0 - share) + curves[:, left + 1] * share
-    gain = -np.expm1(after - curves[:, : len(starts)])
+    gauge = gauge_of(fit.settings) or Gauge.of_settings(fit.settings)
+    inside = curves[:, : len(x)]
+    gain = replace(gauge, absolute=False).gain(inside, curves[:, : len(starts)], after)
     tail = (1.0 - fit.settings.level) / 2.0
     low, middle, high = np.quantile(gain, [tail, 0.5, 1.0 - tail], axis=0)
     return MarginalLine(
@@ -94,7 +103,7 @@ def draw_marginal(info: MarginalInfo, axes: Axes | None = None) -> Axes:
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     style.pale_rules(axes, "y")
-    axes.set_ylabel(f"Saved of the {info.error_name} by a doubling")
+    axes.set_ylabel(f"{info.share} by a doubling")
     axes.axhline(0.0, color=style.INK, linewidth=0.8 * k)
     if math.isfinite(info.threshold):
         axes.axhline(info.threshold, color=style.INK, linewidth=1.0 * k, linestyle=(0, (4, 3)))

@@ -55,6 +55,17 @@ def _plateau(share: str, error: str, gauge: Gauge | None) -> str:
     return f"its {error} is within {share} of the best in the range"
 
 
+def share_words(error: str, gauge: Gauge | None) -> str:
+    """What a gain is a share of, as an axis begins."""
+    if gauge is None or gauge.of == "whole":
+        return f"Saved of the {error}"
+    if gauge.of == "perplexity":
+        return "Saved of the perplexity"
+    if gauge.of == "span":
+        return f"Gained of what {error} spans"
+    return f"Saved of the reducible {error}"
+
+
 def turn(gauge: Gauge | None) -> str:
     """Where it gets worse again: errors turn up, scores down."""
     return "down" if _rises(gauge) else "up"
