@@ -138,8 +138,8 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
     if s.law == "auto" and s.scale.additive:
         how = (
             f"For each dataset size, {error} against {size} was modelled as a power law above a "
-            "floor of any value, the likelihood normal in the log of the distance to a number below "
-            "all values; six such numbers were weighed by marginal likelihood, with smooth departures "
+            "floor of any value, the likelihood normal in the log of the distance to a number "
+            "below all values; such numbers were weighed by marginal likelihood, with smooth departures "
             f"from the law{ink.cite('rasmussen2006gaussian')}, all parameters summed over a grid. "
             f"Intervals come from {ink.number(s.resamples)} curves drawn with their probability."
         )

@@ -38,8 +38,10 @@ from analysis.curves.points import merge_points, run_spread
 from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.table.trials import FloatArray, read_only
 
-DELTAS = (0.05, 0.15, 0.4, 1.0, 3.0, 10.0)
-"""The last is as good as none: ln(v - F) is then nearly straight in v."""
+DELTAS = (0.3, 1.0, 0.1, 8.0)
+"""The middle first, then the ends; the last is as good as none: ln(v - F) is nearly straight in v."""
+BEYOND = 2.0
+"""An end is left out where the evidence falls by this much on the way to it."""
 CLEAR = 4.0
 """Standard errors by which each point must lie above F: nearer, its logarithm is not normal."""
 
@@ -53,18 +55,21 @@ def draw_additive(
     spread = np.sqrt(np.diag(covariance))
     extent = max(float(value.max() - value.min()), float(np.median(spread)))
     found: list[tuple[float, CurveDraws]] = []
-    weights: list[float] = []
+    evidence: dict[float, float] = {}
     for delta in DELTAS:
         floor = float(value.min()) - delta * extent
         above = value - floor
         if delta != DELTAS[-1] and (above < CLEAR * spread).any():
             continue
+        if _falls_off(evidence, delta):
+            continue
         offset = replace(curve, error=read_only(above))
         seen = _of_offset(noise, above, extent)
         draws = draw_curves(offset, seen, resamples=resamples, level=level, rng=rng)
         found.append((floor, draws))
-        weights.append(draws.evidence - float(merge_points(offset, seen).y.sum()))
-    counts = _shares(np.array(weights), resamples, rng)
+        evidence[delta] = draws.evidence - float(merge_points(offset, seen).y.sum())
+    weights = np.array(list(evidence.values()))
+    counts = _shares(weights, resamples, rng)
     picked = [
         floor + np.exp(draws.log_error[:n]) for (floor, draws), n in zip(found, counts, strict=True)
     ]
@@ -76,6 +81,15 @@ def draw_additive(
         run_spread=read_only(run_spread(curve, noise, best.x)),
         evidence=float(np.logaddexp.reduce(weights)),
     )
+
+
+def _falls_off(evidence: dict[float, float], delta: float) -> bool:
+    """Whether the two offsets in the middle say that an end weighs next to nothing."""
+    middle = [evidence.get(one) for one in DELTAS[:2]]
+    if delta in DELTAS[:2] or middle[0] is None or middle[1] is None:
+        return False
+    fall = middle[1] - middle[0]
+    return (fall if delta < DELTAS[0] else -fall) > BEYOND
 
 
 def _means(curve: Curve) -> FloatArray:
