@@ -139,8 +139,9 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
         how = (
             f"For each dataset size, {error} against {size} was modelled as a power law above a "
             "floor of any value, the likelihood normal in the log of the distance to a number "
-            "below all values; such numbers were weighed by marginal likelihood, with smooth departures "
-            f"from the law{ink.cite('rasmussen2006gaussian')}, all parameters summed over a grid. "
+            "below all values; such numbers were weighed by marginal likelihood, with smooth "
+            f"departures from the law{ink.cite('rasmussen2006gaussian')}, all parameters summed "
+            "over a grid. "
             f"Intervals come from {ink.number(s.resamples)} curves drawn with their probability."
         )
     elif s.law == "auto":

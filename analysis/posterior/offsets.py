@@ -39,7 +39,7 @@ from analysis.posterior.curves import CurveDraws, draw_curves
 from analysis.table.trials import FloatArray, read_only
 
 DELTAS = (0.3, 1.0, 0.1, 8.0)
-"""The middle first, then the ends; the last is as good as none: ln(v - F) is nearly straight in v."""
+"""The middle first, then the ends; the last is as good as none: ln(v - F) is then nearly linear."""
 BEYOND = 2.0
 """An end is left out where the evidence falls by this much on the way to it."""
 CLEAR = 4.0
