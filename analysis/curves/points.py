@@ -22,6 +22,10 @@ REACH = 2.0
 """Doublings beyond the largest size that curves are drawn for; no rule looks there."""
 
 
+APART = 0.6
+"""Sizes closer than this share of the median step count as one."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Points:
     """Points of the curve, merged if there are many."""
@@ -64,6 +68,20 @@ def merge_points(curve: Curve, noise: Noise) -> Points:
         cells=1.0 / (mean**2).sum(axis=1),
         shape=np.zeros(len(member), dtype=np.int64),
     )
+
+
+def sizes_apart(x: FloatArray) -> FloatArray:
+    """Log sizes that are apart, the first and the last among them: ladders may interleave."""
+    distinct = np.unique(x)
+    if len(distinct) < 3:
+        return distinct
+    least = APART * float(np.median(np.diff(distinct)))
+    kept = [float(distinct[0])]
+    for size in distinct[1:]:
+        if size - kept[-1] >= least:
+            kept.append(float(size))
+    kept[-1] = float(distinct[-1])
+    return np.array(kept)
 
 
 def split_test_luck(x: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -73,7 +73,7 @@ def checklist(analysis: StudyAnalysis, facts: StudyFacts | None) -> dict[str, An
 def _hypothesis(analysis: StudyAnalysis) -> Answers:
     s = analysis.settings
     law = (
-        "power law with a floor and the passage from chance, with smooth departures, averaged"
+        "power law with a floor and the passage from chance, with departures, averaged"
         if s.law == "auto"
         else f"{s.law}, chosen beforehand"
     )

@@ -139,20 +139,21 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
         how = (
             f"For each dataset size, {error} against {size} was modelled as a power law above a "
             "floor of any value, the likelihood normal in the log of the distance to a number "
-            "below all values; such numbers were weighed by marginal likelihood, with smooth "
-            f"departures from the law{ink.cite('rasmussen2006gaussian')}, all parameters summed "
-            "over a grid. "
+            "below all values; such numbers were weighed by marginal likelihood, with "
+            f"departures from the law, smooth{ink.cite('rasmussen2006gaussian')} or by bends, "
+            "steps and humps, all parameters summed by population Monte Carlo. "
             f"Intervals come from {ink.number(s.resamples)} curves drawn with their probability."
         )
     elif s.law == "auto":
         how = (
             f"For each dataset size, {error} against {size} was modelled on the log scale as a "
             "power law with a floor and a passage from chance"
-            f"{ink.cite('rosenfeld2020constructive')}, averaged by marginal likelihood with smooth "
-            f"departures from it{ink.cite('rasmussen2006gaussian')}; the likelihood is normal in "
-            "log error, all parameters are summed over a grid, so that no optimum depends on a "
-            f"start. Intervals come from {ink.number(s.resamples)} curves drawn with their "
-            "probability."
+            f"{ink.cite('rosenfeld2020constructive')}, averaged by marginal likelihood with other "
+            f"laws and with departures, smooth{ink.cite('rasmussen2006gaussian')} or by bends, "
+            "steps and humps; the likelihood is normal in log error, and all parameters are summed by "
+            "population Monte Carlo, so that no optimum depends on a start. Intervals come from "
+            f"{ink.number(s.resamples)} curves drawn with their probability, blurred between two "
+            "sizes where they turn sharply."
         )
     else:
         how = (

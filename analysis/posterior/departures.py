@@ -31,6 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.curves.points import sizes_apart
 from analysis.posterior.features import (
     ACTIVE,
     BEND,
@@ -57,6 +58,8 @@ WAVE_PRIORS = ((0.015, 0.05), (0.04, 0.04))
 """Amplitude of short waves, with its prior weight."""
 WAVE_LENGTH = 0.8
 """Their length, in steps between sizes."""
+SHORTEST = 1.0 / 64.0
+"""Shortest step that waves follow, in units of the range."""
 INDUCING = 0.4
 """A smooth departure is made of normal bumps this far apart, in units of its length: its
 covariance is then right to one part in ten thousand."""
@@ -139,8 +142,8 @@ class Departures:
         self._span = max(float(x[-1] - x[0]), 1e-9)
         self._at = (x - x[0]) / self._span
         self._grid = (grid - x[0]) / self._span
-        step = float(np.median(np.diff(x))) / self._span if len(x) > 1 else 1.0
-        self._wave = WAVE_LENGTH * step
+        step = float(np.median(np.diff(sizes_apart(x)))) / self._span if x[-1] > x[0] else 1.0
+        self._wave = WAVE_LENGTH * max(step, SHORTEST)
         self._roots: dict[float, tuple[FloatArray, FloatArray]] = {}
 
     def coarse(self) -> Ways:

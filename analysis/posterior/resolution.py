@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.curves.points import sizes_apart
 from analysis.table.trials import FloatArray
 
 GAIN = 2.0
@@ -32,8 +33,6 @@ MOST = 0.8
 """S: at most, the middle of a step may be reached after a fifth of it or after four fifths."""
 LEAST = 0.01
 """Curves that would change their pace by less than this anywhere stay as they are."""
-LEAST_STEP = 0.6
-"""Sizes closer than this share of the median step count as one."""
 
 
 def blur_between(
@@ -49,7 +48,7 @@ def blur_between(
         Evenly spaced log sizes on which the curves stand, from the smallest size on.
     log_error : (R, G)
     """
-    knots = _apart(x)
+    knots = sizes_apart(x)
     if len(knots) < 3:
         return log_error
     step = grid[1] - grid[0]
@@ -80,17 +79,3 @@ def _read(rows: FloatArray, place: FloatArray) -> FloatArray:
     index = np.arange(len(rows))[:, None]
     found: FloatArray = rows[index, left] * (1.0 - part) + rows[index, left + 1] * part
     return found
-
-
-def _apart(x: FloatArray) -> FloatArray:
-    """Sizes that are apart, the first and the last among them."""
-    distinct = np.unique(x)
-    if len(distinct) < 3:
-        return distinct
-    least = LEAST_STEP * float(np.median(np.diff(distinct)))
-    kept = [float(distinct[0])]
-    for size in distinct[1:]:
-        if size - kept[-1] >= least:
-            kept.append(float(size))
-    kept[-1] = float(distinct[-1])
-    return np.array(kept)

@@ -92,7 +92,7 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
             "Single laws, by how they predict hidden sizes",
             table(
                 laws,
-                caption="The verdict rests on an average over laws and smooth departures from "
+                caption="The verdict rests on an average over laws and departures from "
                 "them; these are the laws alone",
                 words=("law", "why it is out"),
                 wide=("why it is out",),

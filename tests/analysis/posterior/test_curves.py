@@ -19,7 +19,7 @@ from analysis.fitted import fit_curve
 from analysis.posterior.combinations import Combinations, combine
 from analysis.posterior.curves import _sample, draw_curves
 from analysis.posterior.departures import Departures
-from analysis.posterior.evidence import ShapeSpan, log_sums, log_weights
+from analysis.posterior.evidence import SPAN, ShapeSpan, log_sums, log_weights
 from analysis.posterior.shapes import coarse_shapes, refine_shapes
 from analysis.routes.crossings import _first_size
 from analysis.settings import AnalysisSettings
@@ -168,9 +168,9 @@ def test_a_smooth_law_at_low_noise_asks_for_no_size_between() -> None:
 
 
 def slow_weights(combinations: Combinations, shapes: Array) -> Array:
-    """Each covariance inverted, each shape's chi-square by itself; shapes to a ten-thousandth."""
+    """Each covariance inverted, each shape's chi-square by itself; shapes as closely as there."""
     left, values, right = np.linalg.svd(shapes, full_matrices=False)
-    values = np.where(values > 1e-4 * values[0], values, 0.0)
+    values = np.where(values > SPAN * values[0], values, 0.0)
     shapes = (left * values) @ right
     rows = []
     for k in range(len(combinations)):
