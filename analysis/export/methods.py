@@ -150,8 +150,8 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
             "power law with a floor and a passage from chance"
             f"{ink.cite('rosenfeld2020constructive')}, averaged by marginal likelihood with other "
             f"laws and with departures, smooth{ink.cite('rasmussen2006gaussian')} or by bends, "
-            "steps and humps; the likelihood is normal in log error, and all parameters are summed by "
-            "population Monte Carlo, so that no optimum depends on a start. Intervals come from "
+            "steps and humps; the likelihood is normal in log error, and all parameters are summed "
+            "by population Monte Carlo, so that no optimum depends on a start. Intervals come from "
             f"{ink.number(s.resamples)} curves drawn with their probability, blurred between two "
             "sizes where they turn sharply."
         )
