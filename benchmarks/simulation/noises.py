@@ -88,13 +88,17 @@ def loud(rng: np.random.Generator, k: int) -> StudyNoise:
 
 
 def digits(rng: np.random.Generator, k: int) -> StudyNoise:
-    """The default study: 360 test examples; most of the scatter is theirs."""
+    """The default study, as its five curves were measured to scatter.
+
+    360 test examples, which are most of it; replicates 12% to 44% apart (tenths and nine tenths of
+    the cells), subset draws 11% to 17% (none could be told at 1,280 examples).
+    """
     return StudyNoise(
         replicates=np.full(k, rng.integers(3, 7)),
         n_test=360,
-        seed_spread=rng.uniform(0.04, 0.15),
+        seed_spread=rng.uniform(0.08, 0.2),
         tails=False,
-        draw_spread=rng.uniform(0.02, 0.08),
+        draw_spread=rng.uniform(0.05, 0.17),
         told=True,
         tuning_spread=rng.uniform(0.0, 0.05),
         with_bits=True,
