@@ -29,15 +29,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis import plots as plots
     from analysis.errors import AnalysisError as AnalysisError
+    from analysis.errors import UnsupportedForecast as UnsupportedForecast
     from analysis.findings import Finding as Finding
     from analysis.fitted import CurveFit as CurveFit
+    from analysis.fitted import SurfaceFit as SurfaceFit
     from analysis.fitted import fit_curve as fit_curve
+    from analysis.fitted import fit_surface as fit_surface
     from analysis.forecasts.extrapolation import Extrapolation as Extrapolation
     from analysis.forecasts.extrapolation import extrapolate as extrapolate
     from analysis.forecasts.frontier import FrontierPoint as FrontierPoint
     from analysis.forecasts.frontier import frontier as frontier
-    from analysis.forecasts.surface import SurfaceFit as SurfaceFit
-    from analysis.forecasts.surface import fit_surface as fit_surface
     from analysis.laws.fitting import fit_law as fit_law
     from analysis.settings import AnalysisSettings as AnalysisSettings
     from analysis.study import StudyAnalysis as StudyAnalysis
@@ -82,13 +83,14 @@ _HOMES = {
     "StudyAnalysis": "analysis.study",
     "StudyFileError": "study.errors",
     "StudySpec": "study.spec.study_file",
-    "SurfaceFit": "analysis.forecasts.surface",
+    "SurfaceFit": "analysis.fitted",
     "TrialTable": "analysis.table.trials",
+    "UnsupportedForecast": "analysis.errors",
     "analyse": "analysis.study",
     "extrapolate": "analysis.forecasts.extrapolation",
     "fit_curve": "analysis.fitted",
     "fit_law": "analysis.laws.fitting",
-    "fit_surface": "analysis.forecasts.surface",
+    "fit_surface": "analysis.fitted",
     "frontier": "analysis.forecasts.frontier",
     "load": "study.launch.interface",
     "profile_interval": "analysis.verdicts.profile",

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.errors import AnalysisError
     from analysis.findings import Finding
-    from analysis.fitted import CurveFit, fit_curve
+    from analysis.fitted import CurveFit, fit_curve, fit_surface
     from analysis.forecasts.extrapolation import extrapolate
     from analysis.forecasts.frontier import frontier
-    from analysis.forecasts.surface import fit_surface
     from analysis.laws.fitting import fit_law
     from analysis.settings import AnalysisSettings
     from analysis.study import StudyAnalysis, analyse
@@ -40,7 +39,7 @@ _HOMES = {
     "extrapolate": "analysis.forecasts.extrapolation",
     "fit_curve": "analysis.fitted",
     "fit_law": "analysis.laws.fitting",
-    "fit_surface": "analysis.forecasts.surface",
+    "fit_surface": "analysis.fitted",
     "frontier": "analysis.forecasts.frontier",
     "profile_interval": "analysis.verdicts.profile",
     "read_table": "analysis.table.reading",

@@ -55,6 +55,8 @@ ReasonKind = Literal[
     "few_capacities", "curves_misfit", "no_payoff_inside", "payoff_outside",
     "unidentified", "unconverged", "underdetermined", "bad_error", "no_finite_start",
     "few_sizes_to_hide", "misses_points", "no_finite_forecast", "few_sizes_to_forecast",
+    "few_pairs", "no_freedom", "resamples_fail", "fits_alike", "no_scatter", "exchangeable",
+    "open_profile", "open_end", "at_bound", "beyond_points", "one_direction",
 ]  # fmt: skip
 """Why something cannot be told."""
 
@@ -70,6 +72,8 @@ StepKind = Literal[
     "same_sizes", "more_or_further", "size_between",
     "raise_search_trials", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
+    "more_points", "vary_ratio", "wider_surface", "as_measured", "runs_nearer",
+    "off_the_line",
 ]  # fmt: skip
 """What to change."""
 

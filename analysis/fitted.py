@@ -1,4 +1,4 @@
-"""One size-versus-error curve, fitted: the public notebook interface.
+"""A size-versus-error curve and a surface of size and data, fitted: the public notebook interface.
 
 >>> from payoff import fit_curve
 >>> fit = fit_curve([100, 200, 400, 800, 1600, 3200], [.5, .4, .33, .29, .27, .26])
@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,8 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.curves.curve import build_curves
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, UnsupportedForecast
 from analysis.findings import Exclusion
+from analysis.forecasts.coordinates import (
+    FLOPS_PER_PARAMETER_AND_EXAMPLE,
+    Given,
+    sizes_and_data,
+)
+from analysis.forecasts.frontier import FrontierPoint
+from analysis.forecasts.surface import FittedSurface, runs_of
+from analysis.laws.fitting import DELTA_UNKNOWN_NOISE
+from analysis.laws.law import Law
 from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
 from analysis.table.metrics import measured_errors
@@ -28,6 +38,7 @@ from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.findings import gauge_of
 from analysis.words.counts import excluded
 from analysis.words.reasons import what_next
+from analysis.words.surfaces import caution, listed, placed
 from analysis.words.verdicts import phrase
 
 
@@ -54,6 +65,145 @@ class CurveFit(FittedCurve):
                 lines.append(f"    next: {what_next(point.next_step)}")
         lines += [f"left out: {one.count} {excluded(one)}" for one in curve.excluded]
         return "\n".join(lines)
+
+
+class SurfaceFit(FittedSurface):
+    """A fitted surface that says what was found, and warns of what its runs cannot support."""
+
+    def predict(
+        self,
+        n_parameters: Given = None,
+        n_examples: Given = None,
+        *,
+        flops: Given = None,
+        examples_per_parameter: Given = None,
+        flops_per: float = FLOPS_PER_PARAMETER_AND_EXAMPLE,
+    ) -> FloatArray:
+        """Predicted error where any two of the four say; NaN where the runs do not tell it.
+
+        Parameters
+        ----------
+        n_parameters, n_examples, flops, examples_per_parameter : array-like, positive
+            Two of them, broadcast against each other.
+        flops_per : float
+            FLOPs of training per parameter and example.
+
+        Returns
+        -------
+        array
+            Of their common shape.
+
+        Warns
+        -----
+        UnsupportedForecast
+            Where the runs cannot support what is asked: beyond their ranges of sizes, data, FLOPs
+            and examples per parameter, off the line that they lie on, or not identified. It holds
+            the facts (``cautions``), which :meth:`cautions` gives without a warning.
+        """
+        n, d = sizes_and_data(
+            n_parameters, n_examples, flops=flops, examples_per_parameter=examples_per_parameter,
+            flops_per=flops_per,
+        )  # fmt: skip
+        # What has no band may have a number.
+        found = tuple(
+            one for one in self.cautions(n, d, flops_per=flops_per) if one.why.kind != "no_scatter"
+        )
+        if found:
+            told = "; ".join(caution(one, n.size) for one in found)
+            warnings.warn(UnsupportedForecast(told, found), stacklevel=2)
+        return super().predict(n, d)
+
+    def summary(self, points: Sequence[FrontierPoint] = ()) -> str:
+        """What was found, in lines for a notebook or a terminal.
+
+        Parameters
+        ----------
+        points : sequence of FrontierPoint, optional
+            Of :func:`payoff.frontier`, to be told too.
+        """
+        low, high = self.x.min(axis=0), self.x.max(axis=0)
+        ranges = (
+            f"{format_size(a)} to {format_size(b)} {name}"
+            for a, b, name in zip(low, high, self.law.inputs, strict=True)
+        )
+        lines = [f"{len(self.y)} runs, {', '.join(ranges)}, law {self.law.name}"]
+        lines += listed(self.parameters)
+        if self.n_failed and self.fit.ok[0]:
+            lines.append(f"left out: {self.n_failed} resamples without a fit")
+        for point in points:
+            lines += placed(point)
+        return "\n".join(lines)
+
+
+def fit_surface(
+    n_parameters: Given = None,
+    n_examples: Given = None,
+    error: Given = None,
+    *,
+    flops: Given = None,
+    examples_per_parameter: Given = None,
+    flops_per: float = FLOPS_PER_PARAMETER_AND_EXAMPLE,
+    law: str | Law = "chinchilla",
+    delta: float = DELTA_UNKNOWN_NOISE,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> SurfaceFit:
+    """Fit the error of runs of many sizes on many amounts of data.
+
+    Parameters
+    ----------
+    n_parameters, n_examples, flops, examples_per_parameter : arrays of shape (n,), positive
+        One run each; any two of them say what it was.
+    error : array of shape (n,), positive
+        The error or loss of each run.
+    flops_per : float
+        FLOPs of training per parameter and example; 6 for a dense network.
+    law : str or Law
+        ``"chinchilla"``, or ``"size_data"`` with the passage from chance; the same with one
+        exponent: ``"chinchilla_tied"``, ``"size_data_tied"``, and ``"gadre"``, which tells the
+        tied law in compute and examples per parameter (Gadre et al. 2024). A subclass of
+        `analysis.laws.surfaces.Reparametrised` tells a law in parameters of your own.
+    delta : float in (0, inf]
+        Huber threshold in log error.
+    n_resamples : int
+        Bootstrap resamples for standard errors and intervals, at least 2.
+    level : float in (0, 1)
+        Level of the intervals.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    SurfaceFit
+        What the runs do not identify has no number there (NaN), and says why.
+
+    Raises
+    ------
+    AnalysisError
+        For wrong arguments, and where a value of the runs is not finite and positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from payoff import fit_surface
+    >>> n = np.geomspace(1e5, 1e8, 12)
+    >>> noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(12))
+    >>> on_a_line = fit_surface(n, 20 * n, (0.3 + 50 * n**-0.35 + 200 * (20 * n)**-0.4) * noise,
+    ...                         n_resamples=50)
+    >>> on_a_line.parameters["alpha"].identified
+    False
+    >>> on_a_line.parameters["alpha"].why.kind
+    'exchangeable'
+    """
+    if error is None:
+        raise AnalysisError("error: must be given, one number a run")
+    n, d = sizes_and_data(
+        n_parameters, n_examples, flops=flops, examples_per_parameter=examples_per_parameter,
+        flops_per=flops_per,
+    )  # fmt: skip
+    x, y = runs_of(n, d, np.array(error, dtype=np.float64))
+    return SurfaceFit.of(law, x, y, delta=delta, n_resamples=n_resamples, level=level, seed=seed)
 
 
 def fit_curve(

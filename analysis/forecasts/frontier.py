@@ -17,18 +17,17 @@ Hoffmann et al. (2022), "Training Compute-Optimal Large Language Models", equati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.forecasts.surface import (
-    FLOPS_PER_PARAMETER_AND_EXAMPLE,
-    Estimate,
-    SurfaceFit,
-    estimate,
-)
+from analysis.forecasts.coordinates import FLOPS_PER_PARAMETER_AND_EXAMPLE
+from analysis.forecasts.estimates import Estimate, estimate
+from analysis.forecasts.support import Caution
+from analysis.forecasts.surface import FittedSurface, best_log_size, terms_of
 from analysis.laws.law import Array
 
 
@@ -40,13 +39,17 @@ class FrontierPoint:
     n_parameters: Estimate
     n_examples: Estimate
     error: Estimate
-    """Error that the point estimate's size and data would have."""
+    """Mean error that the point estimate's size and data would have."""
+    run: Estimate
+    """The error of one run of them: the same, with the scatter of runs in its interval."""
     inside: bool
     """Whether size and data both lie within the ranges that the surface was fitted to."""
+    cautions: tuple[Caution, ...]
+    """Why the runs cannot support it; empty where they can, or where nothing is said."""
 
 
 def frontier(
-    surface: SurfaceFit,
+    surface: FittedSurface,
     *,
     flops: Sequence[float] | Array | None = None,
     examples: Sequence[float] | Array | None = None,
@@ -67,7 +70,8 @@ def frontier(
     Returns
     -------
     tuple of FrontierPoint
-        One for each budget, in the order given. Numbers are NaN where the surface has no fit.
+        One for each budget, in the order given. What the runs of the surface do not identify is
+        NaN, and says why.
 
     Raises
     ------
@@ -99,37 +103,47 @@ def frontier(
     return tuple(_point(surface, given, float(budget), flops_per) for budget in budgets)
 
 
-def _point(surface: SurfaceFit, given: str, budget: float, flops_per: float) -> FrontierPoint:
-    usable = surface.resampled.ok
-    natural = np.concatenate([surface.fit.parameters, surface.resampled.parameters[usable]])
-    a, b, alpha, beta = (
-        natural[:, surface.law.parameters.index(k)] for k in ("A", "B", "alpha", "beta")
-    )
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = np.log(alpha * a) - np.log(beta * b)
+def _point(surface: FittedSurface, given: str, budget: float, flops_per: float) -> FrontierPoint:
+    log_budget = math.log(budget)
+
+    def places(theta: Array) -> tuple[Array, Array]:
+        """log N and log D of the best, each (R,)."""
         if given == "flops":
-            log_product = np.full(len(natural), np.log(budget / flops_per))
-            log_n = (ratio + beta * log_product) / (alpha + beta)
-            log_d = log_product - log_n
-        else:
-            log_d = np.full(len(natural), np.log(budget))
-            log_n = (ratio + beta * log_d) / alpha
-        sizes, data = np.exp(log_n), np.exp(log_d)
-    at = np.array([[sizes[0], data[0]]])
-    if np.isfinite(at).all():
-        theta = np.concatenate([surface.fit.theta, surface.resampled.theta[usable]])
-        errors = surface.law.predict(theta, at)[:, 0]
-    else:
-        errors = np.full(len(natural), np.nan)
+            product = log_budget - math.log(flops_per)
+            log_n = best_log_size(surface.law, theta, product)
+            return log_n, product - log_n
+        log_a, log_b, alpha, beta = terms_of(surface.law, theta)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.log(alpha) + log_a - np.log(beta) - log_b
+            log_d = np.full(len(theta), log_budget)
+            return np.asarray((ratio + beta * log_d) / alpha), log_d
+
+    def log_flops(theta: Array) -> Array:
+        return np.asarray(math.log(flops_per) + sum(places(theta)))
+
+    flops = surface.estimated(log_flops, surface.term_parameters)
+    n_parameters = surface.estimated(lambda theta: places(theta)[0], surface.term_parameters)
+    n_examples = surface.estimated(lambda theta: places(theta)[1], surface.term_parameters)
+    # What was given is known, whatever the surface says.
+    known = estimate(budget, np.full(2, budget), surface.level)
+    known = replace(known, standard_error=0.0)
+    flops, n_examples = (known, n_examples) if given == "flops" else (flops, known)
+    nowhere = n_parameters if not math.isfinite(n_parameters.value) else n_examples
+    if not math.isfinite(nowhere.value):
+        missing = replace(nowhere, value=math.nan)
+        return FrontierPoint(
+            flops=flops, n_parameters=n_parameters, n_examples=n_examples, error=missing,
+            run=missing, inside=False, cautions=(),
+        )  # fmt: skip
+    at = np.array([[n_parameters.value, n_examples.value]])
     low, high = surface.x.min(axis=0), surface.x.max(axis=0)
-
-    def of(values: Array) -> Estimate:
-        return estimate(float(values[0]), values[1:], surface.level)
-
+    error = surface.estimated(lambda theta: np.log(surface.law.predict(theta, at)[:, 0]))
     return FrontierPoint(
-        flops=of(flops_per * sizes * data),
-        n_parameters=of(sizes),
-        n_examples=of(data),
-        error=of(errors),
+        flops=flops,
+        n_parameters=n_parameters,
+        n_examples=n_examples,
+        error=error,
+        run=surface.of_a_run(error, at),
         inside=bool(((at >= low) & (at <= high)).all()),
+        cautions=surface.cautions(at[0, 0], at[0, 1], flops_per=flops_per),
     )

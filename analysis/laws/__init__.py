@@ -23,6 +23,7 @@ FILES: Final = (
     "broken",
     "chinchilla",
     "size_data",
+    "tied",
     "pruning",
     "distillation",
 )

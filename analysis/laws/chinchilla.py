@@ -6,14 +6,18 @@ import itertools
 
 import numpy as np
 
-from analysis.laws.law import EXPONENTS, Array, Curve, Law, Ranges, Rows, scale_range
+from analysis.laws.law import EXPONENTS, Array, Curve, Ranges, Rows, scale_range
+from analysis.laws.surfaces import SurfaceLaw
 
 START_EXPONENTS = np.array([0.1, 0.35, 0.7])
 START_FLOORS = np.array([0.0, 0.5, 0.9])
 """Starting floors as fractions of the smallest error seen."""
 
+TERMS = (0, 1, 3, 4)
+"""Where log A, log B, alpha and beta stand in theta."""
 
-class Chinchilla(Law):
+
+class Chinchilla(SurfaceLaw):
     """error = E + A / N**alpha + B / D**beta; theta = (log A, log B, E, alpha, beta)."""
 
     name = "chinchilla"
@@ -22,9 +26,19 @@ class Chinchilla(Law):
         "Hoffmann et al. 2022, arXiv:2203.15556, equation 2; refitted by Besiroglu et al. 2024, "
         "arXiv:2404.10102"
     )
-    inputs = ("n_parameters", "n_examples")
     names = ("A", "B", "E", "alpha", "beta")
     logs = (0, 1)
+    term_parameters = ("A", "B", "alpha", "beta")
+
+    def terms(self, theta: Array) -> Array:
+        """See `SurfaceLaw.terms`."""
+        return np.asarray(theta[..., list(TERMS)])
+
+    def with_terms(self, theta: Array, terms: Array) -> Array | None:
+        """See `SurfaceLaw.with_terms`."""
+        out = np.array(theta)
+        out[..., list(TERMS)] = terms
+        return out
 
     def curve(self, theta: Array, x: Array) -> Curve:
         log_n, log_d = np.log(x).T

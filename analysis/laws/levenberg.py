@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from statistics import NormalDist
 
 import numpy as np
 
@@ -92,6 +93,19 @@ def huber(r: Array, delta: float) -> Array:
     miss -= 0.5 * clipped
     miss *= clipped
     return miss
+
+
+def deviance_factor(delta: float) -> float:
+    """E[psi'] / E[psi^2] of the Huber loss under normal noise of standard deviation 1.
+
+    Twice this factor times the rise of the loss is about chi-squared.
+    """
+    if np.isinf(delta):
+        return 1.0
+    normal = NormalDist()
+    inside = 2.0 * normal.cdf(delta) - 1.0
+    squared = inside - 2.0 * delta * normal.pdf(delta) + 2.0 * delta**2 * (1.0 - normal.cdf(delta))
+    return inside / squared
 
 
 def _objective(r: Array, w: Array, delta: float) -> Array:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.laws.chinchilla import Chinchilla
-from analysis.laws.law import Array, Curve, Law, Ranges, Rows
+from analysis.laws.law import Array, Curve, Ranges, Rows
 from analysis.laws.passage import chance_starts, log_chance_range
+from analysis.laws.surfaces import SurfaceLaw
 
 _INNER = Chinchilla()
 
 
-class SizeData(Law):
+class SizeData(SurfaceLaw):
     """error = e0 * u / sqrt(1 + u^2); theta = (log A, log B, c, alpha, beta, log e0).
 
     The natural floor is the error where u = c.
@@ -24,9 +25,17 @@ class SizeData(Law):
     name = "size_data"
     formula = r"\varepsilon_0\,u/\sqrt{1+u^2},\quad u = A\,m^{-\alpha} + B\,n^{-\beta} + c"
     source = "Rosenfeld et al. 2020, arXiv:1909.12673, equation 5"
-    inputs = ("n_parameters", "n_examples")
     names = ("A", "B", "E", "alpha", "beta", "chance")
     logs = (0, 1, 5)
+    term_parameters = ("A", "B", "alpha", "beta")
+
+    def terms(self, theta: Array) -> Array:
+        """See `SurfaceLaw.terms`."""
+        return _INNER.terms(theta)
+
+    def with_terms(self, theta: Array, terms: Array) -> Array | None:
+        """See `SurfaceLaw.with_terms`."""
+        return _INNER.with_terms(theta, terms)
 
     def curve(self, theta: Array, x: Array) -> Curve:
         u, inner = _INNER.curve(theta[:5], x)

@@ -42,7 +42,7 @@ from analysis.errors import AnalysisError
 from analysis.laws import law_named
 from analysis.laws.fitting import DELTA_KNOWN_NOISE, fit_law
 from analysis.laws.law import Array, Law
-from analysis.laws.levenberg import huber
+from analysis.laws.levenberg import deviance_factor, huber
 from analysis.laws.solution import BatchFit, Status
 from analysis.settings import Rule
 from analysis.verdicts.curve_fit import FittedCurve
@@ -258,15 +258,7 @@ class _Likelihood:
         return sign * best, self.deviance(where) < target * (1.0 - REACHED)
 
 
-def _correction(delta: float) -> float:
-    """E[psi'] / E[psi^2] of the Huber loss under normal noise."""
-    normal = NormalDist()
-    inside = 2.0 * normal.cdf(delta) - 1.0
-    squared = inside - 2.0 * delta * normal.pdf(delta) + 2.0 * delta**2 * (1.0 - normal.cdf(delta))
-    return inside / squared
-
-
-CORRECTION = _correction(DELTA_KNOWN_NOISE)
+CORRECTION = deviance_factor(DELTA_KNOWN_NOISE)
 
 
 def _measure(fit: FittedCurve, law: Law, quantity: str) -> Callable[[Array], float]:

@@ -74,6 +74,16 @@ def _few_points(r: Reason) -> str:
     return f"{r.count} {what} cannot carry a law of {r.value} parameters"
 
 
+def _beyond_points(r: Reason) -> str:
+    low, high, value = r.low or 0.0, r.high or 0.0, r.value or 0.0
+    times = value / high if value > high else low / value if value else 0.0
+    side = "above" if value > high else "below"
+    return (
+        f"{', '.join(r.about)} {value:.3g} is {times:.3g} times {side} the runs' "
+        f"{low:.3g} to {high:.3g}"
+    )
+
+
 def _more_replicates(s: NextStep) -> str:
     text = f"train {s.to} replicates of each size instead of {s.now}"
     if s.low is None or s.high is None:
@@ -137,6 +147,34 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
     "misses_points": lambda r: "misses the points by more than their noise explains",
     "no_finite_forecast": lambda r: "its forecast is not a finite positive number",
     "few_sizes_to_forecast": lambda r: f"fewer than {r.least} sizes would remain to forecast from",
+    "few_pairs": lambda r: (
+        f"{r.count} distinct pairs of size and data, fewer than the law's {r.value:g} parameters"
+    ),
+    "fits_alike": lambda r: (
+        f"other values of {', '.join(r.about) or 'its parameters'} fit the runs as well"
+    ),
+    "no_freedom": lambda r: (
+        f"{r.count} runs and {r.value:g} parameters: the law goes through every point, and nothing "
+        "is left to tell its noise"
+    ),
+    "resamples_fail": lambda r: (
+        f"{r.count} of {r.value:g} resamples of the runs have too few distinct points, or no fit"
+    ),
+    "no_scatter": lambda r: (
+        f"all {r.count} runs lie on the law to rounding, so that nothing tells their noise"
+    ),
+    "exchangeable": lambda r: (
+        "the runs lie about one line of size and data, along which the terms of size and data may "
+        f"change places: {', '.join(r.about)} are not told apart"
+    ),
+    "open_profile": lambda r: f"the runs exclude no value of {', '.join(r.about)} on either side",
+    "open_end": lambda r: f"the runs set no end to {', '.join(r.about)} on one side",
+    "at_bound": lambda r: f"{', '.join(r.about)} ended on the law's bound",
+    "beyond_points": _beyond_points,
+    "one_direction": lambda r: (
+        "all runs lie on one line of size and data, and this is off it: it follows from the form "
+        "of the law alone"
+    ),
 }
 
 STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
@@ -164,4 +202,18 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "run_more_points": lambda s: f"run at least {s.to}",
     "lower_prune_ratio": lambda s: "lower the largest prune_ratio or start from larger networks",
     "larger_teacher": lambda s: "name a larger one in distillation.teachers to have none",
+    "more_points": lambda s: (
+        f"run at least {s.to} distinct pairs of size and data instead of {s.now}, or use a law of "
+        "fewer parameters"
+    ),
+    "vary_ratio": lambda s: (
+        "run some sizes with other amounts of data for each parameter, such as "
+        f"{s.low:.2g} and {s.high:.2g}"
+    ),
+    "wider_surface": lambda s: (
+        "widen the ranges of size and data, or use a law of fewer parameters (chinchilla_tied)"
+    ),
+    "as_measured": lambda s: "give errors as they were measured, with their noise",
+    "runs_nearer": lambda s: "run some points nearer to what is asked",
+    "off_the_line": lambda s: "run some points off that line: other data for the same sizes",
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.forecasts.surface import SurfaceFit, fit_surface
+from analysis.fitted import SurfaceFit, fit_surface
 from analysis.laws import LAWS
 from analysis.laws.fitting import fit_law
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from analysis.errors import AnalysisError
-from analysis.forecasts.surface import fit_surface
+from analysis.fitted import fit_surface
 from analysis.laws import LAWS
 
 TRUTH = {"A": 50.0, "B": 200.0, "E": 0.3, "alpha": 0.35, "beta": 0.4}
@@ -61,7 +61,7 @@ def test_best_size_is_the_optimum_of_the_surface() -> None:
     assert 6.0 * size.value * examples.value == pytest.approx(flops)
     numeric = optimize.minimize_scalar(
         lambda log_n: float(surface.predict(np.exp(log_n), flops / 6.0 / np.exp(log_n))),
-        bounds=(5.0, 25.0),
+        bounds=(12.0, 16.5),
         method="bounded",
         options={"xatol": 1e-10},
     )

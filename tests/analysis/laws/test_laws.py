@@ -28,6 +28,9 @@ TRUTHS: dict[str, list[float]] = {
     "broken2": [np.log(1.2), 0.15, 0.02, -0.6, np.log(3e3), -1.2, 1.0, np.log(6e4), -1.0],
     "chinchilla": [np.log(480.0), np.log(2000.0), 1.8, 0.35, 0.37],
     "size_data": [np.log(60.0), np.log(30.0), 0.05, 0.5, 0.4, np.log(0.9)],
+    "chinchilla_tied": [np.log(480.0), np.log(2000.0), 1.8, 0.36],
+    "gadre": [np.log(480.0), np.log(2000.0), 1.8, 0.18],
+    "size_data_tied": [np.log(60.0), np.log(30.0), 0.05, 0.45, np.log(0.9)],
     "pruning": [np.log(0.9), np.log(0.4), np.log(0.8), 0.9, 1.4, np.log(0.92)],
     "distillation": [5.0, 6.0, 0.35, 0.4, 0.2, 1.2, 3.0, np.log(1.1), np.log(0.3)],
 }
@@ -141,3 +144,28 @@ def test_known_chance_level_is_used() -> None:
 def test_unknown_law_names_the_nearest() -> None:
     with pytest.raises(AnalysisError, match="did you mean 'power_floor'"):
         law_named("power_flor")
+
+
+def test_gadre_s_law_is_the_chinchilla_surface_with_one_exponent() -> None:
+    a, b, floor, eta = 480.0, 2000.0, 1.8, 0.18
+    x = inputs(LAWS["gadre"])
+    compute, ratio = 6.0 * x[:, 0] * x[:, 1], x[:, 1] / x[:, 0]
+    published = floor + (a * ratio**eta + b * ratio**-eta) * compute**-eta
+    theta = np.array([np.log(a), np.log(b), floor, eta])
+    np.testing.assert_allclose(LAWS["gadre"].predict(theta, x), published, rtol=1e-12)
+    scales = np.log([a, b]) - eta * np.log(6.0)
+    tied = np.array([*scales, floor, 2.0 * eta])
+    free = np.array([*scales, floor, 2.0 * eta, 2.0 * eta])
+    np.testing.assert_allclose(LAWS["chinchilla_tied"].predict(tied, x), published, rtol=1e-12)
+    np.testing.assert_allclose(LAWS["chinchilla"].predict(free, x), published, rtol=1e-12)
+
+
+def test_laws_that_are_told_in_other_parameters_have_one_optimum() -> None:
+    x = inputs(LAWS["gadre"])
+    noise = np.exp(0.02 * np.random.default_rng(2).standard_normal(len(x)))
+    y = LAWS["gadre"].predict(np.array(TRUTHS["gadre"]), x) * noise
+    tied, gadre = fit_law("chinchilla_tied", x, y), fit_law("gadre", x, y)
+    assert tied.objective[0] == pytest.approx(gadre.objective[0], rel=1e-9)
+    a, b, floor, eta = gadre.parameters[0]
+    expected = [a * 6.0**-eta, b * 6.0**-eta, floor, 2.0 * eta]
+    np.testing.assert_allclose(tied.parameters[0], expected, rtol=1e-4)
