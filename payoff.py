@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis import plots as plots
     from analysis.errors import AnalysisError as AnalysisError
-    from analysis.errors import UnsupportedForecast as UnsupportedForecast
     from analysis.findings import Finding as Finding
     from analysis.fitted import CurveFit as CurveFit
     from analysis.fitted import SurfaceFit as SurfaceFit
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from analysis.forecasts.extrapolation import extrapolate as extrapolate
     from analysis.forecasts.frontier import FrontierPoint as FrontierPoint
     from analysis.forecasts.frontier import frontier as frontier
+    from analysis.forecasts.support import UnsupportedForecast as UnsupportedForecast
     from analysis.laws.fitting import fit_law as fit_law
     from analysis.settings import AnalysisSettings as AnalysisSettings
     from analysis.study import StudyAnalysis as StudyAnalysis
@@ -85,7 +85,7 @@ _HOMES = {
     "StudySpec": "study.spec.study_file",
     "SurfaceFit": "analysis.fitted",
     "TrialTable": "analysis.table.trials",
-    "UnsupportedForecast": "analysis.errors",
+    "UnsupportedForecast": "analysis.forecasts.support",
     "analyse": "analysis.study",
     "extrapolate": "analysis.forecasts.extrapolation",
     "fit_curve": "analysis.fitted",

@@ -20,12 +20,3 @@ class Question(AnalysisError):
         super().__init__(text)
         self.add = add
         """Options to add to the command, the likeliest answer."""
-
-
-class UnsupportedForecast(UserWarning):
-    """What was asked of a surface lies where its runs cannot support an answer."""
-
-    def __init__(self, text: str, cautions: tuple[object, ...] = ()) -> None:
-        super().__init__(text)
-        self.cautions = cautions
-        """Why, as facts: `analysis.forecasts.support.Caution`."""

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.curves.curve import build_curves
-from analysis.errors import AnalysisError, UnsupportedForecast
+from analysis.errors import AnalysisError
 from analysis.findings import Exclusion
 from analysis.forecasts.coordinates import (
     FLOPS_PER_PARAMETER_AND_EXAMPLE,
@@ -25,6 +25,7 @@ from analysis.forecasts.coordinates import (
     sizes_and_data,
 )
 from analysis.forecasts.frontier import FrontierPoint
+from analysis.forecasts.support import UnsupportedForecast
 from analysis.forecasts.surface import FittedSurface, runs_of
 from analysis.laws.fitting import DELTA_UNKNOWN_NOISE
 from analysis.laws.law import Law

@@ -67,3 +67,12 @@ def beyond(x: Array, at: Array, flops_per: float) -> tuple[Caution, ...]:
             )
         )
     return tuple(found)
+
+
+class UnsupportedForecast(UserWarning):
+    """What was asked of a surface lies where its runs cannot support an answer."""
+
+    def __init__(self, text: str, cautions: tuple[Caution, ...] = ()) -> None:
+        super().__init__(text)
+        self.cautions = cautions
+        """Why, as facts."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.findings import NextStep, Reason
+from analysis.forecasts.bands import ResampledSurface
 from analysis.forecasts.coordinates import (
     FLOPS_PER_PARAMETER_AND_EXAMPLE,
     Given,
@@ -23,51 +24,31 @@ from analysis.forecasts.coordinates import (
 )
 from analysis.forecasts.estimates import Estimate, estimate
 from analysis.forecasts.identification import (
-    Identification,
     identify,
     no_scatter,
     parameter_estimates,
-    spread_of,
 )
-from analysis.forecasts.support import Caution, beyond, inside
+from analysis.forecasts.support import Caution, beyond
 from analysis.laws import LAWS, law_named
 from analysis.laws.fitting import check_positive, fit_law
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit
 from analysis.laws.surfaces import INPUTS, SurfaceLaw
 from analysis.streams import Stream, generator
-from analysis.table.trials import BoolArray, read_only
+from analysis.table.trials import read_only
 
 SURFACE_LAWS = tuple(name for name, law in LAWS.items() if law.inputs == INPUTS)
 """Laws of (n_parameters, n_examples)."""
 
-OWN_RESIDUALS = 10
-"""Runs for each parameter from which on a new run scatters as the residuals do; of fewer, many lie
-on the law because it was fitted to them, and Student's t stands in for what they hide."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FittedSurface:
+class FittedSurface(ResampledSurface):
     """A fitted surface. Arrays are read-only."""
 
-    law: Law
-    fit: BatchFit
-    """The point fit (one row): objective, status, starts, conditioning. Its numbers stand whether
-    or not the data identify them; `parameters` says which do."""
     parameters: Mapping[str, Estimate]
-    """Each parameter of the law by name."""
-    resampled: BatchFit
-    """The fits of the resamples that the standard errors and intervals come from."""
+    """Each parameter of the law by name; without numbers where the runs do not identify it."""
     n_failed: int
     """Resamples without a usable fit; they are left out of the intervals."""
-    identified: Identification
-    """What the runs tell."""
-    x: Array
-    """Columns n_parameters and n_examples, shape (n, 2)."""
-    y: Array
-    """Errors, shape (n,)."""
-    level: float
-    seed: int
 
     @classmethod
     def of(
@@ -119,7 +100,7 @@ class FittedSurface:
             flops_per=flops_per,
         )  # fmt: skip
         at = _rows(n, d)
-        value = np.where(self._numbered(at), self.fit.predict(at)[0], np.nan)
+        value = np.where(self.numbered(at), self.fit.predict(at)[0], np.nan)
         return np.asarray(value.reshape(n.shape))
 
     def band(
@@ -164,8 +145,8 @@ class FittedSurface:
 
         # Compute
         at = _rows(n, d)
-        ends = self._ends(at, inner, kind)
-        ends[:, ~self._numbered(at)] = np.nan
+        ends = self.ends(at, inner, kind)
+        ends[:, ~self.numbered(at)] = np.nan
         low, high = (np.asarray(np.exp(end).reshape(n.shape)) for end in ends)
         return low, high
 
@@ -245,68 +226,15 @@ class FittedSurface:
         """Error of one run at a point (1, 2) whose mean error was estimated."""
         if not mean.identified:
             return mean
-        draws = self._log_draws(at)[:, 0]
-        spread = float(np.exp(draws + self._run_noise(len(draws))).std(ddof=1))
-        lower, upper = (float(end[0]) for end in np.exp(self._ends(at, self.level, "run")))
+        draws = self.log_draws(at)[:, 0]
+        spread = float(np.exp(draws + self.run_noise(len(draws))).std(ddof=1))
+        lower, upper = (float(end[0]) for end in np.exp(self.ends(at, self.level, "run")))
         return replace(mean, standard_error=spread, lower=lower, upper=upper)
-
-    def _ends(self, at: Array, level: float, kind: str) -> Array:
-        """Logarithms of both ends, shape (2, m)."""
-        draws = self._log_draws(at)
-        if self.identified.why is not None or self.identified.exact or len(draws) < 2:
-            return np.full((2, len(at)), np.nan)
-        shares = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-        ends: Array = np.quantile(draws, shares, axis=0)
-        reach = np.zeros_like(ends)
-        if len(walked := self._log_errors(self.identified.fitting(level), at)):
-            reach[0] = np.minimum(walked.min(axis=0) - ends[0], 0.0)
-            reach[1] = np.maximum(walked.max(axis=0) - ends[1], 0.0)
-        if kind == "run":
-            ends = np.quantile(draws + self._run_noise(len(draws))[:, None], shares, axis=0)
-        return ends + reach
-
-    def _log_draws(self, at: Array) -> Array:
-        """Log errors of all usable resamples, shape (R, m)."""
-        return self._log_errors(self.resampled.theta[self.resampled.ok], at)
-
-    def _log_errors(self, theta: Array, at: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.log(self.law.predict(theta, at))
-
-    def _run_noise(self, n: int) -> Array:
-        """How a new run's log error would scatter, shape (n,)."""
-        rng = generator(self.seed, Stream.NEW_RUN)
-        fitted = self.law.evaluate_log(self.fit.theta[0], self.x, with_gradient=False)[0]
-        residuals = np.log(self.y) - fitted
-        runs, count = len(residuals), len(self.law.parameters)
-        if runs >= OWN_RESIDUALS * count:
-            return np.asarray(rng.choice(residuals, n) * np.sqrt(runs / (runs - count)))
-        return np.asarray(spread_of(residuals, count) * rng.standard_t(max(runs - count, 1), n))
-
-    def _told(self, at: Array) -> BoolArray:
-        """Whether all parameters that fit alike predict the same, shape (m,)."""
-        if not self.fit.ok[0]:
-            return np.zeros(len(at), dtype=np.bool_)
-
-        slack: Array | float = 0.0
-        if self.identified.other is not None and not self.identified.exact:
-            draws = self._log_draws(at)
-            if len(draws) >= 2:
-                alpha = (1.0 - self.level) / 2.0
-                slack = np.diff(np.quantile(draws, [alpha, 1.0 - alpha], axis=0), axis=0)[0] / 2.0
-        return self.identified.knows(
-            lambda theta: self._log_errors(theta, at), self.fit.theta[0], slack
-        )
-
-    def _numbered(self, at: Array) -> BoolArray:
-        """Whether there is a number at all, shape (m,); without freedom only among the runs."""
-        told = self._told(at)
-        return told if self.identified.why is None else told & inside(self.x, at)
 
     def _unknown(self, at: Array) -> tuple[Caution, ...]:
         """What has no number, or no band."""
         known = self.identified
-        missing = int((~self._numbered(at)).sum())
+        missing = int((~self.numbered(at)).sum())
         if known.why is not None:
             return (
                 Caution(

@@ -96,7 +96,7 @@ def test_too_few_runs_are_reported() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"law": "power"}, "law: must be one of chinchilla, size_data"),
+        ({"law": "power"}, "law: must be one of chinchilla, size_data, chinchilla_tied, gadre"),
         ({"n_resamples": 1}, "n_resamples: must be at least 2"),
         ({"level": 95.0}, "level: must be between 0 and 1"),
         ({"error": np.array([0.1])}, "equally long"),
