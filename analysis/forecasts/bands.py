@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.forecasts.identification import Identification, spread_of
-from analysis.forecasts.support import inside
+from analysis.forecasts.support import inside, off_the_line
 from analysis.laws.law import Array, Law
 from analysis.laws.solution import BatchFit
 from analysis.streams import Stream, generator
@@ -89,4 +89,6 @@ class ResampledSurface:
     def numbered(self, at: Array) -> BoolArray:
         """Whether there is a number at all, shape (m,); without freedom only among the runs."""
         told = self._told(at)
+        if self.identified.on_a_line:
+            told &= ~off_the_line(self.x, at)
         return told if self.identified.why is None else told & inside(self.x, at)

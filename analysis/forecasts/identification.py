@@ -51,6 +51,9 @@ parameters and one more, 25% have enough distinct points; with two more, 57%."""
 MOST_FAILED = 0.5
 """Resamples without a fit beyond which the others tell too little."""
 
+LINE = 0.1
+"""Runs whose sizes and data depart less than this, in logs, from a line lie on it."""
+
 ROUNDING = 1e-9
 """Residuals of log errors below this are rounding."""
 
@@ -85,6 +88,9 @@ class Identification:
     """Parameters that have no number."""
     open_ends: frozenset[tuple[str, Side]] = frozenset()
     """Ends of intervals that the data do not set."""
+    on_a_line: bool = False
+    """Whether all runs lie on a line along which size and data may change places: off it nothing is
+    known, whichever optimum was found."""
     loose: Array
     """Steps of theta that move no point, shape (K, P)."""
     other: Array | None = None
@@ -170,7 +176,9 @@ def identify(
     free: dict[str, tuple[Reason, NextStep | None]] = dict.fromkeys(
         loose_names, (alike, _varied(x))
     )
-    if other is not None and isinstance(law, SurfaceLaw):
+    swapped = _swapped(law, x, fit)
+    on_a_line = swapped is not None and line_of(x)[2] < LINE
+    if isinstance(law, SurfaceLaw) and (other is not None or on_a_line):
         reason = Reason(kind="exchangeable", about=law.term_parameters)
         free |= dict.fromkeys(law.term_parameters, (reason, _varied(x)))
     exact = bool(residuals.max() <= ROUNDING)
@@ -191,6 +199,7 @@ def identify(
         exact=exact,
         free=MappingProxyType(free),
         open_ends=open_ends,
+        on_a_line=on_a_line,
         loose=loose,
         other=other,
         walked=walked,
@@ -331,10 +340,8 @@ def limit_of(freedom: int, level: float) -> float:
     return float(special.stdtrit(freedom, (1.0 + level) / 2.0) ** 2)
 
 
-def _exchanged(
-    law: Law, x: Array, y: Array, fit: BatchFit, residuals: Array, level: float
-) -> Array | None:
-    """Theta with the terms of size and data exchanged along the runs' line, if it fits as well."""
+def _swapped(law: Law, x: Array, fit: BatchFit) -> Array | None:
+    """Theta with the terms of size and data exchanged along the runs' line; None if it has none."""
     if not isinstance(law, SurfaceLaw):
         return None
     middle, thin, _ = line_of(x)
@@ -346,8 +353,15 @@ def _exchanged(
     swapped = np.array(
         [log_b - beta * log_k, log_a + alpha / slope * log_k, slope * beta, alpha / slope]
     )
-    start = law.with_terms(fit.theta[0], swapped)
-    if start is None or not np.isfinite(start).all():
+    return law.with_terms(fit.theta[0], swapped)
+
+
+def _exchanged(
+    law: Law, x: Array, y: Array, fit: BatchFit, residuals: Array, level: float
+) -> Array | None:
+    """Theta with the terms of size and data exchanged along the runs' line, if it fits as well."""
+    start = _swapped(law, x, fit)
+    if not isinstance(law, SurfaceLaw) or start is None or not np.isfinite(start).all():
         return None
     refit = _Refit(law, x, y, fit, _scale(residuals, len(law.parameters)))
     theta, deviance = refit.from_(start, refit.box)

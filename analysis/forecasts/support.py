@@ -8,15 +8,12 @@ import numpy as np
 
 from analysis.findings import NextStep, Reason
 from analysis.forecasts.coordinates import COORDINATES, in_coordinates
-from analysis.forecasts.identification import line_of
+from analysis.forecasts.identification import LINE, line_of
 from analysis.laws.law import Array
 from analysis.table.trials import BoolArray
 
 EDGE = 1e-9
 """Relative width of the edge of a range."""
-
-LINE = 0.1
-"""Runs whose sizes and data depart less than this, in logs, from a line lie on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +33,12 @@ def inside(x: Array, at: Array) -> BoolArray:
     ours, asked = in_coordinates(np.log(x)), in_coordinates(np.log(at))
     within = (asked >= ours.min(axis=0) - EDGE) & (asked <= ours.max(axis=0) + EDGE)
     return np.asarray(within.all(axis=1))
+
+
+def off_the_line(x: Array, at: Array) -> BoolArray:
+    """Whether points (m, 2) lie off the line about which the runs x (n, 2) lie, shape (m,)."""
+    middle, thin, _ = line_of(x)
+    return np.asarray(np.abs((np.log(at) - middle) @ thin) > LINE)
 
 
 def beyond(x: Array, at: Array, flops_per: float) -> tuple[Caution, ...]:

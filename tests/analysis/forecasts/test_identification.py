@@ -95,6 +95,16 @@ def test_a_line_of_runs_cannot_tell_size_from_data() -> None:
     assert np.isnan(surface.band(1e6, 4e8)).all()
 
 
+@pytest.mark.parametrize("slope", [0.5, 2.0])
+def test_a_bent_line_and_much_noise_leave_no_term_known_either(slope: float) -> None:
+    n = np.geomspace(1e4, 1e7, 12)
+    for seed in range(6):
+        surface = fitted(n, 1e7 * (n / 10**5.5) ** slope, sd=0.1, seed=seed, resamples=40)
+        for name in ("A", "B", "alpha", "beta"):
+            assert np.isnan(surface.parameters[name].value)
+        assert np.isnan(surface.band([1e5, 3e6], [3e8, 3e6])).all()
+
+
 def test_the_other_optimum_of_a_line_fits_as_well_and_exchanges_the_exponents() -> None:
     n = np.geomspace(1e4, 1e7, 20)
     surface = fitted(n, 20.0 * n)
