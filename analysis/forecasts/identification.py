@@ -51,6 +51,9 @@ parameters and one more, 25% have enough distinct points; with two more, 57%."""
 MOST_FAILED = 0.5
 """Resamples without a fit beyond which the others tell too little."""
 
+TERMS = 4
+"""Parameters of two terms that are not tied."""
+
 LINE = 0.1
 """Runs whose sizes and data depart less than this, in logs, from a line lie on it."""
 
@@ -176,8 +179,9 @@ def identify(
     free: dict[str, tuple[Reason, NextStep | None]] = dict.fromkeys(
         loose_names, (alike, _varied(x))
     )
-    swapped = _swapped(law, x, fit)
-    on_a_line = swapped is not None and line_of(x)[2] < LINE
+    # Tied exponents have nothing to exchange: their scales are a loose direction.
+    untied = isinstance(law, SurfaceLaw) and len(law.term_parameters) == TERMS
+    on_a_line = untied and _swapped(law, x, fit) is not None and line_of(x)[2] < LINE
     if isinstance(law, SurfaceLaw) and (other is not None or on_a_line):
         reason = Reason(kind="exchangeable", about=law.term_parameters)
         free |= dict.fromkeys(law.term_parameters, (reason, _varied(x)))
