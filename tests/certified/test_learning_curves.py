@@ -67,4 +67,13 @@ def test_bands_hold_the_means_of_the_held_out_points(
     forecasts: dict[tuple[str, str], Forecast],
 ) -> None:
     held = [f.lower.mean() <= y.mean() <= f.upper.mean() for f, y in forecasts.values()]
-    assert 0.85 <= np.mean(held) <= 0.95
+    # Wider than 90% asks here: the same factor serves curves that bend more.
+    assert np.mean(held) >= 0.85
+    widths = [np.log(f.upper / f.lower).mean() for f, _ in forecasts.values()]
+    assert np.median(widths) < 0.15
+
+
+@pytest.mark.slow
+def test_bands_of_single_points_hold_them(forecasts: dict[tuple[str, str], Forecast]) -> None:
+    held = [((f.point_lower <= y) & (y <= f.point_upper)).mean() for f, y in forecasts.values()]
+    assert 0.85 <= np.mean(held) <= 0.97

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import isotonic_regression
 
 from analysis.errors import AnalysisError
-from analysis.forecasts.extrapolation import TREND, _folds, _recency, extrapolate
+from analysis.forecasts.extrapolation import (
+    SHAPES,
+    SHAPES_WEIGHT,
+    SHAPES_WEIGHT_SMOOTHED,
+    TREND,
+    _folds,
+    _recency,
+    extrapolate,
+)
+from analysis.forecasts.shapes import MAX_ASKED, MAX_CELLS, forecast_shapes
 from analysis.forecasts.trend import MAX_POINTS, forecast_trend
 
 X = np.geomspace(1e3, 1e6, 30)
@@ -21,13 +31,13 @@ def noisy(seed: int, sd: float = 0.01) -> np.ndarray:
     return np.asarray(floor(X) * np.exp(sd * np.random.default_rng(seed).standard_normal(len(X))))
 
 
-def test_near_exact_curve_gives_its_law_the_weight() -> None:
+def test_near_exact_curve_is_forecast_within_half_a_percent() -> None:
     forecast = extrapolate(X, floor(X), FURTHER)
-    best = forecast.members[int(forecast.weights.argmax())]
     law = dict(zip(forecast.members, forecast.paths, strict=True))["power_floor"]
     np.testing.assert_allclose(law, floor(FURTHER), rtol=1e-6)
-    np.testing.assert_allclose(forecast.prediction, floor(FURTHER), rtol=0.01)
-    assert best in ("power_floor", TREND)
+    np.testing.assert_allclose(forecast.prediction, floor(FURTHER), rtol=0.005)
+    assert forecast.members[:2] == (SHAPES, TREND)
+    assert forecast.weights.sum() == pytest.approx(1.0)
 
 
 def test_bands_widen_with_distance_and_level() -> None:
@@ -87,6 +97,89 @@ def test_sizes_inside_the_range_are_forecast_from_those_before_them() -> None:
     np.testing.assert_allclose(first, second, atol=0.002)
 
 
+def hump(x: np.ndarray) -> np.ndarray:
+    """Falls, rises by a third around 300,000, falls again."""
+    bell = np.exp(-0.5 * ((np.log(x) - np.log(3e5)) / 0.7) ** 2)
+    return np.asarray(0.3 * (x / 1e3) ** -0.15 * np.exp(0.4 * bell))
+
+
+def test_a_rise_after_a_long_fall_is_not_forecast_to_go_on() -> None:
+    shown = np.geomspace(1e3, 2.5e5, 40)
+    further = np.geomspace(3e5, 1e6, 8)
+    noise = np.exp(0.01 * np.random.default_rng(0).standard_normal(40))
+    forecast = extrapolate(shown, hump(shown) * noise, further)
+    miss = np.log(forecast.prediction / hump(further))
+    assert np.sqrt((miss**2).mean()) < 0.25
+    assert forecast.prediction[-1] < forecast.prediction[0]
+    slope = np.polyfit(np.log(shown[-6:]), np.log(hump(shown[-6:])), 1)[0]
+    continued = np.log(hump(shown[-1:])) + slope * np.log(further / shown[-1])
+    assert slope > 0.05 and np.sqrt(((continued - np.log(hump(further))) ** 2).mean()) > 0.4
+    held = (forecast.lower <= hump(further)) & (hump(further) <= forecast.upper)
+    # Just beyond the turn the band is too narrow still; far beyond it spans the fall.
+    assert held[-3:].all()
+
+
+def test_kinds_of_outlines_are_told_apart() -> None:
+    straight = dict(forecast_shapes(X, 2.0 * X**-0.3, FURTHER).kinds)
+    humped = dict(forecast_shapes(X, hump(X), FURTHER).kinds)
+    assert sum(straight.values()) == pytest.approx(1.0)
+    assert straight["straight"] > 0.4 > humped["straight"]
+    assert max(humped, key=lambda kind: humped[kind]) == "hump"
+
+
+def test_noise_is_told_where_the_curve_is_steep() -> None:
+    rng = np.random.default_rng(3)
+    for sd in (0.005, 0.05):
+        y = X**-0.8 * np.exp(sd * rng.standard_normal(len(X)))
+        assert 0.6 * sd < forecast_shapes(X, y, FURTHER).noise < 1.7 * sd
+
+
+def test_bands_of_single_points_hold_them() -> None:
+    held, truth = [], np.tile(floor(FURTHER), 20)
+    for seed in range(30):
+        forecast = extrapolate(X, noisy(seed, 0.03), FURTHER)
+        noise = np.exp(0.03 * np.random.default_rng([seed, 1]).standard_normal((20, 2))).ravel()
+        single = truth * noise
+        low, high = np.tile(forecast.point_lower, 20), np.tile(forecast.point_upper, 20)
+        held.append(((low <= single) & (single <= high)).mean())
+        assert (forecast.point_upper > forecast.upper).all()
+    assert 0.85 <= np.mean(held) <= 0.98
+
+
+def test_smoothed_points_are_recognised_and_raw_ones_are_not() -> None:
+    raw = np.arange(1.0, 401.0)
+    rng = np.random.default_rng(1)
+    y = raw**-0.15 * np.exp(0.03 * rng.standard_normal(len(raw)))
+    kept = np.unique(np.round(np.geomspace(1, 400, 60)).astype(int)) - 1
+    smooth = isotonic_regression(y, increasing=False).x
+    for values, smoothed in ((smooth, True), (y, False), (raw**-0.15, False)):
+        forecast = extrapolate(raw[kept], values[kept], [500.0])
+        assert forecast.smoothed is smoothed
+        assert forecast.weights[0] == (SHAPES_WEIGHT_SMOOTHED if smoothed else SHAPES_WEIGHT)
+    # The noise of a raw point is more than an isotonic regression leaves of it.
+    assert 0.01 < extrapolate(raw[kept], smooth[kept], [500.0]).noise < 0.05
+
+
+def test_many_sizes_asked_for_are_interpolated() -> None:
+    further = np.geomspace(1.1e6, 3e6, 10 * MAX_ASKED)
+    many, few = (forecast_shapes(X, noisy(4), asked) for asked in (further, further[[0, -1]]))
+    np.testing.assert_allclose(many.mean[[0, -1]], few.mean, atol=1e-9)
+    assert (np.diff(many.mean) < 0.0).all()
+
+
+def test_long_curves_are_put_into_cells_for_outlines() -> None:
+    x = np.geomspace(1e3, 1e6, 20 * MAX_CELLS)
+    y = floor(x) * np.exp(0.05 * np.random.default_rng(0).standard_normal(len(x)))
+    np.testing.assert_allclose(
+        np.exp(forecast_shapes(x, y, FURTHER).mean), floor(FURTHER), rtol=0.03
+    )
+
+
+def test_no_size_asked_for_gives_an_empty_forecast() -> None:
+    forecast = extrapolate(X, floor(X), [])
+    assert forecast.prediction.shape == forecast.point_upper.shape == (0,)
+
+
 def test_holdouts_reach_as_far_as_the_forecast() -> None:
     folds = _folds(X, float(np.log(2.0)))
     assert len(folds) == 2
@@ -110,7 +203,7 @@ def test_rising_flat_and_short_curves_get_an_answer() -> None:
         forecast = extrapolate(X, y, FURTHER)
         assert np.isfinite(forecast.prediction).all()
     short = extrapolate(X[:3], noisy(0)[:3], X[3:5])
-    assert np.isfinite(short.prediction).all() and short.members[:2] == (TREND, "power")
+    assert np.isfinite(short.prediction).all() and short.members[:3] == (SHAPES, TREND, "power")
     assert [(law, why.kind) for law, why in short.left_out] == [("passage", "underdetermined")]
     assert np.isnan(short.scores).all()
 

@@ -1,0 +1,1 @@
+"""How well curves are forecast: public curves, made-up families, and rivals beside."""
