@@ -2,8 +2,8 @@
 
 A curve is a mean on a log grid, noise, a cut, and the points beyond the cut (a factor of 1.5 to 6
 further in size). Half of the families (`CHOSEN`) served to choose constants; the other half
-(`UNSEEN`), of other formulas, chose no part of the forecast itself. The width of the bands was set
-after two of them (`broken_twice`, `saturating`) had been scored: for bands these two are not unseen.
+(`UNSEEN`), of other formulas, chose no part of the forecast itself. The width of the bands was
+set after two of them (`broken_twice`, `saturating`) were scored: for bands these are not unseen.
 """
 
 from __future__ import annotations
