@@ -186,8 +186,9 @@ def _set_up(
         if retry_failed:
             with exclusively(places):
                 said = _words(store.retry_failed(seen))
-        elif changed := store.accept(seen):
-            said = [f"no trial has finished yet: it begins with other {', '.join(changed)}"]
+        # Of a study of which nothing has finished nothing failed: it may begin with other code.
+        if changed := store.accept(seen):
+            said += [f"no trial has finished yet: it begins with other {', '.join(changed)}"]
         store.check_unchanged(seen)
     on_checked()
     # A database that is yet to be made holds nothing that a person must mend: the thread that logs
@@ -207,7 +208,8 @@ def _words(retried: Retried) -> list[str]:
     lines = [f"{retried.queued:,} failed trials run again" if retried.queued else NOTHING_FAILED]
     if retried.kept:
         lines.append(
-            f"{retried.kept:,} failed trials stay: what was chosen without them has ended well"
+            f"{retried.kept:,} failed trials stay: what was chosen without them has ended well, "
+            "or runs"
         )
     if retried.changed:
         kept = f"; {retried.trained_before:,} trials of before stay as they are"

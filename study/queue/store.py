@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import optuna
 from optuna.storages import BaseStorage
@@ -24,7 +24,7 @@ from study.queue.filling import fill
 from study.queue.identity import check_identity, renew_fingerprints
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
-from study.queue.retrying import Retried, queue_again
+from study.queue.retrying import Retried, find_retriable, queue_again
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
@@ -110,12 +110,21 @@ class StudyStore:
     def retry_failed(self, fingerprints: Mapping[str, str]) -> Retried:
         """Queue again what failed, and let the user's code be another from now on.
 
+        Where nothing is queued again, nothing that is another is taken over.
+
         Callers on one machine take turns (:func:`study.launch.locking.exclusively`).
         """
         check_identity(self.storage, self.spec, None)
+        found = find_retriable(self.trials)
+        if not found.again:
+            return Retried(queued=0, kept=found.kept)
+        # Before anything is queued: a crash between the two leaves failed trials to ask for again.
         changed = renew_fingerprints(self.storage, self.spec, fingerprints, code_only=True)
         before = self.counts().complete
-        return replace(queue_again(self.trials), changed=changed, trained_before=before)
+        queue_again(self.trials, found.again)
+        return Retried(
+            queued=len(found.again), kept=found.kept, changed=changed, trained_before=before
+        )
 
     @explained
     def claim(self, worker: str, *, most: int = 1) -> tuple[Claim, ...] | None:
