@@ -27,7 +27,7 @@ import numpy as np
 from analysis.errors import Question
 from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
-from analysis.table.fields import BoolArray, FloatArray, IntArray
+from analysis.table.fields import FloatArray, IntArray
 from analysis.table.roles import find
 from analysis.table.variation import FEW, Cells, Varying, is_validation, joint, varying_columns
 from analysis.table.vocabulary import RUNS, is_one
@@ -385,10 +385,10 @@ def _said(draft: Draft, cells: Cells, found: Sequence[Varying], alike: set[str])
     counts = np.bincount(cells.cell)
     if counts.max(initial=0) < 2:
         return "none: each size was run once"
-    many: BoolArray = counts > 1
     apart = [one.name for one in found if one.kind in ("seed", "fold") and one.within]
     apart += sorted(alike)
     apart = [draft.roles[f] for f in ("seed", "draw") if f in draft.roles] + apart
     by = f", told apart by {', '.join(apart[:3])}" if apart else ""
-    range_ = f"{counts[many].min()}" + (f" to {counts.max()}" if np.ptp(counts[many]) else "")
+    counts = counts[counts > 0]
+    range_ = f"{counts.min()}" + (f" to {counts.max()}" if np.ptp(counts) else "")
     return f"rows of one size ({range_} each{by})"

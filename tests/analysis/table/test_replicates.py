@@ -39,6 +39,12 @@ def test_rows_that_only_luck_sets_apart_are_replicates() -> None:
     assert found.account.replicate == "rows of one size (3 each, told apart by seed, started)"
 
 
+def test_sizes_that_were_run_once_count_where_replicates_are_counted() -> None:
+    rows = made(2)[:-1]
+    assert reading(rows).account.replicate == "rows of one size (1 to 2 each)"
+    assert reading(made(2)).account.replicate == "rows of one size (2 each)"
+
+
 def test_one_row_a_size_has_no_replicates() -> None:
     assert reading(made(1)).account.replicate == "none: each size was run once"
 
