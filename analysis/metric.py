@@ -145,7 +145,7 @@ def metric_of(
     if kind != "own" or not len(v):
         return metric
     centre = float(np.median(v))
-    span = max(float(v.max() - v.min()), 1e-9 * max(abs(centre), 1.0))
+    span = max(float(v.max() - v.min()), 1e-9 * abs(centre)) or 1e-9
     return Metric(kind="own", better=better, name=name, centre=centre, span=span)
 
 

@@ -4,6 +4,10 @@ A column that rises as models get better, read as an error, turns the verdict up
 smallest model would be enough. So the name must say which way it goes, or the source (an Optuna
 study's direction, a mark of MLflow), or whoever asks; and whatever says it, values that go the
 other way all along the sizes are asked about.
+
+One thing is taken from the values: what nothing is said of, and falls as models grow, is an error.
+An accuracy that falls would be answered upside down, so this is asked too where every value is one
+that accuracies have (:data:`LIKE_A_SCORE`).
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ CLEAR = 3.0
 DIRECTIONS = frozenset({"direction", "directions", "goal", "optimization_direction"})
 """Columns in which trackers keep which way an objective improves."""
 WAYS = (("min", "lower"), ("max", "higher"))
+LIKE_A_SCORE = ((0.5, 1.0), (50.0, 100.0))
+"""Values that all lie within one of these may be a score that gets worse, as well as an error."""
 NAMES_OF_ONE = frozenset({"%", "average", "avg", "mean", "acc %", "percent"})
 """Whole names that are scores where no word says otherwise."""
 
@@ -130,9 +136,13 @@ def find_direction(
                 (other, named),
             )
         return Direction(better="higher" if named == "higher" else "lower", why=why)
-    if seen == "falls":
+    if seen == "falls" and not _like_a_score(values):
         return Direction(better="lower", why="it falls as models grow, and its name does not say")
-    how = "rises all along the sizes" if seen == "rises" else "goes neither way along the sizes"
+    how = {
+        "rises": "rises all along the sizes",
+        "falls": "falls as models grow, as an error does, though its values may be a score's",
+        "unclear": "goes neither way along the sizes",
+    }[seen]
     raise _question(
         f"{name!r}: is higher or lower better? Its name does not say, and it {how}",
         option,
@@ -169,6 +179,12 @@ def direction_of_name(name: str) -> Better | Literal[""]:
     return "higher" if rises != turned else "lower"
 
 
+def _like_a_score(values: FloatArray) -> bool:
+    """Whether all values are within what good and poor accuracies have, as fractions or percent."""
+    known = values[np.isfinite(values)]
+    return any(bool(((known >= low) & (known <= high)).all()) for low, high in LIKE_A_SCORE)
+
+
 def trend(values: FloatArray, size: FloatArray, groups: FloatArray | None = None) -> Trend:
     """Whether values fall or rise all along the sizes, in most of the groups."""
     if groups is None:
@@ -184,6 +200,8 @@ def trend(values: FloatArray, size: FloatArray, groups: FloatArray | None = None
 def _trend(values: FloatArray, size: FloatArray) -> Trend:
     good = np.isfinite(values) & np.isfinite(size)
     values, size = values[good], size[good]
+    # A trend has no unit: squares of what is near 1e300, or 1e-300, would be no numbers.
+    values = values / max(float(np.abs(values).max(initial=0.0)), np.finfo(float).tiny)
     levels, index = np.unique(size, return_inverse=True)
     if len(levels) < 3:
         return "unclear"

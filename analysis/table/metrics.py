@@ -15,6 +15,7 @@ One column has one scale: fractions beside percent are refused, with the rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -43,6 +44,8 @@ from analysis.table.vocabulary import (
 
 LARGEST_EXPONENT = 300.0
 """Losses beyond this have no perplexity that a computer can hold."""
+MOST_EXPONENT = 700.0
+"""Of e, beyond which (709) a float holds no power: refused even where somebody says nats."""
 MOST_FLOOR = 1.0 / 3.0
 """A loss that falls to this share of its largest value is not mostly floor."""
 MIXED = 20.0
@@ -111,12 +114,14 @@ def find_metric(
     if given == "error" and way == "higher":
         return Metric(name=name, better="higher", bound=_bound(name, values, option))
     if given:
+        _check_exponent(given, values, name, option)
         return metric_of(given, _means(values, size), better=way, name=name)
     if way == "higher":
         return _rising(name, words, values, size, option)
     kind = _falling(words, values)
     if of == "perplexity" and kind in ("error", "own"):
         kind = "bits" if words & BITS else "perplexity" if words & PERPLEXITY else "nats"
+        _check_exponent(kind, values, name, option)
     return metric_of(kind, _means(values, size), better="lower", name=name)
 
 
@@ -291,6 +296,22 @@ def _nats(values: FloatArray) -> bool:
     if not len(values):
         return True
     return bool(np.abs(values).max() < LARGEST_EXPONENT and values.max() - values.min() < MOST_NATS)
+
+
+def _check_exponent(kind: str, values: FloatArray, name: str, option: str) -> None:
+    """Raise unless the perplexities of nats or bits are numbers that a float can hold."""
+    if kind not in ("nats", "bits"):
+        return
+    most = MOST_EXPONENT / (math.log(2.0) if kind == "bits" else 1.0)
+    beyond = np.abs(values) > most
+    if not beyond.any():
+        return
+    worst = float(values[np.argmax(np.abs(values))])
+    raise AnalysisError(
+        f"{name}: {int(beyond.sum())} of {len(values)} values are above {most:.0f} {kind} (one is "
+        f"{worst:g}), and means over examples or tokens are not; if they are sums over examples, "
+        f"divide them by their number, or say {option.strip()}{_quoted(option, 'own')}"
+    )
 
 
 def _below_zero(draft: Draft) -> Draft:

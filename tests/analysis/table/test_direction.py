@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import payoff
-from analysis.errors import Question
-from analysis.metric import Metric, metric_of
+from analysis.errors import AnalysisError, Question
+from analysis.metric import Better, Metric, MetricKind, metric_of
 from analysis.settings import AnalysisSettings
 from analysis.table.direction import direction_of_name, find_direction, trend
 from analysis.table.fields import FloatArray
@@ -61,6 +61,27 @@ def test_values_against_the_name_are_asked_about() -> None:
             find_direction(name, values, SIZE)
 
 
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_a_silent_name_that_falls_as_a_score_may_is_asked_about(unit: float) -> None:
+    worse = unit * (0.55 + FALLING * 0.9)  # from 1 down to 0.7
+    for name in ("y", "result", "value"):
+        with pytest.raises(Question, match=r"falls as models grow.* may be a score's; say better="):
+            find_direction(name, worse, SIZE)
+        assert find_direction(name, unit * FALLING, SIZE).better == "lower"
+        assert find_direction(name, worse, SIZE, given="lower").better == "lower"
+    assert find_direction("error", worse, SIZE).better == "lower"
+
+
+@pytest.mark.parametrize("scale", [1e300, 1.7e308, 1e-300])
+def test_a_trend_has_no_unit(scale: float) -> None:
+    assert trend(FALLING / FALLING.max() * scale, SIZE) == "falls"
+    assert trend(-FALLING / FALLING.max() * scale, SIZE) == "rises"
+
+
+def test_a_trend_across_zero_may_span_all_floats() -> None:
+    assert trend(1.7e308 * np.linspace(1.0, -1.0, len(SIZE)), SIZE) == "falls"
+
+
 def test_a_trend_is_one_within_each_dataset_size() -> None:
     n = np.tile([1.0, 2.0], len(SIZE) // 2)
     shifted = FALLING + 10.0 * (n == 2.0)
@@ -105,6 +126,13 @@ def test_own_units_are_centred_on_what_was_seen() -> None:
     assert np.ptp(np.log(error)) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-12, 1e-300])
+def test_own_units_may_be_of_any_size(scale: float) -> None:
+    plain = metric_of("own", FALLING, better="lower", name="m").to_error(FALLING)
+    scaled = metric_of("own", scale * FALLING, better="lower", name="m").to_error(scale * FALLING)
+    np.testing.assert_allclose(scaled, plain, rtol=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["error", "nats", "bits", "perplexity", "own"])
 def test_errors_give_values_back(kind: str) -> None:
     values = 2.0 + FALLING
@@ -144,3 +172,15 @@ def test_losses_below_zero_are_asked_about_from_python() -> None:
     assert int(fit.curve.replicates.sum()) == len(SIZE)
     assert fit.predict(SIZE[-1]) == pytest.approx(FALLING[-1] - 0.2, abs=0.01)
     assert "perplexity" not in fit.summary()  # which names rules and sizes alone
+
+
+@pytest.mark.parametrize(("metric", "unit"), [("nats", 1.0), ("bits", 1.0), ("nats", -1.0)])
+def test_sums_over_examples_are_no_nats(metric: MetricKind, unit: float) -> None:
+    values = unit * 3000.0 * (1.0 + FALLING)
+    better: Better = "lower" if unit > 0.0 else "higher"
+    with pytest.raises(AnalysisError, match=rf"above \d+ {metric} .*divide.* say metric=\"own\""):
+        payoff.fit_curve(SIZE, values, metric=metric, better=better)
+    fit = payoff.fit_curve(SIZE, values, metric="own", better=better)
+    assert fit.predict(SIZE[-1]) == pytest.approx(values[-1], rel=0.01)
+    mean = payoff.fit_curve(SIZE, values / 1000.0, metric=metric, better=better)
+    assert mean.predict(SIZE[-1]) == pytest.approx(values[-1] / 1000.0, abs=0.05)
