@@ -32,6 +32,9 @@ import numpy as np
 from analysis.curves.curve import Curve
 from analysis.table.trials import FloatArray, IntArray, read_only
 
+LEAST_DEGREES, SHARE_REPLICATED = 3.0, 0.25
+"""Fewer degrees of freedom than this, or than this share of the sizes, and the noise is read off
+the scatter about the curve, as where no size has two runs."""
 SPREAD_FLOOR = 1e-3
 """Least relative spread of a replicate: identical replicates don't make a curve exact."""
 WIDE_SPREAD = 0.3
@@ -88,6 +91,10 @@ def measure_noise(curve: Curve) -> Noise:
     squares: FloatArray = np.zeros(len(curve))
     np.add.at(squares, curve.run_cell, residual**2)
     squares = np.maximum(squares, _log_squares(curve))
+    if 0.0 < degrees.sum() - used < max(LEAST_DEGREES, SHARE_REPLICATED * len(curve)):
+        # One size that happens to have two rows says nothing of the noise of all.
+        degrees, squares = np.zeros(len(curve)), np.zeros(len(curve))
+        used = 0
     if degrees.sum() > used:  # draws took some of the freedom
         squares = squares * degrees.sum() / (degrees.sum() - used)
     variance = _moderate(squares, degrees, error)

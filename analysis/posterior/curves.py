@@ -50,8 +50,10 @@ from analysis.posterior.resolution import blur_between
 from analysis.posterior.shapes import Shapes, coarse_shapes, finer_shapes, refine_shapes
 from analysis.table.trials import BoolArray, FloatArray, IntArray, read_only
 
-GENERATIONS = 7
+GENERATIONS = 8
 """At most so many times shapes and departures are made finer."""
+GENERATIONS_OF_WAYS = 4
+"""After so many, features that spread over most of their prior gain nothing by another one."""
 ENOUGH_SHAPES, ENOUGH_WAYS = 100.0, 40.0
 """Shapes, and features where they carry all of it, that should carry the weights, in effect."""
 LEFT_OUT = 1e-3
@@ -104,7 +106,7 @@ def draw_curves(
         span = ShapeSpan.of(at_points, least)
         total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
         by_way = _by_departure(few, total)
-        if generation and _fine_enough(ways, by_way, by_shape):
+        if generation and _fine_enough(ways, by_way, by_shape, generation):
             break
         ways = (departures.finer if generation else departures.refine)(ways, by_way, rng)
         shapes = finer_shapes(shapes, by_shape - shapes.log_prior, points.x, rng)
@@ -165,13 +167,15 @@ def _by_departure(combinations: Combinations, log_weight: FloatArray) -> FloatAr
     return evidence
 
 
-def _fine_enough(ways: Ways, by_way: FloatArray, by_shape: FloatArray) -> bool:
+def _fine_enough(
+    ways: Ways, by_way: FloatArray, by_shape: FloatArray, generation: int
+) -> bool:
     """Whether enough shapes carry the weights, and enough features where they weigh at all."""
     log_weight = by_way + ways.log_prior
     featured = ways.sort == FEATURED
     if carrying(by_shape) < ENOUGH_SHAPES or featured.sum() > 2 * FINE_DEPARTURES:
         return False
-    if not featured.any():
+    if not featured.any() or generation >= GENERATIONS_OF_WAYS:
         return True
     weight = np.exp(log_weight - log_weight.max())
     share = float(weight[featured].sum() / weight.sum())

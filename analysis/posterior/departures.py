@@ -41,6 +41,7 @@ from analysis.posterior.features import (
     PAIRS,
     STEP,
     Kind,
+    boxes,
     columns,
     groups_of,
     log_density,
@@ -49,7 +50,8 @@ from analysis.posterior.population import Population, next_generation
 from analysis.table.trials import BoolArray, FloatArray, IntArray
 
 NONE_PRIOR = 0.4
-"""Prior weight of the law as it is: published curves of size mostly follow one."""
+"""Prior weight of the law as it is, relative to those of the departures (which add up to some .8):
+published curves of size mostly follow one."""
 SMOOTH_PRIORS = ((0.02, 0.08), (0.05, 0.1), (0.15, 0.06), (0.4, 0.02), (1.0, 0.01))
 """Amplitude a of a smooth departure, on the log of the error, with its prior weight."""
 LENGTHS = (0.15, 0.3, 0.6)
@@ -65,12 +67,12 @@ INDUCING = 0.4
 covariance is then right to one part in ten thousand."""
 LARGE = 0.1
 """A departure of this size on the log of the error is worth a word."""
-FINE_DEPARTURES = 90
+FINE_DEPARTURES = 80
 """Features of each generation."""
 DEPARTURE_SHARE = 1e-4
 """A coarse departure below this share of the best one's weight is left out."""
-PAIR_PARENTS = 4
-"""Single features that pairs are first made of, with all others."""
+PAIR_PARENTS = 2
+"""Single features of each kind that pairs are first made of, with all others."""
 PAIRS_NEEDED = 0.03
 """Share of smooth departures of 10% and more from which pairs are looked at."""
 
@@ -197,7 +199,7 @@ class Departures:
             fine = fine.and_also(self._children(coarse, parent, children, rng))
         smooth = (coarse.sort == SMOOTH) & (coarse.size >= LARGE)
         if weight[smooth].sum() > PAIRS_NEEDED * weight.sum():
-            fine = fine.and_also(self._pairs(coarse, log_weight))
+            fine = fine.and_also(self._pairs(coarse, log_weight, rng))
         return fine
 
     def finer(self, ways: Ways, log_evidence: FloatArray, rng: np.random.Generator) -> Ways:
@@ -214,7 +216,7 @@ class Departures:
             log_prior=ways.log_prior[featured],
         )
         children = next_generation(
-            parents, log_weight[featured], ACTIVE, log_density, FINE_DEPARTURES, rng
+            parents, log_weight[featured], ACTIVE, boxes(), log_density, FINE_DEPARTURES, rng
         )
         return rest.and_also(self._featured(children.group, children.place, children.log_prior))
 
@@ -255,23 +257,33 @@ class Departures:
             place[mine, :3] += feature.cell() * (rng.random((len(mine), 3)) - 0.5)
         return self._featured(group, place, coarse.log_prior[parent] - np.log(children[parent]))
 
-    def _pairs(self, coarse: Ways, log_weight: FloatArray) -> Ways:
-        """The best steps and bends, each with every other one."""
-        kinds = {f.kind: np.isin(coarse.group, groups_of((f,))) for f in (STEP, BEND)}
+    def _pairs(self, coarse: Ways, log_weight: FloatArray, rng: np.random.Generator) -> Ways:
+        """The best steps and bends, each with every other one, of any slack."""
         featured = coarse.sort == FEATURED
-        single = np.flatnonzero(featured & (kinds["step"] | kinds["bend"]))
-        best = single[np.argsort(-log_weight[single], kind="stable")[:PAIR_PARENTS]]
+        of = {
+            f.kind: np.flatnonzero(featured & np.isin(coarse.group, groups_of((f,))))
+            for f in (STEP, BEND)
+        }
         group, place, log_prior = [], [], []
         for one, other in PAIRS:
-            firsts = best[kinds[one.kind][best]]
-            seconds = single[kinds[other.kind][single]]
+            heaviest = np.argsort(-log_weight[of[one.kind]], kind="stable")[:PAIR_PARENTS]
+            firsts, seconds = of[one.kind][heaviest], of[other.kind]
             left, right = np.repeat(firsts, len(seconds)), np.tile(seconds, len(firsts))
             made = np.zeros((len(left), 5))
             made[:, :2], made[:, 3:] = coarse.place[left, :2], coarse.place[right, :2]
-            cells = len(one.coarse()) * len(other.coarse())
-            group.append(np.full(len(left), groups_of((one, other))[0]))
+            # Of two alike the first stands before the second: half the cells, twice the prior.
+            ordered = np.ones(len(made), dtype=bool)
+            if one is other:
+                ordered = made[:, 0] < made[:, 3]
+                swapped = made[:, [3, 4, 2, 0, 1]]
+                made = np.unique(np.concatenate([made[ordered], swapped[~ordered]]), axis=0)
+                made = made[made[:, 0] < made[:, 3]]
+            cells = len(one.coarse()) * len(other.coarse()) / (2 if one is other else 1)
+            alike = groups_of((one, other))
+            prior = np.array([GROUPS[k].prior for k in alike])
+            group.append(rng.choice(alike, len(made), p=prior / prior.sum()))
             place.append(made)
-            log_prior.append(np.full(len(left), math.log(PAIR_PRIOR / len(PAIRS) / cells)))
+            log_prior.append(np.full(len(made), math.log(PAIR_PRIOR / len(PAIRS) / cells)))
         return self._featured(
             np.concatenate(group), np.concatenate(place), np.concatenate(log_prior)
         )

@@ -79,22 +79,22 @@ class Feature:
 
 
 HUMP = Feature(
-    kind="hump", prior=0.13, heights=((0.4, 1.0),), coarse_height=0.4,
+    kind="hump", prior=0.08, heights=((0.4, 1.0),), coarse_height=0.4,
     centres=(0.06, 0.94, 12), widths=(0.035, 0.2, 3), skews=3,
 )  # fmt: skip
 BEND = Feature(
-    kind="bend", prior=0.13, heights=((0.25, 0.6), (0.8, 0.4)), coarse_height=0.4,
+    kind="bend", prior=0.08, heights=((0.25, 0.6), (0.8, 0.4)), coarse_height=0.4,
     centres=(0.04, 0.96, 16), widths=(0.0003, 0.12, 3),
 )  # fmt: skip
 STEP = Feature(
-    kind="step", prior=0.2, heights=((0.2, 0.4), (0.8, 0.6)), coarse_height=0.5,
+    kind="step", prior=0.13, heights=((0.2, 0.4), (0.8, 0.6)), coarse_height=0.5,
     centres=(0.03, 0.97, 16), widths=(0.0003, 0.12, 3),
 )  # fmt: skip
 FEATURES = (HUMP, BEND, STEP)
 """The peaks of double descent in Nakkiran et al. (2019), figures 1-6, span a factor of 3 to 10 in
 size. A width of .0003 of the range is a corner: no study has sizes that close."""
 PAIRS = ((STEP, STEP), (STEP, BEND), (BEND, BEND))
-PAIR_PRIOR = 0.07
+PAIR_PRIOR = 0.02
 PAIR_HEIGHT = 0.6
 """Spread of both heights of a pair."""
 SLACKS = ((0.03, 0.35), (0.006, 0.25), (0.0, 0.4))
@@ -147,6 +147,10 @@ ACTIVE: BoolArray = np.array(
     ]
 )
 """Which coordinates each group has."""
+ALIKE: BoolArray = np.array(
+    [len(g.features) > 1 and g.features[0] is g.features[1] for g in GROUPS]
+)
+"""Pairs of two alike: the first stands before the second."""
 
 
 def groups_of(features: tuple[Feature, ...]) -> list[int]:
@@ -201,7 +205,13 @@ def log_density(group: IntArray, place: FloatArray) -> FloatArray:
     """(N,) log prior density of features; -inf outside their range."""
     low, high, level = _ranges()
     inside = (((place >= low[group]) & (place <= high[group])) | ~ACTIVE[group]).all(axis=1)
+    inside &= ~ALIKE[group] | (place[:, 0] < place[:, 3])
     return np.where(inside, level[group], -math.inf)
+
+
+def boxes() -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest coordinates of each group, (groups, 5) each."""
+    return _ranges()[:2]
 
 
 @lru_cache(maxsize=1)
@@ -213,7 +223,8 @@ def _ranges() -> tuple[FloatArray, FloatArray, FloatArray]:
         low.append([*first[0], -SKEW, *last[0]])
         high.append([*first[1], SKEW, *last[1]])
         volume = np.prod((np.array(high[-1]) - np.array(low[-1]))[active])
-        level.append(math.log(group.prior) - math.log(volume))
+        halves = math.log(2.0) if group.features[0] is group.features[-1] and active[3] else 0.0
+        level.append(math.log(group.prior) - math.log(volume) + halves)
     return read_only(np.array(low)), read_only(np.array(high)), read_only(np.array(level))
 
 

@@ -68,7 +68,7 @@ ACTIVE: BoolArray = np.array(
     dtype=bool,
 )
 """Which coordinates each group has."""
-FINE_SHAPES = 700
+FINE_SHAPES = 600
 """Shapes of each generation."""
 COARSE_SHARE = 1e-6
 """A coarse shape below this share of the best one's weight has no children."""
@@ -189,8 +189,11 @@ def finer_shapes(
     shapes: Shapes, log_evidence: FloatArray, x: FloatArray, rng: np.random.Generator
 ) -> Shapes:
     """The next generation, about the shapes that weigh most."""
+    low, high, _, _ = _ranges()
+    boxes = (np.tile(low, (len(ACTIVE), 1)), np.tile(high, (len(ACTIVE), 1)))
+    log_weight = shapes.log_prior + log_evidence
     children = next_generation(
-        shapes.members, shapes.log_prior + log_evidence, ACTIVE, log_density, FINE_SHAPES, rng
+        shapes.members, log_weight, ACTIVE, boxes, log_density, FINE_SHAPES, rng
     )
     return Shapes.of(children, x)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
+from analysis.curves.points import sizes_apart
 from analysis.findings import Estimate, NextStep, Reason, VerdictKind
 from analysis.settings import AnalysisSettings, Rule
 from analysis.verdicts.rules import Distribution, Outcome, rule_parameter
@@ -44,8 +45,6 @@ CLEAR_FALL = 0.002
 """A curve that surely falls by this fraction of its error from the smallest size to its best is not
 flat, whatever its single doublings bring. Of 160 simulated flat curves, with noise from 0.1% to
 10%, one was taken to fall so."""
-SAME_SIZE = 0.05
-"""Sizes closer than this on the log are as good as one."""
 ANYWHERE, OUTSIDE = 0.5, 0.2
 """An interval over at least this share of one step between sizes, and at most that much beyond it,
 says that the point lies between the two and not where."""
@@ -156,7 +155,8 @@ def _between(curve: Curve, found: Distribution) -> NextStep | None:
 
     More replicates of the sizes around would not say where in it; a size between them does.
     """
-    sizes = curve.size[np.append(True, np.diff(np.log(curve.size)) > SAME_SIZE)]
+    x = np.log(curve.size)
+    sizes = curve.size[np.isin(x, sizes_apart(x))]
     index = int(np.clip(np.searchsorted(sizes, found.estimate) - 1, 0, len(sizes) - 2))
     low, high = float(sizes[index]), float(sizes[index + 1])
     step = math.log(high / low)

@@ -88,7 +88,7 @@ def test_curves_are_drawn_from_the_conditional_distribution_of_their_combination
     departures = Departures(points.x, grid)
     coarse = departures.coarse()
     ways = departures.refine(coarse, np.zeros(len(coarse)), np.random.default_rng(0))
-    ways = ways.and_also(departures._pairs(coarse, np.zeros(len(coarse))))
+    ways = ways.and_also(departures._pairs(coarse, np.zeros(len(coarse)), np.random.default_rng(0)))
     way = next(k for k in range(len(ways)) if ways.kind(k) == kind)
     found = combine(points, noise, ways)
     one = found.only(np.flatnonzero(found.way == way)[:1])
@@ -123,7 +123,8 @@ def test_the_same_stream_draws_the_same_curves() -> None:
     )
     assert np.array_equal(one.log_error, two.log_error)
     assert one.carriers == two.carriers
-    assert sum(c.share for c in one.carriers) == pytest.approx(1.0, abs=0.2)
+    assert 0.8 < sum(c.share for c in one.carriers) <= 1.0 + 1e-9
+    assert [c.share for c in one.carriers] == sorted((c.share for c in one.carriers), reverse=True)
 
 
 def noisy(true: Callable[[Array], Array], noise: float, seed: int, runs: int = 5) -> FittedCurve:

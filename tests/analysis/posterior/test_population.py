@@ -13,6 +13,7 @@ from analysis.table.trials import FloatArray, IntArray
 
 ACTIVE = np.array([[False, False], [True, False], [True, True]])
 PRIOR = np.array([0.2, 0.3, 0.5])
+BOXES = (np.zeros((3, 2)), np.ones((3, 2)))
 
 
 def density(group: IntArray, place: FloatArray) -> FloatArray:
@@ -36,7 +37,7 @@ def test_the_evidence_of_a_narrow_posterior_is_found_by_generations(width: float
     members = Population(group=group, place=place, log_prior=log_prior)
     for _ in range(6):
         weight = members.log_prior + likelihood(members.place, members.group, width)
-        members = next_generation(members, weight, ACTIVE, density, 600, rng)
+        members = next_generation(members, weight, ACTIVE, BOXES, density, 600, rng)
     weight = members.log_prior + likelihood(members.place, members.group, width)
     truth = np.log([
         PRIOR[0] * math.exp(-9.0),
@@ -56,10 +57,52 @@ def test_members_without_coordinates_stay_and_nobody_leaves_the_prior() -> None:
     group = np.repeat([0, 1], [1, 50])
     place = np.where(ACTIVE[group], rng.random((51, 2)), 0.0)
     members = Population(group=group, place=place, log_prior=np.full(51, -math.log(51)))
-    found = next_generation(members, members.log_prior.copy(), ACTIVE, density, 200, rng)
+    found = next_generation(members, members.log_prior.copy(), ACTIVE, BOXES, density, 200, rng)
     assert (found.group == 0).sum() == 1
     assert ((found.place[found.group == 1, 0] > 0) & (found.place[found.group == 1, 0] < 1)).all()
     assert not found.place[found.group == 1, 1].any()
+
+
+def test_no_group_of_features_loses_its_prior_over_generations_without_evidence() -> None:
+    prior = np.array([group.prior for group in features.GROUPS])
+    low, high = features.boxes()
+    kept = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        group = rng.choice(len(prior), 180, p=prior / prior.sum())
+        place = np.where(
+            features.ACTIVE[group], low[group] + (high - low)[group] * rng.random((180, 5)), 0.0
+        )
+        alike = features.ALIKE[group]
+        swap = alike & (place[:, 0] > place[:, 3])
+        place[swap] = place[swap][:, [3, 4, 2, 0, 1]]
+        members = Population(
+            group=group, place=place, log_prior=np.full(180, math.log(prior.sum() / 180))
+        )
+        for _ in range(7):
+            members = next_generation(
+                members, members.log_prior, features.ACTIVE, features.boxes(),
+                features.log_density, 90, rng,
+            )  # fmt: skip
+        mass = np.bincount(members.group, np.exp(members.log_prior), minlength=len(prior))
+        kept.append(mass)
+    kind = np.array([group.kind for group in features.GROUPS])
+    assert (np.sum(kept, axis=0) > 0.0).all()  # none is out of reach for good
+    for one in ("hump", "bend", "step", "pair"):
+        mass = np.array(kept)[:, kind == one].sum(axis=1)
+        assert mass.mean() == pytest.approx(prior[kind == one].sum(), rel=0.15), one
+
+
+def test_no_kind_of_shape_loses_its_prior_over_generations_without_evidence() -> None:
+    x = np.log(1000.0 * 2.0 ** np.arange(6))
+    rng = np.random.default_rng(4)
+    coarse = shapes.coarse_shapes(x)
+    found = shapes.refine_shapes(coarse, np.zeros(len(coarse.log_prior)), x, rng)
+    for _ in range(7):
+        found = shapes.finer_shapes(found, np.zeros(len(found.log_prior)), x, rng)
+    mass = np.bincount(found.group, np.exp(found.log_prior), minlength=len(shapes.GROUP_PRIOR))
+    assert mass == pytest.approx(shapes.GROUP_PRIOR, rel=0.3)
+    assert mass.sum() == pytest.approx(1.0, abs=0.1)
 
 
 def test_the_coarse_grid_of_shapes_has_the_whole_prior_and_its_density_is_that_of_the_cells() -> (
@@ -80,14 +123,16 @@ def test_the_coarse_grid_of_shapes_has_the_whole_prior_and_its_density_is_that_o
 
 
 def test_the_density_of_features_adds_up_to_their_prior() -> None:
-    low, high, _ = features._ranges()
+    low, high = features.boxes()
     rng = np.random.default_rng(3)
     for g, group in enumerate(features.GROUPS):
         active = features.ACTIVE[g]
-        at = np.where(active, low[g] + (high[g] - low[g]) * rng.random((100, 5)), 0.0)
+        at = np.where(active, low[g] + (high[g] - low[g]) * rng.random((4000, 5)), 0.0)
         volume = float(np.prod((high[g] - low[g])[active]))
-        found = np.exp(features.log_density(np.full(100, g), at)) * volume
-        assert found == pytest.approx(group.prior)
+        found = np.exp(features.log_density(np.full(4000, g), at)) * volume
+        # Of two alike half of the box has twice the density: the first stands before the second.
+        assert found.mean() == pytest.approx(group.prior, rel=0.06)
+        assert found.max() == pytest.approx(group.prior * (2.0 if features.ALIKE[g] else 1.0))
 
 
 def test_a_hump_is_skewed_and_a_bend_and_a_step_are_what_they_say() -> None:

@@ -59,7 +59,9 @@ def test_no_falling_curve_is_called_flat(kind: str, seeds: range) -> None:
         found = verdicts(kind, n, value)
         assert "flat" not in (found["marginal"], found["plateau"]), (seed, found)
         said.append(found["marginal"])
-    if len(seeds) > 10:  # the guard is not all there is
+    # The guard is not all there is; but of a plain error that is mostly floor no doubling ever
+    # lowers a tenth.
+    if len(seeds) > 10 and kind != "error":
         assert set(said) & {"pays_off_until", "still_paying"}
 
 
