@@ -79,22 +79,22 @@ class Feature:
 
 
 HUMP = Feature(
-    kind="hump", prior=0.08, heights=((0.4, 1.0),), coarse_height=0.4,
+    kind="hump", prior=0.13, heights=((0.4, 1.0),), coarse_height=0.4,
     centres=(0.06, 0.94, 12), widths=(0.035, 0.2, 3), skews=3,
 )  # fmt: skip
 BEND = Feature(
-    kind="bend", prior=0.08, heights=((0.25, 0.6), (0.8, 0.4)), coarse_height=0.4,
+    kind="bend", prior=0.11, heights=((0.25, 0.6), (0.8, 0.4)), coarse_height=0.4,
     centres=(0.04, 0.96, 16), widths=(0.0003, 0.12, 3),
 )  # fmt: skip
 STEP = Feature(
-    kind="step", prior=0.13, heights=((0.2, 0.4), (0.8, 0.6)), coarse_height=0.5,
+    kind="step", prior=0.2, heights=((0.2, 0.4), (0.8, 0.6)), coarse_height=0.5,
     centres=(0.03, 0.97, 16), widths=(0.0003, 0.12, 3),
 )  # fmt: skip
 FEATURES = (HUMP, BEND, STEP)
 """The peaks of double descent in Nakkiran et al. (2019), figures 1-6, span a factor of 3 to 10 in
 size. A width of .0003 of the range is a corner: no study has sizes that close."""
 PAIRS = ((STEP, STEP), (STEP, BEND), (BEND, BEND))
-PAIR_PRIOR = 0.02
+PAIR_PRIOR = 0.03
 PAIR_HEIGHT = 0.6
 """Spread of both heights of a pair."""
 SLACKS = ((0.03, 0.35), (0.006, 0.25), (0.0, 0.4))

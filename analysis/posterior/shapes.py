@@ -68,7 +68,7 @@ ACTIVE: BoolArray = np.array(
     dtype=bool,
 )
 """Which coordinates each group has."""
-FINE_SHAPES = 600
+FINE_SHAPES = 700
 """Shapes of each generation."""
 COARSE_SHARE = 1e-6
 """A coarse shape below this share of the best one's weight has no children."""
