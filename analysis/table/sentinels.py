@@ -122,8 +122,9 @@ def _diverged(error: FloatArray, size: FloatArray, kept: np.ndarray) -> np.ndarr
         near = kept & ~beyond
         pooled = _pooled_spread(error, size, near)
         apart = [
-            _is_apart(float(error[k]), error[near & (size == size[k])], pooled)
+            _is_apart(float(error[k]) / unit, error[near & (size == size[k])], pooled)
             for k in np.flatnonzero(beyond).tolist()
+            for unit in (1.0, 100.0)  # percent beside fractions are no failures
         ]
         if all(apart):
             return beyond

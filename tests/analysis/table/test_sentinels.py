@@ -25,7 +25,7 @@ def noisy(spread: float, seed: int) -> FloatArray:
 
 
 @pytest.mark.parametrize("places", [[12], [12, 15, 18]])
-@pytest.mark.parametrize("value", [1.0, 345678.9, 12.7])
+@pytest.mark.parametrize("value", [1.0, 345678.9, 127.5])
 def test_one_of_three_seeds_that_failed_is_named(value: float, places: list[int]) -> None:
     error = noisy(0.03, 0)
     error[places] = value
