@@ -33,7 +33,6 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
 from analysis.findings import NextStep, Reason, ReasonKind
 from analysis.forecasts.estimates import Estimate, estimate
@@ -341,6 +340,8 @@ class _Refit:
 
 def limit_of(freedom: int, level: float) -> float:
     """Deviance up to which parameters fit at a level: Student's t, squared."""
+    from scipy import special  # only where a profile is asked for: reading a table needs none
+
     return float(special.stdtrit(freedom, (1.0 + level) / 2.0) ** 2)
 
 

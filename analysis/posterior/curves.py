@@ -167,9 +167,7 @@ def _by_departure(combinations: Combinations, log_weight: FloatArray) -> FloatAr
     return evidence
 
 
-def _fine_enough(
-    ways: Ways, by_way: FloatArray, by_shape: FloatArray, generation: int
-) -> bool:
+def _fine_enough(ways: Ways, by_way: FloatArray, by_shape: FloatArray, generation: int) -> bool:
     """Whether enough shapes carry the weights, and enough features where they weigh at all."""
     log_weight = by_way + ways.log_prior
     featured = ways.sort == FEATURED
