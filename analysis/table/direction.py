@@ -25,6 +25,7 @@ from analysis.table.fields import FloatArray
 from analysis.table.roles import bare
 from analysis.table.vocabulary import (
     BOUNDED,
+    DIFFERENCES,
     FALLING,
     LIKELIHOOD,
     SAID_OF_ANY,
@@ -131,7 +132,8 @@ def find_direction(
         if seen == against:
             other = "higher" if named == "lower" else "lower"
             raise _question(
-                f"{name!r} {seen} all along the sizes, though {why} means that {named} is better",
+                f"{name!r} {seen} all along the sizes, though {why} means that {named} is better "
+                f"({other}, if the column holds the opposite; {named}, if larger models are worse)",
                 option,
                 (other, named),
             )
@@ -163,6 +165,8 @@ def direction_of_name(name: str) -> Better | Literal[""]:
     if name.strip().lower() in NAMES_OF_ONE:
         return "higher"
     words = words_of(name)
+    if words & DIFFERENCES:
+        return ""
     rises = bool(words & (BOUNDED | UNBOUNDED))
     falls = bool(words & FALLING)
     if falls and rises and not words & LIKELIHOOD:

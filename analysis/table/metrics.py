@@ -31,6 +31,7 @@ from analysis.table.vocabulary import (
     BELOW_ZERO,
     BITS,
     BOUNDED,
+    DIFFERENCES,
     FALLING,
     LIKELIHOOD,
     NATS,
@@ -237,7 +238,7 @@ def _rising(
             return Metric(kind="nats", better="higher", name=name)
         return metric_of("own", _means(values, size), better="higher", name=name)
     strong = words & (BOUNDED - SAID_OF_ANY)
-    if words & UNBOUNDED and not strong:
+    if words & DIFFERENCES or (words & UNBOUNDED and not strong):
         return metric_of("own", _means(values, size), better="higher", name=name)
     if strong or ("%" in name):
         return Metric(name=name, better="higher", bound=_bound(name, values, option))

@@ -68,6 +68,10 @@ BELOW_ZERO = _words(
 """Bounded scores that may be negative."""
 SAID_OF_ANY = _words("average avg score scores points gain hit hits win wins pass tau map")
 """Words of scores that mean little by themselves: what the numbers say counts as much."""
+DIFFERENCES = _words(
+    "gain gains delta diff difference improvement improvements lift uplift advantage"
+)
+"""Words of what is counted from another model: neither bounded nor surely better if higher."""
 TURNED = _words("neg negative negated minus one")
 """Words that turn a metric upside down: ``neg_log_loss``, ``one_minus_accuracy``."""
 POSITIVE = _words(

@@ -25,6 +25,7 @@ from study.packs.compiling import outlook
 from study.places import Places
 from study.preflight.check import check_study, fingerprints
 from study.preflight.routes import route_notes
+from study.queue import leases
 from study.queue.opening import open_storage
 from study.queue.retrying import Retried
 from study.queue.store import StudyStore
@@ -187,7 +188,9 @@ def _set_up(
             with exclusively(places):
                 said = _words(store.retry_failed(seen))
         # Of a study of which nothing has finished nothing failed: it may begin with other code.
-        if changed := store.accept(seen):
+        with exclusively(places):
+            changed = store.accept(seen, lambda name: _may_live(places, name))
+        if changed:
             said += [f"no trial has finished yet: it begins with other {', '.join(changed)}"]
         store.check_unchanged(seen)
     on_checked()
@@ -201,6 +204,11 @@ def _set_up(
         before = store.counts().finished if store.is_started() else 0
         store.prepare(seen)
     return store, before, said
+
+
+def _may_live(places: Places, worker: str) -> bool:
+    """Whether a worker of this folder lives; of one elsewhere nobody here knows."""
+    return not leases.is_of(places.leases, worker) or leases.is_alive(places.leases, worker)
 
 
 def _words(retried: Retried) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -96,12 +96,21 @@ class StudyStore:
             return fill(self.trials, fingerprints or {})
 
     @explained
-    def accept(self, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+    def accept(
+        self, fingerprints: Mapping[str, str], is_alive: Callable[[str], bool]
+    ) -> tuple[str, ...]:
         """Take over what has changed outside the study file while no result depends on it.
+
+        What dead workers had in hand is put back first: where the first trial broke, another
+        worker may have taken it anew before the run ended.
 
         Returns the names of what has changed: none if nothing did, or something has begun.
         """
         counts = self.counts()
+        if counts.running and not counts.finished:
+            for one in self.deaths.find(is_alive):
+                self.deaths.put_back(one.id)
+            counts = self.counts()
         if counts.finished or counts.running:
             return ()
         return renew_fingerprints(self.storage, self.spec, fingerprints, code_only=False)

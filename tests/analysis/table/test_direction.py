@@ -184,3 +184,14 @@ def test_sums_over_examples_are_no_nats(metric: MetricKind, unit: float) -> None
     assert fit.predict(SIZE[-1]) == pytest.approx(values[-1], rel=0.01)
     mean = payoff.fit_curve(SIZE, values / 1000.0, metric=metric, better=better)
     assert mean.predict(SIZE[-1]) == pytest.approx(values[-1] / 1000.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["Accuracy gain", "delta_top1", "improvement", "BLEU lift"])
+def test_what_is_counted_from_another_model_is_asked_about_and_has_no_bound(name: str) -> None:
+    assert direction_of_name(name) == ""
+    size = np.geomspace(250.0, 64_000.0, 9)
+    values = 0.7 - (0.05 + 0.25 * (size / 250.0) ** -0.7)
+    with pytest.raises(Question):
+        find_direction(name, values, size)
+    found = find_metric(name, values, size, better="higher")
+    assert (found.kind, found.better) == ("own", "higher")

@@ -75,3 +75,17 @@ def test_a_replicate_that_failed_runs_again_while_others_run(storage: BaseStorag
     assert store.finish(claim.trial_id, record_of(store.spec, claim, status="failed"))
     taken(store)
     assert store.retry_failed(BEFORE).queued == 1
+
+
+def test_what_only_the_dead_have_in_hand_keeps_no_code_from_being_mended(
+    storage: BaseStorage,
+) -> None:
+    spec = spec_of(data={"sizes": [80]}, space={"width": [2], "depth": [1]})
+    store = StudyStore(spec, storage)
+    store.prepare(BEFORE)
+    taken(store)
+    assert store.accept(MENDED, lambda _: True) == ()
+    assert store.counts().running == 1
+    assert store.accept(MENDED, lambda _: False) == ("training.function mine.py",)
+    assert store.counts().running == 0
+    store.check_unchanged(MENDED)
