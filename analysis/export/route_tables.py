@@ -17,6 +17,7 @@ from analysis.tuning.regularisation import Regularisation
 from analysis.words.rounding import Measured, significant
 from analysis.words.study import verdict_cell
 from analysis.words.told import capital
+from analysis.words.verdicts import SHORT
 
 
 def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
@@ -34,7 +35,11 @@ def routes_table(analysis: StudyAnalysis) -> PaperTable | None:
                 verdict = route.fit.verdict
                 point = _measured(verdict.estimate if verdict.kind == "pays_off_until" else None)
                 saving = _measured(None if saved is None else saved.estimate)
-                words = ink.words(verdict_cell(route.fit, verdict))
+                # The column is as wide as a number: the whole verdict does not fit a page.
+                narrow = verdict.kind in ("still_paying", "flat")
+                words = ink.words(
+                    SHORT[verdict.kind] if narrow else verdict_cell(route.fit, verdict)
+                )
                 untold = rf"\emph{{{words}}}" if ink is LATEX else words
                 found.append(
                     (
