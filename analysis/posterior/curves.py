@@ -100,22 +100,20 @@ def draw_curves(
     coarse = coarse_shapes(points.x)
     by_shape = log_weights(rough.simple(), ShapeSpan.of(coarse.evaluate(points.x), least))
     shapes = refine_shapes(coarse, log_sums(by_shape)[1], points.x, rng)
-    few = rough.few_scatters()
-    for generation in range(GENERATIONS):
+    generation = 0
+    while True:
         at_points = shapes.evaluate(points.x)
-        span = ShapeSpan.of(at_points, least)
-        total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
+        few = rough.few_scatters()
+        total, by_shape = log_sums(
+            log_weights(few, ShapeSpan.of(at_points, least)) + shapes.log_prior
+        )
         by_way = _by_departure(few, total)
-        if generation and _fine_enough(ways, by_way, by_shape, generation):
+        if generation == GENERATIONS or _fine_enough(ways, by_way, by_shape, generation):
             break
         ways = (departures.finer if generation else departures.refine)(ways, by_way, rng)
         shapes = finer_shapes(shapes, by_shape - shapes.log_prior, points.x, rng)
-        few = combine(points, noise, ways).rough().few_scatters()
-    else:
-        at_points = shapes.evaluate(points.x)
-        span = ShapeSpan.of(at_points, least)
-        total, by_shape = log_sums(log_weights(few, span) + shapes.log_prior)
-        by_way = _by_departure(few, total)
+        rough = combine(points, noise, ways).rough()
+        generation += 1
     # What weighs nothing is left out of the widest table.
     ways = ways.only(_weighty(by_way + ways.log_prior))
     seen = _weighty(by_shape)
@@ -171,6 +169,8 @@ def _fine_enough(ways: Ways, by_way: FloatArray, by_shape: FloatArray, generatio
     """Whether enough shapes carry the weights, and enough features where they weigh at all."""
     log_weight = by_way + ways.log_prior
     featured = ways.sort == FEATURED
+    if generation == 0:  # the coarse grid
+        return False
     if carrying(by_shape) < ENOUGH_SHAPES or featured.sum() > 2 * FINE_DEPARTURES:
         return False
     if not featured.any() or generation >= GENERATIONS_OF_WAYS:
