@@ -49,7 +49,7 @@ PLACES: dict[Kind, Place] = {kind: place for place, kinds in _KINDS.items() for 
 
 ReasonKind = Literal[
     "no_replicates", "few_sizes", "narrow_range", "unreplicated", "no_errors_made", "law_misfits",
-    "wide_interval", "torn", "falls_slowly",
+    "wide_interval", "torn", "falls_slowly", "rises_between",
     "no_overlap", "no_common_error", "crossing_torn",
     "few_ratios", "few_points", "no_law_fits",
     "few_capacities", "curves_misfit", "no_payoff_inside", "payoff_outside",

@@ -48,6 +48,8 @@ flat, whatever its single doublings bring. Of 160 simulated flat curves, with no
 ANYWHERE, OUTSIDE = 0.5, 0.2
 """An interval over at least this share of one step between sizes, and at most that much beyond it,
 says that the point lies between the two and not where."""
+RISE_SHOWN = 1.0 / 3.0
+"""Share of the drawn curves' median rise that the sizes tried must show themselves."""
 WIDEST_INTERVAL = 0.8
 """An interval over more than this share of the range (of log size) says nothing."""
 
@@ -132,11 +134,24 @@ def decide(
         why = Reason(kind="wide_interval", value=found.level, low=found.low, high=found.high)
         next_step = _more_replicates(curve, 4)
         kind = "cannot_tell"
+    elif kind == "hurts_beyond" and not rise_shown(noise, found):
+        why = Reason(kind="rises_between")
+        next_step = _around(curve, found.peak)
+        kind = "cannot_tell"
     elif kind in PLACED:
         next_step = _between(curve, found)
     elif kind == "still_paying":
         next_step = NextStep(kind="try_larger", high=4.0 * float(curve.size[-1]))
     return _point(rule, s, found, kind=kind, why=why, next_step=next_step, probability=probability)
+
+
+def rise_shown(noise: Noise, found: Distribution) -> bool:
+    """Whether sizes tried show a part of the rise that the drawn curves have.
+
+    A smooth curve through steps rings between them: what rises there alone was never measured.
+    """
+    rise = noise.log_error - np.minimum.accumulate(noise.log_error)
+    return float(rise.max()) >= RISE_SHOWN * math.log1p(found.rise)
 
 
 def falls_clearly(found: Distribution) -> bool:
@@ -155,16 +170,23 @@ def _between(curve: Curve, found: Distribution) -> NextStep | None:
 
     More replicates of the sizes around would not say where in it; a size between them does.
     """
-    x = np.log(curve.size)
-    sizes = curve.size[np.isin(x, sizes_apart(x))]
-    index = int(np.clip(np.searchsorted(sizes, found.estimate) - 1, 0, len(sizes) - 2))
-    low, high = float(sizes[index]), float(sizes[index + 1])
+    step_asked = _around(curve, found.estimate)
+    low, high = step_asked.low, step_asked.high
+    assert low is not None and high is not None
     step = math.log(high / low)
     room = OUTSIDE * step
     within = math.log(found.low / low) > -room and math.log(high / found.high) > -room
     if not within or _width(found) < ANYWHERE * step:
         return None
-    return NextStep(kind="size_between", low=low, high=high)
+    return step_asked
+
+
+def _around(curve: Curve, size: float) -> NextStep:
+    """A size between the two that were tried on either side of one."""
+    x = np.log(curve.size)
+    sizes = curve.size[np.isin(x, sizes_apart(x))]
+    index = int(np.clip(np.searchsorted(sizes, size) - 1, 0, len(sizes) - 2))
+    return NextStep(kind="size_between", low=float(sizes[index]), high=float(sizes[index + 1]))
 
 
 def _less(found: Distribution) -> float:

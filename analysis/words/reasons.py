@@ -116,6 +116,7 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
     ),
     "torn": _torn,
     "falls_slowly": _falls_slowly,
+    "rises_between": lambda r: "a rise is drawn between two sizes that no size tried shows",
     "no_overlap": lambda r: f"the sizes of {' and '.join(r.about)} hardly overlap",
     "no_common_error": lambda r: "the two routes reach no error in common",
     "crossing_torn": _crossing_torn,

@@ -164,6 +164,16 @@ def test_a_step_between_two_sizes_may_be_anywhere_between_them_and_a_size_there_
     assert any(c.kind == "step" and 4000 < (c.near or 0.0) < 8000 for c in fit.draws.carriers)
 
 
+def stairs(size: Array) -> Array:
+    steps = [1.0 + 0.8 / (1.0 + (place / size) ** 20) for place in (700.0, 6000.0, 40_000.0)]
+    return np.asarray(0.5 / np.prod(steps, axis=0))
+
+
+def test_a_rise_that_no_size_tried_shows_is_not_claimed() -> None:
+    for seed in range(6):
+        assert noisy(stairs, 0.02, seed).payoff("overfit").kind in ("no_upturn", "cannot_tell")
+
+
 def test_a_smooth_law_at_low_noise_asks_for_no_size_between() -> None:
     assert noisy(law, 0.01, 2).verdict.next_step is None
 
