@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from analysis.settings import AnalysisSettings
 from analysis.table.metrics import measured_errors
 from analysis.table.names import format_size
 from analysis.table.reading import read_arrays
+from analysis.table.shapes import require_few, shapes_of
 from analysis.table.trials import FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.findings import gauge_of
@@ -214,6 +215,7 @@ def fit_curve(
     examples: Sequence[int] | npt.NDArray[np.int64] | None = None,
     seed: Sequence[int] | npt.NDArray[np.int64] | None = None,
     draw: Sequence[int] | npt.NDArray[np.int64] | None = None,
+    shape: Sequence[Any] | npt.NDArray[Any] | None = None,
     law: str = "auto",
     n_test: int = 0,
     better: Literal["", "lower", "higher"] = "",
@@ -231,6 +233,9 @@ def fit_curve(
         Dataset size of each run. All must be the same: one curve has one dataset size.
     seed, draw : array-like, optional
         Seed and subset draw of each run.
+    shape : array-like, optional
+        How the model of each run is made beside its size, as a number or a word: its depth, say.
+        Each shape has a curve of its own.
     law : str
         ``"auto"`` averages over laws and smooth departures; a name fits that law alone.
     n_test : int
@@ -252,19 +257,32 @@ def fit_curve(
     Question
         If the errors rise all along the sizes, and ``better`` is not said.
     AnalysisError
-        If the arrays differ in length, no run is usable, or there are several dataset sizes.
+        If the arrays differ in length, no run is usable, there are several dataset sizes, or more
+        shapes than make curves.
     """
     columns = {"n_parameters": size, "test_error": error, "n_examples": examples}
     columns |= {"seed": seed, "draw": draw}
     # By position: a column of a filtered or sorted frame would be read by its labels.
     arrays = {name: np.asarray(v).tolist() for name, v in columns.items() if v is not None}
+    shapes = None if shape is None else shapes_of(np.asarray(shape, dtype=object).tolist())
     lengths = {name: len(values) for name, values in arrays.items()}
+    if shapes is not None:
+        lengths["shape"] = len(shapes)
     if len(set(lengths.values())) > 1:
         raise AnalysisError(f"fit_curve: all arrays must have one length, got {lengths}")
     draft = read_arrays(arrays, {"n_parameters": "size", "test_error": "error",
                                  "n_examples": "examples"})  # fmt: skip
+    settings = settings or AnalysisSettings()
+    labels = dict[str, Any]()
+    if shapes is not None:
+        missing = np.array([one is None for one in shapes], dtype=bool)
+        draft = draft.leave_out(missing, reason="shape: no value")
+        told = tuple(shapes[k] for k in np.flatnonzero(draft.kept).tolist())
+        require_few(set(told), "shape: it")
+        labels["params"] = {"shape": told}
+        settings = replace(settings, shape=("shape",))
     numbers = {name: values[draft.kept] for name, values in draft.numbers.items()}
-    settings = replace(settings or AnalysisSettings(), law=law, size_label="size")
+    settings = replace(settings, law=law, size_label="size")
     errors, measured = measured_errors(
         numbers["test_error"].tolist(), numbers["n_parameters"].tolist(), settings,
         name="error", better=better, metric=metric or "",
@@ -274,7 +292,7 @@ def fit_curve(
         numbers["test_error"] = errors
     n_runs = int(draft.kept.sum())
     numbers["n_test"] = np.full(n_runs, float(n_test))
-    table = TrialTable.from_columns(numbers, n_runs)
+    table = TrialTable.from_columns(numbers | labels, n_runs)
     if not len(table):
         reasons = "; ".join(d.reason for d in draft.account.left_out) or "there are none"
         raise AnalysisError(f"fit_curve: no usable run ({reasons})")

@@ -53,6 +53,8 @@ class AnalysisSettings:
     """Column of the error. Never one that anything was chosen on."""
     error_label: str = ""
     """What to call the error; empty takes the name of the column."""
+    shape: tuple[str, ...] = ()
+    """Columns that say the shape of a model, how its size is made: each has a curve of its own."""
     metric: MetricKind = "error"
     """What the error is: error (a rate, RMSE: a fraction of it means something), nats or bits (a
     loss or log-likelihood), perplexity, own (its own unit, such as PSNR)."""
@@ -153,6 +155,8 @@ class AnalysisSettings:
         """Every setting by name; those of the metric only where it is no plain error."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         metric = values.pop("measured")
+        if not self.shape:
+            del values["shape"]
         if self.metric == "error" and not (metric and metric.formula):
             del values["metric"]
             return {name: value for name, value in values.items() if name != "of" or value}

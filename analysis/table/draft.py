@@ -61,6 +61,8 @@ class Asked:
     """Columns in which replicates may differ."""
     tuned: tuple[str, ...] = ()
     """Columns of what was tuned: of each size the best counts."""
+    shape: tuple[str, ...] = ()
+    """Columns that say how a size is made: depth, heads, ..."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +86,8 @@ class Draft:
     """Whether its cells had a percent sign; its numbers are fractions then."""
     words: Mapping[str, Sequence[Any]] = field(default_factory=lambda: NOTHING)
     """Field -> (rows,) its values, of fields that are no numbers."""
+    shape: Mapping[str, Sequence[Any]] = field(default_factory=lambda: NOTHING)
+    """Name -> (rows,) of each model's shape: a number or a word; None where a row has none."""
     better: Better = "lower"
     """Which way the metric improves."""
     metric: Metric = field(default_factory=Metric)

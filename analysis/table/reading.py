@@ -21,13 +21,14 @@ from analysis.table import (
     replicates,
     roles,
     sentinels,
+    shapes,
     states,
     typed,
 )
 from analysis.table.account import Account
 from analysis.table.columns import FIELDS, names_of
 from analysis.table.draft import Asked, Draft
-from analysis.table.fields import Array, Cost, Error
+from analysis.table.fields import Array, BoolArray, Cost, Error
 from analysis.table.files import read_sheet
 from analysis.table.sheet import Sheet
 from analysis.table.trials import Dropped, TrialTable, require_field
@@ -43,6 +44,7 @@ STEPS: tuple[Step, ...] = (
     typed.settle,
     typed.require_rows,
     sentinels.settle,
+    shapes.settle,
     typed.require_rows,
     metrics.refuse_mixed,
     direction.settle,
@@ -63,6 +65,11 @@ class Reading:
     account: Account
     draft: Draft
     """Each row and what happened to it."""
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """Names by which the trial table holds the shape of each model."""
+        return tuple(self.draft.shape)
 
 
 def read(sheet: Sheet, asked: Asked) -> Reading:
@@ -93,6 +100,7 @@ def read_table(
     metric: MetricKind | None = None,
     alike: Sequence[str] = (),
     tuned: Sequence[str] = (),
+    shape: Sequence[str] = (),
 ) -> TrialTable:
     """Read and check a trial table, or any table of runs.
 
@@ -112,6 +120,9 @@ def read_table(
         what its name and values say.
     alike, tuned : sequences of str
         Columns in which replicates may differ, and of what was tuned.
+    shape : sequence of str
+        Columns that say how a size is made (depth, heads, ...). The table holds them by their
+        names, without a tracker's prefix; ``AnalysisSettings(shape=...)`` names them so.
 
     Raises
     ------
@@ -129,7 +140,7 @@ def read_table(
     )
     asked = Asked(
         size=size, error=error, columns=named, where=tuple(where), better=better,
-        metric=metric or "", alike=tuple(alike), tuned=tuple(tuned),
+        metric=metric or "", alike=tuple(alike), tuned=tuple(tuned), shape=tuple(shape),
     )  # fmt: skip
     return read(read_sheet(path), asked).table
 
@@ -183,7 +194,7 @@ def _same(found: object, wanted: str) -> bool:
 
 def _ours(draft: Draft) -> Reading:
     """A table that payoff wrote: its columns mean what payoff means by them."""
-    asked, kept = draft.asked, np.flatnonzero(draft.kept)
+    asked = draft.asked
     columns = dict(asked.columns)
     for usual, column, kind in (
         ("n_parameters", asked.size, Cost), ("test_error", asked.error, Error)
@@ -192,6 +203,8 @@ def _ours(draft: Draft) -> Reading:
         columns[field] = roles.find(draft, column, f"--{kind.__name__.lower()}") if (
             column != field or column not in draft.sheet.names) else column  # fmt: skip
         draft = draft.taking(columns[field], "size" if kind is Cost else "error", "its name")
+    draft = shapes.settle(draft)
+    kept = np.flatnonzero(draft.kept)
     rows = list(draft.sheet.rows())
     table, broken = TrialTable.checked(fold_params(rows[k] for k in kept), columns=columns)
     for reason, places in broken.items():
@@ -201,7 +214,7 @@ def _ours(draft: Draft) -> Reading:
     numbered = tuple(
         replace(out, rows=tuple(int(kept[k]) for k in out.rows)) for out in table.dropped
     )
-    table = replace(table, dropped=numbered)
+    table = shapes.held(replace(table, dropped=numbered), draft, kept[_used(broken, len(kept))])
     draft = draft.telling(
         n_curves=len(np.unique(table.n_examples)) if len(table) else 0,
         replicate="trials of the phase 'replicate', one a seed and subset draw",
@@ -221,7 +234,7 @@ def _finished(draft: Draft) -> Reading:
         columns[name] = values[index]
     for name, words in draft.words.items():
         columns[name] = [words[k] for k in kept]
-    params = _params(draft.sheet, kept)
+    params = {**_params(draft.sheet, kept), **shapes.params(draft, kept)}
     if params:
         columns["params"] = params
     dropped = tuple(
@@ -235,6 +248,14 @@ def _finished(draft: Draft) -> Reading:
     if not draft.account.n_curves:
         draft = draft.telling(n_curves=len(np.unique(table.n_examples)))
     return Reading(table=table, account=draft.account, draft=draft)
+
+
+def _used(broken: Mapping[str, Sequence[int]], n: int) -> BoolArray:
+    """(n,) which rows broke no rule."""
+    used = np.ones(n, dtype=bool)
+    for places in broken.values():
+        used[list(places)] = False
+    return used
 
 
 def _params(sheet: Sheet, kept: list[int]) -> Mapping[str, tuple[Any, ...]]:

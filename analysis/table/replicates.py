@@ -11,6 +11,7 @@ epoch, step          of each run the best by validation counts, else the last
 fold                 each fold is a subset draw, which all sizes share
 hyperparameters      of each size the best setting counts: by validation, else by the metric itself
                      (the lower envelope, whose bias is said)
+depth, heads, ...    they are ladders of other shapes: asked whether each has a curve of its own
 dataset, family, ... they are other questions: asked which one
 ==================== ===============================================================================
 """
@@ -29,7 +30,16 @@ from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
 from analysis.table.fields import FloatArray, IntArray
 from analysis.table.roles import find
-from analysis.table.variation import FEW, Cells, Varying, is_validation, joint, varying_columns
+from analysis.table.shapes import MOST_SHAPES
+from analysis.table.variation import (
+    FEW,
+    Cells,
+    Varying,
+    coded,
+    is_validation,
+    joint,
+    varying_columns,
+)
 from analysis.table.vocabulary import RUNS, is_one
 
 SURE = 3.3
@@ -55,7 +65,11 @@ def settle(draft: Draft) -> Draft:
         return draft
     alike = {find(draft, name, "--alike") for name in draft.asked.alike}
     tuned = {find(draft, name, "--tuned") for name in draft.asked.tuned}
-    found = [one for one in varying_columns(draft, cells) if one.name not in alike]
+    found = [
+        one
+        for one in varying_columns(draft, cells)
+        if one.name not in alike and not _follows_shape(draft, cells, one)
+    ]
     found = [replace(one, kind="setting") if one.name in tuned else one for one in found]
     _ask(draft, cells, found)
     steps = [one for one in found if one.kind == "step" and one.within]
@@ -87,6 +101,16 @@ def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
         return
     first = asked[0]
     level = _commonest(first)
+    shape = _covering_shape(asked)
+    if shape is not None:
+        column = shlex.quote(shape.name)
+        raise Question(
+            f"rows of one size differ in {shape.name!r} ({shape.listed}), which says how a size is "
+            f"made; say --shape {column} for a curve of each, take one with --where "
+            f"{shlex.quote(f'{shape.name}={_commonest(shape)}')}; if tuned, --tuned {column}; if "
+            f"only luck sets such runs apart, --alike {column}",
+            add=(f"--shape {column}", f"--alike {column}"),
+        )
     named = " and in ".join(f"{one.name!r} ({one.listed})" for one in asked)
     what = "rows of one size differ in" if any(one.within for one in asked) else "sizes differ in"
     choice = shlex.quote(f"{first.name}={level}")
@@ -99,6 +123,24 @@ def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
         f"{shlex.quote(every)}",
         add=(f"--where {choice}", f"--group {shlex.quote(first.name)}"),
     )
+
+
+def _covering_shape(asked: Sequence[Varying]) -> Varying | None:
+    """A shape that says all that the others say; None where none does, or it has too many."""
+    for one in asked:
+        if one.kind == "shape" and one.within and len(one.levels) <= MOST_SHAPES:
+            n = len(np.unique(one.codes))
+            if all(len(np.unique(joint(one.codes, other.codes))) == n for other in asked):
+                return one
+    return None
+
+
+def _follows_shape(draft: Draft, cells: Cells, one: Varying) -> bool:
+    """Whether the shape that the user named says all that a column says."""
+    if not draft.shape:
+        return False
+    shape = joint(*(coded(values, cells.rows)[0] for values in draft.shape.values()))
+    return len(np.unique(joint(shape, one.codes))) == len(np.unique(shape))
 
 
 def _is_question(one: Varying, cells: Cells) -> bool:

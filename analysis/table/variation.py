@@ -91,7 +91,7 @@ class Varying:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """Rows of one size and one dataset size."""
+    """Rows of one size, one dataset size and, where it was said, one shape."""
 
     rows: IntArray
     """(N,) rows of the sheet that are kept."""
@@ -114,6 +114,7 @@ class Cells:
         keys = [draft.size[rows]]
         if "n_examples" in draft.numbers:
             keys.append(draft.numbers["n_examples"][rows])
+        keys += [coded(values, rows)[0].astype(np.float64) for values in draft.shape.values()]
         sign = 1.0 if draft.better == "lower" else -1.0
         error = sign * draft.error[rows]
         return cls(rows=rows, cell=joint(*keys), size=keys[0], error=error)
@@ -135,7 +136,7 @@ def varying_columns(draft: Draft, cells: Cells) -> Iterator[Varying]:
     for name in draft.sheet.names:
         if name in named or not name.strip():
             continue
-        codes, levels = _coded(draft.cells(name), cells.rows)
+        codes, levels = coded(draft.cells(name), cells.rows)
         if len(levels) + bool((codes < 0).any()) < 2:
             continue
         twin = codes.tobytes(), tuple(map(str, levels))
@@ -144,10 +145,15 @@ def varying_columns(draft: Draft, cells: Cells) -> Iterator[Varying]:
         seen.add(twin)
         within = len(np.unique(joint(cells.cell, codes))) > cells.n
         kind = _kind(name, codes, levels, cells)
+        if kind == "shape":
+            codes, levels = _one_spelling(codes, levels)
+            if len(levels) + bool((codes < 0).any()) < 2:
+                continue
         yield Varying(name=name, kind=kind, codes=codes, levels=levels, within=within)
 
 
-def _coded(column: Sequence[Any], rows: IntArray) -> tuple[IntArray, tuple[Any, ...]]:
+def coded(column: Sequence[Any], rows: IntArray) -> tuple[IntArray, tuple[Any, ...]]:
+    """(N,) which of the levels each row has, -1 for none; and the levels."""
     seen: dict[Any, int] = {}
     codes = np.empty(len(rows), dtype=np.int64)
     for k, row in enumerate(rows.tolist()):
@@ -161,6 +167,21 @@ def _coded(column: Sequence[Any], rows: IntArray) -> tuple[IntArray, tuple[Any, 
             cell = str(cell)
         codes[k] = seen.setdefault(cell, len(seen))
     return codes, tuple(seen)
+
+
+def _one_spelling(codes: IntArray, levels: Sequence[Any]) -> tuple[IntArray, tuple[Any, ...]]:
+    """Codes and levels in which ``2`` and ``2.0`` are one; each level as first written."""
+    seen: dict[Any, int] = {}
+    first = list[Any]()
+    place = list[int]()
+    for level in levels:
+        key: Any = float(str(level)) if _is_number(level) else level
+        if key not in seen:
+            seen[key] = len(first)
+            first.append(level)
+        place.append(seen[key])
+    recoded = np.where(codes >= 0, np.array([*place, -1], dtype=np.int64)[codes], -1)
+    return recoded, tuple(first)
 
 
 def _kind(name: str, codes: IntArray, levels: Sequence[Any], cells: Cells) -> Kind:

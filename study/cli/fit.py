@@ -78,6 +78,8 @@ def table_arguments(parser: argparse.ArgumentParser) -> None:
     )
     words = "one curve for each value of this column, one after the other"
     more("--group", metavar="COLUMN", help=words)
+    words = "columns that say how a size is made (depth, heads): a curve of its own for each value"
+    more("--shape", action="append", default=[], metavar="COLUMN,...", help=words)
     words = "columns that were tuned: of each size the best setting counts"
     more("--tuned", action="append", default=[], metavar="COLUMN,...", help=words)
     words = "columns in which replicates may differ"
@@ -181,7 +183,7 @@ def analyse_table(
     args, mapped = _mapped(args)
     settings = _settings(args)
     reading = _read(args, mapped, sheet)
-    settings = _measuring(settings, reading, args)
+    settings = replace(_measuring(settings, reading, args), shape=reading.shape)
     from analysis.study import analyse
     from analysis.words.account import short, whole
 
@@ -267,10 +269,12 @@ def _mapped(args: argparse.Namespace) -> tuple[argparse.Namespace, dict[str, str
             raise PayoffError(f"--map: must be NAME=COLUMN,..., got {pair!r}")
         if name in options:
             given[name.replace("-", "_")] = column
+        elif name == "shape":
+            given["shape"] = [*given["shape"], column]
         elif name in FIELDS and name != "params":
             mapped[name] = column
         else:
-            known = (*options, *FIELDS)
+            known = (*options, "shape", *FIELDS)
             raise PayoffError(
                 f"--map: the trial table has no column {name!r}{nearest(name, known)} "
                 f"(its columns: {', '.join(sorted(set(known) - {'params'}))})"
@@ -304,6 +308,7 @@ def _read(args: argparse.Namespace, mapped: dict[str, str], sheet: Sheet | None 
         of=args.of,
         alike=_listed(args.alike),
         tuned=_listed(args.tuned),
+        shape=_listed(args.shape),
     )
     return read(sheet or _sheet(args.table), asked)
 
