@@ -16,6 +16,7 @@ Kind = (
     VerdictKind
     | Literal[
         "answer", "growth", "carried",
+        "best_shape", "ways_to_grow", "shape_and_data", "short_ladders",
         "tuning", "tuning_unjudged", "hyperparameters",
         "pruning",
         "route", "saving", "crossing", "short_routes", "open_crossings",
@@ -26,14 +27,15 @@ Kind = (
 """Every kind of finding."""
 
 Place = Literal[
-    "headline", "payoff", "tuning", "pruning", "routes", "distillation", "laws", "regularisation",
-    "costs", "failures", "exclusions",
+    "headline", "payoff", "shapes", "tuning", "pruning", "routes", "distillation", "laws",
+    "regularisation", "costs", "failures", "exclusions",
 ]  # fmt: skip
 """Where a reader looks for a finding."""
 
 _KINDS: dict[Place, tuple[Kind, ...]] = {
     "headline": ("answer",),
     "payoff": (*get_args(VerdictKind), "growth", "carried"),
+    "shapes": ("best_shape", "ways_to_grow", "shape_and_data", "short_ladders"),
     "tuning": ("tuning", "tuning_unjudged", "hyperparameters"),
     "pruning": ("pruning",),
     "routes": ("route", "saving", "crossing", "short_routes", "open_crossings"),
@@ -69,7 +71,7 @@ ExclusionKind = Literal[
 StepKind = Literal[
     "run_replicates", "add_sizes", "widen_range", "train_seeds", "more_test_examples",
     "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller", "ask_less",
-    "same_sizes", "more_or_further", "size_between",
+    "same_sizes", "more_or_further", "size_between", "sizes_of_shape",
     "raise_search_trials", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
     "more_points", "vary_ratio", "wider_surface", "as_measured", "runs_nearer",

@@ -54,7 +54,8 @@ class AnalysisSettings:
     error_label: str = ""
     """What to call the error; empty takes the name of the column."""
     shape: tuple[str, ...] = ()
-    """Columns that say the shape of a model, how its size is made: each has a curve of its own."""
+    """Columns that say how a size is made, such as depth; none: the axes that a study swept beside
+    the one by which its networks grow."""
     metric: MetricKind = "error"
     """What the error is: error (a rate, RMSE: a fraction of it means something), nats or bits (a
     loss or log-likelihood), perplexity, own (its own unit, such as PSNR)."""

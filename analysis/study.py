@@ -29,6 +29,8 @@ from analysis.routes.laws import RouteLaw, study_laws
 from analysis.routes.pruning import PruneLadder, prune_ladders
 from analysis.routes.teachers import Distilled, study_teachers
 from analysis.settings import AnalysisSettings
+from analysis.shapes.findings import shape_findings
+from analysis.shapes.study import ShapeStudy, study_shapes
 from analysis.table.account import Account
 from analysis.table.metrics import measured_errors
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
@@ -71,6 +73,8 @@ class StudyAnalysis:
     """What masks alone do to time and FLOPs."""
     made: tuple[Finding[Any], ...] = ()
     """What to know of how networks were made."""
+    shapes: tuple[ShapeStudy, ...] = ()
+    """Width or depth: one for each dataset size at which shapes can be compared."""
     reading: Account | None = None
     """What was done to the table that the trials were read from; None where it was none."""
 
@@ -84,6 +88,7 @@ class StudyAnalysis:
             *(payoff_finding(fit, point) for fit in self.fits for point in fit.payoffs),
             *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
             *carried(self.fits),
+            *shape_findings(self.shapes, self.fits, s.size_name),
             *tuning_findings(self.tuning),
             *prune_findings(self.ladders, s.size_name),
             *route_findings(self.routes),
@@ -225,6 +230,7 @@ def analyse(
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         made=tuple(making_findings(table)),
+        shapes=study_shapes(table, fits, settings),
     )
 
 

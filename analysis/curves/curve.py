@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.curves.ladders import Shape, ShapeAxes, shape_axes, shapes_of, values_of
 from analysis.errors import AnalysisError
 from analysis.findings import Exclusion, ExclusionKind
 from analysis.settings import AnalysisSettings
@@ -74,7 +75,7 @@ class Curve:
     replicates: IntArray
     """(K,) replicates of each cell."""
     shape: IntArray
-    """(K,) index of the cell's depth among the depths seen: cells of one depth share a ladder."""
+    """(K,) index of the cell's shape: cells of one shape share a ladder."""
     cell: tuple[str, ...]
     """(K,) name of each cell."""
     run_cell: IntArray
@@ -94,6 +95,12 @@ class Curve:
     """Replicates on the curve that were still improving at their last step."""
     spread: FloatArray | None = None
     """(K,) spread of each cell's error as the table tells it; None where it does not."""
+    shapes: tuple[Shape, ...] = ()
+    """The shapes, the simpler first; none where there is one, or the table does not say."""
+    grown: FloatArray | None = None
+    """(K,) value of the axis that grows a ladder; None where it is not known."""
+    grown_by: str = ""
+    """That axis (``width``)."""
 
     def __len__(self) -> int:
         return len(self.size)
@@ -124,6 +131,7 @@ class Curve:
             run_row=read_only(self.run_row[runs]),
             correct=None if self.correct is None else read_only(self.correct[runs]),
             spread=None if self.spread is None else read_only(self.spread[keep]),
+            grown=None if self.grown is None else read_only(self.grown[keep]),
         )
 
 
@@ -147,9 +155,9 @@ def build_curves(
             f"use one of {', '.join(changed_by_pruning())}"
         )
     reasons = _reasons(table, settings, size, error, every_route)
-    teachers = teacher_is_axis(table)
+    teachers, axes = teacher_is_axis(table), shape_axes(table, settings)
     return tuple(
-        _build(table, settings, exact(n), size, error, reasons, teachers=teachers)
+        _build(table, settings, exact(n), size, error, reasons, axes, teachers=teachers)
         for n in np.unique(table.n_examples)
     )
 
@@ -196,6 +204,7 @@ def _build(
     size: FloatArray,
     error: FloatArray,
     reasons: tuple[IntArray, list[_Reason]],
+    axes: ShapeAxes,
     *,
     teachers: bool,
 ) -> Curve:
@@ -204,19 +213,19 @@ def _build(
     counts = Counter(code[of_curve].tolist())
     in_turn = dict.fromkeys(code[of_curve].tolist())
     rows = of_curve[code[of_curve] < 0]
-    cells = _cells(table, rows, size, teachers=teachers)
+    shape_of, shapes = shapes_of(table, axes, rows)
+    cells = _cells(table, rows, size, shape_of, teachers=teachers)
     run_cell = np.empty(len(rows), dtype=np.int64)
     for index, cell in enumerate(cells):
         run_cell[cell] = index
     firsts = [int(rows[cell[0]]) for cell in cells]
-    depths = [int(table.depth[k]) for k in firsts]
     n_test = np.unique(table.n_test[rows]) if len(rows) else np.array([0])
     return Curve(
         n_examples=n_examples,
         size=read_only(np.array([middle(size[rows[cell]]) for cell in cells])),
         error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
         replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
-        shape=read_only(np.unique(depths, return_inverse=True)[1].astype(np.int64)),
+        shape=read_only(np.array([shape_of[cell[0]] for cell in cells], dtype=np.int64)),
         cell=tuple(table.cell[k] or f"{settings.size}={size[k]:g}" for k in firsts),
         run_cell=read_only(run_cell),
         run_error=read_only(error[rows]),
@@ -231,7 +240,21 @@ def _build(
         ),
         undertrained=int(table.still_improving[rows].sum()),
         spread=_told_spread(table, rows, cells),
+        shapes=shapes if len(shapes) > 1 else (),
+        grown=_grown(table, axes, firsts),
+        grown_by=axes.grown,
     )
+
+
+def _grown(table: TrialTable, axes: ShapeAxes, rows: Sequence[int]) -> FloatArray | None:
+    """The axis that grows a ladder, at some rows; None where it is not known for all of them."""
+    if not axes.grown:
+        return None
+    column = values_of(table, axes.grown)
+    found = [column[row] for row in rows]
+    if not all(isinstance(value, int | float) for value in found):
+        return None
+    return read_only(np.array(found, dtype=np.float64))
 
 
 def _told_spread(table: TrialTable, rows: IntArray, cells: Sequence[IntArray]) -> FloatArray | None:
@@ -243,7 +266,7 @@ def _told_spread(table: TrialTable, rows: IntArray, cells: Sequence[IntArray]) -
 
 
 def _cells(
-    table: TrialTable, rows: IntArray, size: FloatArray, *, teachers: bool
+    table: TrialTable, rows: IntArray, size: FloatArray, shape: IntArray, *, teachers: bool
 ) -> list[IntArray]:
     """Positions in ``rows`` of each cell's replicates, in the order of their sizes."""
     if not len(rows):
@@ -256,13 +279,13 @@ def _cells(
         key = _joined(key, _codes(column, rows))
     names = _codes(table.cell, rows, empty="")
     named = names >= 0
-    ladder = _joined(_codes(table.width, rows), _codes(table.depth, rows))
+    ladder = _joined(_joined(_codes(table.width, rows), _codes(table.depth, rows)), shape)
     capacity = _joined(_codes(size, rows), ladder)
     whole = _joined(key, np.where(named, names, capacity + names.max() + 1))
     if whole.max() >= MOST_CELLS:
         logs = np.log(size[rows])
         edges = np.linspace(logs.min(), logs.max(), MOST_CELLS - 23)[1:-1]
-        whole = _joined(_joined(key, _codes(table.depth, rows)), np.searchsorted(edges, logs))
+        whole = _joined(_joined(key, shape), np.searchsorted(edges, logs))
     order = np.argsort(whole, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(whole[order])) + 1)
     members.sort(key=lambda cell: int(cell[0]))  # of equal sizes, the first seen comes first

@@ -16,6 +16,8 @@ from analysis.table.trials import FloatArray, IntArray
 
 MAX_POINTS = 32
 """More points than this are merged with their neighbours in size."""
+MAX_POINTS_OF_SHAPES, LEAST_BINS = 48, 4
+"""The same where shapes are told apart, and the fewest points that a shape is merged to."""
 DOUBLING_STEPS = 16
 """Grid points per doubling of the size, at least."""
 REACH = 2.0
@@ -40,13 +42,13 @@ class Points:
     shape: IntArray
 
 
-def merge_points(curve: Curve, noise: Noise) -> Points:
-    """Points for the fit: cells as they are, or neighbours in size merged."""
+def merge_points(curve: Curve, noise: Noise, *, by_shape: bool = False) -> Points:
+    """Points for the fit: cells as they are, or neighbours in size (and of one shape) merged."""
     x = np.log(curve.size)
     variance = noise.run_variance / np.maximum(curve.replicates, 1)
     rough, _ = split_test_luck(x, noise.test_covariance)
     covariance = np.diag(variance) + noise.draw_variance / max(noise.n_draws, 1) + rough
-    if len(x) <= MAX_POINTS:
+    if len(x) <= (MAX_POINTS_OF_SHAPES if by_shape else MAX_POINTS):
         return Points(
             x=x,
             y=noise.log_error,
@@ -55,18 +57,25 @@ def merge_points(curve: Curve, noise: Noise) -> Points:
             cells=np.ones(len(x)),
             shape=curve.shape,
         )
-    edges = np.linspace(x[0], x[-1], MAX_POINTS + 1)
-    bins = np.unique(np.searchsorted(edges[1:-1], x), return_inverse=True)[1]
+    shape = curve.shape if by_shape else np.zeros(len(x), dtype=np.int64)
+    per_shape = MAX_POINTS
+    if by_shape:
+        per_shape = max(MAX_POINTS_OF_SHAPES // len(np.unique(shape)), LEAST_BINS)
+    edges = np.linspace(x[0], x[-1], per_shape + 1)
+    place = np.searchsorted(edges[1:-1], x) * (int(shape.max()) + 1) + shape
+    _, first, bins = np.unique(place, return_index=True, return_inverse=True)
     member = (bins[None, :] == np.arange(bins.max() + 1)[:, None]).astype(np.float64)
     mean = member * (1.0 / (variance + 0.05**2))
     mean /= mean.sum(axis=1, keepdims=True)
+    order = np.argsort(mean @ x, kind="stable")  # shapes lie side by side
+    mean, first = mean[order], first[order]
     return Points(
         x=mean @ x,
         y=mean @ noise.log_error,
         covariance=mean @ covariance @ mean.T,
         variance=np.asarray((mean**2) @ variance),
         cells=1.0 / (mean**2).sum(axis=1),
-        shape=np.zeros(len(member), dtype=np.int64),
+        shape=shape[first],
     )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from analysis.curves.noise import Noise
 from analysis.curves.points import Points
 from analysis.posterior.departures import Ways
+from analysis.posterior.moves import Moves
 from analysis.table.trials import BoolArray, FloatArray, IntArray
 
 SCATTERS = ((0.0, 0.0, 0.6), (0.015, 0.015, 0.25), (0.04, 0.04, 0.12), (0.1, 0.1, 0.03))
@@ -32,8 +33,10 @@ SHAPE_SCATTERS = (
 )  # fmt: skip
 """The same where cells of several depths sit side by side: shapes differ more than luck does, and
 most where networks are small (two hidden layers of two units hardly train)."""
+LADDER_SCATTERS = (*SCATTERS, (0.25, 0.03, 0.05))
+"""The same where each shape has a curve of its own."""
 FEW_SCATTERS = (0, 2)
-"""Of either list: none, and one that is neither small nor large."""
+"""Of each list: none, and one that is neither small nor large."""
 OFFSETS = ((0.0, 0.5), (0.1, 0.3), (0.4, 0.2))
 """Spread of a depth's constant offset from the common curve, with its prior weight."""
 UNKNOWN_SPREADS = np.geomspace(0.003, 0.5, 9)
@@ -55,7 +58,10 @@ class Combinations:
     scatter: FloatArray
     """(B, K) variance of the points beyond what replicates show."""
     offset: FloatArray
-    """(B,) spread of a depth's offset."""
+    """(B,) spread of a depth's offset; 0 where shapes have curves of their own."""
+    move: IntArray
+    """(B,) index of how shapes move the curve; 0 where they have none."""
+    moves: Moves | None
     kappa: FloatArray
     """(B,)"""
     log_prior: FloatArray
@@ -66,7 +72,7 @@ class Combinations:
 
     def only(self, keep: BoolArray | IntArray) -> Combinations:
         """The combinations at these places."""
-        columns = ("way", "scatter_index", "scatter", "offset", "kappa", "log_prior")
+        columns = ("way", "scatter_index", "scatter", "offset", "move", "kappa", "log_prior")
         return replace(self, **{name: getattr(self, name)[keep] for name in columns})
 
     def rough(self) -> Combinations:
@@ -75,6 +81,8 @@ class Combinations:
             return self
         kappas, offsets = np.unique(self.kappa), np.unique(self.offset)
         middle = self.kappa == kappas[len(kappas) // 2]
+        if self.moves is not None:
+            middle &= self.move == self.moves.likely
         return self.only(middle & (self.offset == offsets[len(offsets) // 2]))
 
     def few_scatters(self) -> Combinations:
@@ -101,15 +109,21 @@ class Combinations:
         """(B, K, K) C: covariance of the points given level and shape."""
         covariances: FloatArray = self.noise_covariances()
         covariances += self.ways.covariance[self.way]
+        if self.moves is not None:
+            covariances += self.moves.covariance[self.move]
         return covariances
 
 
-def combine(points: Points, noise: Noise, ways: Ways) -> Combinations:
-    """Every choice of departure, scatter, depth offset and spread, with its prior."""
+def combine(points: Points, noise: Noise, ways: Ways, moves: Moves | None = None) -> Combinations:
+    """Every choice of departure, scatter, spread and what shapes do, with its prior.
+
+    With ``moves`` each shape has a curve of its own; else shapes scatter about one curve.
+    """
     depths, per_depth = np.unique(points.shape, return_counts=True)
-    offsets = OFFSETS if len(depths) > 1 and per_depth.min() >= 2 else ((0.0, 1.0),)
+    several = len(depths) > 1 and moves is None
+    offsets = OFFSETS if several and per_depth.min() >= 2 else ((0.0, 1.0),)
     scatters: tuple[tuple[float, float, float], ...]
-    scatters = SHAPE_SCATTERS if len(depths) > 1 else SCATTERS
+    scatters = SHAPE_SCATTERS if several else SCATTERS if moves is None else LADDER_SCATTERS
     if noise.degrees <= 0:  # then kappa alone stands for all scatter
         scatters = ((0.0, 0.0, 1.0),)
     place = (points.x - points.x[0]) / max(float(points.x[-1] - points.x[0]), 1e-9)
@@ -120,6 +134,7 @@ def combine(points: Points, noise: Noise, ways: Ways) -> Combinations:
         np.log([weight for _, _, weight in scatters]),
         np.log([weight for _, weight in offsets]),
         np.log([weight for _, weight in kappas]),
+        np.zeros(1) if moves is None else moves.log_prior,
     )
     index = np.indices([len(one) for one in logs]).reshape(len(logs), -1)
     log_prior = sum(one[places] for one, places in zip(logs, index, strict=True))
@@ -130,6 +145,8 @@ def combine(points: Points, noise: Noise, ways: Ways) -> Combinations:
         scatter_index=index[1],
         scatter=(beyond / points.cells)[index[1]],
         offset=np.array([offset for offset, _ in offsets])[index[2]],
+        move=index[4],
+        moves=moves,
         kappa=np.array([kappa for kappa, _ in kappas])[index[3]],
         log_prior=np.asarray(log_prior),
     )

@@ -40,11 +40,12 @@ import numpy as np
 
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
-from analysis.curves.points import draw_test_luck, merge_points, run_spread, size_grid
+from analysis.curves.points import Points, draw_test_luck, merge_points, run_spread, size_grid
 from analysis.posterior.combinations import Combinations, combine
 from analysis.posterior.composition import Carrier, carriers
 from analysis.posterior.departures import FEATURED, FINE_DEPARTURES, LARGE, Departures, Ways
 from analysis.posterior.evidence import ShapeSpan, log_sums, log_weights, relative
+from analysis.posterior.moves import Moves
 from analysis.posterior.population import carrying
 from analysis.posterior.resolution import blur_between
 from analysis.posterior.shapes import Shapes, coarse_shapes, finer_shapes, refine_shapes
@@ -58,6 +59,9 @@ ENOUGH_SHAPES, ENOUGH_WAYS = 100.0, 40.0
 """Shapes, and features where they carry all of it, that should carry the weights, in effect."""
 LEFT_OUT = 1e-3
 """Share of the weight that may be left out of the last table, for ways and shapes each."""
+MOST_MOVES, LEAST_MOVE = 6, 0.005
+"""At most so many ways in which shapes move a curve are looked at closely, of at least this share
+on the coarse grid."""
 KEPT_WEIGHT = 1e-4
 """Combinations below this share of the best one's weight draw no curves."""
 
@@ -82,6 +86,63 @@ class CurveDraws:
     """The shapes that carry the posterior, the heaviest first; none where one law was fitted."""
     evidence: float = 0.0
     """Log marginal likelihood of the points, up to a constant for each number of points."""
+    jacobian: float = 0.0
+    """Sum of the points' log errors: what turns a density of them into one of the errors."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weighed:
+    """Every combination of law, departure and noise that counts, with its weight."""
+
+    points: Points
+    grid: FloatArray
+    departures: Departures
+    shapes: Shapes
+    at_points: FloatArray
+    """(T, K) the shapes of the law at the points."""
+    combinations: Combinations
+    weight: FloatArray
+    """(B, T) of combinations and shapes, the largest 1."""
+    by_combination: FloatArray
+    """(B,) sums over the shapes; 0 where they draw no curves."""
+    top: float
+    """Log of the largest weight."""
+
+    @property
+    def evidence(self) -> float:
+        """Log marginal likelihood, up to a constant for each number of points."""
+        return self.top + math.log(float(self.by_combination.sum()))
+
+    @property
+    def departure(self) -> float:
+        """Probability that the curve departs from the laws by 10% or more."""
+        ways = self.combinations.ways
+        away = (ways.size >= LARGE)[self.combinations.way]
+        return float(self.by_combination[away].sum() / self.by_combination.sum())
+
+    def carriers(self) -> tuple[Carrier, ...]:
+        """The shapes that carry it."""
+        ways, way = self.combinations.ways, self.combinations.way
+        return carriers(ways, way, self.shapes.group, self.weight, self.points.x)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray, IntArray]:
+        """``n`` curves (n, G), the moves of each shape (n, J, G), and the law's shape (n,)."""
+        which, shape = _systematic(self.weight, self.by_combination, n, rng)
+        log_error, moved = _sample(
+            self.combinations, self.departures, which, self.at_points[shape],
+            _on_grid(self.shapes, shape, self.grid), rng,
+        )  # fmt: skip
+        return log_error, moved, shape
+
+    def exponent(self, shape: IntArray, level: float) -> tuple[float, float, float]:
+        """Median and interval of the law's exponent over drawn shapes."""
+        tail = (1.0 - level) / 2.0
+        drawn = self.shapes.exponent[shape]
+        drawn = drawn[~np.isfinite(self.shapes.rest[shape])]  # the others have no exponent
+        if not len(drawn):
+            return math.nan, math.nan, math.nan
+        low, middle, high = np.quantile(drawn, [tail, 0.5, 1.0 - tail])
+        return float(middle), float(low), float(high)
 
 
 def draw_curves(
@@ -93,11 +154,39 @@ def draw_curves(
     """
     points = merge_points(curve, noise)
     grid, n_inside = size_grid(points.x)
+    found = weigh(points, noise, grid, rng)
+    log_error, _, shape = found.draw(resamples, rng)
+    log_error = blur_between(points.x, grid, log_error, rng)
+    log_error += draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
+    return CurveDraws(
+        x=read_only(grid),
+        n_inside=n_inside,
+        log_error=read_only(log_error[rng.permutation(len(log_error))]),
+        run_spread=read_only(run_spread(curve, noise, grid)),
+        departure=found.departure,
+        exponent=found.exponent(shape, level),
+        carriers=found.carriers(),
+        evidence=found.evidence,
+        jacobian=float(points.y.sum()),
+    )
+
+
+def weigh(
+    points: Points,
+    noise: Noise,
+    grid: FloatArray,
+    rng: np.random.Generator,
+    moves: Moves | None = None,
+) -> Weighed:
+    """Weigh all curves; with ``moves``, those of several shapes at once."""
     least = math.sqrt(float(points.variance.min()))
     departures = Departures(points.x, grid)
     ways = departures.coarse()
-    rough = combine(points, noise, ways).rough()
     coarse = coarse_shapes(points.x)
+    if moves is not None:
+        span = ShapeSpan.of(coarse.evaluate(points.x), least)
+        moves = _likely_moves(points, noise, ways, moves, span)
+    rough = combine(points, noise, ways, moves).rough()
     by_shape = log_weights(rough.simple(), ShapeSpan.of(coarse.evaluate(points.x), least))
     shapes = refine_shapes(coarse, log_sums(by_shape)[1], points.x, rng)
     generation = 0
@@ -112,14 +201,14 @@ def draw_curves(
             break
         ways = (departures.finer if generation else departures.refine)(ways, by_way, rng)
         shapes = finer_shapes(shapes, by_shape - shapes.log_prior, points.x, rng)
-        rough = combine(points, noise, ways).rough()
+        rough = combine(points, noise, ways, moves).rough()
         generation += 1
     # What weighs nothing is left out of the widest table.
     ways = ways.only(_weighty(by_way + ways.log_prior))
     seen = _weighty(by_shape)
     shapes, at_points = shapes.only(np.flatnonzero(seen)), at_points[seen]
     span = ShapeSpan.of(at_points, least)
-    combinations = combine(points, noise, ways)
+    combinations = combine(points, noise, ways, moves)
     rough = combinations.rough()
     total, _ = log_sums(log_weights(rough, span) + shapes.log_prior)
     combinations = combinations.only(
@@ -131,30 +220,26 @@ def draw_curves(
     weight = relative(log_weight)
     by_combination = weight.sum(axis=1)
     by_combination[by_combination < KEPT_WEIGHT * by_combination.max()] = 0.0
-    carried = carriers(ways, combinations.way, shapes.group, weight, points.x)
-    which, shape = _systematic(weight, by_combination, resamples, rng)
-    log_error = _sample(
-        combinations, departures, which, at_points[shape], _on_grid(shapes, shape, grid), rng
-    )
-    log_error = blur_between(points.x, grid, log_error, rng)
-    tail = (1.0 - level) / 2.0
-    by_exponent = shapes.exponent[shape]
-    by_exponent = by_exponent[~np.isfinite(shapes.rest[shape])]  # the others have no exponent
-    low = middle = high = math.nan
-    if len(by_exponent):
-        low, middle, high = np.quantile(by_exponent, [tail, 0.5, 1.0 - tail])
-    away = (ways.size >= LARGE)[combinations.way]
-    log_error += draw_test_luck(np.log(curve.size), noise, grid, len(log_error), rng)
-    return CurveDraws(
-        x=read_only(grid),
-        n_inside=n_inside,
-        log_error=read_only(log_error[rng.permutation(len(log_error))]),
-        run_spread=read_only(run_spread(curve, noise, grid)),
-        departure=float(by_combination[away].sum() / by_combination.sum()),
-        exponent=(float(middle), float(low), float(high)),
-        carriers=carried,
-        evidence=top + math.log(float(by_combination.sum())),
-    )
+    return Weighed(
+        points=points, grid=grid, departures=departures, shapes=shapes, at_points=at_points,
+        combinations=combinations, weight=weight, by_combination=by_combination, top=top,
+    )  # fmt: skip
+
+
+def _likely_moves(points: Points, noise: Noise, ways: Ways, moves: Moves, span: ShapeSpan) -> Moves:
+    """The moves that weigh, on the coarse grid; the heaviest finds where fine grids are needed."""
+    simple = combine(points, noise, ways.only(ways.simple), moves)
+    kappas = np.unique(simple.kappa)
+    simple = simple.only(simple.kappa == kappas[len(kappas) // 2])
+    total, _ = log_sums(log_weights(simple, span))
+    by_move = np.full(len(moves), -np.inf)
+    np.logaddexp.at(by_move, simple.move, total)
+    share = np.exp(by_move - by_move.max())
+    order = np.argsort(-share, kind="stable")
+    keep = np.zeros(len(moves), dtype=bool)
+    keep[order[:MOST_MOVES]] = True
+    keep &= share >= LEAST_MOVE * share.sum()
+    return moves.only(keep, int(order[0]))
 
 
 def _by_departure(combinations: Combinations, log_weight: FloatArray) -> FloatArray:
@@ -230,12 +315,13 @@ def _sample(
     at_points: FloatArray,
     on_grid: FloatArray,
     rng: np.random.Generator,
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """(R, G) curves, each from the conditional distribution of one combination and shape.
 
-    The departure is drawn from its prior and corrected by what the points say of it (Matheron's
-    rule), which costs no factorisation over the grid. ``which`` (R,) are the combinations, in
-    order; the shapes stand ``at_points`` (R, K) and ``on_grid`` (R, G).
+    The departure, and what the shapes add to it (R, J, G; no J without moves), is drawn from its
+    prior and corrected by what the points say of it (Matheron's rule), which costs no factorisation
+    over the grid. ``which`` (R,) are the combinations, in order; the shapes stand ``at_points``
+    (R, K) and ``on_grid`` (R, G).
     """
     used, again, counts = np.unique(which, return_inverse=True, return_counts=True)
     drawn = combinations.only(used)
@@ -246,6 +332,8 @@ def _sample(
     residual = combinations.points.y - at_points
     level = (residual * (solved / information[:, None])[again]).sum(axis=1)
     curves = on_grid.copy()
+    moves = combinations.moves
+    moved = np.zeros((len(which), 0 if moves is None else len(moves.root), on_grid.shape[1]))
     ends = np.cumsum(counts)
     roots = {int(way): departures.roots(combinations.ways, int(way)) for way in set(drawn.way)}
     for k, (way, start, end) in enumerate(zip(drawn.way, ends - counts, ends, strict=True)):
@@ -253,11 +341,17 @@ def _sample(
         n = end - start
         level[rows] += rng.standard_normal(n) / math.sqrt(information[k])
         at, on = roots[int(way)]
+        rank = at.shape[1]
+        if moves is not None:
+            at = np.concatenate([at, moves.at_points[drawn.move[k]]], axis=1)
         if not at.shape[1]:
             continue
         prior = rng.standard_normal((n, at.shape[1]))
         seen = prior @ at.T + rng.standard_normal((n, len(solved[k]))) @ noise_root[k].T
         surprise = residual[rows] - level[rows, None] - seen
-        curves[rows] += (prior + surprise @ inverse[k] @ at) @ on.T
+        found = prior + surprise @ inverse[k] @ at
+        curves[rows] += found[:, :rank] @ on.T
+        if moves is not None:
+            moved[rows] = moves.on(int(drawn.move[k]), found[:, rank:])
     curves += level[:, None]
-    return curves
+    return curves, moved

@@ -28,14 +28,16 @@ delta    how far F lies below the least v, in units of their range     scalar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from analysis.curves.curve import Curve
 from analysis.curves.noise import Noise
-from analysis.curves.points import merge_points, run_spread
-from analysis.posterior.curves import CurveDraws, draw_curves
+from analysis.curves.points import run_spread
+from analysis.posterior.curves import CurveDraws
 from analysis.table.trials import FloatArray, read_only
 
 DELTAS = (0.3, 1.0, 0.1, 8.0)
@@ -46,15 +48,27 @@ CLEAR = 4.0
 """Standard errors by which each point must lie above F: nearer, its logarithm is not normal."""
 
 
+Drawn = TypeVar("Drawn", bound=CurveDraws)
+
+
 def draw_additive(
-    curve: Curve, noise: Noise, *, resamples: int, level: float, rng: np.random.Generator
-) -> CurveDraws:
-    """Draw R = ``resamples`` curves of ln e; the arguments are those of ``draw_curves``."""
+    draw: Callable[..., Drawn],
+    curve: Curve,
+    noise: Noise,
+    *,
+    resamples: int,
+    level: float,
+    rng: np.random.Generator,
+) -> Drawn:
+    """Draw R = ``resamples`` curves of ln e as ``draw`` does (``draw_curves``, ``draw_ladders``).
+
+    The other arguments are those that it takes.
+    """
     value = _means(curve)
     covariance = noise.mean_covariance(curve.replicates)
     spread = np.sqrt(np.diag(covariance))
     extent = max(float(value.max() - value.min()), float(np.median(spread)))
-    found: list[tuple[float, CurveDraws]] = []
+    found: list[tuple[float, Drawn]] = []
     evidence: dict[float, float] = {}
     for delta in DELTAS:
         floor = float(value.min()) - delta * extent
@@ -65,9 +79,9 @@ def draw_additive(
             continue
         offset = replace(curve, error=read_only(above))
         seen = _of_offset(noise, above, extent)
-        draws = draw_curves(offset, seen, resamples=resamples, level=level, rng=rng)
+        draws = draw(offset, seen, resamples=resamples, level=level, rng=rng)
         found.append((floor, draws))
-        evidence[delta] = draws.evidence - float(merge_points(offset, seen).y.sum())
+        evidence[delta] = draws.evidence - draws.jacobian
     weights = np.array(list(evidence.values()))
     counts = _shares(weights, resamples, rng)
     picked = [

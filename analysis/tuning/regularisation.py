@@ -227,8 +227,14 @@ def _shift(
 
 
 def _curve(table: TrialTable, rows: IntArray, s: AnalysisSettings) -> Curve:
-    """The curve of some rows, its ``run_row`` counted in the whole table."""
+    """The curve of some rows, its ``run_row`` counted in the whole table.
+
+    The regulariser makes no shape: its best value at each size is what is looked for.
+    """
     keep = np.zeros(len(table), dtype=bool)
     keep[rows] = True
     (curve,) = build_curves(table.where(keep), s)
-    return replace(curve, run_row=np.flatnonzero(keep)[curve.run_row])
+    run_row = np.flatnonzero(keep)[curve.run_row]
+    depths = [int(table.depth[run_row[curve.run_cell == k][0]]) for k in range(len(curve))]
+    shape = np.unique(depths, return_inverse=True)[1].astype(np.int64)
+    return replace(curve, run_row=run_row, shape=shape, shapes=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from analysis.curves.noise import Noise, measure_noise, resample
 from analysis.curves.points import run_spread, size_grid
 from analysis.errors import AnalysisError
 from analysis.posterior.curves import CurveDraws, draw_curves
+from analysis.posterior.ladders import LadderDraws, comparable, draw_ladders
 from analysis.posterior.offsets import draw_additive
 from analysis.settings import AnalysisSettings, Rule
 from analysis.streams import Stream, generator
@@ -42,6 +43,9 @@ class FittedCurve:
     """The law fitted, or ``"auto"`` for the average."""
     failed_resamples: int
     """Resamples on which a law asked for by name found no fit."""
+    ladders: LadderDraws | None = None
+    """The curves of each shape, row by row those of ``draws``, which are then of the best shape at
+    each size; None where there is one shape, or too little to tell several apart."""
 
     @classmethod
     def of(cls, curve: Curve, settings: AnalysisSettings) -> Self:
@@ -49,17 +53,27 @@ class FittedCurve:
         if settings.scale.additive:  # its luck on test examples is no share of right answers
             curve = replace(curve, n_test=0, correct=None)
         noise = measure_noise(curve)
-        draws, failed = None, 0
+        draws, ladders, failed = None, None, 0
         if curve.n_sizes >= 2:
             rng = generator(settings.seed, Stream.DATA, curve.n_examples)
-            if settings.law == "auto":
-                draw = draw_additive if settings.scale.additive else draw_curves
-                draws = draw(
-                    curve, noise, resamples=settings.resamples, level=settings.level, rng=rng
-                )
-            else:
+            asked: dict[str, Any] = {
+                "resamples": settings.resamples, "level": settings.level, "rng": rng
+            }  # fmt: skip
+            if settings.law != "auto":
                 draws, failed = _law_draws(curve, noise, settings, rng)
-        return cls.drawn(curve, noise, draws, settings, law=settings.law, failed=failed)
+            elif comparable(curve):
+                ladders = (
+                    draw_additive(draw_ladders, curve, noise, **asked)
+                    if settings.scale.additive
+                    else draw_ladders(curve, noise, **asked)
+                )
+                draws = ladders.frontier()
+            elif settings.scale.additive:
+                draws = draw_additive(draw_curves, curve, noise, **asked)
+            else:
+                draws = draw_curves(curve, noise, **asked)
+        fit = cls.drawn(curve, noise, draws, settings, law=settings.law, failed=failed)
+        return fit if ladders is None else replace(fit, ladders=ladders)
 
     @classmethod
     def drawn(

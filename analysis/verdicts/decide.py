@@ -134,7 +134,7 @@ def decide(
         why = Reason(kind="wide_interval", value=found.level, low=found.low, high=found.high)
         next_step = _more_replicates(curve, 4)
         kind = "cannot_tell"
-    elif kind == "hurts_beyond" and not rise_shown(noise, found):
+    elif kind == "hurts_beyond" and not rise_shown(curve, noise, found):
         why = Reason(kind="rises_between")
         next_step = _around(curve, found.peak)
         kind = "cannot_tell"
@@ -145,13 +145,16 @@ def decide(
     return _point(rule, s, found, kind=kind, why=why, next_step=next_step, probability=probability)
 
 
-def rise_shown(noise: Noise, found: Distribution) -> bool:
-    """Whether sizes tried show a part of the rise that the drawn curves have.
+def rise_shown(curve: Curve, noise: Noise, found: Distribution) -> bool:
+    """Whether sizes tried, of one shape, show a part of the rise that the drawn curves have.
 
     A smooth curve through steps rings between them: what rises there alone was never measured.
     """
-    rise = noise.log_error - np.minimum.accumulate(noise.log_error)
-    return float(rise.max()) >= RISE_SHOWN * math.log1p(found.rise)
+    most = 0.0
+    for shape in np.unique(curve.shape):
+        error = noise.log_error[curve.shape == shape]
+        most = max(most, float((error - np.minimum.accumulate(error)).max()))
+    return most >= RISE_SHOWN * math.log1p(found.rise)
 
 
 def falls_clearly(found: Distribution) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from analysis.findings import Finding, Kind, Place
-from analysis.words import counts, routes, shapes, tuning, verdicts
+from analysis.words import counts, ladders, routes, shapes, tuning, verdicts
 from analysis.words.told import Told
 
 WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
@@ -19,6 +19,10 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "cannot_tell": verdicts.verdict,
     "growth": verdicts.growth,
     "carried": shapes.carried,
+    "best_shape": ladders.best_shape,
+    "ways_to_grow": ladders.ways_to_grow,
+    "shape_and_data": ladders.shape_and_data,
+    "short_ladders": ladders.short_ladders,
     "tuning": tuning.tuning,
     "tuning_unjudged": tuning.tuning_unjudged,
     "hyperparameters": tuning.hyperparameters,

@@ -196,6 +196,9 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "size_between": lambda s: (
         f"a size between {_size(s.low)} and {_size(s.high)} would tell where in between"
     ),
+    "sizes_of_shape": lambda s: (
+        f"try at least {s.to} sizes of two shapes each (at most {s.now} now)"
+    ),
     "same_sizes": lambda s: "run both routes over the same sizes",
     "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
     "raise_search_trials": lambda s: "raise search.trials",

@@ -46,6 +46,7 @@ ROOMS: tuple[str, ...] = (
             "words",
             "tuning",
             "routes",
+            "shapes",
             "verdicts",
             "posterior",
             "forecasts",

@@ -96,7 +96,7 @@ def test_curves_are_drawn_from_the_conditional_distribution_of_their_combination
     at_points, on_grid = shapes.evaluate(points.x), shapes.evaluate(grid)
     n = 20_000
     which = np.zeros(n, dtype=np.int64)
-    drawn = _sample(
+    drawn, _ = _sample(
         one, departures, which, np.repeat(at_points, n, axis=0), np.repeat(on_grid, n, axis=0),
         np.random.default_rng(1),
     )  # fmt: skip

@@ -1,0 +1,162 @@
+"""The best shape at each size, as far as it can be told; where it can't, the simpler one.
+
+Shapes are judged on curves drawn together (:mod:`analysis.posterior.ladders`), at sizes near those
+that each was tried at. Of two that are not told apart the simpler is taken, and it is said whether
+anything may be lost by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+
+from analysis.findings import Estimate
+from analysis.table.trials import BoolArray, FloatArray
+
+TOLD = 0.95
+"""Probability with which one shape is said to be better than another."""
+LEVEL = 0.05
+"""An error higher by less than this fraction is no loss: the seeds of one small network differ by
+as much."""
+ENOUGH = 0.9
+"""Probability with which the simpler shape is said to lose nothing."""
+
+Standing = Literal["best", "enough", "open"]
+"""Of the shape taken: told better than all others; not told, but nothing of :data:`LEVEL` is lost
+by it; not told, and something may be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versus:
+    """Another shape at the same size."""
+
+    shape: str
+    more: Estimate
+    """Its error over that of the shape taken, less 1."""
+    worse: float
+    """Probability that it is worse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The shape taken at one size."""
+
+    size: float
+    shape: str
+    standing: Standing
+    probability: float
+    """Of the standing: that it is the best of all; that nothing is lost; for an open one, that it
+    is the best."""
+    error: Estimate
+    """Of the network of that size and shape."""
+    others: tuple[Versus, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Neighbouring sizes at which the same shape has the same standing."""
+
+    low: float
+    high: float
+    shape: str
+    standing: Standing
+    probability: float
+    """The least at any of its sizes."""
+    others: tuple[Versus, ...]
+    """In its middle."""
+
+
+def choose(
+    log_error: FloatArray,
+    tried: BoolArray,
+    sizes: FloatArray,
+    names: Sequence[str],
+    level: float,
+) -> tuple[Choice, ...]:
+    """The shape to take at each size; sizes at which fewer than two were tried have none.
+
+    Parameters
+    ----------
+    log_error : (R, J, S)
+        Curves drawn together, of every shape at the sizes; the simpler shapes come first.
+    tried : (J, S)
+        Which shapes may be named there.
+    sizes : (S,)
+    names : J words
+    level : float
+        Of the intervals.
+    """
+    found = []
+    for s, size in enumerate(sizes.tolist()):
+        here = np.flatnonzero(tried[:, s]).tolist()
+        if len(here) > 1:
+            own = [names[j] for j in here]
+            found.append(_choice(log_error[:, here, s], size, own, level))
+    return tuple(found)
+
+
+def spans(choices: Sequence[Choice]) -> tuple[Span, ...]:
+    """Neighbouring choices that say the same, as one."""
+    found = []
+    for (shape, standing), group in groupby(choices, key=lambda one: (one.shape, one.standing)):
+        same = list(group)
+        found.append(
+            Span(
+                low=same[0].size,
+                high=same[-1].size,
+                shape=shape,
+                standing=standing,
+                probability=min(one.probability for one in same),
+                others=same[len(same) // 2].others,
+            )
+        )
+    return tuple(found)
+
+
+def taken(log_error: FloatArray) -> tuple[int, Standing, float]:
+    """Which of J shapes, drawn (R, J) at one size, is taken; its standing, and how sure that is."""
+    likely = int(np.argmin(log_error.mean(axis=0)))
+    others = np.delete(np.arange(log_error.shape[1]), likely)
+    least = float((log_error[:, others] > log_error[:, likely, None]).all(axis=1).mean())
+    if least >= TOLD:
+        return likely, "best", least
+    worse = (log_error > log_error[:, likely, None]).mean(axis=0)
+    worse[likely] = 0.0
+    simplest = int(np.flatnonzero(worse < TOLD)[0])
+    excess = log_error[:, simplest] - log_error.min(axis=1)
+    enough = float((excess <= np.log1p(LEVEL)).mean())
+    if enough >= ENOUGH:
+        return simplest, "enough", enough
+    return simplest, "open", float((excess <= 0.0).mean())
+
+
+def _choice(log_error: FloatArray, size: float, names: Sequence[str], level: float) -> Choice:
+    which, standing, probability = taken(log_error)
+    own = log_error[:, which]
+    return Choice(
+        size=size,
+        shape=names[which],
+        standing=standing,
+        probability=probability,
+        error=estimate(np.exp(own), level),
+        others=tuple(
+            Versus(
+                shape=name,
+                more=estimate(np.expm1(log_error[:, j] - own), level),
+                worse=float((log_error[:, j] > own).mean()),
+            )
+            for j, name in enumerate(names)
+            if j != which
+        ),
+    )
+
+
+def estimate(drawn: FloatArray, level: float) -> Estimate:
+    """Median and central interval of what was drawn."""
+    tail = (1.0 - level) / 2.0
+    low, middle, high = np.quantile(drawn, [tail, 0.5, 1.0 - tail])
+    return Estimate(value=float(middle), low=float(low), high=float(high), level=level)

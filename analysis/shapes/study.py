@@ -1,0 +1,71 @@
+"""All that is said of shape at one dataset size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.curves.points import sizes_apart
+from analysis.settings import AnalysisSettings
+from analysis.shapes.best import Choice, Span, choose, spans
+from analysis.shapes.costs import Budget, CostShapes, budgets, shapes_by_cost
+from analysis.shapes.growing import Growth, Step, steps, ways_to_grow
+from analysis.table.trials import TrialTable
+from analysis.verdicts.curve_fit import FittedCurve
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShapeStudy:
+    """Width or depth, at one dataset size."""
+
+    n_examples: float
+    axes: tuple[str, ...]
+    """Columns that say the shape."""
+    grown_by: str
+    """The axis that grows a ladder; empty where it is not known."""
+    shapes: tuple[str, ...]
+    """The simpler first."""
+    choices: tuple[Choice, ...]
+    """The shape to take at each size tried."""
+    spans: tuple[Span, ...]
+    """The same, neighbours that say the same as one."""
+    growths: tuple[Growth, ...]
+    """What twice the size brings, by keeping the shape or by changing it."""
+    steps: tuple[Step, ...]
+    """What the steps that the study tried bring."""
+    costs: tuple[CostShapes, ...]
+    """The best shape by other costs."""
+    budgets: tuple[Budget, ...]
+    """The network to take within budgets of the size."""
+    level: float
+    """Of the intervals."""
+
+
+def study_shapes(
+    table: TrialTable, fits: Sequence[FittedCurve], s: AnalysisSettings
+) -> tuple[ShapeStudy, ...]:
+    """Compare shapes at every dataset size whose ladders were drawn."""
+    return tuple(_one(table, fit, s) for fit in fits if fit.ladders is not None)
+
+
+def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy:
+    ladders, curve = fit.ladders, fit.curve
+    assert ladders is not None
+    names = tuple(shape.name for shape in ladders.shapes)
+    x = sizes_apart(np.log(curve.size))
+    choices = choose(ladders.at(x), ladders.tried(x), np.exp(x), names, s.level)
+    return ShapeStudy(
+        n_examples=curve.n_examples,
+        axes=tuple(axis for axis, _ in ladders.shapes[0].values),
+        grown_by=curve.grown_by,
+        shapes=names,
+        choices=choices,
+        spans=spans(choices),
+        growths=ways_to_grow(ladders, np.exp(x), s),
+        steps=steps(curve, ladders, s.level),
+        costs=shapes_by_cost(curve, ladders, table, s.size, s.level),
+        budgets=budgets(curve, ladders, table, s.size, s.level),
+        level=s.level,
+    )
