@@ -15,7 +15,7 @@ VerdictKind = Literal[
 Kind = (
     VerdictKind
     | Literal[
-        "answer", "growth", "carried",
+        "answer", "growth", "carried", "interleaved",
         "best_shape", "ways_to_grow", "shape_and_data", "short_ladders",
         "tuning", "tuning_unjudged", "hyperparameters",
         "pruning",
@@ -34,7 +34,7 @@ Place = Literal[
 
 _KINDS: dict[Place, tuple[Kind, ...]] = {
     "headline": ("answer",),
-    "payoff": (*get_args(VerdictKind), "growth", "carried"),
+    "payoff": (*get_args(VerdictKind), "growth", "carried", "interleaved"),
     "shapes": ("best_shape", "ways_to_grow", "shape_and_data", "short_ladders"),
     "tuning": ("tuning", "tuning_unjudged", "hyperparameters"),
     "pruning": ("pruning",),
@@ -75,7 +75,7 @@ StepKind = Literal[
     "raise_search_trials", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
     "more_points", "vary_ratio", "wider_surface", "as_measured", "runs_nearer",
-    "off_the_line",
+    "off_the_line", "name_shape",
 ]  # fmt: skip
 """What to change."""
 

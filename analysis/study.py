@@ -37,7 +37,13 @@ from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.tuning.findings import regulariser_findings, tuning_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.tuning.sensitivity import Tuning, study_tuning
-from analysis.verdicts.findings import carried, exclusions, headline, payoff_finding
+from analysis.verdicts.findings import (
+    carried,
+    exclusions,
+    headline,
+    interleaved,
+    payoff_finding,
+)
 from analysis.verdicts.growth import Growth, measure_growth
 from analysis.words import rows
 from analysis.words.kinds import tell
@@ -71,6 +77,8 @@ class StudyAnalysis:
     """Error against each cost, where models differ in more than their number of weights."""
     masks: tuple[MaskCost, ...] = ()
     """What masks alone do to time and FLOPs."""
+    interleaved: tuple[Finding[Any], ...] = ()
+    """Curves whose points lie on two, in tables that don't say how a size is made."""
     made: tuple[Finding[Any], ...] = ()
     """What to know of how networks were made."""
     shapes: tuple[ShapeStudy, ...] = ()
@@ -88,6 +96,7 @@ class StudyAnalysis:
             *(payoff_finding(fit, point) for fit in self.fits for point in fit.payoffs),
             *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
             *carried(self.fits),
+            *self.interleaved,
             *shape_findings(self.shapes, self.fits, s.size_name),
             *tuning_findings(self.tuning),
             *prune_findings(self.ladders, s.size_name),
@@ -229,6 +238,8 @@ def analyse(
         regularisation=study_regularisation(table, settings),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
+        # A study's own cells say how they are made.
+        interleaved=() if any(table.slot) or any(table.cell) else tuple(interleaved(fits)),
         made=tuple(making_findings(table)),
         shapes=study_shapes(table, fits, settings),
     )

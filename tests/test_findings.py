@@ -69,6 +69,14 @@ class Study:
     table: TrialTable
 
 
+def two_curves() -> TrialTable:
+    """A stranger's table with a shape that no column names."""
+    size = np.geomspace(1e3, 1e6, 14)
+    error = (0.05 + 0.4 * (size / 1e3) ** -0.4) * np.where(np.arange(14) % 2, 1.4, 1.0)
+    rows = zip(size.tolist(), error.tolist(), strict=True)
+    return TrialTable.from_rows([{"n_parameters": n, "test_error": e} for n, e in rows])
+
+
 @pytest.fixture(scope="module")
 def study() -> Study:
     """Curves of one table; routes, laws, tuning and regularisers of others; every verdict."""
@@ -104,6 +112,7 @@ def study() -> Study:
         masks=routes.masks,
         tuning=analyse(TrialTable.from_rows(study_rows() + search_rows(1)), SETTINGS).tuning,
         regularisation=analyse(regularised_table(0.15), SETTINGS).regularisation,
+        interleaved=analyse(two_curves(), SETTINGS).interleaved,
         made=analyse(table_with(emptied=3, small=2), SETTINGS).made,
     )
     return Study(analysis=analysis, table=table)

@@ -88,7 +88,8 @@ def shape_axes(table: TrialTable, settings: AnalysisSettings) -> ShapeAxes:
 
 def values_of(table: TrialTable, name: str) -> Sequence[Value]:
     """One axis of every trial; None where it has none."""
-    if isinstance(FIELDS.get(name), Integer):
+    words = name in table.params and name in CAPACITY and (table.column(name) == UNKNOWN).all()
+    if isinstance(FIELDS.get(name), Integer) and not words:
         return [None if value == UNKNOWN else value for value in table.columns[name].tolist()]
     found: Sequence[Value] = table.params.get(name, (None,) * len(table))
     return found

@@ -17,6 +17,7 @@ from analysis.metric import MetricKind
 from analysis.table import (
     direction,
     exports,
+    ladders,
     metrics,
     replicates,
     roles,
@@ -51,6 +52,7 @@ STEPS: tuple[Step, ...] = (
     replicates.settle,
     metrics.settle,
     typed.require_rows,
+    ladders.settle,
 )
 """What is done to a stranger's table, in this order; see :mod:`analysis.table.draft`."""
 

@@ -11,7 +11,8 @@ epoch, step          of each run the best by validation counts, else the last
 fold                 each fold is a subset draw, which all sizes share
 hyperparameters      of each size the best setting counts: by validation, else by the metric itself
                      (the lower envelope, whose bias is said)
-depth, heads, ...    they are ladders of other shapes: asked whether each has a curve of its own
+depth, heads, ...    they are ladders of other shapes: asked about where these clearly differ
+                     (:mod:`analysis.table.ladders`)
 dataset, family, ... they are other questions: asked which one
 ==================== ===============================================================================
 """
@@ -29,6 +30,7 @@ from analysis.errors import Question
 from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
 from analysis.table.fields import FloatArray, IntArray
+from analysis.table.ladders import makes_ladders
 from analysis.table.roles import find
 from analysis.table.shapes import MOST_SHAPES
 from analysis.table.variation import (
@@ -101,7 +103,7 @@ def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
         return
     first = asked[0]
     level = _commonest(first)
-    shape = _covering_shape(asked)
+    shape = _covering_shape(asked, found)
     if shape is not None:
         column = shlex.quote(shape.name)
         raise Question(
@@ -125,9 +127,9 @@ def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
     )
 
 
-def _covering_shape(asked: Sequence[Varying]) -> Varying | None:
-    """A shape that says all that the others say; None where none does, or it has too many."""
-    for one in asked:
+def _covering_shape(asked: Sequence[Varying], found: Sequence[Varying]) -> Varying | None:
+    """A shape that says all that is asked about; None where none does, or it has too many."""
+    for one in found:
         if one.kind == "shape" and one.within and len(one.levels) <= MOST_SHAPES:
             n = len(np.unique(one.codes))
             if all(len(np.unique(joint(one.codes, other.codes))) == n for other in asked):
@@ -154,7 +156,8 @@ def _is_question(one: Varying, cells: Cells) -> bool:
     if not one.within:
         return False
     if one.kind == "shape":
-        return _splits_cells(one, cells)
+        # Whether ladders of sizes differ is seen once errors are known (analysis.table.ladders).
+        return _splits_cells(one, cells) and not makes_ladders(one, cells)
     if one.kind != "unknown":
         return False
     # A column that nobody knows is asked about where the metric moves with it.

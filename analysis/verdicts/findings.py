@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from analysis.curves.interleaved import Interleaved, two_curves
 from analysis.findings import Count, Estimate, Exclusion, ExclusionKind, Finding, NextStep, Reason
 from analysis.posterior.composition import Carrier
 from analysis.settings import AnalysisSettings
@@ -66,6 +69,18 @@ def carried(fits: Sequence[FittedCurve]) -> list[Finding[Carried]]:
         return []
     n = known(fits[-1].curve.n_examples)
     return [Finding(kind="carried", facts=Carried(carriers=draws.carriers), n_examples=n)]
+
+
+def interleaved(fits: Sequence[FittedCurve]) -> list[Finding[Interleaved]]:
+    """The curves whose points plainly lie on two, of tables that don't say how models are made."""
+    found = []
+    for fit in fits:
+        known_shapes = fit.settings.shape or len(np.unique(fit.curve.shape)) > 1
+        two = None if known_shapes else two_curves(fit.curve, fit.noise)
+        if two is not None:
+            n, size = known(fit.curve.n_examples), fit.settings.size_name
+            found.append(Finding(kind="interleaved", facts=two, n_examples=n, size=size))
+    return found
 
 
 def gauge_of(s: AnalysisSettings) -> Gauge | None:

@@ -19,6 +19,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "cannot_tell": verdicts.verdict,
     "growth": verdicts.growth,
     "carried": shapes.carried,
+    "interleaved": shapes.interleaved,
     "best_shape": ladders.best_shape,
     "ways_to_grow": ladders.ways_to_grow,
     "shape_and_data": ladders.shape_and_data,

@@ -220,4 +220,7 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "as_measured": lambda s: "give errors as they were measured, with their noise",
     "runs_nearer": lambda s: "run some points nearer to what is asked",
     "off_the_line": lambda s: "run some points off that line: other data for the same sizes",
+    "name_shape": lambda s: (
+        "name the column that sets them apart with --shape, or take one of them with --where"
+    ),
 }

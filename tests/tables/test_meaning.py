@@ -14,6 +14,7 @@ of        what the fraction of the rule is of
 used      rows that draw the curve
 says      what ``--explain`` says, in parts
 groups    one curve for each
+finds     kinds of findings that must be there; truth may be left out beside them
 ========= ======================================================================================
 """
 
@@ -71,6 +72,9 @@ def right(found: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert settings.get("of", "whole") == wanted.get("of", settings.get("of", "whole"))
     if "used" in wanted:
         assert account["rows_used"] == wanted["used"]
+    assert set(wanted.get("finds", ())) <= {one["kind"] for one in found["findings"]}
+    if "finds" in wanted and "truth" not in wanted:
+        return
     answer = next(point for point in found["payoff"] if point["rule"] == "marginal")
     if "why" in wanted:
         assert answer["verdict"] == "cannot_tell" and wanted["why"] in answer["why"]
