@@ -20,7 +20,7 @@ from analysis.curves.curve import Curve
 from analysis.findings import Estimate
 from analysis.posterior.ladders import LadderDraws
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import TOLD, estimate, taken
+from analysis.shapes.best import estimate, taken
 from analysis.table.trials import FloatArray
 from analysis.verdicts.gains import Gauge
 
@@ -115,7 +115,9 @@ def _one(
     if pays <= 1.0 - s.confidence:
         way = "neither"
     elif pays >= s.confidence:
-        way = "keep" if keeps >= TOLD else "change" if changes >= TOLD else "either"
+        way = "either"
+        if max(keeps, changes) >= s.confidence:
+            way = "keep" if keeps > changes else "change"
     return Growth(
         low=size, high=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
         keep=estimate(keep, s.level), change=estimate(change, s.level),
