@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.curves.points import sizes_apart
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import Choice, Span, choose, spans
+from analysis.shapes.best import Choice, Span, choose, spans, taken
 from analysis.shapes.costs import Budget, CostShapes, budgets, shapes_by_cost
 from analysis.shapes.growing import Growth, Step, steps, ways_to_grow
 from analysis.table.trials import TrialTable
@@ -69,3 +69,21 @@ def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy
         budgets=budgets(curve, ladders, table, s.size, s.level),
         level=s.level,
     )
+
+
+def nearest_cell(fit: FittedCurve, size: float) -> str:
+    """Name of the cell nearest to a size, of the shape that is taken there.
+
+    Of all cells where shapes are not compared.
+    """
+    curve, ladders = fit.curve, fit.ladders
+    away = np.abs(np.log(curve.size / size))
+    if ladders is None:
+        return curve.cell[int(away.argmin())]
+    x = np.clip(np.log([size]), ladders.x[0], ladders.x[-1])
+    here = np.flatnonzero(ladders.tried(x)[:, 0])
+    if not len(here):
+        return curve.cell[int(away.argmin())]
+    which = int(here[taken(ladders.at(x)[:, here, 0])[0]]) if len(here) > 1 else int(here[0])
+    mine = np.array([curve.shapes[j] == ladders.shapes[which] for j in curve.shape])
+    return curve.cell[int(np.flatnonzero(mine)[away[mine].argmin()])]

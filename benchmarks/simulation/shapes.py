@@ -86,7 +86,8 @@ def level(rng: np.random.Generator) -> ShapedTruth:
 def one_worse(rng: np.random.Generator) -> ShapedTruth:
     """One shape worse by 5% to 40% at every size."""
     x, base = _base(rng)
-    worse = _moved(base, lambda z, by=math.log1p(rng.uniform(0.05, 0.4)): np.full_like(z, by))  # type: ignore[misc]
+    by = math.log1p(rng.uniform(0.05, 0.4))
+    worse = _moved(base, lambda z: np.full_like(z, by))
     pair = (base, worse) if rng.random() < 0.5 else (worse, base)
     return ShapedTruth(ladders=_ladders(rng, x, 2), log_error=pair)
 
@@ -261,9 +262,7 @@ def calibrate_shapes(
         return [score for one in done for score in one.result()]
 
 
-def _of_truth(
-    name: str, studies: int, seed: int, regimes: tuple[str, ...]
-) -> list[ShapeScore]:
+def _of_truth(name: str, studies: int, seed: int, regimes: tuple[str, ...]) -> list[ShapeScore]:
     held = {regime: ShapeScore(truth=name, regime=regime) for regime in regimes}
     settings = AnalysisSettings(resamples=1000)
     for study in range(studies):
@@ -366,8 +365,8 @@ def table(scores: Iterable[ShapeScore], level: float = 0.9) -> str:
     """The scores as a Markdown table."""
     rules = ("marginal", "plateau", "overfit")
     lines = [
-        "| truth | noise | studies | shape right | told | told and wrong | loses nothing | and wrong "
-        "| way clear-cut | right | wrong | "
+        "| truth | noise | studies | shape right | told | told and wrong | loses nothing "
+        "| and wrong | way clear-cut | right | wrong | "
         + " | ".join(f"{rule}: {level:.0%} holds" for rule in rules)
         + " | verdict wrong |",
         "| --- | --- |" + " ---: |" * 13,

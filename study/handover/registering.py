@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.shapes.study import nearest_cell
 from analysis.words.verdicts import SHORT
 from search_spaces.errors import PayoffError, nearest
 from study.data.subsets import Standardisation, standardisation
@@ -62,7 +63,8 @@ def choose_trial(
 
     Of the cell's replicates that finished well and were not pruned it is the one with the lowest
     *validation* error; the test set chooses nothing. An empty ``cell`` takes the one whose size is
-    nearest to the headline payoff point of a dataset size, of the largest if None.
+    nearest to the headline payoff point of a dataset size (the largest if None), of the shape that
+    is best there.
     """
     if not cell:
         cell = _payoff_cell(_fit_of(analysis, n_examples))
@@ -129,7 +131,7 @@ def _fit_of(analysis: StudyAnalysis, n_examples: int | None) -> FittedCurve:
 
 
 def _payoff_cell(fit: FittedCurve) -> str:
-    """Name of the cell whose size is nearest to the payoff point."""
+    """Name of the cell nearest to the payoff point, of the best shape there."""
     point = fit.verdict
     if point.kind == "flat" and len(fit.curve):
         return fit.curve.cell[0]
@@ -139,7 +141,7 @@ def _payoff_cell(fit: FittedCurve) -> str:
             f"{point.rule} ({SHORT[point.kind]}); name a cell with --cell, such as "
             f"{fit.curve.cell[-1] if len(fit.curve) else 'n100-width8-depth1'}"
         )
-    return fit.curve.cell[int(np.abs(np.log(fit.curve.size / point.size)).argmin())]
+    return nearest_cell(fit, point.size)
 
 
 def _reads_raw_inputs(network: nn.Module, scales: Standardisation) -> nn.Module:
