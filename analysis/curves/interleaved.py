@@ -51,6 +51,8 @@ FLIPPED = 64
 """Up to so many, single points are moved to the other curve."""
 FEW = 24
 """Up to so many, the one curve may have two steps."""
+SEVERAL, MOST_STEPS = 16, 4
+"""Of more sizes, the one curve may have several steps and bends."""
 PLACES = 32
 """Places that are tried for a step, a bend or a hump."""
 LEAST_SPREAD = 1e-3
@@ -140,11 +142,37 @@ def _variance_of_means(curve: Curve, noise: Noise) -> tuple[float, float]:
 def _one_curve(y: FloatArray, z: FloatArray) -> float:
     """The least variance about one smooth curve."""
     k = len(y)
-    squares = (
+    squares = [
         (((y - x @ np.linalg.lstsq(x, y, rcond=None)[0]) ** 2).sum(), x.shape[1])
         for x in _smooth(z)
-    )
+    ]
+    if k > SEVERAL:
+        squares += _with_steps(y, z)
     return float(min(square / (k - p) for square, p in squares))
+
+
+def _with_steps(y: FloatArray, z: FloatArray) -> list[tuple[float, int]]:
+    """Sums of squares about plain curves with ever more steps and bends, and their parameters.
+
+    Each is where it explains most of what the ones before it leave.
+    """
+    middles = (z[1:] + z[:-1]) / 2.0
+    above = z[:, None] - middles[None, :]
+    every = np.column_stack([above > 0.0, np.maximum(above, 0.0)])
+    found = []
+    for p in (2, 3):
+        basis = np.asarray(np.linalg.qr(_polynomials(z, p))[0], dtype=np.float64)
+        rest = y - basis @ (basis.T @ y)
+        for _ in range(min(MOST_STEPS, len(y) // 5 - 1)):
+            free = every - basis @ (basis.T @ every)
+            length = np.sqrt((free**2).sum(0))
+            told = np.where(length > 1e-6, (rest @ free) / np.maximum(length, 1e-6), 0.0)
+            best = int(np.argmax(np.abs(told)))
+            one = free[:, best] / max(float(length[best]), 1e-6)
+            rest = rest - one * (one @ rest)
+            basis = np.column_stack([basis, one])
+            found.append((float(rest @ rest), basis.shape[1]))
+    return found
 
 
 def _smooth(z: FloatArray) -> Iterator[FloatArray]:

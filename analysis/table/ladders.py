@@ -20,7 +20,6 @@ M        means of the rows of one size and one shape
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from scipy import special
 from analysis.errors import Question
 from analysis.table.draft import Draft, shown
 from analysis.table.fields import BoolArray, FloatArray, IntArray
-from analysis.table.roles import bare, find
+from analysis.table.roles import find
 from analysis.table.shapes import MOST_SHAPES
 from analysis.table.variation import Cells, Varying, joint, varying_columns
 from analysis.table.vocabulary import SHAPES, head_kind
@@ -48,8 +47,6 @@ LEAST_APART = 0.05
 LEAST_SPREAD = 1e-3
 """Of the log of the error: rounding."""
 MOST_POLYNOMIALS = 5
-_OWN_CELL = re.compile(r"(?:^|[-/])(?:width|depth)\d")
-"""What payoff calls a cell: ``n1280-width64-depth2``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ def settle(draft: Draft) -> Draft:
     if draft.shape or "depth" in draft.numbers or any(_is_shape(name) for name in alike):
         return draft
     cells = Cells.of(draft)
-    if not len(cells.rows) or _is_ours(draft, cells):
+    if not len(cells.rows):
         return draft
     found = [one for one in varying_columns(draft, cells) if makes_ladders(one, cells)]
     compared = [(one, _rungs(draft, cells, one)) for one in found]
@@ -132,16 +129,6 @@ def _overlap(a: FloatArray, b: FloatArray) -> bool:
 
 def _is_shape(column: str) -> bool:
     return head_kind(column, (("shape", SHAPES),)) != ""
-
-
-def _is_ours(draft: Draft, cells: Cells) -> bool:
-    """Whether the cells have the names that payoff gives them: they are compared anyway."""
-    for name in draft.sheet.names:
-        if bare(name) == "cell":
-            column = draft.cells(name)
-            if all(_OWN_CELL.search(str(column[row])) for row in cells.rows.tolist()):
-                return True
-    return False
 
 
 def _rungs(draft: Draft, cells: Cells, one: Varying) -> Rungs:

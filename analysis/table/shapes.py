@@ -35,6 +35,9 @@ def settle(draft: Draft) -> Draft:
         If there is no such column, or it has too many values.
     """
     columns = list(dict.fromkeys(find(draft, one, "--shape") for one in draft.asked.shape))
+    why = "--shape"
+    if not columns and not draft.sheet.ours:
+        columns, why = _told_by_cells(draft), "the names of its cells"
     names = [bare(column) for column in columns]
     for column, name in zip(columns, names, strict=True):
         if column in (draft.roles.get(draft.size_field), draft.roles.get(draft.error_field)):
@@ -49,11 +52,23 @@ def settle(draft: Draft) -> Draft:
         require_few(levels, f"--shape: {column!r}")
         own = name if names.count(name) == 1 else column
         shape = {**draft.shape, own: tuple(values)}
-        draft = replace(draft, shape=MappingProxyType(shape)).taking(column, "shape", "--shape")
+        draft = replace(draft, shape=MappingProxyType(shape)).taking(column, "shape", why)
         if name == own and name in FIELDS and all(isinstance(one, int) for one in levels):
             numbers = [value if isinstance(value, int) else -1 for value in values]
             draft = draft.with_numbers(**{name: np.array(numbers, dtype=np.float64)})
     return draft
+
+
+def _told_by_cells(draft: Draft) -> list[str]:
+    """The depths of a table whose cells have payoff's own names: ``n1280-width64-depth2``."""
+    names = {bare(name): name for name in draft.sheet.names}
+    if not {"cell", "depth"} <= set(names) or {"depth", names["depth"]} & set(draft.asked.alike):
+        return []
+    rows = np.flatnonzero(draft.kept).tolist()
+    cells, depths = (draft.cells(names[name]) for name in ("cell", "depth"))
+    told = all(f"-depth{as_shape(depths[row])}" in f"-{cells[row]}" for row in rows)
+    several = len({as_shape(depths[row]) for row in rows}) > 1
+    return [names["depth"]] if told and several else []
 
 
 def as_shape(cell: object) -> int | float | str | None:
