@@ -77,7 +77,7 @@ def extrapolation_info(
     measured = np.exp(fit.noise.log_error)
     error = fit.shown(measured)
     half = 1.645 * np.sqrt(fit.noise.run_variance / np.maximum(fit.curve.replicates, 1))
-    foretold = refit.predict(fit.curve.size[hidden])
+    foretold = fit.shown(refit.cell_errors(fit.curve.only(hidden)))
     return ExtrapolationInfo(
         grid=grid,
         mean=refit.predict(grid),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.plots import style
+from analysis.plots.best_shape import best_shape_info, draw_best_shape
 from analysis.plots.effects import draw_effects, effects_info
 from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
 from analysis.plots.growth import draw_growth, growth_info
@@ -20,6 +21,7 @@ from analysis.plots.pareto import draw_pareto, pareto_info
 from analysis.plots.regularisation import draw_regularisation, regularisation_info
 from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
+from analysis.plots.shape_map import draw_shape_map, shape_map_info
 from analysis.plots.size_error import draw_size_error, size_error_info
 from analysis.plots.surface import draw_surface, surface_info
 from analysis.study import StudyAnalysis
@@ -56,6 +58,20 @@ PICTURES: tuple[Picture, ...] = (
         caption="Error against size, one curve for each dataset size",
         draw=lambda analysis, axes: draw_size_error(size_error_info(analysis), axes),
         main=True,
+    ),
+    Picture(
+        name="best_shape",
+        caption="The best shape at each size, and what the others lose",
+        draw=lambda analysis, axes: draw_best_shape(best_shape_info(analysis), axes),
+        shown=lambda analysis: any(one.choices for one in analysis.shapes),
+        ratio=1.2,
+    ),
+    Picture(
+        name="shape_map",
+        caption="Error of every network by shape",
+        draw=lambda analysis, axes: draw_shape_map(shape_map_info(analysis), axes),
+        shown=lambda analysis: bool(analysis.shapes),
+        size=(6.6, 3.4),
     ),
     Picture(
         name="prune_ladder",

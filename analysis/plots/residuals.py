@@ -22,7 +22,7 @@ class ResidualGroup:
     label: str
     size: FloatArray
     residual: FloatArray
-    """(K,) the point's error over the curve's, less 1."""
+    """(K,) the point's error over that of its curve, or its shape's, less 1."""
     low: FloatArray
     high: FloatArray
     """(K,) one standard error down and up, by the point's replicates alone."""
@@ -42,8 +42,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
         if fit.draws is None:
             continue
         curve = fit.curve
-        inside = np.clip(curve.size, np.exp(fit.draws.x[0]), np.exp(fit.draws.x[-1]))
-        off = np.exp(fit.noise.log_error - np.log(fit.errors(inside)))
+        off = np.exp(fit.noise.log_error - np.log(fit.cell_errors()))
         spread = np.sqrt(fit.noise.run_variance / np.maximum(curve.replicates, 1))
         groups.append(
             ResidualGroup(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.plots import lines, style
+from analysis.curves.ladders import Shape
+from analysis.plots import lines, shape_marks, style
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
-from analysis.table.trials import FloatArray
+from analysis.table.trials import FloatArray, IntArray
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.told import capital
 from analysis.words.verdicts import rule_name
@@ -40,6 +42,16 @@ class PayoffMark:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ShapeLine:
+    """The curve of one shape as it is drawn: within the sizes tried of it."""
+
+    place: int
+    """Which of the picture's shapes it is."""
+    grid: FloatArray
+    mean: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorLine(lines.CurveLine):
     """One dataset size as it is drawn."""
 
@@ -47,6 +59,10 @@ class ErrorLine(lines.CurveLine):
     """(N,) replicates."""
     run_error: FloatArray
     marks: tuple[PayoffMark, ...]
+    ladders: tuple[ShapeLine, ...] = ()
+    """Curves of the shapes, of which the line is the best at each size."""
+    shape: IntArray | None = None
+    """(K,) which of the picture's shapes each cell has; None where shapes have no curves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,12 +77,16 @@ class SizeErrorInfo:
     percent: bool
     linear: bool
     chance_error: float | None
+    shapes: tuple[str, ...] = ()
+    """Names of the shapes that have curves, the simpler first."""
+    shape_axes: tuple[str, ...] = ()
 
 
 def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
     """Compute what the figure shows."""
     s = analysis.settings
-    drawn = tuple(_line(fit) for fit in analysis.fits if len(fit.curve))
+    shapes = _shapes(analysis)
+    drawn = tuple(_line(fit, shapes) for fit in analysis.fits if len(fit.curve))
     rule = rule_name(analysis.fits[0].verdict, s) if analysis.fits else s.rule
     size = plain_name(s.size_name)
     error = plain_name(s.error_name)
@@ -79,10 +99,33 @@ def size_error_info(analysis: StudyAnalysis) -> SizeErrorInfo:
         percent=lines.names_of(analysis)["percent"],
         linear=lines.names_of(analysis)["linear"],
         chance_error=s.chance_error,
+        shapes=tuple(shape.name for shape in shapes),
+        shape_axes=tuple(axis for axis, _ in shapes[0].values) if shapes else (),
     )
 
 
-def _line(fit: FittedCurve) -> ErrorLine:
+def _shapes(analysis: StudyAnalysis) -> tuple[Shape, ...]:
+    """Every shape that has a curve at some dataset size, the simpler first."""
+    found = {
+        shape for fit in analysis.fits if fit.ladders is not None for shape in fit.ladders.shapes
+    }
+    return tuple(sorted(found, key=lambda shape: shape.rank))
+
+
+def _ladders(fit: FittedCurve, shapes: Sequence[Shape]) -> tuple[ShapeLine, ...]:
+    ladders = fit.ladders
+    if ladders is None:
+        return ()
+    found = []
+    for j, shape in enumerate(ladders.shapes):
+        inside = (ladders.x >= ladders.first[j] - 1e-9) & (ladders.x <= ladders.last[j] + 1e-9)
+        mean = fit.shown(np.exp(fit.ladder_middles[j, inside]))
+        place = shapes.index(shape)
+        found.append(ShapeLine(place=place, grid=np.exp(ladders.x[inside]), mean=mean))
+    return tuple(found)
+
+
+def _line(fit: FittedCurve, shapes: Sequence[Shape]) -> ErrorLine:
     curve = fit.curve
     floor = float(np.exp(fit.noise.log_error).min()) if len(curve) else 1.0
     many = len(curve.run_error) > MOST_RUNS
@@ -92,6 +135,10 @@ def _line(fit: FittedCurve) -> ErrorLine:
         run_size=np.empty(0) if many else curve.size[curve.run_cell],
         run_error=np.empty(0) if many else fit.shown(np.maximum(curve.run_error, floor)),
         marks=tuple(_marks(fit)),
+        ladders=_ladders(fit, shapes),
+        shape=None
+        if fit.ladders is None
+        else np.array([shapes.index(curve.shapes[k]) for k in curve.shape], dtype=np.int64),
     )
 
 
@@ -133,7 +180,7 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
         axes, y_low, y_high, info.error_label, percent=info.percent, linear=info.linear
     )
     for index, (line, colour) in enumerate(zip(info.lines, colours, strict=True)):
-        _draw_line(line, colour, style.MARKERS[index % len(style.MARKERS)], axes)
+        _draw_line(line, colour, style.MARKERS[index % len(style.MARKERS)], axes, info.shapes)
     for line, colour in zip(info.lines, colours, strict=True):
         for mark in line.marks:
             _draw_mark(mark, colour, (x_low, x_high), axes)
@@ -144,16 +191,28 @@ def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def _draw_line(line: ErrorLine, colour: str, marker: str, axes: Axes) -> None:
+def _draw_line(
+    line: ErrorLine, colour: str, marker: str, axes: Axes, shapes: Sequence[str]
+) -> None:
     k = style.scale(axes)
     if len(line.grid):
         axes.fill_between(line.grid, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
         axes.plot(line.grid, line.mean, color=colour, linewidth=1.8 * k, zorder=3)
+    for one in line.ladders:
+        axes.plot(
+            one.grid, one.mean, color=colour, linewidth=0.9 * k, alpha=0.55, zorder=2.5,
+            linestyle=shape_marks.dash(one.place),
+        )  # fmt: skip
     axes.plot(
         line.run_size, line.run_error, linestyle="none", marker=".", markersize=3.0 * k,
         color=colour, alpha=0.35, markeredgewidth=0, zorder=2,
     )  # fmt: skip
-    lines.cells(axes, line.size, line.error, colour, marker, 4.2)
+    if line.shape is None or len(shapes) > shape_marks.MOST_MARKED:
+        lines.cells(axes, line.size, line.error, colour, marker, 4.2)
+        return
+    for j in np.unique(line.shape).tolist():
+        mine, own = line.shape == j, shape_marks.marker(j, len(shapes))
+        lines.cells(axes, line.size[mine], line.error[mine], colour, own, 4.2)
 
 
 def _draw_mark(mark: PayoffMark, colour: str, limits: tuple[float, float], axes: Axes) -> None:
@@ -181,7 +240,16 @@ def _caption(info: SizeErrorInfo, axes: Axes) -> None:
     if any(mark.hurts for mark in marks):
         parts.append("✖ error turns up")
     parts.append(f"band: {info.level:.0%} for the mean")
-    style.note(axes, *parts)
+    above, caption = 0.0, []
+    if info.shapes:
+        title, names = shape_marks.terse(info.shape_axes, info.shapes)
+        what = title.lower() if len(info.shape_axes) == 1 else "shape"
+        caption.append(f"faint lines: each {what}; whole lines: the best {what} at each size")
+        if len(names) <= shape_marks.MOST_MARKED:
+            inks = [style.INK] * len(names)
+            head = title.lower() if what == "shape" else f"each {what} alone:"
+            above = shape_marks.room(shape_marks.legend(axes, head, names, inks, dashed=True))
+    style.note(axes, *parts, above=above, caption=caption)
 
 
 def size_error_figure(analysis: StudyAnalysis) -> Figure:

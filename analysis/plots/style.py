@@ -201,16 +201,24 @@ def scale(axes: Axes) -> float:
     return 0.72 if is_narrow(axes) else 1.0
 
 
-def note(axes: Axes, *parts: str) -> None:
-    """Say what the marks mean: above the axes on a screen, in the caption in print."""
+def note(axes: Axes, *parts: str, above: float = 0.0, caption: Sequence[str] = ()) -> None:
+    """Say what the marks mean: above the axes on a screen, in the caption in print.
+
+    ``above`` is how many points above the axes something else takes; ``caption`` is what only a
+    caption has room for.
+    """
     from matplotlib import rcParams
 
     held = _NOTES.get()
     if held is not None:
-        held.extend(parts)
+        held.extend((*parts, *caption))
         return
     axes.set_title(
-        "   ".join(parts), loc="left", fontsize=rcParams["figure.titlesize"], color=PALE, pad=8
+        "   ".join(parts),
+        loc="left",
+        fontsize=rcParams["figure.titlesize"],
+        color=PALE,
+        pad=8 + above,
     )
 
 

@@ -56,7 +56,7 @@ class HoldOut:
 
 
 def misses(fit: FittedCurve) -> list[Row]:
-    """What the curve misses of each of its cells; none without a fit.
+    """What the curve (that of its shape) misses of each cell; none without a fit.
 
     ``ratio`` is the measured error over the curve's, ``spread`` the standard deviation of its
     logarithm that replicates, draws and test examples explain.
@@ -64,7 +64,7 @@ def misses(fit: FittedCurve) -> list[Row]:
     if fit.draws is None:
         return []
     curve, spread = fit.curve, _spread(fit)
-    ratio = np.exp(fit.noise.log_error) / fit.errors(curve.size)
+    ratio = np.exp(fit.noise.log_error) / fit.cell_errors()
     return [
         {"cell": cell, "size": float(size), "ratio": float(r), "spread": float(s)}
         for cell, size, r, s in zip(curve.cell, curve.size, ratio, spread, strict=True)

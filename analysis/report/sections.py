@@ -76,14 +76,15 @@ def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
             size: f"{m:,.6g}",
             f"mean {error}": f"{e:.4g}",
             "replicates": int(r),
-            "curve": f"{float(fit.predict(m)):.4g}" if fit.draws is not None else "",
+            "curve": "" if fit.draws is None else f"{float(c):.4g}",
         }
         for fit in analysis.fits
-        for name, m, e, r in zip(
+        for name, m, e, r, c in zip(
             fit.curve.cell,
             fit.curve.size,
             fit.shown(fit.curve.error),
             fit.curve.replicates,
+            fit.curve.size if fit.draws is None else fit.shown(fit.cell_errors()),
             strict=True,
         )
     ]

@@ -117,6 +117,34 @@ class FittedCurve:
         """The same as the error that is fitted, whose logarithm the curves are drawn of."""
         return np.exp(np.interp(self._inside(size), self._draws().x, self._middle))
 
+    def cell_errors(self, curve: Curve | None = None) -> FloatArray:
+        """(K,) the fitted error at each cell: that of its shape where shapes have curves.
+
+        Parameters
+        ----------
+        curve : Curve, optional
+            Other cells of the same study than the fit's own, within the range of the fit. Those
+            of a shape that the fit has not seen are given the best shape's error.
+        """
+        curve = self.curve if curve is None else curve
+        draws = self._draws()
+        at = np.clip(np.log(curve.size), draws.x[0], draws.x[-1])
+        found = np.interp(at, draws.x, self._middle)
+        if self.ladders is not None:
+            for shape, middle in zip(self.ladders.shapes, self.ladder_middles, strict=True):
+                mine = np.array([curve.shapes[k] == shape for k in curve.shape], dtype=bool)
+                found[mine] = np.interp(at[mine], draws.x, middle)
+        errors: FloatArray = np.exp(found)
+        return errors
+
+    @cached_property
+    def ladder_middles(self) -> FloatArray:
+        """(J, G) median of the drawn log errors of each shape, on the grid of the draws."""
+        if self.ladders is None:
+            return np.empty((0, len(self._draws().x)))
+        middles: FloatArray = np.median(self.ladders.log_error, axis=0)
+        return middles
+
     def shown(self, error: FloatArray) -> FloatArray:
         """What people are shown of fitted errors: themselves, or the values that they are of."""
         return self.settings.scale.shown(error)
