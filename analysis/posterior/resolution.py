@@ -63,7 +63,7 @@ def blur_between(
     score = rng.standard_normal(spread.shape)
     rows = np.flatnonzero(spread.max(axis=1) > LEAST)
     pace = np.exp(spread[rows] * score[rows])
-    inside = grid < knots[-1]
+    inside = (grid >= knots[0]) & (grid < knots[-1])  # a ladder may begin and end within the grid
     gap = np.clip(np.searchsorted(knots, grid[inside], side="right") - 1, 0, len(width) - 1)
     t = np.clip((grid[inside] - knots[gap]) / width[gap], 0.0, 1.0)
     place = knots[gap] + width[gap] * t ** pace[:, gap]

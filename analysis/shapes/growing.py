@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -45,16 +45,16 @@ class Growth:
     shape: str
     """That of the network to be grown."""
     other: str
-    """The best other shape at twice the size; empty where none was tried there."""
+    """The best other shape at twice the size, in its middle."""
     keep: Estimate
     """What the rule counts as gained by twice the size along the same ladder, in its middle."""
-    change: Estimate | None
+    change: Estimate
     """The same with the other shape."""
     pays: float
     """Probability that the better way gains as much as the rule asks, the least of its sizes
     (the most where neither does)."""
     keeps: float
-    """Probability that keeping the shape is the better way."""
+    """Probability that keeping the shape is the better way, in its middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,18 +129,17 @@ def _one(
 
 def _merged(found: Sequence[Growth]) -> tuple[Growth, ...]:
     merged = []
-    for (way, shape, other), group in groupby(found, key=lambda g: (g.way, g.shape, g.other)):
+    for way, group in groupby(found, key=lambda one: (one.way, one.shape)):
         same = list(group)
-        middle = same[len(same) // 2]
         pays = [one.pays for one in same]
         merged.append(
-            Growth(
-                low=same[0].low, high=same[-1].high, way=way, shape=shape, other=other,
-                keep=middle.keep, change=middle.change,
-                pays=max(pays) if way == "neither" else min(pays),
-                keeps=min(one.keeps for one in same),
+            replace(
+                same[len(same) // 2],
+                low=same[0].low,
+                high=same[-1].high,
+                pays=max(pays) if way[0] == "neither" else min(pays),
             )
-        )  # fmt: skip
+        )
     return tuple(merged)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.findings import Estimate, Finding
-from analysis.shapes.best import Span, Versus
+from analysis.shapes.best import Span
 from analysis.shapes.findings import BestShape, ShapeAndData, ShortLadders, Ways
 from analysis.shapes.growing import Growth
 from analysis.table.names import format_examples, format_size, plain_name
@@ -15,16 +15,31 @@ from analysis.words.told import Told, at
 
 def best_shape(f: Finding[BestShape]) -> Told:
     """The best shape at each size."""
-    spans, size = f.facts.spans, plain_name(f.size)
-    parts = [_span(one, k, spans, size, f.facts) for k, one in enumerate(spans)]
+    best, size = f.facts, plain_name(f.size)
+    simple = all(one.shape == best.simplest for one in best.spans)
+    say = _of_simplest if simple else _span
+    parts = [
+        say(one, _range(one.low, one.high, k, len(best.spans), size), best)
+        for k, one in enumerate(best.spans)
+    ]
+    standings = {one.standing for one in best.spans}
+    if simple and standings != {"open"}:
+        rivals = list(dict.fromkeys(other.shape for one in best.spans for other in one.others))
+        verb, is_ = ("pay", "are") if len(rivals) > 1 else ("pays", "is")
+        lead = f"{listed(rivals)} {verb} at no size compared, {best.simplest} is enough: "
+        if "open" in standings:
+            lead = f"{listed(rivals)} {is_} nowhere seen to pay, {best.simplest} is taken: "
+        parts[0] = lead + parts[0]
     return Told(label=f"shape{at(f.n_examples)}: ", text="; ".join(parts))
 
 
 def ways_to_grow(f: Finding[Ways]) -> Told:
     """Which way to grow."""
     growths, size = f.facts.growths, plain_name(f.size)
-    parts = [_way(one, f.facts, _range(one.low, one.high, k, len(growths), size))
-             for k, one in enumerate(growths)]  # fmt: skip
+    parts = [
+        _way(one, f.facts, _range(one.low, one.high, k, len(growths), size))
+        for k, one in enumerate(growths)
+    ]
     return Told(label=f"growing{at(f.n_examples)}: ", text="; ".join(parts))
 
 
@@ -58,54 +73,66 @@ def short_ladders(f: Finding[ShortLadders]) -> Told:
     )
 
 
-def _span(one: Span, k: int, spans: Sequence[Span], size: str, best: BestShape) -> str:
-    where = _range(one.low, one.high, k, len(spans), size)
+def _of_simplest(one: Span, where: str, best: BestShape) -> str:
+    """One span of a study in which the simplest shape is taken everywhere."""
+    rivals = listed([other.shape for other in one.others], "or")
     if one.standing == "best":
-        others = ", ".join(_versus(other) for other in one.others)
-        return f"{one.shape} is best {where} ({others})"
+        return f"{where} " + ", ".join(f"{o.shape} has {_more(o.more)}" for o in one.others)
+    if one.standing == "enough":
+        return (
+            f"{where} {rivals} saves less than {best.loss:.0%} of the error (probability "
+            f"{one.probability:.0%})"
+        )
+    return f"{where} it cannot be told whether {rivals} saves anything"
+
+
+def _span(one: Span, where: str, best: BestShape) -> str:
+    if one.standing == "best":
+        others = ", ".join(f"{other.shape} has {_more(other.more)}" for other in one.others)
+        return f"{where} {one.shape} is best ({others})"
     if one.standing == "enough":
         role = ", the simplest," if one.shape == best.simplest else ""
         return (
             f"{where} {one.shape}{role} is enough: no other saves {best.loss:.0%} of the error "
             f"(probability {one.probability:.0%})"
         )
-    rivals = " from ".join([one.shape, " or ".join(other.shape for other in one.others)])
-    return f"{where} {rivals} cannot be told; {one.shape} is taken"
-
-
-def _versus(other: Versus) -> str:
-    return f"{other.shape} has {_more(other.more)}"
+    rivals = listed([one.shape, *(other.shape for other in one.others)])
+    return f"{where} {rivals} cannot be told apart; {one.shape} is taken"
 
 
 def _more(more: Estimate) -> str:
     return (
-        f"{more.value:.0%} more error there, {more.level:.0%} interval {more.low:.0%} to "
-        f"{more.high:.0%}"
+        f"{more.value:.0%} more error ({more.level:.0%} interval {more.low:.0%} to {more.high:.0%})"
     )
 
 
 def _way(one: Growth, ways: Ways, where: str) -> str:
     along = ways.grown_by or "size"
     axes = " or ".join(plain_name(axis) for axis in ways.axes)
-    saves = f"twice the size saves {_interval(one.keep)}"
-    other = "" if one.change is None else f", with {one.other} {_interval(one.change)}"
+    numbers = (
+        f"twice the size saves {_interval(one.keep)} with {one.shape}, {_interval(one.change)} "
+        f"with {one.other}"
+    )
     if one.way == "keep":
-        return f"add {along}, not {axes}, {where} ({saves}{other})"
+        return f"{where} add {along}, not {axes} (probability {one.keeps:.0%}): {numbers}"
     if one.way == "change":
-        change = "" if one.change is None else f"twice the size saves {_interval(one.change)}, "
-        return f"go to {one.other} {where} ({change}with {one.shape} {_interval(one.keep)})"
+        return f"{where} go on to {one.other} (probability {1.0 - one.keeps:.0%}): {numbers}"
     if one.way == "either":
-        return (
-            f"{where} size pays, by {along} or by {axes} alike ({saves}{other}; {along} is better "
-            f"with probability {one.keeps:.0%})"
-        )
+        return f"{where} more size pays, by {along} or by {axes} alike: {numbers}"
     if one.way == "neither":
-        return f"{where} neither {along} nor {axes} pays ({saves}{other})"
-    return f"{where} whether to grow cannot be told ({saves}{other})"
+        return f"{where} neither more {along} nor more {axes} pays: {numbers}"
+    return f"{where} it cannot be told whether to grow: {numbers}"
 
 
 def _interval(saved: Estimate) -> str:
     return f"{saved.value:.0%} ({saved.low:.0%} to {saved.high:.0%})"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Names as a sentence has them."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def _range(low: float, high: float, k: int, n: int, size: str) -> str:
