@@ -37,14 +37,14 @@ from analysis.table.trials import FloatArray
 
 LEAST_EACH = 4
 """Points on each of the two curves."""
-LEAST_SIZES = 5
+LEAST_SIZES = 4
 """Sizes at which runs lie on both, where they share their sizes."""
 LEAST_TURNS = 3
 """Changes from one curve to the other, going up in size: a step has one, a hump two."""
 LEAST_APART = 0.08
 """Of the log of the error: nearer curves are not told apart."""
-LEAST_GAIN, LEAST_GAIN_SHARED = 8.0, 7.0
-"""Nats; their false alarms and hits are in ``docs/decisions.md``."""
+LEAST_GAIN = 8.0
+"""Nats; its false alarms and hits are in ``docs/decisions.md``."""
 EXHAUSTIVE = 14
 """Up to so many points all ways to put them on two curves are tried."""
 FLIPPED = 64
@@ -297,7 +297,7 @@ def _within_sizes(curve: Curve) -> Interleaved | None:
     variance = square / (freedom - 2)
     gain = _gain(freedom, total / freedom, variance)
     both = [0 < split < len(one) for split, one in zip(splits, runs, strict=True)]
-    if gain < LEAST_GAIN_SHARED or sum(both) < max(LEAST_SIZES, 0.8 * len(runs)):
+    if gain < LEAST_GAIN or sum(both) < max(LEAST_SIZES, 0.6 * len(runs)):
         return None
     if gap.min() < LEAST_APART:
         return None
