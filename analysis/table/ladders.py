@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import special
 
 from analysis.errors import Question
 from analysis.table.draft import Draft, shown
@@ -227,6 +226,8 @@ def _tested(
 
     ``known`` is the variance that replicates show and ``replicated`` the freedom behind it.
     """
+    from scipy import special
+
     plain = np.asarray(np.polynomial.legendre.legvander(z, p - 1), dtype=np.float64)
     one, _ = _fit(plain, y, weight)
     found: list[_Tested] = []

@@ -80,8 +80,9 @@ def find(draft: Draft, wanted: str, option: str) -> str:
         if alike:
             listed = " or ".join(map(repr, alike))
             raise Question(f"{option}: {wanted!r} may be {listed}; give the whole name")
+    close = nearest(wanted, names) or nearest(wanted, [bare(name) for name in names])
     raise AnalysisError(
-        f"{option}: {draft.sheet.name} has no column {wanted!r}{nearest(wanted, names)} "
+        f"{option}: {draft.sheet.name} has no column {wanted!r}{close} "
         f"(its columns: {listed_names(names)})"
     )
 

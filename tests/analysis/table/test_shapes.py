@@ -142,3 +142,10 @@ def test_a_curve_is_fitted_with_the_shape_of_each_run() -> None:
         fit_curve(*arrays, shape=["deep"])
     with pytest.raises(AnalysisError, match="shape: it has 26 different values"):
         fit_curve([*arrays[0], 1, 2], [*arrays[1], 0.5, 0.4], shape=list(range(26)))
+
+
+def test_depths_in_words_are_shapes_of_the_curve() -> None:
+    found = reading(ladders(depth=["shallow", "deep"]), shape=("depth",))
+    analysis = analyse(found.table, AnalysisSettings(shape=found.shape, resamples=100))
+    names = {shape.name for shape in analysis.fits[0].curve.shapes}
+    assert names == {"depth shallow", "depth deep"}

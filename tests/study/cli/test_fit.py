@@ -204,3 +204,25 @@ def test_a_table_is_exported_as_a_study_is(
     assert main(again) == 0
     read = json.loads(capsys.readouterr().out)
     assert read["reading"]["ours"] and read["n_trials"] == analysis["n_trials"]
+
+
+def test_the_shape_is_named_by_its_option_or_mapped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "runs.csv"
+    lines = [
+        f"{100 * 2**k},{heads},{(0.05 + 0.5**k / 3) * heads**0.3:.4f}"
+        for heads in (2, 4)
+        for k in range(6)
+    ]
+    path.write_text("\n".join(["params,config.heads,err", *lines]))
+    words = ["fit", str(path), "--size", "params", "--error", "err", "--resamples", "100", "--json"]
+    found = []
+    for option in (["--shape", "heads"], ["--map", "shape=config.heads"]):
+        assert main([*words, *option]) == 0
+        out, err = capsys.readouterr()
+        assert "shape = config.heads" in err
+        found.append(json.loads(out))
+    assert found[0] == found[1] and found[0]["settings"]["shape"] == ["heads"]
+    assert main([*words, "--shape", "head"]) == 2
+    assert "did you mean 'heads'" in capsys.readouterr().err
