@@ -47,6 +47,7 @@ from analysis.verdicts.findings import (
 from analysis.verdicts.growth import Growth, measure_growth
 from analysis.words import rows
 from analysis.words.kinds import tell
+from analysis.words.shape_rows import shape_json, shape_metrics
 from analysis.words.study import markdown, table_row
 
 
@@ -154,6 +155,9 @@ class StudyAnalysis:
                 for part in ("size", "low", "high", "error_at_size"):
                     if math.isfinite(row[part]):
                         found[f"{row['rule']}{n}_{part}"] = float(row[part])
+        for n_examples, numbers in shape_metrics(self).items():
+            n = "" if n_examples == UNKNOWN else f"_n{n_examples}"
+            found |= {f"{name}{n}": value for name, value in numbers.items()}
         for routes in self.routes:
             n = "" if routes.n_examples == UNKNOWN else f"_n{routes.n_examples}"
             for saving in routes.savings:
@@ -182,6 +186,8 @@ class StudyAnalysis:
             "tuning": None if self.tuning is None else rows.tuning_json(self.tuning),
             "findings": [rows.finding_row(finding) for finding in self.findings],
         }
+        if self.shapes:
+            whole["shapes"] = shape_json(self)
         if self.reading is not None:
             whole["reading"] = self.reading.as_dict()
         plain: dict[str, Any] = rows.plain(whole)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
-from analysis.export.entries import growth_entry, payoff_entries
+from analysis.export.entries import growth_entry, key_of, payoff_entries
 from analysis.plots.print_figures import LETTERS
 from analysis.plots.venues import Venue
 from analysis.study import StudyAnalysis
 from analysis.table.columns import FIELDS
 from analysis.table.names import plain_name
 from analysis.words.rounding import Measured
+from analysis.words.shape_rows import STANDINGS
 
 _SPECIAL = LETTERS | {"%": r"\%", "<": r"$<$", ">": r"$>$"}
 
@@ -114,6 +115,7 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
             rf"\payoff@set{{{name}}}{{{e.point.rule}}}{{{e.key}}}{{{text}}}"
             for name, text in parts.items()
         ]
+    lines += _shape_macros(analysis)
     for name, caption in (captions or {}).items():
         lines.append(rf"\payoff@set{{caption}}{{figure}}{{{name}}}{{{escape(caption)}}}")
     return _filled(
@@ -124,6 +126,31 @@ def macros(analysis: StudyAnalysis, captions: Mapping[str, str] | None = None) -
         RULE=s.rule,
         LINES="\n".join(lines),
     )
+
+
+def _shape_macros(analysis: StudyAnalysis) -> list[str]:
+    r"""``\payoffShape{KEY}`` and its like; nothing where shapes were not compared."""
+    lines = []
+    for one in analysis.shapes:
+        if not one.choices:
+            continue
+        last, key = one.choices[-1], key_of(one.n_examples)
+        parts = {
+            "shape": escape(last.shape),
+            "shapeStanding": escape(STANDINGS[last.standing]),
+            "shapeProbability": rf"\SI{{{100 * last.probability:.0f}}}{{\percent}}",
+            "shapeSize": number_tex(float(f"{last.size:.6g}"), unit_tex(analysis.settings.size)),
+        }
+        lines += [rf"\payoff@set{{{k}}}{{largest}}{{{key}}}{{{text}}}" for k, text in parts.items()]
+    if lines:
+        lines.insert(0, "% \\payoffShape{KEY}: the shape taken at the largest size compared, "
+                     "\\payoffShapeSize{KEY}.")  # fmt: skip
+        lines += [
+            rf"\DeclareRobustCommand{{\payoff{name}}}[1]{{\payoff@get{{{name[0].lower()}{name[1:]}}}"
+            r"{largest}{#1}}"
+            for name in ("Shape", "ShapeStanding", "ShapeProbability", "ShapeSize")
+        ]
+    return lines
 
 
 def study_values(analysis: StudyAnalysis) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Literal
 from analysis.export.facts import AxisFacts, StudyFacts
 from analysis.export.prose import Ink
 from analysis.settings import AnalysisSettings
+from analysis.shapes.best import ENOUGH, LEVEL, LIKELY, TOLD
 from analysis.study import StudyAnalysis
 from analysis.table.names import plain_name
 from analysis.verdicts.findings import gauge_of
@@ -42,7 +43,12 @@ def methods(
     if facts is not None:
         parts += [_design(analysis, facts, ink), _search(analysis, facts, ink)]
         parts.append(_training(facts, ink))
-    parts += [_curve(analysis, ink), _verdict(analysis, ink), _left_out(analysis, ink)]
+    parts += [
+        _curve(analysis, ink),
+        _shapes(analysis, ink),
+        _verdict(analysis, ink),
+        _left_out(analysis, ink),
+    ]
     if facts is not None:
         parts.append(_programs(facts, ink))
     text = " ".join(part for part in parts if part)
@@ -163,6 +169,26 @@ def _curve(analysis: StudyAnalysis, ink: Ink) -> str:
             f"{ink.number(s.resamples)} hierarchical bootstrap resamples."
         )
     return f"{how} {noise}"
+
+
+def _shapes(analysis: StudyAnalysis, ink: Ink) -> str:
+    """How shapes were compared; empty where they were not."""
+    if not analysis.shapes:
+        return ""
+    n = max(len(one.shapes) for one in analysis.shapes)
+    axes = [ink.words(plain_name(name).replace("_", " ")) for name in analysis.shapes[-1].axes]
+    size = ink.words(plain_name(analysis.settings.size_name))
+    return (
+        f"Networks of {ink.number(n)} shapes ({ink.listed(axes)}) have curves of their own, drawn "
+        "together: each is the common curve, moved by nothing, by a factor, by a difference that "
+        "fades as networks grow, by a tilt, or smoothly, all weighed by marginal likelihood. The "
+        f"curve of a dataset size is that of the best shape at each number of {size}. A shape is "
+        f"called the best where it is better than all others with probability {ink.percent(TOLD)} "
+        "or more. Where none is, the simplest is taken of those that are worse than the likeliest "
+        f"with a probability below {ink.percent(LIKELY)}; it is called enough where the "
+        f"probability is {ink.percent(ENOUGH)} or more that no other saves {ink.percent(LEVEL)} "
+        "of the error."
+    )
 
 
 def _verdict(analysis: StudyAnalysis, ink: Ink) -> str:

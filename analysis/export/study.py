@@ -19,6 +19,7 @@ from analysis.export.facts import StudyFacts
 from analysis.export.latex import escape, example, macros
 from analysis.export.methods import bibliography, methods
 from analysis.export.route_tables import regularisation_table, routes_table
+from analysis.export.shape_tables import shape_files, shape_tables
 from analysis.export.tables import as_csv, cell_rows, paper_tables, payoff_rows
 from analysis.plots.print_figures import FORMATS, check_formats, write_printed
 from analysis.plots.style import font_of
@@ -84,6 +85,7 @@ def _texts(
     for table in (routes_table(analysis), regularisation_table(analysis)):
         if table is not None:
             tables.append(table)
+    tables += shape_tables(analysis)
     items = checklist(analysis, facts)
     key = key_of(analysis.fits[-1].curve.n_examples)
     texts = {
@@ -113,6 +115,8 @@ def _texts(
     for name, rows in route_json(analysis).items():
         if rows:
             texts[f"{name}.csv"] = as_csv(rows)
+    for name, rows in shape_files(analysis).items():
+        texts[f"{name}.csv"] = as_csv(rows)
     if analysis.ladders:
         texts["prune.csv"] = as_csv(prune_rows(analysis.ladders))
     return texts

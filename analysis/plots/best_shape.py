@@ -68,6 +68,8 @@ class BestShapeInfo(lines.Named):
     rivals: tuple[Rival, ...]
     loss: float
     """What a shape may lose, and is still said to be enough."""
+    per_unit: float
+    """Log error of one unit of what is shown, where that is no share (:attr:`linear`)."""
 
 
 def best_shape_info(analysis: StudyAnalysis) -> BestShapeInfo:
@@ -84,6 +86,7 @@ def best_shape_info(analysis: StudyAnalysis) -> BestShapeInfo:
         strips=tuple(_strip(one, place) for one in studies),
         rivals=() if last is None else _rivals(last.choices, place),
         loss=LEVEL,
+        per_unit=analysis.settings.scale.per_unit if analysis.settings.scale.additive else 1.0,
         **lines.names_of(analysis),
     )
 
@@ -148,7 +151,6 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
         caption=[
             f"points: how much more error each other {what} has; bars: {info.level:.0%}",
             f"dashed: {info.loss:.0%}, by less than which nothing is said to be lost",
-            f"strips: the {what} to take by training examples",
         ],
     )  # fmt: skip
     return axes
@@ -208,16 +210,27 @@ def _draw_rivals(
     axes.set_xlim(*limits)
     axes.set_ylim(*_heights(info))
     low, high = axes.get_ylim()
-    every = [tick for tick in RATIOS if low < tick < high]
     height = float(axes.get_figure(root=True).get_figheight()) * 0.35 * 72.0  # type: ignore[union-attr]
-    ticks = _apart(every, low, high, 1.5 * style.small_text() / height)
-    style.set_log_ticks(axes.yaxis, ticks, [lines.percent_off(tick - 1.0) for tick in ticks])
+    least = 1.5 * style.small_text() / height
+    if info.linear:
+        from matplotlib.ticker import MaxNLocator
+
+        ends = np.log([low, high]) / info.per_unit
+        units = [v for v in MaxNLocator(int(0.7 / least)).tick_values(*ends) if v > ends[0]]
+        units = [float(v) for v in units if v < ends[1]]
+        style.set_log_ticks(
+            axes.yaxis, np.exp(info.per_unit * np.array(units)).tolist(),
+            [f"{v:+.3g}" if v else "0" for v in units],
+        )  # fmt: skip
+    else:
+        ticks = _apart([tick for tick in RATIOS if low < tick < high], low, high, least)
+        style.set_log_ticks(axes.yaxis, ticks, [lines.percent_off(tick - 1.0) for tick in ticks])
     style.set_log_ticks(axes.xaxis, [], [])
     style.pale_rules(axes, "y")
     axes.axhline(1.0, color=style.INK, linewidth=0.9 * k, zorder=1)
     axes.axhline(1.0 + info.loss, color=style.INK, linewidth=0.9 * k, linestyle=(0, (4, 3)),
                  zorder=1)  # fmt: skip
-    axes.set_ylabel(f"More {info.error_name}" if not info.linear else "More error")
+    axes.set_ylabel(f"Worse {info.error_name}" if info.linear else f"More {info.error_name}")
     middle = (len(info.rivals) - 1) / 2.0
     for place, one in enumerate(info.rivals):
         at = one.size * (limits[1] / limits[0]) ** (0.012 * k * (place - middle))

@@ -31,7 +31,7 @@ LIFT = 0.24
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShapeMapInfo(lines.Named):
-    """All that the picture shows, at the largest dataset size."""
+    """All that the picture shows, at one dataset size."""
 
     n_examples: float
     shapes: tuple[str, ...]
@@ -53,10 +53,14 @@ class ShapeMapInfo(lines.Named):
     """(P,) networks to take as the size grows."""
 
 
-def shape_map_info(analysis: StudyAnalysis) -> ShapeMapInfo:
-    """Compute what the picture shows; empty where shapes were not compared."""
+def shape_map_info(analysis: StudyAnalysis, n_examples: float | None = None) -> ShapeMapInfo:
+    """Compute what the picture shows, at the largest dataset size if no other is asked for.
+
+    It is empty where shapes were not compared.
+    """
     names = lines.names_of(analysis)
-    found = analysis.shapes[-1] if analysis.shapes else None
+    asked = [one for one in analysis.shapes if n_examples in (None, one.n_examples)]
+    found = asked[-1] if asked else None
     fit = next((f for f in analysis.fits if found and f.curve.n_examples == found.n_examples), None)
     if found is None or fit is None or fit.ladders is None:
         nothing = np.empty(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from analysis.report.markup import count, duration, figure, folded, notes, paragraph, section, table
@@ -10,8 +12,26 @@ from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
 from analysis.table.names import format_size, plain_name
-from analysis.table.trials import UNKNOWN, TrialTable
+from analysis.table.trials import UNKNOWN, IntArray, TrialTable
 from analysis.words.kinds import notes as notes_of
+
+SAME_AXIS = 0.02
+"""Two sizes whose log ratio varies by no more than this over the runs would draw one picture."""
+
+
+def other_sizes(
+    table: TrialTable, rows: IntArray, size: str, offered: Iterable[str], most: int
+) -> list[str]:
+    """Sizes, of those offered, that would draw another picture of some runs than ``size`` does."""
+    kept = [size]
+    for name in dict.fromkeys(offered):
+        values = table.column(name)[rows]
+        if len(kept) >= most or not (np.isfinite(values) & (values > 0.0)).all():
+            continue
+        ratios = [np.log(values) - np.log(table.column(other)[rows]) for other in kept]
+        if all(np.ptp(ratio) > SAME_AXIS for ratio in ratios if len(ratio)):
+            kept.append(name)
+    return kept[1:]
 
 
 def cost_labels(analysis: StudyAnalysis) -> dict[str, str]:

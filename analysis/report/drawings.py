@@ -17,8 +17,10 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.export.study import curve_rows
 from analysis.fitted import CurveFit
+from analysis.plots.size_error import ErrorLine, size_error_info
 from analysis.report.checks import HoldOut, hold_out, law_fits, misses
-from analysis.report.costs import cost_labels
+from analysis.report.costs import cost_labels, other_sizes
+from analysis.report.shapes import drawn_shapes
 from analysis.report.source import LearningCurve
 from analysis.routes.comparison import RouteStudy
 from analysis.settings import AnalysisSettings
@@ -42,8 +44,6 @@ OTHER_AXES = (
 something else."""
 
 MOST_AXES = 6
-SAME_AXIS = 0.02
-"""Two sizes whose log ratio varies by no more than this over the runs would draw one picture."""
 
 
 def drawings(
@@ -70,6 +70,7 @@ def drawings(
         "growth": None if growth is None else growth.as_dict() | {"line": _growth_line(analysis)},
         "more_pays": [MORE_PAYS[pays] for pays in (False, True)],
         "costs": cost_labels(analysis),
+        **({"shapes": drawn_shapes(analysis, table)} if analysis.shapes else {}),
         "routes": [_routes(study) for study in analysis.routes],
         "learning": _learning(table, learning),
         "trials": trial_columns(table, [axis["name"] for axis in axes]),
@@ -88,16 +89,9 @@ def _n(fit: FittedCurve) -> float | None:
 
 def _other_axes(analysis: StudyAnalysis, table: TrialTable) -> list[str]:
     """Sizes beside the headline's that would draw another picture."""
-    kept = [analysis.settings.size]
     rows = np.concatenate([fit.curve.run_row for fit in analysis.fits])
-    for name in dict.fromkeys((*OTHER_AXES, *names_of(Cost))):
-        values = table.column(name)[rows]
-        if len(kept) >= MOST_AXES or not (np.isfinite(values) & (values > 0.0)).all():
-            continue
-        ratios = [np.log(values) - np.log(table.column(other)[rows]) for other in kept]
-        if all(np.ptp(ratio) > SAME_AXIS for ratio in ratios if len(ratio)):
-            kept.append(name)
-    return kept[1:]
+    offered = (*OTHER_AXES, *names_of(Cost))
+    return other_sizes(table, rows, analysis.settings.size, offered, MOST_AXES)
 
 
 def _refit(table: TrialTable, s: AnalysisSettings, size: str) -> StudyAnalysis | None:
@@ -127,6 +121,9 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
         bands.setdefault(row["n_examples"], []).append([row[name] for name in _BANDS])
     label = plain_name(s.size_name)
     label = capital(label) if s.size_name == s.size else label
+    info = size_error_info(analysis)
+    drawn = iter(info.lines)
+    lines = [next(drawn) if len(fit.curve) else None for fit in analysis.fits]
     return {
         "name": s.size,
         "label": label,
@@ -136,13 +133,31 @@ def _axis(analysis: StudyAnalysis, table: TrialTable, *, lead: bool) -> dict[str
                 "n": _n(fit),
                 "columns": list(map(list, zip(*bands.get(_n(fit), []), strict=True))),
                 "cells": _cells(fit),
+                **_ladders(line),
                 "runs": [fit.curve.run_row.tolist(), fit.curve.run_cell.tolist()],
                 "laws": law_fits(fit, [row[0] for row in bands.get(_n(fit), [])]) if lead else [],
                 "marks": [point_row(fit, point) | {"told": mark(point)} for point in fit.payoffs],
             }
-            for fit in analysis.fits
+            for fit, line in zip(analysis.fits, lines, strict=True)
         ],
         "routes": other_routes(table, s),
+        **({"shapes": info.shapes} if info.shapes else {}),
+    }
+
+
+def _ladders(line: ErrorLine | None) -> dict[str, Any]:
+    """Which shape each cell has, and the curves of the shapes; nothing where there is none."""
+    if line is None or line.shape is None:
+        return {}
+    return {
+        "shape": line.shape.tolist(),
+        "ladders": [
+            {
+                "shape": one.place,
+                "columns": [[_short(v) for v in part.tolist()] for part in (one.grid, one.mean)],
+            }
+            for one in line.ladders
+        ],
     }
 
 

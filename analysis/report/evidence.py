@@ -40,11 +40,12 @@ def checks(analysis: StudyAnalysis, drawn: Drawn) -> str:
     insides = [sum(c["low"] <= c["measured"] <= c["high"] for c in one["cells"]) for one in held]
     cells = sum(len(one["cells"]) for one in held)
     level = f"{analysis.settings.level:.0%}"
+    own = " of its shape" if any(fit.ladders is not None for fit in analysis.fits) else ""
     content = [
         figure(
             "residuals",
-            "What each cell's mean error misses of the fitted curve. Bars: what replicates, subset "
-            "draws and test examples explain (90%).",
+            f"What each cell's mean error misses of the fitted curve{own}. Bars: what replicates, "
+            "subset draws and test examples explain (90%).",
         )
     ]
     if held:

@@ -10,11 +10,12 @@ from analysis.report import evidence, sections
 from analysis.report.costs import costs
 from analysis.report.drawings import drawings
 from analysis.report.markup import embedded_json, section
+from analysis.report.shapes import shapes
 from analysis.report.source import ReportSource
 from analysis.study import StudyAnalysis
 from analysis.table.trials import TrialTable
 
-SCRIPTS = ("1-draw.js", "2-curve.js", "3-evidence.js", "4-costs.js", "5-trials.js")
+SCRIPTS = ("1-draw.js", "2-curve.js", "3-evidence.js", "4-costs.js", "5-shapes.js", "6-trials.js")
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """A browser is told to refuse whatever would leave the page."""
@@ -29,6 +30,7 @@ def report_html(
     parts = [
         sections.curve(analysis, drawn),
         sections.payoff(analysis),
+        shapes(analysis, drawn),
         evidence.checks(analysis, drawn),
         evidence.tuning(analysis),
         evidence.effects(analysis, source),

@@ -88,11 +88,17 @@ def curve(analysis: StudyAnalysis, drawn: Drawn) -> str:
             strict=True,
         )
     ]
+    shapes = (
+        "Thin lines: the curve of each shape, of which the line is the best at each size; the form "
+        "of a mark says the shape. "
+        if any(fit.ladders is not None for fit in analysis.fits)
+        else ""
+    )
     caption = (
         "Open marks: mean of a cell's replicates (one dataset size, one capacity); dots: single "
         f"runs. Line and band: fitted curve and its {level} band. Star: payoff point under the "
         f"rule chosen, its bar the {level} interval; an arrow reaches out of the range tried. "
-        "Point at a mark, or step with the arrow keys, to see what is behind it."
+        f"{shapes}Point at a mark, or step with the arrow keys, to see what is behind it."
     )
     return section(
         "curve",
@@ -183,6 +189,7 @@ def made(analysis: StudyAnalysis, source: ReportSource) -> str:
 SECTIONS: tuple[tuple[str, str], ...] = (
     ("curve", "Curve"),
     ("payoff", "Payoff"),
+    ("shapes", "Shapes"),
     ("checks", "Checks"),
     ("tuning", "Tuning"),
     ("effects", "Hyperparameters"),

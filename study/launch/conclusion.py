@@ -171,11 +171,17 @@ def _outcome(
 
 
 def payoff_metrics(analysis: StudyAnalysis) -> dict[int, dict[str, float]]:
-    """Return, per dataset size, the payoff points that its parent run shows."""
+    """Return, per dataset size, the payoff points and the best shape that its parent run shows."""
+    from analysis.table.trials import UNKNOWN
+    from analysis.words.shape_rows import shape_metrics
+
     found: dict[int, dict[str, float]] = defaultdict(dict)
     for row in analysis.numbers():
         if row["n_examples"] is not None and row["verdict"] in ("pays_off_until", "hurts_beyond"):
             found[int(row["n_examples"])][f"{row['rule']}_size"] = float(row["size"])
+    for n_examples, numbers in shape_metrics(analysis).items():
+        if n_examples != UNKNOWN:
+            found[int(n_examples)] |= numbers
     return found
 
 

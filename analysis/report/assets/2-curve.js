@@ -1,9 +1,15 @@
 // Error against size, with its controls.
 const trials = data.trials, columns = trials.columns;
 const lead = data.axes[0];
-const choice = { axis: 0, rule: data.rules[0][0], law: "", shown: new Set(lead.curves.map((c) => c.n)), runs: true, band: "mean", routes: new Set() };
+const choice = { axis: 0, rule: data.rules[0][0], law: "", shown: new Set(lead.curves.map((c) => c.n)), runs: true, ladders: true, band: "mean", routes: new Set() };
 const ranks = new Map(lead.curves.map((c, k) => [c.n, k]));
 const toneOf = (n) => tone(ranks.get(n) ?? 0, ranks.size);
+const shaped = lead.shapes ?? null; // names of the shapes that have curves of their own
+const cellMark = (curve, k) => (!curve.shape ? SHAPES[ranks.get(curve.n) % 6] : shaped.length > SHAPES.length ? "circle" : SHAPES[curve.shape[k]]);
+const ofShapes = data.shapes ?? null;
+const shapeTone = (j) => tone(j, ofShapes.shapes.length);
+const shapeMark = (j) => (ofShapes.shapes.length > SHAPES.length ? "circle" : SHAPES[j]);
+const FAINT = ["none", "6 3", "1.5 2.5", "8 3 2 3", "4 2", "10 3"];
 const word = (column, row) => (columns[column] ? (trials.words[column]?.[columns[column][row]] ?? columns[column][row]) : null);
 
 function chips(parent, legend, kind, name, options, change) {
@@ -24,13 +30,13 @@ function controls() {
   if (data.axes.length > 1)
     chips(host, "Size in", "radio", "axis", data.axes.map((a, k) => ({ value: k, text: a.label.toLowerCase().replace("flops", "FLOPs"), on: k === 0 })), (v) => (choice.axis = v));
   if (lead.curves.length > 1)
-    chips(host, "Training examples", "checkbox", "examples", lead.curves.map((c, k) => ({ value: c.n, text: c.n === null ? "unknown" : formatCount(c.n), on: true, tone: toneOf(c.n), shape: SHAPES[k % 6] })),
+    chips(host, "Training examples", "checkbox", "examples", lead.curves.map((c, k) => ({ value: c.n, text: c.n === null ? "unknown" : formatCount(c.n), on: true, tone: toneOf(c.n), shape: shaped ? "circle" : SHAPES[k % 6] })),
       (v, on) => (on ? choice.shown.add(v) : choice.shown.delete(v)));
   chips(host, "Payoff rule", "radio", "rule", data.rules.map(([value, text], k) => ({ value, text, on: k === 0 })), (v) => (choice.rule = v));
   chips(host, "Band for", "radio", "band", [["mean", "the mean"], ["run", "one new run"], ["", "none"]].map(([value, text]) => ({ value, text, on: value === "mean" })), (v) => (choice.band = v));
   const routes = [...new Set(data.axes.flatMap((a) => a.routes.map((r) => r.route)))];
-  chips(host, "Also show", "checkbox", "extra", [{ value: "runs", text: "single runs", on: true }, ...routes.map((r) => ({ value: r, text: `${r} models`, on: false }))],
-    (v, on) => { if (v === "runs") choice.runs = on; else if (on) choice.routes.add(v); else choice.routes.delete(v); });
+  chips(host, "Also show", "checkbox", "extra", [{ value: "runs", text: "single runs", on: true }, ...(shaped ? [{ value: "ladders", text: "each shape", on: true }] : []), ...routes.map((r) => ({ value: r, text: `${r} models`, on: false }))],
+    (v, on) => { if (v === "runs") choice.runs = on; else if (v === "ladders") choice.ladders = on; else if (on) choice.routes.add(v); else choice.routes.delete(v); });
   const laws = new Map(lead.curves.flatMap((c) => c.laws.filter((l) => l.line.length).map((l) => [l.name, l.words])));
   if (laws.size) {
     const set = element("fieldset", { class: "law" }, host);
@@ -112,7 +118,8 @@ draw("curve", (host) => {
       const law = choice.axis === 0 && curve.laws.find((l) => l.name === choice.law && l.line.length);
       if (law) node("path", { class: "line law", d: path(grid, law.line, f) }, group);
     }
-    const kind = SHAPES[ranks.get(curve.n) % 6];
+    for (const one of choice.ladders ? (curve.ladders ?? []) : [])
+      node("path", { class: "line faint", "stroke-dasharray": FAINT[one.shape % FAINT.length], d: path(...one.columns, f) }, group);
     if (choice.runs) {
       const floor = Math.min(...curve.cells.drawn);
       curve.runs[0].forEach((row, k) => {
@@ -124,8 +131,8 @@ draw("curve", (host) => {
     }
     curve.cells.size.forEach((size, k) => {
       const x = f.sx(size), y = f.sy(curve.cells.drawn[k]);
-      node("path", { class: "cell", d: shape(kind, x, y, 3.6) }, group);
-      points.push({ x, y, row: curve.n, text: `${curve.cells.name[k] || label(curve.n)}\n${axis.label} ${formatSize(size)}\nmean ${data.error} ${formatError(curve.cells.error[k])} of ${curve.cells.replicates[k]} runs` });
+      node("path", { class: "cell", d: shape(cellMark(curve, k), x, y, 3.6) }, group);
+      points.push({ x, y, row: curve.n, text: `${curve.cells.name[k] || label(curve.n)}\n${curve.shape ? `${axis.shapes[curve.shape[k]]}\n` : ""}${axis.label} ${formatSize(size)}\nmean ${data.error} ${formatError(curve.cells.error[k])} of ${curve.cells.replicates[k]} runs` });
     });
     const end = mean?.length ? mean[mean.length - 1] : curve.cells.drawn.at(-1);
     if (end) labels.push([curve, f.sy(end)]);
@@ -140,6 +147,7 @@ draw("curve", (host) => {
     const places = spread(labels.map(([, y]) => y), 17, f.box.top, f.box.bottom - 6);
     labels.forEach(([curve], k) => node("text", { class: "name series", style: toneOf(curve.n), x: f.box.right + 8, y: places[k] + 4 }, f.svg, label(curve.n)));
   }
+  if (shaped) shapeLegend(f, 160);
   ask(host, f, points);
 });
 

@@ -63,6 +63,7 @@
 controls();
 routeControls();
 costControls();
+shapeControls();
 redraw();
 // Paper is white, and as wide as it is.
 window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); redraw(); });
