@@ -60,22 +60,22 @@ class Prior:
     smooth: float = 0.0
 
 
-NONE = Prior(weight=0.3)
+NONE = Prior(weight=0.25)
 PRIORS = (
     NONE,
-    Prior(weight=0.06, level=0.03),
+    Prior(weight=0.05, level=0.03),
     Prior(weight=0.06, level=0.1),
-    Prior(weight=0.05, level=0.3),
+    Prior(weight=0.04, level=0.3),
     *(
-        Prior(weight=0.28 / 8, level=level, fading=fading, rate=rate)
+        Prior(weight=0.24 / 8, level=level, fading=fading, rate=rate)
         for rate in DECAYS
         for level, fading in ((0.0, 0.15), (0.0, 0.5), (0.04, 0.25), (0.12, 0.5))
     ),
-    Prior(weight=0.06, level=0.08, tilt=0.08),
-    Prior(weight=0.06, level=0.2, tilt=0.25),
-    Prior(weight=0.06, level=0.05, smooth=0.05),
-    Prior(weight=0.05, level=0.15, smooth=0.15),
-    Prior(weight=0.02, level=0.4, smooth=0.4),
+    Prior(weight=0.1, level=0.08, tilt=0.1),
+    Prior(weight=0.1, level=0.2, tilt=0.25),
+    Prior(weight=0.06, level=0.05, smooth=0.06),
+    Prior(weight=0.07, level=0.15, smooth=0.15),
+    Prior(weight=0.03, level=0.4, smooth=0.4),
 )
 """Published comparisons of shapes at equal size differ by nothing to a few tens of percent; the
 extremes (networks too narrow to train) by a factor of two."""

@@ -20,7 +20,7 @@ from analysis.table.trials import BoolArray, FloatArray
 TOLD = 0.9
 """Probability with which one shape is said to be better than all others. In simulated studies one
 of a thousand such sayings was wrong (``benchmarks.shapes``)."""
-LIKELY = 0.8
+LIKELY = 0.65
 """A shape that is worse than the likeliest with this probability is not taken, however simple."""
 LEVEL = 0.05
 """An error higher by less than this fraction is no loss: the seeds of one small network differ by

@@ -44,8 +44,15 @@ class ShapedTruth:
     log_error: tuple[LogError, ...]
 
     def best(self, z: FloatArray) -> FloatArray:
-        """Log error of the best of all shapes at log sizes."""
-        return np.min([one(z) for one in self.log_error], axis=0)
+        """Log error of the best of all shapes at log sizes, as the frontier is defined.
+
+        A shape counts from its smallest size on; a doubling beyond its largest its error stays.
+        """
+        found = np.full(np.shape(z), np.inf)
+        for ladder, curve in zip(self.ladders, self.log_error, strict=True):
+            at = np.minimum(z, ladder[-1] + LN2)
+            found = np.where(z >= ladder[0] - 1e-9, np.minimum(found, curve(at)), found)
+        return found
 
     @property
     def span(self) -> tuple[float, float]:

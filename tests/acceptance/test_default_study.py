@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from study.places import Places
@@ -101,3 +102,45 @@ def test_each_dataset_size_has_a_curve_and_verdicts(
     for row in decided:
         assert row["low"] <= row["size"] <= row["high"]
     assert "training examples" in result["sentence"]
+
+
+@pytest.mark.slow
+def test_a_second_layer_does_not_pay(finished: tuple[Path, dict[str, Any]]) -> None:
+    """Twenty such studies with splits of their own, put together (100 trainings a cell), agree.
+
+    At 1,280 examples and 2,410 parameters one hidden layer had 2.72% test error and two 3.34%, at
+    310 and 330 parameters 22.5% and 32.8%, at 610 and 682 7.2% and 10.5%; from 9,000 on 2.04% and
+    2.24%.
+    """
+    from analysis import analyse, read_table
+    from study.handover.results import settings_of
+
+    folder, result = finished
+    spec = load_spec(None)
+    table = read_table(folder / "mlruns" / "results" / spec.name / "trials.csv")
+    analysis = analyse(table, settings_of(spec))
+    assert [one.n_examples for one in analysis.shapes] == list(spec.sizes)
+    for study in analysis.shapes:
+        assert study.shapes == ("depth 1", "depth 2")
+        assert not [
+            one for one in study.choices if (one.shape, one.standing) == ("depth 2", "best")
+        ]
+    # Where little is learnt from, it hurts.
+    assert any(
+        one.standing == "best" and one.size < 4000.0
+        for study in analysis.shapes[:3]
+        for one in study.choices
+    )
+    largest = analysis.shapes[-1]
+    taken = [one for one in largest.choices if one.size > 1000.0]
+    assert {one.shape for one in taken} == {"depth 1"}
+    ladders = analysis.fits[-1].ladders
+    assert ladders is not None
+    for shape, size, error in (
+        (0, 310, 0.225), (0, 610, 0.072), (0, 2410, 0.0272), (0, 9610, 0.0204),
+        (1, 330, 0.328), (1, 682, 0.105), (1, 2410, 0.0334), (1, 8970, 0.0224),
+    ):  # fmt: skip
+        drawn = ladders.at(np.log([float(size)]))[:, shape, 0]
+        low, high = np.exp(np.quantile(drawn, [0.005, 0.995]))
+        assert low <= error <= high, (shape, size)
+    assert "best_shape" in {finding["kind"] for finding in result["findings"]}
