@@ -17,7 +17,7 @@ Kind = (
     | Literal[
         "answer", "growth", "carried", "interleaved",
         "best_shape", "ways_to_grow", "shape_and_data", "short_ladders",
-        "tuning", "tuning_unjudged", "hyperparameters",
+        "tuning", "tuning_unjudged", "hyperparameters", "best_value",
         "pruning",
         "route", "saving", "crossing", "short_routes", "open_crossings",
         "students", "teachers", "law", "regulariser", "masks",
@@ -36,7 +36,7 @@ _KINDS: dict[Place, tuple[Kind, ...]] = {
     "headline": ("answer",),
     "payoff": (*get_args(VerdictKind), "growth", "carried", "interleaved"),
     "shapes": ("best_shape", "ways_to_grow", "shape_and_data", "short_ladders"),
-    "tuning": ("tuning", "tuning_unjudged", "hyperparameters"),
+    "tuning": ("tuning", "tuning_unjudged", "hyperparameters", "best_value"),
     "pruning": ("pruning",),
     "routes": ("route", "saving", "crossing", "short_routes", "open_crossings"),
     "distillation": ("students", "teachers"),
@@ -59,6 +59,7 @@ ReasonKind = Literal[
     "few_sizes_to_hide", "misses_points", "no_finite_forecast", "few_sizes_to_forecast",
     "few_pairs", "no_freedom", "resamples_fail", "fits_alike", "no_scatter", "exchangeable",
     "open_profile", "open_end", "at_bound", "beyond_points", "one_direction",
+    "few_search_trials", "no_effect_seen", "wide_best",
 ]  # fmt: skip
 """Why something cannot be told."""
 
@@ -72,7 +73,7 @@ StepKind = Literal[
     "run_replicates", "add_sizes", "widen_range", "train_seeds", "more_test_examples",
     "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller", "ask_less",
     "same_sizes", "more_or_further", "size_between", "sizes_of_shape",
-    "raise_search_trials", "prune_more_ratios", "run_more_points",
+    "raise_search_trials", "widen_search", "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
     "more_points", "vary_ratio", "wider_surface", "as_measured", "runs_nearer",
     "off_the_line", "name_shape",

@@ -28,6 +28,8 @@ class Stream(enum.Enum):
     """That luck, shared among the routes."""
     FRONT = (9,)
     """Errors and costs of the models on a front."""
+    BEST_VALUES = (10,)
+    """How the error answers the hyperparameters that were searched."""
 
 
 def generator(

@@ -34,6 +34,7 @@ from analysis.shapes.study import ShapeStudy, study_shapes
 from analysis.table.account import Account
 from analysis.table.metrics import measured_errors
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
+from analysis.tuning.best_values import BestValue, best_value_findings, study_best_values
 from analysis.tuning.findings import regulariser_findings, tuning_findings
 from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.tuning.sensitivity import Tuning, study_tuning
@@ -74,6 +75,8 @@ class StudyAnalysis:
     """Students against models trained alone, and by the size of their teacher."""
     regularisation: tuple[Regularisation, ...] = ()
     """What each regulariser that was made an axis is worth."""
+    best_values: tuple[BestValue, ...] = ()
+    """The best value of each hyperparameter that was searched, and what a wrong one costs."""
     fronts: tuple[ParetoFront, ...] = ()
     """Error against each cost, where models differ in more than their number of weights."""
     masks: tuple[MaskCost, ...] = ()
@@ -100,6 +103,7 @@ class StudyAnalysis:
             *self.interleaved,
             *shape_findings(self.shapes, self.fits, s.size_name),
             *tuning_findings(self.tuning),
+            *best_value_findings(self.best_values),
             *prune_findings(self.ladders, s.size_name),
             *route_findings(self.routes),
             *distillation_findings(self.distilled),
@@ -188,6 +192,8 @@ class StudyAnalysis:
         }
         if self.shapes:
             whole["shapes"] = shape_json(self)
+        if self.best_values:
+            whole["best_values"] = rows.best_value_rows(self.best_values)
         if self.reading is not None:
             whole["reading"] = self.reading.as_dict()
         plain: dict[str, Any] = rows.plain(whole)
@@ -242,6 +248,7 @@ def analyse(
         laws=study_laws(table, settings),
         distilled=study_teachers(table, settings),
         regularisation=study_regularisation(table, settings),
+        best_values=study_best_values(table, settings),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         # A study's own cells say how they are made.

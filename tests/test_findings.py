@@ -34,6 +34,7 @@ from analysis.report.checks import hold_out
 from analysis.settings import AnalysisSettings
 from analysis.study import StudyAnalysis, analyse
 from analysis.table.trials import TrialTable
+from analysis.tuning.best_values import study_best_values
 from analysis.tuning.sensitivity import Seen
 from analysis.verdicts.decide import PLACED
 from analysis.words.counts import EXCLUSIONS
@@ -49,6 +50,7 @@ from tests.analysis.routes.test_findings import distilled_rows, pruned_rows, reg
 from tests.analysis.tuning.test_sensitivity import search_rows
 from tests.analysis.words.test_remarks import table_with
 from tests.support.house import ROOT
+from tests.support.searches import DEFAULTS, Search
 from tests.support.tables import study_rows
 
 SETTINGS = AnalysisSettings(rule="plateau", resamples=200)
@@ -113,6 +115,7 @@ def study() -> Study:
         tuning=analyse(TrialTable.from_rows(study_rows() + search_rows(1)), SETTINGS).tuning,
         regularisation=analyse(regularised_table(0.15), SETTINGS).regularisation,
         interleaved=analyse(two_curves(), SETTINGS).interleaved,
+        best_values=study_best_values(Search(answers=DEFAULTS).table(1), SETTINGS),
         made=analyse(table_with(emptied=3, small=2), SETTINGS).made,
     )
     return Study(analysis=analysis, table=table)

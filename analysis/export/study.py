@@ -27,7 +27,7 @@ from analysis.plots.venues import DEFAULT_VENUE, VENUES, Venue
 from analysis.study import StudyAnalysis
 from analysis.table.trials import TrialTable, known
 from analysis.table.writing import write_table
-from analysis.words.rows import effect_rows, prune_rows, route_json, tuning_rows
+from analysis.words.rows import best_value_rows, effect_rows, prune_rows, route_json, tuning_rows
 from search_spaces.errors import nearest
 
 CURVE_COLUMNS = ("n_examples", "size", "error", "mean_low", "mean_high", "run_low", "run_high")
@@ -112,6 +112,8 @@ def _texts(
         texts["tuning.csv"] = as_csv(tuning_rows(analysis.tuning))
         if analysis.tuning.effects:
             texts["effects.csv"] = as_csv(effect_rows(analysis.tuning))
+    if analysis.best_values:
+        texts["best_values.csv"] = as_csv(best_value_rows(analysis.best_values))
     for name, rows in route_json(analysis).items():
         if rows:
             texts[f"{name}.csv"] = as_csv(rows)

@@ -16,6 +16,7 @@ from analysis.study import StudyAnalysis
 from analysis.table.names import format_size, plain_name
 from analysis.words.rounding import significant
 from analysis.words.told import capital
+from analysis.words.tuning import best_at, percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,10 +204,58 @@ def tuning_table(analysis: StudyAnalysis) -> PaperTable | None:
     )
 
 
+def best_values_table(analysis: StudyAnalysis) -> PaperTable | None:
+    """The best value of each hyperparameter by dataset size and capacity."""
+    level = f"{100 * analysis.settings.level:g}%"
+    lines = [
+        (
+            found,
+            n,
+            {place.capacity: best_at(place) for place in found.places if place.n_examples == n},
+        )
+        for found in analysis.best_values
+        for n in dict.fromkeys(place.n_examples for place in found.places)
+    ]
+    if not lines:
+        return None
+    last = {found.hyperparameter: n for found, n, _ in lines}
+
+    def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
+        return [
+            (
+                ink.words(plain_name(found.hyperparameter).replace("_", " ")),
+                ink.examples(n),
+                *(ink.words(best.get(name, "")) for name in ("small", "middle", "large")),
+                ink.words(
+                    percent(found.cost)
+                    if found.cost and found.why is None and n == last[found.hyperparameter]
+                    else ""
+                ),
+            )
+            for found, n, best in lines
+        ]
+
+    return PaperTable(
+        name="best_values",
+        caption=(
+            "Best values of the hyperparameters searched, for the smallest, the middle and the "
+            "largest capacity of each dataset size, from search trials and their validation errors "
+            f"alone, with {level} intervals (marked where they run into an end of the range), and "
+            "by how much a wrong value raises the error: one three times too large or small, or of "
+            "the worst third of the range"
+        ),
+        head=("Hyperparameter", "Examples", "Small", "Middle", "Large", "A wrong one costs"),
+        align="lrllll",
+        rows=rows,
+        breaks=frozenset(k for k in range(1, len(lines)) if lines[k][0] is not lines[k - 1][0]),
+        tight=True,
+    )
+
+
 def paper_tables(analysis: StudyAnalysis) -> list[PaperTable]:
     """Every table of a study that is set in a paper."""
-    tuning = tuning_table(analysis)
-    return [payoff_table(analysis), cells_table(analysis), *([tuning] if tuning else [])]
+    some = (tuning_table(analysis), best_values_table(analysis))
+    return [payoff_table(analysis), cells_table(analysis), *(table for table in some if table)]
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

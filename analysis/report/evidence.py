@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.export.prose import MARKDOWN
 from analysis.export.route_tables import regularisation_table
+from analysis.export.tables import best_values_table
 from analysis.findings import Kind
 from analysis.report.markup import (
     count,
@@ -164,13 +165,15 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
         }
         for one in source.importance
     ]
-    if not rows and not shares:
+    if not rows and not shares and not analysis.best_values:
         return ""
+    best = best_values_table(analysis)
     words = ("hyperparameter", "cells", "seen")
     return section(
         "effects",
         "Which hyperparameters mattered",
         _told(analysis, "hyperparameters"),
+        notes([f"{tell(one).whole}." for one in analysis.found("best_value") if one.noted]),
         figure(
             "effects",
             "Validation error of the low, middle and high third of each hyperparameter's values, "
@@ -181,6 +184,10 @@ def effects(analysis: StudyAnalysis, source: ReportSource) -> str:
         if rows
         else "",
         _as_table(rows, "Effects within cells", words),
+        folded("Best values", table(
+            [dict(zip(best.head, row, strict=True)) for row in best.rows(MARKDOWN)],
+            caption=f"{best.caption}.", words=best.head[:1] + best.head[2:],
+        )) if best else "",
         folded("Importance (PED-ANOVA)", table(
             shares, caption="Share of what sets the best trials apart", words=words,
             parts="examples",

@@ -27,6 +27,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "tuning": tuning.tuning,
     "tuning_unjudged": tuning.tuning_unjudged,
     "hyperparameters": tuning.hyperparameters,
+    "best_value": tuning.best_value,
     "pruning": routes.pruning,
     "route": routes.route,
     "saving": routes.saving,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from analysis.findings import NextStep, Reason, ReasonKind, StepKind
 from analysis.table.names import format_size
+from analysis.words.rounding import short, span
 
 
 def why(reason: Reason | None) -> str:
@@ -111,7 +112,7 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
         f"the law {', '.join(r.about)} found no fit on too many of the curves drawn"
     ),
     "wide_interval": lambda r: (
-        f"the {r.value:.0%} interval, {_size(r.low)} to {_size(r.high)}, covers most of the range "
+        f"the {r.value:.0%} interval, {_size(r.low)} to {_size(r.high)}, covers most of the "
         "of sizes tried"
     ),
     "torn": _torn,
@@ -176,6 +177,14 @@ REASONS: Mapping[ReasonKind, Callable[[Reason], str]] = {
         "all runs lie on one line of size and data, and this is off it: it follows from the form "
         "of the law alone"
     ),
+    "few_search_trials": lambda r: f"{r.count} search trials in {r.least} cells are too few",
+    "no_effect_seen": lambda r: (
+        f"no effect shows in the range searched, {span(r.low or 0.0, r.high or 0.0)}"
+    ),
+    "wide_best": lambda r: (
+        f"the {r.value:.0%} interval, {span(r.low or 0.0, r.high or 0.0)}, covers most of the "
+        "range searched"
+    ),
 }
 
 STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
@@ -202,6 +211,11 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "same_sizes": lambda s: "run both routes over the same sizes",
     "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
     "raise_search_trials": lambda s: "raise search.trials",
+    "widen_search": lambda s: (
+        f"search above {short(s.high or 0.0)} too"
+        if s.low is None
+        else f"search below {short(s.low)} too"
+    ),
     "prune_more_ratios": lambda s: f"prune to at least {s.to}",
     "run_more_points": lambda s: f"run at least {s.to}",
     "lower_prune_ratio": lambda s: "lower the largest prune_ratio or start from larger networks",

@@ -20,6 +20,7 @@ from statistics import NormalDist
 from typing import Self
 
 from analysis.findings import Estimate
+from analysis.table.names import format_size
 
 SYMMETRIC = 1.5
 """Arms of an interval whose ratio is at most this are told by one number."""
@@ -167,6 +168,22 @@ def significant(value: float, digits: int) -> str:
     if value == 0.0:
         return "0"
     return written(value, math.floor(math.log10(abs(value))) - digits + 1)
+
+
+def short(value: float) -> str:
+    """A value of a hyperparameter, with two digits of what is small.
+
+    Examples
+    --------
+    >>> short(0.01234), short(3e-5), short(64.0), short(512.0)
+    ('0.012', '3.0e-5', '64', '512')
+    """
+    return significant(value, 2) if abs(value) < 99.5 else format_size(value)
+
+
+def span(low: float, high: float) -> str:
+    """From one value of a hyperparameter to another."""
+    return f"{short(low)} to {short(high)}"
 
 
 def _cut(value: float, place: int) -> Decimal:

@@ -14,6 +14,7 @@ from analysis.routes.comparison import RouteStudy
 from analysis.routes.laws import RouteLaw
 from analysis.routes.pruning import PruneLadder
 from analysis.table.trials import known
+from analysis.tuning.best_values import BestValue
 from analysis.tuning.regularisation import Regularisation
 from analysis.tuning.sensitivity import THIRDS, Tuning
 from analysis.verdicts.curve_fit import FittedCurve
@@ -269,6 +270,29 @@ def effect_rows(tuning: Tuning) -> list[Row]:
                 row[f"{name}_third{suffix}"] = value
         rows.append(row | {"words": SEEN[effect.seen]})
     return rows
+
+
+def best_value_rows(found: Sequence[BestValue]) -> list[Row]:
+    """One row for each hyperparameter, dataset size and capacity."""
+    return [
+        {
+            "hyperparameter": one.hyperparameter,
+            "n_examples": known(place.n_examples),
+            "capacity": place.capacity,
+            "size": place.size,
+            "best": place.best.value,
+            "low": place.best.low,
+            "high": place.best.high,
+            "level": place.best.level,
+            "told": place.clear,
+            "at_edge": place.at_edge,
+            "log_scale": one.log,
+            "searched_low": one.low,
+            "searched_high": one.high,
+        }
+        for one in found
+        for place in one.places
+    ]
 
 
 def tuning_json(tuning: Tuning) -> Row:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.findings import Count, Finding
+from analysis.findings import Count, Estimate, Finding
 from analysis.routes.paired import Gain
-from analysis.table.names import plain_name
+from analysis.table.names import format_examples, plain_name
+from analysis.tuning.best_values import BestAt, BestValue, Move
 from analysis.tuning.findings import Enough, Worth
 from analysis.tuning.sensitivity import Effect, Seen
-from analysis.words.reasons import what_next
+from analysis.words.reasons import what_next, why
+from analysis.words.rounding import short, span
 from analysis.words.told import Told, at
 
 SEEN: dict[Seen, str] = {
@@ -64,6 +66,67 @@ def hyperparameters(f: Finding[tuple[Effect, ...]]) -> Told:
         label=f"Hyperparameters in the range searched{at(f.n_examples)}: ",
         text="; ".join(f"{one.hyperparameter}: {SEEN[one.seen]}" for one in f.facts),
     )
+
+
+def best_value(f: Finding[BestValue]) -> Told:
+    """The best value of a hyperparameter, what a wrong one costs, and what moves it."""
+    found, name = f.facts, plain_name(f.about)
+    step = what_next(f.next_step)
+    tail = f"; {step}" if step else ""
+    if found.why is not None or found.told is None:
+        text = f"the best {name} cannot be told{at(f.n_examples)}: {why(found.why)}"
+        return Told(text=text, tail=tail)
+    best, moves = found.told.best, [move for move in found.moves if move.sure]
+    text = "" if f.n_examples is None else f"with {format_examples(f.n_examples, 'examples')} "
+    text += f"the best {name} is {_about(found)}"
+    text += " at the middle size" if any(move.by == "size" for move in moves) else ""
+    if short(best.low) != short(best.high):
+        text += f" ({best.level:.0%} interval {span(best.low, best.high)})"
+    if found.cost is not None:
+        text += f"; {wrong_value(found)} costs {percent(found.cost)}"
+    if moves:
+        text += "; it " + " and ".join(moved(move, found.log) for move in moves)
+    return Told(text=text, tail=tail)
+
+
+def _about(found: BestValue) -> str:
+    """The best value, or the end of the range at which it lies."""
+    if found.end is not None:
+        return f"at the {found.end} end of the range searched, {short(getattr(found, found.end))}"
+    return "" if found.told is None else f"about {short(found.told.best.value)}"
+
+
+def wrong_value(found: BestValue) -> str:
+    """Which wrong value a cost is of."""
+    sides = [("large", found.larger), ("small", found.smaller)]
+    named = " or ".join(name for name, cost in sides if cost is not None)
+    return f"one three times too {named}" if named else "one of the worst third of the range"
+
+
+def percent(cost: Estimate) -> str:
+    """A share with its interval."""
+    return f"{cost.value:.0%} ({cost.low:.0%} to {cost.high:.0%})"
+
+
+def moved(move: Move, log: bool) -> str:
+    """How a best value changes with each doubling."""
+    c = move.change
+    sign = 1.0 if c.value >= 0.0 else -1.0
+    numbers = [sign * c.value, *sorted((sign * c.low, sign * c.high))]
+    value, low, high = (f"{one:.0%}" if log else short(one) for one in numbers)
+    way = "rises" if sign > 0.0 else "falls"
+    what = "size" if move.by == "size" else "data"
+    return f"{way} by {value} ({low} to {high}) with each doubling of the {what}"
+
+
+def best_at(place: BestAt) -> str:
+    """A best value as a cell of a table; open ends say that its interval reaches out of the
+    range."""
+    if not place.clear:
+        return "cannot tell"
+    best = place.best
+    ends = f"{'<' * best.low_open}{short(best.low)} to {'>' * best.high_open}{short(best.high)}"
+    return f"{short(best.value)} ({ends})"
 
 
 def regulariser(f: Finding[Worth]) -> Told:

@@ -21,6 +21,7 @@ KEYS = {
     Stream.ROUTE: (7,),
     Stream.LUCK: (8,),
     Stream.FRONT: (9,),
+    Stream.BEST_VALUES: (10,),
 }
 """Earlier results are found again by them: they never change."""
 
