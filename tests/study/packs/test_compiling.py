@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,20 @@ def compiler() -> list[str]:
     return compilers()[0]
 
 
+@pytest.fixture
+def quick_compiler(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """One that does not optimise, a tenth of the time: for when and where they are compiled."""
+    command = tmp_path_factory.mktemp("compiler") / "quick-cc"
+    return script(command, f'exec {shlex.join(compiler())} "$@" -O0')
+
+
+def script(path: Path, text: str) -> list[str]:
+    """Write a compiler that is a shell script; return its command."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return [str(path)]
+
+
 needs_compiler = pytest.mark.skipif(compiling.kernels() is None, reason="needs a C compiler")
 
 LOAD = """
@@ -46,27 +61,26 @@ def libraries(folder: Path) -> list[Path]:
 
 @pytest.mark.slow
 @needs_compiler
-def test_kernels_are_compiled_once_and_kept(tmp_path: Path) -> None:
-    lanes = load(compiler(), tmp_path).lanes()
+def test_kernels_are_compiled_once_and_kept(tmp_path: Path, quick_compiler: list[str]) -> None:
+    lanes = load(quick_compiler, tmp_path).lanes()
     assert lanes in (4, 8, 16)
     (library,) = libraries(tmp_path)
     made = library.stat()
-    load(compiler(), tmp_path)
+    load(quick_compiler, tmp_path)
     assert (libraries(tmp_path), library.stat().st_mtime_ns) == ([library], made.st_mtime_ns)
     assert not list(tmp_path.glob("new-*"))
 
 
 @pytest.mark.slow
 @needs_compiler
-def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> None:
-    command = tmp_path / "counting-cc"
-    command.write_text(
-        f'#!/bin/sh\necho once >>{tmp_path}/count\nexec {" ".join(compiler())} "$@"\n'
-    )
-    command.chmod(0o700)
+def test_processes_that_start_together_share_one_compilation(
+    tmp_path: Path, quick_compiler: list[str]
+) -> None:
+    text = f'echo once >>{tmp_path}/count\nexec {quick_compiler[0]} "$@"'
+    command = script(tmp_path / "counting-cc", text)
     together = [
         subprocess.Popen(
-            [sys.executable, "-c", LOAD, str(tmp_path), str(command)], stdout=subprocess.PIPE
+            [sys.executable, "-c", LOAD, str(tmp_path), *command], stdout=subprocess.PIPE
         )
         for _ in range(4)
     ]
@@ -78,38 +92,37 @@ def test_processes_that_start_together_share_one_compilation(tmp_path: Path) -> 
 
 @pytest.mark.slow
 @needs_compiler
-def test_a_library_that_was_cut_is_made_anew(tmp_path: Path) -> None:
-    load(compiler(), tmp_path)
+def test_a_library_that_was_cut_is_made_anew(tmp_path: Path, quick_compiler: list[str]) -> None:
+    load(quick_compiler, tmp_path)
     (library,) = libraries(tmp_path)
     other = tmp_path / "other"
     other.mkdir()
     (other / library.name).write_bytes(b"")
-    assert load(compiler(), other).lanes() >= 4
+    assert load(quick_compiler, other).lanes() >= 4
     assert (other / library.name).stat().st_size == library.stat().st_size
 
 
 @pytest.mark.slow
 @needs_compiler
-def test_another_compiler_has_a_library_of_its_own(tmp_path: Path) -> None:
-    command = tmp_path / "other-cc"
-    command.write_text(f'#!/bin/sh\nexec {" ".join(compiler())} "$@"\n')
-    command.chmod(0o700)
-    load(compiler(), tmp_path)
-    load([str(command)], tmp_path)
+def test_another_compiler_has_a_library_of_its_own(
+    tmp_path: Path, quick_compiler: list[str]
+) -> None:
+    load(quick_compiler, tmp_path)
+    load(script(tmp_path / "other-cc", f'exec {quick_compiler[0]} "$@"'), tmp_path)
     assert len(libraries(tmp_path)) == 2
 
 
 @pytest.mark.slow
 @needs_compiler
-def test_options_that_a_compiler_does_not_know_are_left_out(tmp_path: Path) -> None:
-    command = tmp_path / "plain-cc"
-    command.write_text(
-        "#!/bin/sh\n"
+def test_options_that_a_compiler_does_not_know_are_left_out(
+    tmp_path: Path, quick_compiler: list[str]
+) -> None:
+    command = script(
+        tmp_path / "plain-cc",
         'for word; do case "$word" in -m*) echo "unknown $word" >&2; exit 1; esac; done\n'
-        f'exec {" ".join(compiler())} "$@"\n'
+        f'exec {quick_compiler[0]} "$@"',
     )
-    command.chmod(0o700)
-    assert load([str(command)], tmp_path).lanes() >= 4
+    assert load(command, tmp_path).lanes() >= 4
 
 
 TRAIN = """
@@ -138,30 +151,34 @@ print(kernels().lanes())
 def test_registers_of_any_width_give_the_same(tmp_path: Path) -> None:
     """Those of this processor, of 8 lanes (AVX2) and of 4 (any x86-64), where it has them."""
 
-    def losses(machine: str) -> list[float]:
-        command = tmp_path / f"cc{machine}"
-        command.write_text(
-            "#!/bin/sh\nwords=\nfor word; do\n"
-            f'case "$word" in -march=native) word="{machine or "-march=native"}";; esac\n'
+    def start(machine: str) -> subprocess.Popen[str]:
+        (command,) = script(
+            tmp_path / f"cc{machine}",
+            "words=\nfor word; do\n"
+            f'case "$word" in -march=native) word="{machine}";; esac\n'
             'words="$words $word"; done\n'
-            f"exec {' '.join(compiler())} $words\n"
+            f"exec {shlex.join(compiler())} $words",
         )
-        command.chmod(0o700)
-        done = subprocess.run(
-            [sys.executable, "-c", TRAIN],
-            env=environment(CC=str(command), XDG_CACHE_HOME=str(tmp_path)),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return [float(line) for line in done.stdout.split()]
+        return train(environment(CC=command, XDG_CACHE_HOME=str(tmp_path)))
 
-    *ours, lanes = losses("")
-    *plain, four = losses("-march=x86-64")
+    def train(where: dict[str, str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", TRAIN], env=where, stdout=subprocess.PIPE, text=True
+        )
+
+    def losses(training: subprocess.Popen[str]) -> list[float]:
+        said, _ = training.communicate()
+        assert training.returncode == 0
+        return [float(line) for line in said.split()]
+
+    of_4 = start("-march=x86-64")
+    *ours, lanes = losses(train(environment()))
+    of_8 = start("-march=x86-64-v3") if lanes > 4 else None
+    *plain, four = losses(of_4)
     assert four == 4 and len(plain) == 8
     assert plain == pytest.approx(ours, rel=1e-5)
-    if lanes > 4:
-        *wider, eight = losses("-march=x86-64-v3")
+    if of_8 is not None:
+        *wider, eight = losses(of_8)
         assert eight == 8
         assert wider == pytest.approx(ours, rel=1e-5)
 
@@ -178,11 +195,9 @@ def test_the_compiler_of_the_extra_makes_them(
 
 
 def test_a_compiler_that_fails_is_told_by_its_first_words(tmp_path: Path) -> None:
-    command = tmp_path / "broken-cc"
-    command.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
-    command.chmod(0o700)
+    command = script(tmp_path / "broken-cc", "echo 'out of luck' >&2\nexit 1")
     with pytest.raises(NoCompiler, match="broken-cc failed: out of luck"):
-        load([str(command)], tmp_path)
+        load(command, tmp_path)
     assert libraries(tmp_path) == [] and not list(tmp_path.glob("new-*"))
 
 
@@ -194,10 +209,9 @@ def test_the_compiler_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @needs_compiler
 def test_where_one_compiler_fails_the_next_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_compiler: list[str]
 ) -> None:
-    working = compiler()
-    monkeypatch.setattr(compiling, "compilers", lambda: [["false"], working])
+    monkeypatch.setattr(compiling, "compilers", lambda: [["false"], quick_compiler])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiling.kernels.cache_clear()
     try:
@@ -231,15 +245,16 @@ def test_kernels_with_a_field_that_python_does_not_know_are_not_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    quick_compiler: list[str],
     header: str,
     structure: str,
 ) -> None:
-    sources, command = tmp_path / "kernels", compiler()
+    sources = tmp_path / "kernels"
     shutil.copytree(compiling.SOURCES, sources)
     text = (sources / header).read_text()
     (sources / header).write_text(text.replace(f"}} {structure};", f"i64 more; }} {structure};"))
     monkeypatch.setattr(compiling, "SOURCES", sources)
-    monkeypatch.setattr(compiling, "compilers", lambda: [command])
+    monkeypatch.setattr(compiling, "compilers", lambda: [quick_compiler])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiling.kernels.cache_clear()
     try:
@@ -281,7 +296,7 @@ def test_a_home_that_is_no_folder_is_not_used(
 
 @pytest.mark.slow
 def test_who_starts_a_study_is_told_of_the_kernels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     spec = load_spec(None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -296,6 +311,8 @@ def test_who_starts_a_study_is_told_of_the_kernels(
     monkeypatch.undo()
     if compiling.kernels() is None:
         return
+    (command,) = request.getfixturevalue("quick_compiler")
+    monkeypatch.setenv("CC", command)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert "compiled for this processor now" in outlook(spec)
     load(compiler(), cache_directory())
@@ -304,11 +321,13 @@ def test_who_starts_a_study_is_told_of_the_kernels(
 
 @pytest.mark.slow
 @needs_compiler
-def test_what_a_killed_compilation_left_is_removed(tmp_path: Path) -> None:
+def test_what_a_killed_compilation_left_is_removed(
+    tmp_path: Path, quick_compiler: list[str]
+) -> None:
     old, new = tmp_path / "new-old", tmp_path / "new-new"
     for folder in (old, new):
         folder.mkdir()
         (folder / "kernels.so").write_bytes(b"half")
     os.utime(old, (0, 0))
-    load(compiler(), tmp_path)
+    load(quick_compiler, tmp_path)
     assert not old.exists() and new.exists()
