@@ -28,6 +28,10 @@ from tests.support.sharing import close_folder, open_folder
 sys.modules["benchmarks"] = ModuleType("benchmarks")
 sys.modules["benchmarks"].__path__ = [str(Path(__file__).parents[1] / "benchmarks")]
 
+# The hundreds of processes that tests start read bytecode, and need not compile the packages again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 __all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
 
 LONGEST = (

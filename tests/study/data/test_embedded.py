@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from study.data.dataset import Dataset
 from study.data.loaders.signals import generate
@@ -31,6 +30,8 @@ def test_digits_are_divided_into_360_and_157_and_1280(digits: Dataset) -> None:
 
 
 def test_digits_keep_every_example_with_its_label(digits: Dataset) -> None:
+    from sklearn.datasets import load_digits
+
     pixels, labels = load_digits(return_X_y=True)
     wanted = sorted((row.tobytes(), label) for row, label in zip(pixels / 16, labels, strict=True))
     x = np.concatenate([digits.x_development, digits.x_test]).reshape(-1, 64).astype(np.float64)
@@ -39,6 +40,8 @@ def test_digits_keep_every_example_with_its_label(digits: Dataset) -> None:
 
 
 def test_the_test_set_holds_the_classes_in_proportion(digits: Dataset) -> None:
+    from sklearn.datasets import load_digits
+
     everything = np.bincount(load_digits(return_X_y=True)[1])
     share = everything * 360 / 1797
     held = np.bincount(digits.y_test.astype(np.int64))

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.io
-from torchvision import datasets
 
 from study.data.dataset import Dataset
 from study.data.registry import load_dataset
@@ -26,6 +26,14 @@ from study.data.subsets import draw_split
 from study.errors import DataError
 
 Bytes = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def datasets() -> ModuleType:
+    """Imported when it is used: it takes seconds, in each process that collects the tests."""
+    from torchvision import datasets
+
+    return datasets
 
 
 def images(n: int, *shape: int, seed: int = 0) -> Bytes:
@@ -89,7 +97,7 @@ def mirror(tmp_path: Path) -> Iterator[str]:
 
 
 def test_mnist_is_fetched_from_a_mirror_and_unpacked(
-    tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch, datasets: ModuleType
 ) -> None:
     write_mnist(tmp_path / "made", "MNIST")
     resources = []
@@ -105,7 +113,7 @@ def test_mnist_is_fetched_from_a_mirror_and_unpacked(
 
 
 def test_a_download_that_fails_says_where_and_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, datasets: ModuleType
 ) -> None:
     monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:1/"])  # nothing listens
     with pytest.raises(
@@ -147,7 +155,11 @@ def md5(file: Path) -> str:
 
 @pytest.mark.parametrize(("name", "classes"), [("CIFAR10", 10), ("CIFAR100", 100)])
 def test_cifar_batches_are_read_channels_first(
-    name: str, classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    classes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    datasets: ModuleType,
 ) -> None:
     kind = getattr(datasets, name)
     folder = tmp_path / "data" / kind.base_folder
@@ -180,7 +192,7 @@ def test_cifar_batches_are_read_channels_first(
 
 
 def test_svhn_is_read_with_its_zero_as_class_0(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, datasets: ModuleType
 ) -> None:
     (tmp_path / "data").mkdir()
     split_list: dict[str, list[str]] = {k: list(v) for k, v in datasets.SVHN.split_list.items()}
