@@ -97,7 +97,8 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
     """Return every import that can happen while the code runs: in functions, by registries too."""
     found = []
     for importer, file in sorted(names.items()):
-        nodes = list(_running(ast.parse(file.read_text(encoding="utf-8"))))
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        nodes = list(_running(tree))
         bound = {
             alias.asname or _first(alias.name): alias.name if alias.asname else _first(alias.name)
             for node in nodes
@@ -115,8 +116,8 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
                     name if name in names or not ours else node.module or "" for name in inner
                 ]
             elif isinstance(node, ast.Attribute):  # optuna.storages.X after import optuna
-                root, _, inside = ast.unparse(node).partition(".")
-                targets = [f"{bound[root]}.{inside}"] if root in bound else []
+                root, *inside = _chain(node)
+                targets = [".".join((bound[root], *inside))] if root in bound else []
             else:
                 continue
             found += [
@@ -124,7 +125,7 @@ def imports(names: Mapping[str, Path]) -> list[Import]:
                 for target in dict.fromkeys(targets)
             ]
         if importer not in FACES:
-            found += _named(importer, ast.parse(file.read_text(encoding="utf-8")), names)
+            found += _named(importer, tree, names)
     return found
 
 
@@ -152,6 +153,15 @@ def _named(importer: str, tree: ast.Module, names: Mapping[str, Path]) -> list[I
         for start in sorted({"", *starts})
         if f"{start}{word}" in names and "." in f"{start}{word}"
     ]
+
+
+def _chain(node: ast.expr) -> list[str]:
+    """Return the names of ``a.b.c``; the first is empty where it is no name."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return [node.id if isinstance(node, ast.Name) else "", *reversed(names)]
 
 
 def _word(node: ast.AST) -> str:

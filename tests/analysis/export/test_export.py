@@ -57,20 +57,32 @@ FACTS = StudyFacts(
 
 Exported = tuple[StudyAnalysis, TrialTable, Path]
 
+SETTINGS = AnalysisSettings(rule="plateau", resamples=200)
+
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    table = TrialTable.from_rows(study_rows(pruned=True))
-    analysis = analyse(table, AnalysisSettings(rule="plateau", resamples=400))
+def table() -> TrialTable:
+    return TrialTable.from_rows(study_rows(pruned=True))
+
+
+@pytest.fixture(scope="module")
+def analysed(table: TrialTable) -> StudyAnalysis:
+    return analyse(table, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def exported(
+    table: TrialTable, analysed: StudyAnalysis, tmp_path_factory: pytest.TempPathFactory
+) -> Exported:
     folder = tmp_path_factory.mktemp("paper")
-    export_study(analysis, table, folder, facts=FACTS)
-    return analysis, table, folder
+    export_study(analysed, table, folder, facts=FACTS)
+    return analysed, table, folder
 
 
 @pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes(exported: Exported, tmp_path: Path) -> None:
     _, table, folder = exported
-    again = analyse(table, AnalysisSettings(rule="plateau", resamples=400))
+    again = analyse(table, SETTINGS)
     written = export_study(again, table, tmp_path, facts=FACTS)
     assert {"macros.tex", "methods.md", "checklist.tex", "references.bib", "provenance.json",
             "cells.csv", "payoff.md"} <= {path.name for path in written}  # fmt: skip
@@ -99,8 +111,8 @@ def test_curves_have_both_bands_on_a_dense_grid(exported: Exported) -> None:
     assert json.loads((folder / "curves.json").read_text())[0]["n_examples"] == 100
 
 
-def test_the_table_is_booktabs_with_balanced_columns(exported: Exported) -> None:
-    text = payoff_table(exported[0]).to_latex()
+def test_the_table_is_booktabs_with_balanced_columns(analysed: StudyAnalysis) -> None:
+    text = payoff_table(analysed).to_latex()
     for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{rllrlr}"):
         assert text.count(rule) == 1
     lines = [line for line in text.splitlines() if "&" in line]
@@ -108,6 +120,7 @@ def test_the_table_is_booktabs_with_balanced_columns(exported: Exported) -> None
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {5}
 
 
+@pytest.mark.slow
 def test_a_number_is_the_same_wherever_it_stands(exported: Exported) -> None:
     analysis, _, folder = exported
     numbers = json.loads((folder / "analysis.json").read_text())["payoff"]
@@ -144,36 +157,33 @@ def _last_digit(quoted: str) -> float:
     return float(10.0 ** (int(power or 0) - len(mantissa.partition(".")[2])))
 
 
-def test_cells_quote_the_curve_s_own_points(exported: Exported) -> None:
-    analysis = exported[0]
-    entries = cell_entries(analysis)
-    errors = np.concatenate([fit.curve.error for fit in analysis.fits])
+def test_cells_quote_the_curve_s_own_points(analysed: StudyAnalysis) -> None:
+    entries = cell_entries(analysed)
+    errors = np.concatenate([fit.curve.error for fit in analysed.fits])
     np.testing.assert_array_equal([entry.error.value for entry in entries], errors)
     assert all(entry.error.low < entry.error.value < entry.error.high for entry in entries)
 
 
-def test_the_methods_tell_the_study_s_own_figures(exported: Exported) -> None:
-    analysis = exported[0]
-    text = methods(analysis, FACTS, "markdown")
+def test_the_methods_tell_the_study_s_own_figures(analysed: StudyAnalysis) -> None:
+    text = methods(analysed, FACTS, "markdown")
     for words in (
         "288 models", "100, 400 and 1,600 training examples", "5 trials", "width (2, 4, 8)",
         "learning rate (log-uniform on 0.001–0.03)", "3 independent subset draws", "within 10%",
         "216 pruned models", "@akiba2019optuna", "30% of the training steps",
     ):  # fmt: skip
         assert words in text, words
-    latex = methods(analysis, FACTS, "latex")
+    latex = methods(analysed, FACTS, "latex")
     assert r"\num{288} models" in latex
     assert not re.search(r"(?<!\\)[%#_]", re.sub(r"\\cite\{.*?\}", "", latex))
 
 
-def test_without_a_study_file_the_methods_say_what_the_trials_tell(exported: Exported) -> None:
-    analysis = exported[0]
-    assert methods(analysis, None, "markdown").startswith("For each dataset size")
-    assert any(UNANSWERED in group.values() for group in checklist(analysis, None).values())
+def test_without_a_study_file_the_methods_say_what_the_trials_tell(analysed: StudyAnalysis) -> None:
+    assert methods(analysed, None, "markdown").startswith("For each dataset size")
+    assert any(UNANSWERED in group.values() for group in checklist(analysed, None).values())
 
 
-def test_the_checklist_is_filled_in(exported: Exported) -> None:
-    groups = checklist(exported[0], FACTS)
+def test_the_checklist_is_filled_in(analysed: StudyAnalysis) -> None:
+    groups = checklist(analysed, FACTS)
     assert set(groups) == {"The law", "Training", "Data points", "Fit"}
     answers = {asked: answer for group in groups.values() for asked, answer in group.items()}
     assert all(answer and answer != UNANSWERED for answer in answers.values())
@@ -182,8 +192,8 @@ def test_the_checklist_is_filled_in(exported: Exported) -> None:
     assert "forecast" in answers["How well does it extrapolate?"]
 
 
-def test_the_extrapolation_score_hides_two_doublings(exported: Exported) -> None:
-    fit = exported[0].fits[0]
+def test_the_extrapolation_score_hides_two_doublings(analysed: StudyAnalysis) -> None:
+    fit = analysed.fits[0]
     score = held_out(fit)
     assert score is not None
     assert score.known < fit.curve.size[-1] / 4
@@ -191,6 +201,7 @@ def test_the_extrapolation_score_hides_two_doublings(exported: Exported) -> None
     assert 0.0 < score.error < 0.5
 
 
+@pytest.mark.slow
 def test_every_citation_has_an_entry_and_every_entry_is_cited(exported: Exported) -> None:
     folder = exported[2]
     used = set()
@@ -204,6 +215,7 @@ def test_every_citation_has_an_entry_and_every_entry_is_cited(exported: Exported
     assert everything.count("{") == everything.count("}")
 
 
+@pytest.mark.slow
 def test_provenance_names_every_file_and_no_date_or_place(exported: Exported) -> None:
     folder = exported[2]
     text = (folder / "provenance.json").read_text()
@@ -222,18 +234,17 @@ def test_special_letters_are_made_plain() -> None:
 
 
 def test_an_unknown_venue_is_refused_with_the_nearest_name(
-    exported: Exported, tmp_path: Path
+    table: TrialTable, analysed: StudyAnalysis, tmp_path: Path
 ) -> None:
-    analysis, table, _ = exported
     with pytest.raises(AnalysisError, match=r"venue: .*neurips"):
-        export_study(analysis, table, tmp_path, venue="neurip")
+        export_study(analysed, table, tmp_path, venue="neurip")
 
 
-def test_growth_is_quoted_with_its_uncertainty(exported: Exported) -> None:
-    growth = growth_entry(exported[0])
+def test_growth_is_quoted_with_its_uncertainty(analysed: StudyAnalysis) -> None:
+    growth = growth_entry(analysed)
     assert growth is not None
     assert growth.full.count("(") == 1
-    assert r"\payoff@set{value}{study}{growth}" in macros(exported[0])
+    assert r"\payoff@set{value}{study}{growth}" in macros(analysed)
 
 
 def _latex(folder: Path, name: str) -> subprocess.CompletedProcess[str]:

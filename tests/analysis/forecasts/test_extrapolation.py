@@ -134,6 +134,7 @@ def test_noise_is_told_where_the_curve_is_steep() -> None:
         assert 0.6 * sd < forecast_shapes(X, y, FURTHER).noise < 1.7 * sd
 
 
+@pytest.mark.slow
 def test_bands_of_single_points_hold_them() -> None:
     held, truth = [], np.tile(floor(FURTHER), 20)
     for seed in range(30):

@@ -95,6 +95,7 @@ def test_a_line_of_runs_cannot_tell_size_from_data() -> None:
     assert np.isnan(surface.band(1e6, 4e8)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0.5, 2.0])
 def test_a_bent_line_and_much_noise_leave_no_term_known_either(slope: float) -> None:
     n = np.geomspace(1e4, 1e7, 12)

@@ -80,6 +80,7 @@ def test_chinchilla_s_law_is_still_paying_at_16_billion() -> None:
     assert whole.payoff("marginal", marginal=step.low).kind in ("pays_off_until", "still_paying")
 
 
+@pytest.mark.slow
 def test_a_flat_curve_is_flat_in_every_metric() -> None:
     n = np.repeat(300.0 * 2.0 ** np.arange(9), 4)
     for kind in KINDS:

@@ -266,6 +266,7 @@ def test_more_runs_than_a_page_are_all_read(
     assert len(rows_from_mlflow(mlflow_store, "mine").rows) == 4
 
 
+@pytest.mark.slow
 def test_experiments_are_named_with_the_nearest(mlflow_store: str) -> None:
     with pytest.raises(StorageError, match="no experiment 'digit-mlp'; did you mean 'digits-mlp'"):
         rows_from_mlflow(mlflow_store, "digit-mlp")

@@ -60,12 +60,23 @@ def points():
 """
 
 
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A folder with the file of a study."""
+    write(tmp_path)
+    return tmp_path
+
+
+def write(folder: Path) -> None:
+    (folder / "told.toml").write_text(STUDY)
+    (folder / "mine.py").write_text(CODE)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a study that has been run from its file."""
     folder = tmp_path_factory.mktemp("interface")
-    (folder / "told.toml").write_text(STUDY)
-    (folder / "mine.py").write_text(CODE)
+    write(folder)
     run(folder / "told.toml", root=folder / "mlruns", quiet=True)
     return folder
 
@@ -112,35 +123,36 @@ def test_a_study_made_in_python_runs_with_its_own_files(
 @pytest.mark.slow
 @pytest.mark.parametrize("said", ["environment", "spec"])
 def test_no_file_below_the_root_holds_the_storages_password(
-    said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    said: str, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = "postgresql://me:sesame@127.0.0.1:1/db"
-    spec = load(folder / "told.toml")
+    spec, root = load(written / "told.toml"), written / "mlruns"
     if said == "environment":
         monkeypatch.setenv("PAYOFF_STORAGE", address)
     else:
         spec = dataclasses.replace(spec, storage=StorageSection(optuna=address, mlflow=address))
     with pytest.raises(StorageAway, match="does not answer"):
-        run(spec, root=tmp_path, quiet=True)
-    assert (tmp_path / "results" / "told" / "study.toml").is_file()
+        run(spec, root=root, quiet=True)
+    assert (root / "results" / "told" / "study.toml").is_file()
     assert not [
-        path for path in tmp_path.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()
+        path for path in root.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()
     ]
 
 
-def test_a_study_made_in_python_is_checked_like_a_file(folder: Path) -> None:
-    spec = load(folder / "told.toml")
+def test_a_study_made_in_python_is_checked_like_a_file(written: Path) -> None:
+    spec = load(written / "told.toml")
     wrong = dataclasses.replace(spec, training=dataclasses.replace(spec.training, epochs=0))
     with pytest.raises(StudyFileError, match=r"training\.epochs"):
-        run(renamed(wrong, "wrong"), root=folder / "mlruns", quiet=True)
-    assert not (folder / "mlruns" / "results" / "wrong").exists()
+        run(renamed(wrong, "wrong"), root=written / "mlruns", quiet=True)
+    assert not (written / "mlruns" / "results" / "wrong").exists()
 
 
-def test_the_number_of_workers_must_be_one_at_least(folder: Path) -> None:
+def test_the_number_of_workers_must_be_one_at_least(written: Path) -> None:
     with pytest.raises(PayoffError, match="workers: must be a whole number from 1, got 0"):
-        run(folder / "told.toml", root=folder / "mlruns", workers=0)
+        run(written / "told.toml", root=written / "mlruns", workers=0)
 
 
+@pytest.mark.slow
 def test_trials_are_the_same_by_path_spec_and_name(folder: Path) -> None:
     root, file = folder / "mlruns", folder / "told.toml"
     tables = [trials(study, root=root) for study in (file, str(file), load(file), "told")]
@@ -151,6 +163,7 @@ def test_trials_are_the_same_by_path_spec_and_name(folder: Path) -> None:
         assert by_slot == dict(zip(tables[0].slot, tables[0].test_error, strict=True))
 
 
+@pytest.mark.slow
 def test_trials_hold_the_latencies_that_were_measured(folder: Path) -> None:
     file = latency_file(Places.at(folder / "mlruns"), "told")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +177,7 @@ def test_trials_hold_the_latencies_that_were_measured(folder: Path) -> None:
         file.unlink()
 
 
+@pytest.mark.slow
 def test_asking_for_trials_of_what_was_never_started_says_what_there_is(folder: Path) -> None:
     with pytest.raises(PayoffError, match=r"tols: no study of this name .* did you mean 'told'"):
         trials("tols", root=folder / "mlruns")
