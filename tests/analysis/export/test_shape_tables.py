@@ -104,6 +104,7 @@ def test_the_methods_say_how_shapes_were_compared(shaped: Exported) -> None:
     assert "shape" not in methods(one_shape, None, "markdown")
 
 
+@pytest.mark.slow
 def test_a_study_of_one_shape_has_none_of_it(tmp_path: Path) -> None:
     table = TrialTable.from_rows(study_rows())
     written = export_study(analyse(table, SETTINGS), table, tmp_path, formats=("svg",))

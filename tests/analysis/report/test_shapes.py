@@ -69,6 +69,7 @@ def test_what_is_drawn_is_what_was_found(shaped: Page) -> None:
     assert [one["shape"] for one in curve["ladders"]] == [0, 1, 2] and len(curve["shape"]) == 18
 
 
+@pytest.mark.slow
 def test_the_same_study_has_the_same_page(shaped: Page, tmp_path: Path) -> None:
     write_report(analyse(shaped.table, SETTINGS), shaped.table, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == shaped.path.read_bytes()
@@ -82,6 +83,7 @@ def test_a_study_of_one_shape_has_no_such_section() -> None:
     assert "shapes" not in json.loads(data)
 
 
+@pytest.mark.slow
 def test_losses_are_compared_in_their_own_units() -> None:
     rows = [row | {"test_error": 10.0 * float(str(row["test_error"]))} for row in shaped_rows()]
     table = TrialTable.from_rows(rows)
