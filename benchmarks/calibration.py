@@ -18,7 +18,7 @@ from benchmarks.simulation.calibration import (
     table,
 )
 from benchmarks.simulation.hostile import run_hostile
-from benchmarks.simulation.noises import REGIMES
+from benchmarks.simulation.noises import DESIGNS, REGIMES
 
 GROUPS = {"developed": DEVELOPED, "held-out": HELD_OUT, "all": tuple(TRUTHS)}
 SHORT = 24
@@ -40,7 +40,7 @@ def main() -> int:
         help="truths that the method was developed on, those held out, or all (default)",
     )
     parser.add_argument("--truth", action="append", choices=list(TRUTHS), help="only these")
-    parser.add_argument("--noise", action="append", choices=list(REGIMES), help="only these")
+    parser.add_argument("--noise", action="append", choices=[*REGIMES, *DESIGNS], help="only these")
     parser.add_argument("--rule", action="append", choices=RULES, help="only these")
     parser.add_argument("--by", default="truth,rule", help="rows (default: truth,rule)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

@@ -25,11 +25,12 @@ the prior degrees of freedom are chosen from a short list by marginal likelihood
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.curves.curve import Curve
+from analysis.curves.draws import Draws
 from analysis.table.trials import FloatArray, IntArray, read_only
 
 LEAST_DEGREES, SHARE_REPLICATED = 3.0, 0.25
@@ -73,12 +74,28 @@ class Noise:
     """Cells whose mean error was 0."""
     guess: float = 1.0
     """Of spreads that are tried where no cell has replicates, the unit."""
+    draw_covariance: FloatArray | None = None
+    """(K, K) covariance of the points over subset draws, where cells were trained on other ones;
+    None where all share all: then it is ``draw_variance / n_draws`` everywhere."""
+
+    adjusted: FloatArray | None = None
+    """(K,) what ``log_error`` was changed by for that; None: nothing."""
+
+    @property
+    def over_draws(self) -> FloatArray:
+        """(K, K) covariance of the points over subset draws; () where all share it."""
+        if self.draw_covariance is not None:
+            return self.draw_covariance
+        return np.asarray(self.draw_variance / max(self.n_draws, 1))
 
     def mean_covariance(self, replicates: IntArray) -> FloatArray:
         """(K, K) covariance of the points: seeds, subset draws, test examples."""
-        common = self.draw_variance / max(self.n_draws, 1)
         seeds: FloatArray = np.diag(self.run_variance / np.maximum(replicates, 1))
-        return seeds + common + self.test_covariance
+        return seeds + self.over_draws + self.test_covariance
+
+    def given_draws(self) -> Noise:
+        """The same for curves given their draws: as if these were all that there are."""
+        return replace(self, draw_variance=0.0, draw_covariance=None)
 
 
 def measure_noise(curve: Curve) -> Noise:
@@ -86,7 +103,10 @@ def measure_noise(curve: Curve) -> Noise:
     error, lifted = _lift_zeros(curve)
     relative = curve.run_error / error[curve.run_cell] - 1.0
     relative[curve.error[curve.run_cell] == 0.0] = 0.0
-    residual, draw_variance, n_draws, used = _remove_draws(curve, relative)
+    draws = Draws.of(curve)
+    shifts = None if draws is None else draws.shifts(curve, relative)
+    residual = relative if shifts is None else shifts.residual
+    used = 0 if shifts is None else shifts.used
     degrees: FloatArray = np.maximum(curve.replicates - 1, 0).astype(np.float64)
     squares: FloatArray = np.zeros(len(curve))
     np.add.at(squares, curve.run_cell, residual**2)
@@ -110,14 +130,22 @@ def measure_noise(curve: Curve) -> Noise:
     if curve.n_test:
         rounding = 1.0 / (12.0 * (curve.n_test * error) ** 2)
         variance = np.maximum(variance, rounding)
+    variance = np.maximum(variance, SPREAD_FLOOR**2)
+    log_error = np.log(error)
+    adjusted, draw_covariance = None, None
+    if draws is not None and shifts is not None and shifts.variance and not draws.shared:
+        adjusted, draw_covariance = draws.adjust(curve, relative, shifts.variance, variance)
+        log_error = log_error + adjusted
     return Noise(
-        log_error=read_only(np.log(error)),
-        run_variance=read_only(np.maximum(variance, SPREAD_FLOOR**2)),
+        log_error=read_only(log_error),
+        run_variance=read_only(variance),
         degrees=float(degrees.sum() - used) if told is None else TOLD_DEGREES * len(curve),
-        draw_variance=draw_variance,
-        n_draws=n_draws,
+        draw_variance=0.0 if shifts is None else shifts.variance,
+        n_draws=1 if draws is None else draws.share.shape[1],
         test_covariance=read_only(shared_covariance(curve, error)),
         lifted=lifted,
+        draw_covariance=None if draw_covariance is None else read_only(draw_covariance),
+        adjusted=None if adjusted is None else read_only(adjusted),
     )
 
 
@@ -130,8 +158,11 @@ def resample(curve: Curve, noise: Noise, resamples: int, rng: np.random.Generato
     """
     spread = np.sqrt(noise.run_variance / np.maximum(curve.replicates, 1))
     log_error = noise.log_error + spread * _seed_scores(curve, noise, resamples, rng)
-    common = np.sqrt(noise.draw_variance / max(noise.n_draws, 1))
-    log_error = log_error + common * rng.standard_normal((resamples, 1))
+    if noise.draw_covariance is None:
+        common = np.sqrt(noise.draw_variance / max(noise.n_draws, 1))
+        log_error = log_error + common * rng.standard_normal((resamples, 1))
+    else:
+        log_error = log_error + gaussian(noise.draw_covariance, resamples, rng)
     if noise.test_covariance.any():
         log_error = log_error + gaussian(noise.test_covariance, resamples, rng)
     errors: FloatArray = np.exp(log_error)
@@ -198,29 +229,6 @@ def _lift_zeros(curve: Curve) -> tuple[FloatArray, int]:
     else:
         error[zero] = least / 2.0
     return error, int(zero.sum())
-
-
-def _remove_draws(curve: Curve, relative: FloatArray) -> tuple[FloatArray, float, int, int]:
-    """Residuals without the shifts of subset draws; their variance, number and cost in freedom."""
-    draws, index = np.unique(curve.run_draw, return_inverse=True)
-    n_draws = len(draws)
-    if n_draws < 2 or draws[0] < 0:
-        return relative, 0.0, 1, 0
-    design = np.zeros((len(relative), n_draws))
-    design[np.arange(len(relative)), index] = 1.0
-    means = np.zeros((len(curve), n_draws))
-    np.add.at(means, curve.run_cell, design)
-    means /= np.maximum(curve.replicates, 1)[:, None]
-    within = design - means[curve.run_cell]
-    shift, _, rank, _ = np.linalg.lstsq(within, relative, rcond=None)
-    freedom = int(np.maximum(curve.replicates - 1, 0).sum()) - int(rank)
-    if rank < n_draws - 1 or freedom < 3:
-        return relative, 0.0, n_draws, 0
-    residual = relative - within @ shift
-    seed = float((residual**2).sum()) / freedom
-    per_draw = np.bincount(index).mean()
-    variance = max(float(np.var(shift, ddof=1)) - seed / per_draw, 0.0)
-    return residual, variance, n_draws, int(rank)
 
 
 def _moderate(squares: FloatArray, degrees: FloatArray, error: FloatArray) -> FloatArray:

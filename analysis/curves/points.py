@@ -47,7 +47,7 @@ def merge_points(curve: Curve, noise: Noise, *, by_shape: bool = False) -> Point
     x = np.log(curve.size)
     variance = noise.run_variance / np.maximum(curve.replicates, 1)
     rough, _ = split_test_luck(x, noise.test_covariance)
-    covariance = np.diag(variance) + noise.draw_variance / max(noise.n_draws, 1) + rough
+    covariance = np.diag(variance) + noise.over_draws + rough
     if len(x) <= (MAX_POINTS_OF_SHAPES if by_shape else MAX_POINTS):
         return Points(
             x=x,

@@ -65,6 +65,8 @@ def draw_additive(
     The other arguments are those that it takes.
     """
     value = _means(curve)
+    if noise.adjusted is not None:
+        value = value + noise.adjusted
     covariance = noise.mean_covariance(curve.replicates)
     spread = np.sqrt(np.diag(covariance))
     extent = max(float(value.max() - value.min()), float(np.median(spread)))
@@ -120,13 +122,11 @@ def _of_offset(noise: Noise, above: FloatArray, extent: float) -> Noise:
     What moves all points by as much moves their logarithms by different amounts: it joins what the
     points have in common.
     """
-    per_draw = noise.draw_variance / max(noise.n_draws, 1)
-    shared = (noise.test_covariance + per_draw) / np.outer(above, above)
+    shared = (noise.test_covariance + noise.over_draws) / np.outer(above, above)
     return replace(
-        noise,
+        noise.given_draws(),
         log_error=read_only(np.log(above)),
         run_variance=read_only(noise.run_variance / above**2),
-        draw_variance=0.0,
         test_covariance=read_only(shared),
         guess=extent * float(np.sqrt(np.mean(above**-2.0))),
     )

@@ -180,7 +180,7 @@ def joint_fits(
         block = slice(ends[place], ends[place + 1])
         x = np.log(curves[q].size)
         rough, _ = split_test_luck(x, shared[block, block])
-        given = replace(noises[q], draw_variance=0.0, test_covariance=read_only(rough))
+        given = replace(noises[q].given_draws(), test_covariance=read_only(rough))
         rng = generator(s.seed, Stream.ROUTE, n_examples, place)
         drawn[q] = draw_curves(curves[q], given, resamples=s.resamples, level=s.level, rng=rng)
         tilts[2 * place : 2 * place + 2, block] = np.linalg.pinv(
@@ -272,7 +272,7 @@ def _draw_luck(curves: list[Curve], noises: list[Noise]) -> FloatArray:
     covariance = np.zeros((q, q))
     shifts: list[dict[int, float]] = []
     for k, (curve, noise) in enumerate(zip(curves, noises, strict=True)):
-        covariance[k, k] = noise.draw_variance / max(noise.n_draws, 1)
+        covariance[k, k] = float(np.mean(noise.over_draws))
         residual = curve.run_error / np.exp(noise.log_error)[curve.run_cell] - 1.0
         shifts.append(
             {int(d): float(residual[curve.run_draw == d].mean()) for d in np.unique(curve.run_draw)}

@@ -18,7 +18,7 @@ from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import KINDS, PayoffPoint
 from analysis.verdicts.rules import OUTCOMES, RuleDraws, apply_rule
 from benchmarks.simulation.corners import CORNERS
-from benchmarks.simulation.noises import REGIMES, simulate
+from benchmarks.simulation.noises import DESIGNS, REGIMES, simulate
 from benchmarks.simulation.truths import SMOOTH, Truth
 
 TRUTHS: Mapping[str, Callable[[np.random.Generator], Truth]] = MappingProxyType(
@@ -121,14 +121,15 @@ def _calibrate_one(
         for regime in regimes
         for rule in rules
     }
+    every = {**REGIMES, **DESIGNS}
     for study in range(studies):
         regime = regimes[study % len(regimes)]
         rng = np.random.default_rng(
-            [seed, list(TRUTHS).index(name), list(REGIMES).index(regime), study]
+            [seed, list(TRUTHS).index(name), list(every).index(regime), study]
         )
         truth = TRUTHS[name](rng)
         priced = replace(settings, price=_price(truth, rng))
-        (curve,) = build_curves(simulate(truth, rng, REGIMES[regime]), priced)
+        (curve,) = build_curves(simulate(truth, rng, every[regime]), priced)
         fit = FittedCurve.of(curve, priced)
         for point in fit.payoffs:
             if point.rule in rules:

@@ -39,6 +39,8 @@ class StudyNoise:
     """Luck of the tuning of one size, shared by its replicates."""
     with_bits: bool
     """Whether the table holds which test examples each model gets right."""
+    pool: int = 0
+    """Draws that each size takes its own from, at random; 0: all have the first ones."""
 
 
 Regime = Callable[[np.random.Generator, int], StudyNoise]
@@ -133,6 +135,36 @@ def uneven(rng: np.random.Generator, k: int) -> StudyNoise:
     )
 
 
+def unequal(rng: np.random.Generator, k: int) -> StudyNoise:
+    """From 2 to 64 replicates of a size, each size on draws of its own, which differ by 15%."""
+    return StudyNoise(
+        replicates=np.exp(rng.uniform(math.log(2.0), math.log(64.9), k)).astype(np.int64),
+        n_test=0,
+        seed_spread=rng.uniform(0.02, 0.06),
+        tails=False,
+        draw_spread=0.15,
+        told=True,
+        tuning_spread=0.0,
+        with_bits=False,
+        pool=64,
+    )
+
+
+def few_draws(rng: np.random.Generator, k: int) -> StudyNoise:
+    """From 2 to 16 replicates of a size on some of sixteen draws, which differ by 5 to 20%."""
+    return StudyNoise(
+        replicates=rng.integers(2, 17, k),
+        n_test=int(rng.choice([0, 1000])),
+        seed_spread=rng.uniform(0.02, 0.1),
+        tails=False,
+        draw_spread=rng.uniform(0.05, 0.2),
+        told=True,
+        tuning_spread=0.0,
+        with_bits=False,
+        pool=16,
+    )
+
+
 REGIMES: Mapping[str, Regime] = MappingProxyType(
     {
         "usual": usual,
@@ -145,17 +177,25 @@ REGIMES: Mapping[str, Regime] = MappingProxyType(
 )
 
 
+DESIGNS: Mapping[str, Regime] = MappingProxyType({"unequal": unequal, "few draws": few_draws})
+"""Designs that are not even; not among those that studies take turns through."""
+
+
 def simulate(truth: Truth, rng: np.random.Generator, regime: Regime = usual) -> TrialTable:
     """A study's trial table: replicates of each size, each with a seed and a subset draw."""
     noise = regime(rng, len(truth.x))
     # How alike models fail: correlation of the latent difficulty of a test example over models.
     alike = rng.uniform(0.3, 0.8)
     difficulty = rng.standard_normal(noise.n_test)
-    draws = noise.draw_spread * rng.standard_normal(int(noise.replicates.max()))
+    n_draws = noise.pool or int(noise.replicates.max())
+    draws = noise.draw_spread * rng.standard_normal(n_draws)
     log_error = truth.log_error(truth.x) + noise.tuning_spread * rng.standard_normal(len(truth.x))
     rows = []
     for z, centre, replicates in zip(truth.x, log_error, noise.replicates, strict=True):
-        for r in range(int(replicates)):
+        mine = range(int(replicates))
+        if noise.pool:
+            mine = rng.choice(n_draws, int(replicates), replace=False).tolist()
+        for r in mine:
             # The mean error is the truth: a spread on the log lifts the mean, and is taken out.
             luck = draws[r] + noise.seed_spread * _score(rng, noise.tails)
             mean = math.exp(centre + luck - 0.5 * _lift(noise))
