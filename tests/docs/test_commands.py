@@ -1,36 +1,27 @@
-"""Every command of the README and the tutorial works as it is written.
+"""Every command of the README works as it is written.
 
-The blocks are read from the pages. Those of the tutorial build on each other and run whole, in one
-folder. Those of the README speak of files of the reader's: here ``my-study.toml`` is the study that
-``payoff init`` writes, cut down to a few seconds, and the tables are made from it. A command that
-serves pages is started, asked for its page and ended with Ctrl-C. What is not run here is listed in
-``ELSEWHERE``, with the place that does; a command of no known kind fails.
+They speak of files of the reader's: here ``my-study.toml`` is the study that ``payoff init``
+writes, cut down to a few seconds, and the tables are made from it. A command that serves pages is
+started, asked for its page and ended with Ctrl-C. What is not run here is listed in ``ELSEWHERE``,
+with the place that does; a command of no known kind fails.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import re
-import shlex
-import signal
 import subprocess
 import sys
 import textwrap
 import tomllib
-import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.commands import environment as environment_of_tests
-from tests.support.waiting import FAR_AWAY, wait_until
-
-ROOT = Path(__file__).parents[2]
+from tests.docs.pages import ROOT, blocks, commands, run
 
 ELSEWHERE = {
     "pip install": ".ci/run, in a new environment",
@@ -46,101 +37,9 @@ ELSEWHERE = {
 DEFAULT_STUDY = "payoff run"
 """The whole default study: tests/acceptance/test_default_study.py."""
 
-SERVERS = ("ui", "dashboard")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block."""
-
-    language: str
-    title: str
-    text: str
-
-
-def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
-    found = re.findall(r"^```(\w*) ?(\S*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    return [Block(*parts) for parts in found]
-
-
-def commands(block: Block) -> list[str]:
-    """The commands of a block without a language: one a line, comments off."""
-    lines = [re.sub(r"\s+#.*$", "", line).strip() for line in block.text.splitlines()]
-    return [
-        part.strip()
-        for line in lines
-        if line and not line.startswith("#")
-        for part in line.split("&&")
-        if re.match(r"(payoff|python|pip|pytest)(\s|$)", part.strip())
-    ]
-
 
 def is_elsewhere(command: str) -> bool:
     return command == DEFAULT_STUDY or command.startswith(tuple(ELSEWHERE))
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which ``payoff`` and ``python`` are those that run the tests."""
-    folder = tmp_path_factory.mktemp("bin")
-    for name, words in (("payoff", "-m study.cli"), ("python", "")):
-        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        (folder / name).chmod(0o755)
-    return environment_of_tests(PATH=f"{folder}{os.pathsep}{os.environ['PATH']}", BROWSER="true")
-
-
-def run(command: str, folder: Path, environment: dict[str, str]) -> None:
-    """Run one command to its end, or until its page is there."""
-    words = shlex.split(command)
-    if words[0] == "payoff" and words[1] in SERVERS:
-        _serve(words, folder, environment)
-        return
-    done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr, done.stderr
-
-
-def _serve(words: list[str], folder: Path, environment: dict[str, str]) -> None:
-    log = folder / "server.err"
-    with (
-        log.open("w") as err,
-        subprocess.Popen(
-            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=err, text=True
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            address = server.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), log.read_text()
-            base = "/".join(address.split("/")[:3])
-
-            def answers() -> bool:
-                with urllib.request.urlopen(base, timeout=FAR_AWAY) as answer:
-                    return bool(answer.status == 200)
-
-            wait_until(answers, despite=[OSError])
-            server.send_signal(signal.SIGINT)
-            assert server.wait(FAR_AWAY) == 0, log.read_text()
-        finally:
-            server.kill()
-
-
-@pytest.mark.slow
-def test_the_tutorial_works_from_top_to_bottom(tmp_path: Path, environment: dict[str, str]) -> None:
-    ran = 0
-    for block in blocks(ROOT / "docs" / "tutorial.md"):
-        if block.title:
-            (tmp_path / block.title).write_text(block.text)
-        elif not block.language:
-            for command in commands(block):
-                run(command, tmp_path, environment)
-                ran += 1
-    assert ran >= 9
-    assert (tmp_path / "paper" / "macros.tex").is_file()
-    assert (tmp_path / "curve.png").is_file()
 
 
 @pytest.fixture(scope="module")
