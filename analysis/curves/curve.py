@@ -101,6 +101,9 @@ class Curve:
     """(K,) value of the axis that grows a ladder; None where it is not known."""
     grown_by: str = ""
     """That axis (``width``)."""
+    n_test_pool: int = 0
+    """Examples that the test sets of the draws are taken from, where each draw has its own; 0: one
+    test set for all."""
 
     def __len__(self) -> int:
         return len(self.size)
@@ -243,7 +246,14 @@ def _build(
         shapes=shapes if len(shapes) > 1 else (),
         grown=_grown(table, axes, firsts),
         grown_by=axes.grown,
+        n_test_pool=_pool(table, rows),
     )
+
+
+def _pool(table: TrialTable, rows: IntArray) -> int:
+    """Examples that rotating test sets are taken from; 0 where there is one test set for all."""
+    pools = table.columns.get("n_test_pool")
+    return 0 if pools is None or not len(rows) else int(pools[rows].max())
 
 
 def _grown(table: TrialTable, axes: ShapeAxes, rows: Sequence[int]) -> FloatArray | None:
