@@ -16,6 +16,7 @@ from analysis.plots import lines, shape_marks, style
 from analysis.shapes.best import LEVEL, Choice, Standing
 from analysis.shapes.study import ShapeStudy
 from analysis.study import StudyAnalysis
+from analysis.table.names import format_size
 from analysis.table.trials import UNKNOWN, FloatArray
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ RATIOS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0,
 WIDEST = 3.0
 """Whiskers reach out of the picture where they are so many times as long as the points are apart.
 """
+MOST_NAMED = 12
+"""Of more shapes, only the strips tell the names."""
 PALE = 0.38
 """Share of a shape's colour in a strip where nothing is lost by it."""
 
@@ -136,12 +139,12 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
     for part in (above, below):
         for side in ("top", "right"):
             part.spines[side].set_visible(False)
-    limits = lines.log_limits([strip.edge for strip in info.strips], 1.01)
+    limits = lines.log_limits([strip.edge for strip in info.strips], 1.03)
     _draw_strips(info, colours, limits, below)
     _draw_rivals(info, colours, limits, above)
     title, names = shape_marks.terse(info.shape_axes, info.shapes)
     rows = 0
-    if len(names) <= shape_marks.MOST_MARKED:
+    if len(names) <= MOST_NAMED:
         rows = shape_marks.legend(above, title, names, colours)
     what = title.lower() if len(info.shape_axes) == 1 else "shape"
     style.note(
@@ -165,6 +168,7 @@ def _draw_strips(
     k, points = style.scale(axes), style.small_text()
     style.size_axis(axes, *limits, info.size_label)
     across = 72.0 * float(axes.get_figure(root=True).get_figwidth()) * shape_marks.PART  # type: ignore[union-attr]
+    _thin_ticks(axes, across / points)
     _, names = shape_marks.terse(info.shape_axes, info.shapes)
     for row, strip in enumerate(info.strips):
         begin = 0
@@ -199,6 +203,19 @@ def _draw_strips(
     axes.spines["left"].set_visible(False)
     if len(labels) > 1:
         axes.set_ylabel("Examples", fontsize=points)
+
+
+def _thin_ticks(axes: Axes, letters: float) -> None:
+    """Leave out every other tick where the labels are longer than the axis."""
+    low, high = axes.get_xlim()
+    ticks = [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
+    while len(ticks) > 2:
+        labels = [format_size(tick) for tick in ticks]
+        steps = np.diff(np.log(ticks)) / np.log(high / low) * letters
+        if min(steps) > shape_marks.LETTER * (max(map(len, labels)) + 1.0):
+            break
+        ticks = ticks[::2]
+    style.set_log_ticks(axes.xaxis, ticks, [format_size(tick) for tick in ticks])
 
 
 def _draw_rivals(

@@ -110,6 +110,7 @@ def draw_shape_map(info: ShapeMapInfo, axes: Axes | None = None) -> Axes:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.ticker import MaxNLocator
 
     axes = lines.own_axes(axes)
     if not info.shapes:
@@ -138,11 +139,12 @@ def draw_shape_map(info: ShapeMapInfo, axes: Axes | None = None) -> Axes:
     bar = figure.colorbar(  # type: ignore[union-attr]
         ScalarMappable(norm, "cividis"), ax=axes, pad=0.02, aspect=30, boundaries=levels
     )
-    ticks = (
-        np.linspace(low, high, 5).tolist()
+    every = (
+        MaxNLocator(6).tick_values(low, high).tolist()
         if info.linear
-        else [t for t in style.readable_ticks(low, high, most=7) if low < t < high]
+        else style.readable_ticks(low, high, most=7)
     )
+    ticks = [tick for tick in every if low < tick < high]
     style.set_log_ticks(
         bar.ax.yaxis, ticks, [style.error_text(tick, percent=info.percent) for tick in ticks]
     )
@@ -209,6 +211,8 @@ def _path_and_numbers(info: ShapeMapInfo, colours: FloatArray, axes: Axes) -> No
     begin, end = _fields(info)
     wide = across * np.log(end / begin) / np.log(high / low)
     fits = wide > [points * shape_marks.LETTER * (len(text) + 0.8) for text in texts]
+    if 2 * fits.sum() < len(fits):  # some alone would stand out
+        fits[:] = False
     fits &= 72.0 * inches > 2.9 * points
     lift = LIFT if fits.any() else 0.0
     at, row = info.at[info.path], info.row[info.path] + lift
