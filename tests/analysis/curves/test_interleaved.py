@@ -87,6 +87,7 @@ def single(kind: str, rng: np.random.Generator) -> FloatArray:
     return np.array([t, y + shapes[kind]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["power", "step", "bend", "hump", "wave"])
 def test_a_single_curve_with_scatter_is_left_one(kind: str) -> None:
     alarms = 0
