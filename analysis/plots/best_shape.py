@@ -153,7 +153,7 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
         above=shape_marks.room(rows),
         caption=[
             f"points: how much more error each other {what} has; bars: {info.level:.0%}",
-            f"dashed: {info.loss:.0%}, by less than which nothing is said to be lost",
+            "below the dashed line nothing is said to be lost",
         ],
     )  # fmt: skip
     return axes

@@ -52,7 +52,7 @@ def shapes(analysis: StudyAnalysis, drawn: Mapping[str, Any]) -> str:
             "Strip: the shape to take at each size; filled where it is told better than all "
             f"others, pale where no other saves {LEVEL:.0%} of the error, open where it cannot be "
             f"told. Points: how much more error the other shapes have there. Bars: {level} "
-            f"intervals; dashed: {LEVEL:.0%}.",
+            "intervals; below the dashed line nothing is said to be lost.",
             kind="multiples",
         ),
         _network_table(largest, "The network to take within a budget"),
@@ -198,7 +198,7 @@ def drawn_shapes(analysis: StudyAnalysis, trials: TrialTable) -> dict[str, Any]:
         "title": title,
         "shapes": names,
         "short": short,
-        "loss": LEVEL,
+        "loss": _units(analysis, Estimate(value=LEVEL, low=LEVEL, high=LEVEL))[0],
         "standings": STANDINGS,
         "costs": labels,
         "studies": [
