@@ -140,7 +140,7 @@ def draw_shape_map(info: ShapeMapInfo, axes: Axes | None = None) -> Axes:
         ScalarMappable(norm, "cividis"), ax=axes, pad=0.02, aspect=30, boundaries=levels
     )
     every = (
-        MaxNLocator(6).tick_values(low, high).tolist()
+        [float(tick) for tick in MaxNLocator(6).tick_values(low, high)]
         if info.linear
         else style.readable_ticks(low, high, most=7)
     )
