@@ -101,7 +101,7 @@ class StudyAnalysis:
             *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
             *carried(self.fits),
             *self.interleaved,
-            *shape_findings(self.shapes, self.fits, s.size_name),
+            *shape_findings(self.shapes, self.fits, s),
             *tuning_findings(self.tuning),
             *best_value_findings(self.best_values),
             *prune_findings(self.ladders, s.size_name),

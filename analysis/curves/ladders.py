@@ -124,9 +124,9 @@ def _axes_of_cells(table: TrialTable) -> list[str]:
     told = []
     for name in (*CAPACITY, *table.params):
         column = values_of(table, name)
-        marks = [(f"-{name}{column[row]}", cell) for cell, row in first.items()]
+        marks = [(f"-{name}{column[row]}", f"-{cell}") for cell, row in first.items()]
         if all(mark in cell for mark, cell in marks) and len({mark for mark, _ in marks}) > 1:
-            told.append((next(iter(first)).find(marks[0][0]), name))
+            told.append((marks[0][1].find(marks[0][0]), name))
     return list(dict.fromkeys(name for _, name in sorted(told)))
 
 

@@ -5,10 +5,11 @@ row r of every ladder lies in the same world, so that differences of rows are th
 
 The frontier is the error of the best network of each size,
 
-    e*(x) = min_j e_j(min(x, l_j)),    over shapes with x >= f_j
+    e*(x) = min_j e_j(x),    over shapes with x >= f_j
 
-where f_j and l_j are the first and last size at which shape j may be built: what no network of the
-study is near is not promised, and who has a small network of a good shape needs no larger one.
+where f_j is the smallest size of shape j. Beyond its largest size l_j a ladder that others outlast
+does not rise, and after one doubling it stays as it is: what no network of the study is near is not
+promised, and who has a small network of a good shape needs no larger one.
 
 ======== ============================================================= ===========
 symbol   meaning                                                       shape
@@ -84,10 +85,13 @@ class LadderDraws(CurveDraws):
     def frontier(self) -> CurveDraws:
         """The best shape at each size, of each row."""
         least = np.full((len(self.log_error), len(self.x)), np.inf)
-        ends = self.last >= self.last.max() - ROOM
+        furthest = float(self.last.max())
         for j in range(len(self.shapes)):
-            own = self.log_error[:, j]
-            if not ends[j]:
+            own = self.log_error[:, j].copy()
+            if self.last[j] < furthest - 1e-9:
+                edge = int(np.searchsorted(self.x, self.last[j] + 1e-9, side="right")) - 1
+                own[:, edge:] = np.minimum(own[:, edge:], own[:, edge, None])
+            if self.last[j] < furthest - ROOM:
                 stop = int(np.searchsorted(self.x, self.last[j] + ROOM, side="right")) - 1
                 own = own[:, np.minimum(np.arange(own.shape[1]), stop)]
             begin = int(np.searchsorted(self.x, self.first[j] - NEAR * self.step - 1e-9))

@@ -13,11 +13,13 @@ from analysis.curves.ladders import MOST_SHAPES
 from analysis.curves.points import sizes_apart
 from analysis.findings import Finding, NextStep
 from analysis.posterior.ladders import LEAST_SIZES_OF_SHAPE
+from analysis.settings import AnalysisSettings
 from analysis.shapes.best import LEVEL, Span
 from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy
 from analysis.table.trials import known
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.gains import Gauge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class BestShape:
     """The largest size that was compared."""
     loss: float = LEVEL
     """What the shape taken may lose, as a fraction of the error, and is still said to be enough."""
+    gauge: Gauge | None = None
+    """How gains are counted; None: fractions of a plain error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,8 @@ class Ways:
     growths: tuple[Growth, ...]
     grown_by: str
     axes: tuple[str, ...]
+    gauge: Gauge | None = None
+    """How gains are counted; None: fractions of a plain error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +80,25 @@ class ShortLadders:
 
 
 def shape_findings(
-    shapes: Sequence[ShapeStudy], fits: Sequence[FittedCurve], size: str
+    shapes: Sequence[ShapeStudy], fits: Sequence[FittedCurve], s: AnalysisSettings
 ) -> list[Finding[Any]]:
     """Best shape and ways to grow at each dataset size, noted for the largest; what data change."""
     found: list[Finding[Any]] = []
+    size, counted = s.size_name, Gauge.of_settings(s)
+    usual = counted.of == "whole" and not (counted.metric.additive or counted.absolute)
+    gauge = None if usual else counted
     for k, one in enumerate(shapes):
         noted = k == len(shapes) - 1
         n = known(one.n_examples)
         if one.spans:
-            best = BestShape(spans=one.spans, simplest=one.shapes[0], most=one.choices[-1].size)
+            best = BestShape(
+                spans=one.spans, simplest=one.shapes[0], most=one.choices[-1].size, gauge=gauge
+            )
             found.append(
                 Finding(kind="best_shape", facts=best, n_examples=n, size=size, noted=noted)
             )
         if one.growths:
-            ways = Ways(growths=one.growths, grown_by=one.grown_by, axes=one.axes)
+            ways = Ways(growths=one.growths, grown_by=one.grown_by, axes=one.axes, gauge=gauge)
             found.append(
                 Finding(kind="ways_to_grow", facts=ways, n_examples=n, size=size, noted=noted)
             )

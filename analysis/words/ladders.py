@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analysis.findings import Estimate, Finding
@@ -77,41 +78,68 @@ def _of_simplest(one: Span, where: str, best: BestShape) -> str:
     """One span of a study in which the simplest shape is taken everywhere."""
     rivals = listed([other.shape for other in one.others], "or")
     if one.standing == "best":
-        return f"{where} " + ", ".join(f"{o.shape} has {_more(o.more)}" for o in one.others)
+        return f"{where} " + ", ".join(f"{o.shape} {_more(o.more, best)}" for o in one.others)
     if one.standing == "enough":
-        return (
-            f"{where} {rivals} saves less than {best.loss:.0%} of the error (probability "
-            f"{one.probability:.0%})"
-        )
+        return f"{where} {rivals} saves less than {_loss(best)} (probability {one.probability:.0%})"
     return f"{where} it cannot be told whether {rivals} saves anything"
 
 
 def _span(one: Span, where: str, best: BestShape) -> str:
     if one.standing == "best":
-        others = ", ".join(f"{other.shape} has {_more(other.more)}" for other in one.others)
+        others = ", ".join(f"{other.shape} {_more(other.more, best)}" for other in one.others)
         return f"{where} {one.shape} is best ({others})"
     if one.standing == "enough":
         role = ", the simplest," if one.shape == best.simplest else ""
         return (
-            f"{where} {one.shape}{role} is enough: no other saves {best.loss:.0%} of the error "
-            f"(probability {one.probability:.0%})"
+            f"{where} {one.shape}{role} is enough: no other saves {_loss(best)} (probability "
+            f"{one.probability:.0%})"
         )
     rivals = listed([one.shape, *(other.shape for other in one.others)])
     return f"{where} {rivals} cannot be told apart; {one.shape} is taken"
 
 
-def _more(more: Estimate) -> str:
-    return (
-        f"{more.value:.0%} more error ({more.level:.0%} interval {more.low:.0%} to {more.high:.0%})"
-    )
+def _more(more: Estimate, best: BestShape) -> str:
+    """How much worse another shape is: a share of a plain error, or in units of the metric."""
+    metric = None if best.gauge is None else best.gauge.metric
+    if metric is None or not metric.additive or metric.kind == "perplexity":
+        what = "perplexity" if metric and metric.kind == "perplexity" else "error"
+        return (
+            f"has {more.value:.0%} more {what} ({more.level:.0%} interval {more.low:.0%} to "
+            f"{more.high:.0%})"
+        )
+    value, low, high = (_units(one, best) for one in (more.value, more.low, more.high))
+    way = "higher" if metric.better == "lower" else "lower"
+    return f"is {value:.2g}{_unit(best)} {way} ({more.level:.0%} interval {low:.2g} to {high:.2g})"
+
+
+def _loss(best: BestShape) -> str:
+    """What a shape that is enough may lose."""
+    metric = None if best.gauge is None else best.gauge.metric
+    if metric is None or not metric.additive:
+        return f"{best.loss:.0%} of the error"
+    if metric.kind == "perplexity":
+        return f"{best.loss:.0%} of the perplexity"
+    return f"{_units(best.loss, best):.2g}{_unit(best)}"
+
+
+def _units(more: float, best: BestShape) -> float:
+    """A ratio of errors less 1, as a difference of the metric's values."""
+    assert best.gauge is not None
+    return math.log1p(max(more, -0.999)) / abs(best.gauge.metric.per_unit)
+
+
+def _unit(best: BestShape) -> str:
+    assert best.gauge is not None
+    kind = best.gauge.metric.kind
+    return f" {kind}" if kind in ("nats", "bits") else ""
 
 
 def _way(one: Growth, ways: Ways, where: str) -> str:
     along = ways.grown_by or "size"
     axes = " or ".join(plain_name(axis) for axis in ways.axes)
     numbers = (
-        f"twice the size saves {_interval(one.keep)} with {one.shape}, {_interval(one.change)} "
-        f"with {one.other}"
+        f"twice the size saves {_interval(one.keep, ways)}{_of(ways)} with {one.shape}, "
+        f"{_interval(one.change, ways)} with {one.other}"
     )
     if one.way == "keep":
         return f"{where} add {along}, not {axes} (probability {one.keeps:.0%}): {numbers}"
@@ -124,7 +152,20 @@ def _way(one: Growth, ways: Ways, where: str) -> str:
     return f"{where} it cannot be told whether to grow: {numbers}"
 
 
-def _interval(saved: Estimate) -> str:
+def _of(ways: Ways) -> str:
+    """What a gain is a share of, where it is not the error."""
+    if ways.gauge is None or ways.gauge.absolute:
+        return ""
+    return {
+        "perplexity": " of the perplexity",
+        "span": " of what is gained over the sizes tried",
+        "reducible": " of what lies above the floor",
+    }.get(ways.gauge.of, "")
+
+
+def _interval(saved: Estimate, ways: Ways) -> str:
+    if ways.gauge is not None and ways.gauge.absolute:
+        return f"{saved.value:.2g} ({saved.low:.2g} to {saved.high:.2g})"
     return f"{saved.value:.0%} ({saved.low:.0%} to {saved.high:.0%})"
 
 

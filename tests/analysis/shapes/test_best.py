@@ -235,6 +235,10 @@ def test_losses_have_shapes_too() -> None:
     analysis = analyse(TrialTable.from_rows(rows), S, metric="nats")
     (study,) = analysis.shapes
     assert {(one.shape, one.standing) for one in study.choices[:5]} == {("depth 2", "best")}
+    (best,) = analysis.found("best_shape")
+    assert "depth 1 is 0." in tell(best).text and " nats higher (" in tell(best).text
+    (ways,) = analysis.found("ways_to_grow")
+    assert "of the perplexity with depth 2" in tell(ways).text
 
 
 def test_the_same_table_gives_the_same_answer() -> None:
@@ -257,3 +261,29 @@ def test_how_the_shape_changes_with_data_is_told() -> None:
     assert all(one.told > 0.5 for one in finding.facts.by_data)
     noted = [one for one in analysis.found("best_shape") if one.noted]
     assert [one.n_examples for one in noted] == [1000]
+
+
+def test_a_ladder_that_ends_early_makes_the_frontier_rise_nowhere() -> None:
+    rng = np.random.default_rng(6)
+    rows = []
+    for depth, first in ((1, 0), (2, 4)):  # the second begins where the first ends, and is worse
+        for k in range(first, first + 5):
+            size = 100.0 * 2.0**k
+            for r in range(4):
+                error = law(size) * (1.8 if depth == 2 else 1.0)
+                rows.append({
+                    "n_parameters": size, "depth": depth, "width": 2**k, "seed": r,
+                    "test_error": error * math.exp(0.02 * rng.standard_normal()),
+                })  # fmt: skip
+    (fit,) = analyse(TrialTable.from_rows(rows), S).fits
+    frontier = fit.errors(np.geomspace(100.0, 25_600.0, 60))
+    assert (np.diff(frontier) <= 1e-9).all()
+    assert fit.payoff("overfit").kind != "hurts_beyond"
+
+
+def test_cells_may_be_named_without_their_dataset_size() -> None:
+    rows = shaped_rows(lambda depth, size: 1.2 if depth == 2 else 1.0)
+    for row in rows:
+        row["cell"] = str(row["cell"]).removeprefix("n1000-")
+    (study,) = analyse(TrialTable.from_rows(rows), S).shapes
+    assert study.grown_by == "width" and study.axes == ("depth",)
