@@ -15,8 +15,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.table.columns import FIELDS
-from analysis.table.fields import UNKNOWN, FloatArray, IntArray, Integer, Value
+from analysis.table.fields import UNKNOWN, FloatArray, IntArray, Value
 from analysis.table.trials import TrialTable
 from search_spaces.errors import nearest
 
@@ -89,7 +88,7 @@ def shape_axes(table: TrialTable, settings: AnalysisSettings) -> ShapeAxes:
 def values_of(table: TrialTable, name: str) -> Sequence[Value]:
     """One axis of every trial; None where it has none."""
     words = name in table.params and name in CAPACITY and (table.column(name) == UNKNOWN).all()
-    if isinstance(FIELDS.get(name), Integer) and not words:
+    if name in CAPACITY and not words:
         return [None if value == UNKNOWN else value for value in table.columns[name].tolist()]
     found: Sequence[Value] = table.params.get(name, (None,) * len(table))
     return found

@@ -18,8 +18,8 @@ from analysis.findings import Estimate
 from analysis.table.trials import BoolArray, FloatArray
 
 TOLD = 0.9
-"""Probability with which one shape is said to be better than all others. In simulated studies one
-of a thousand such sayings was wrong (``benchmarks.shapes``)."""
+"""Probability with which one shape is said to be better than all others. In simulated studies it
+was wrongly said at one of a thousand sizes compared (``benchmarks.shapes``)."""
 LIKELY = 0.65
 """A shape that is worse than the likeliest with this probability is not taken, however simple."""
 LEVEL = 0.05

@@ -55,6 +55,8 @@ class Growth:
     (the most where neither does)."""
     keeps: float
     """Probability that keeping the shape is the better way, in its middle."""
+    changes: float
+    """The same of changing it; where both gain the same, neither is the better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,7 @@ def _one(
             way = "keep" if keeps > changes else "change"
     return Growth(
         low=size, high=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
-        keep=estimate(keep, s.level), change=estimate(change, s.level),
+        changes=changes, keep=estimate(keep, s.level), change=estimate(change, s.level),
     )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def _way(one: Growth, ways: Ways, where: str) -> str:
     if one.way == "keep":
         return f"{where} add {along}, not {axes} (probability {one.keeps:.0%}): {numbers}"
     if one.way == "change":
-        return f"{where} go on to {one.other} (probability {1.0 - one.keeps:.0%}): {numbers}"
+        return f"{where} go on to {one.other} (probability {one.changes:.0%}): {numbers}"
     if one.way == "either":
         return f"{where} more size pays, by {along} or by {axes} alike: {numbers}"
     if one.way == "neither":
@@ -166,7 +166,10 @@ def _of(ways: Ways) -> str:
 def _interval(saved: Estimate, ways: Ways) -> str:
     if ways.gauge is not None and ways.gauge.absolute:
         return f"{saved.value:.2g} ({saved.low:.2g} to {saved.high:.2g})"
-    return f"{saved.value:.0%} ({saved.low:.0%} to {saved.high:.0%})"
+    value, low, high = (
+        f"{round(one, 2) + 0.0:.0%}" for one in (saved.value, saved.low, saved.high)
+    )
+    return f"{value} ({low} to {high})"
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:

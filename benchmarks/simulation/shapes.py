@@ -176,7 +176,7 @@ SHAPED: Mapping[str, Callable[[np.random.Generator], ShapedTruth]] = MappingProx
     }
 )
 HELD_OUT = ("laws of their own", "better from a size on", "ladders apart")
-"""Drawn by lot: nothing was chosen by looking at them."""
+"""Drawn by lot; ``docs/statistics.md`` says what was changed after they were first looked at."""
 DEVELOPED = tuple(name for name in SHAPED if name not in HELD_OUT)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from analysis.findings import Estimate, Finding
 from analysis.settings import AnalysisSettings
 from analysis.shapes.best import choose, spans, taken
+from analysis.shapes.findings import Ways
+from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy, nearest_cell
 from analysis.study import StudyAnalysis, analyse
 from analysis.table.trials import TrialTable
@@ -287,3 +291,25 @@ def test_cells_may_be_named_without_their_dataset_size() -> None:
         row["cell"] = str(row["cell"]).removeprefix("n1000-")
     (study,) = analyse(TrialTable.from_rows(rows), S).shapes
     assert study.grown_by == "width" and study.axes == ("depth",)
+
+
+def test_a_way_is_told_with_its_own_probability_and_nothing_is_saved_below_zero() -> None:
+    """Where both ways gain the same, neither is the better."""
+    growth = Growth(
+        low=100.0, high=100.0, way="change", shape="depth 1", other="depth 2",
+        keep=Estimate(value=-0.001, low=-0.06, high=0.004),
+        change=Estimate(value=0.2, low=0.1, high=0.3), pays=0.9, keeps=0.1, changes=0.7,
+    )  # fmt: skip
+    facts = Ways(growths=(growth,), grown_by="width", axes=("depth",))
+    said = tell(Finding(kind="ways_to_grow", facts=facts)).text
+    assert "go on to depth 2 (probability 70%)" in said
+    assert "saves 0% (-6% to 0%) with depth 1" in said
+
+
+def test_a_shape_may_be_called_as_a_field_of_the_trial_table_is() -> None:
+    rows = [{**row, "cell": ""} for row in shaped_rows(lambda depth, size: 1.0)]
+    for row in rows:
+        row["params"] = {"trial": row.pop("depth")}
+    settings = replace(S, shape=("trial",))
+    (study,) = analyse(TrialTable.from_rows(rows), settings).shapes
+    assert study.shapes == ("trial 1", "trial 2")
