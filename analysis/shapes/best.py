@@ -71,6 +71,10 @@ class Span:
     """The least at any of its sizes."""
     others: tuple[Versus, ...]
     """In its middle."""
+    first: tuple[Versus, ...]
+    """At its smallest size."""
+    last: tuple[Versus, ...]
+    """At its largest."""
 
 
 def choose(
@@ -115,6 +119,8 @@ def spans(choices: Sequence[Choice]) -> tuple[Span, ...]:
                 standing=standing,
                 probability=min(one.probability for one in same),
                 others=same[len(same) // 2].others,
+                first=same[0].others,
+                last=same[-1].others,
             )
         )
     return tuple(found)

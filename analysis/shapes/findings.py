@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from analysis.curves.ladders import MOST_SHAPES
 from analysis.curves.points import sizes_apart
 from analysis.findings import Finding, NextStep
-from analysis.posterior.ladders import LEAST_SIZES_OF_SHAPE
+from analysis.metric import Metric
+from analysis.posterior.ladders import LEAST_RANGE, LEAST_SIZES_OF_SHAPE
 from analysis.settings import AnalysisSettings
 from analysis.shapes.best import LEVEL, Span
+from analysis.shapes.costs import Budget
 from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy
 from analysis.table.trials import known
@@ -48,6 +51,18 @@ class Ways:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The network to take within budgets of the size, one for each that is another."""
+
+    budgets: tuple[Budget, ...]
+    grown_by: str
+    metric: Metric
+    """What its errors are shown as."""
+    enough: bool
+    """Whether the largest budget buys no other network than a smaller one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShapeAtData:
     """What one dataset size says of shape."""
 
@@ -76,6 +91,9 @@ class ShortLadders:
     """Sizes that two of them need."""
     most: int
     """Shapes that can be told apart at most."""
+    span: float
+    """Ratio of the largest to the smallest size, and what it must be at least."""
+    least_span: float
     next_step: NextStep
 
 
@@ -102,10 +120,24 @@ def shape_findings(
             found.append(
                 Finding(kind="ways_to_grow", facts=ways, n_examples=n, size=size, noted=noted)
             )
+        if one.budgets:
+            networks = _networks(one, s.scale)
+            found.append(
+                Finding(kind="best_network", facts=networks, n_examples=n, size=size, noted=noted)
+            )
     by_data = tuple(_at_data(one) for one in shapes if one.choices and known(one.n_examples))
     if len(by_data) > 1:
         found.append(Finding(kind="shape_and_data", facts=ShapeAndData(by_data=by_data), size=size))
     return found + _short(fits, size)
+
+
+def _networks(one: ShapeStudy, metric: Metric) -> Networks:
+    """Of the budgets with one network, the largest."""
+    last = one.budgets[-1].cell
+    told = [a for a, b in pairwise(one.budgets) if a.cell != b.cell]
+    told.append(next(budget for budget in one.budgets if budget.cell == last))
+    enough = told[-1].most < one.budgets[-1].most
+    return Networks(budgets=tuple(told), grown_by=one.grown_by, metric=metric, enough=enough)
 
 
 def _at_data(one: ShapeStudy) -> ShapeAtData:
@@ -133,8 +165,16 @@ def _short(fits: Sequence[FittedCurve], size: str) -> list[Finding[ShortLadders]
         if present < 2:
             continue
         step = NextStep(kind="sizes_of_shape", now=max(sizes), to=LEAST_SIZES_OF_SHAPE)
+        low, high = float(curve.size[0]), float(curve.size[-1])
+        if high < LEAST_RANGE * low:
+            step = NextStep(kind="widen_range", low=low / 2.0, high=4.0 * high)
         facts = ShortLadders(
-            shapes=present, least=LEAST_SIZES_OF_SHAPE, most=MOST_SHAPES, next_step=step
+            shapes=present,
+            least=LEAST_SIZES_OF_SHAPE,
+            most=MOST_SHAPES,
+            next_step=step,
+            span=float(curve.size[-1] / curve.size[0]),
+            least_span=LEAST_RANGE,
         )
         n_examples = known(curve.n_examples)
         found.append(Finding(kind="short_ladders", facts=facts, n_examples=n_examples, size=size))

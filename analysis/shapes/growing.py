@@ -41,6 +41,8 @@ class Growth:
     low: float
     """Sizes from which it is said, up to :attr:`high`."""
     high: float
+    at: float
+    """Size in the middle of these, of which the numbers are."""
     way: Way
     shape: str
     """That of the network to be grown."""
@@ -124,7 +126,7 @@ def _one(
         if max(keeps, changes) >= ADVISED:
             way = "keep" if keeps > changes else "change"
     return Growth(
-        low=size, high=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
+        low=size, high=size, at=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
         changes=changes, keep=estimate(keep, s.level), change=estimate(change, s.level),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from analysis.settings import AnalysisSettings
 from analysis.shapes.best import Choice, Span, choose, spans, taken
 from analysis.shapes.costs import Budget, CostShapes, budgets, shapes_by_cost
 from analysis.shapes.growing import Growth, Step, steps, ways_to_grow
+from analysis.streams import Stream, generator
 from analysis.table.trials import TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 
@@ -66,7 +67,15 @@ def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy
         growths=ways_to_grow(ladders, np.exp(x), s),
         steps=steps(curve, ladders, s.level),
         costs=shapes_by_cost(curve, ladders, table, s.size, s.level),
-        budgets=budgets(curve, ladders, table, s.size, s.level),
+        budgets=budgets(
+            curve,
+            fit.noise,
+            ladders,
+            table,
+            s.size,
+            generator(s.seed, Stream.BUDGETS, curve.n_examples),
+            s.level,
+        ),
         level=s.level,
     )
 

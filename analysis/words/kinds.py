@@ -22,6 +22,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "interleaved": shapes.interleaved,
     "best_shape": ladders.best_shape,
     "ways_to_grow": ladders.ways_to_grow,
+    "best_network": ladders.best_network,
     "shape_and_data": ladders.shape_and_data,
     "short_ladders": ladders.short_ladders,
     "tuning": tuning.tuning,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from analysis.findings import Estimate, Finding
 from analysis.shapes.best import Span
-from analysis.shapes.findings import BestShape, ShapeAndData, ShortLadders, Ways
+from analysis.shapes.findings import BestShape, Networks, ShapeAndData, ShortLadders, Ways
 from analysis.shapes.growing import Growth
 from analysis.table.names import format_examples, format_size, plain_name
 from analysis.words.reasons import what_next
@@ -44,6 +46,22 @@ def ways_to_grow(f: Finding[Ways]) -> Told:
     return Told(label=f"growing{at(f.n_examples)}: ", text="; ".join(parts))
 
 
+def best_network(f: Finding[Networks]) -> Told:
+    """The network to take within budgets of the size."""
+    size = plain_name(f.size)
+    parts = []
+    for k, one in enumerate(f.facts.budgets):
+        grown = f"{f.facts.grown_by} {one.grown:g}, " if math.isfinite(one.grown) else ""
+        most = f"up to {format_size(one.most)}" + (f" {size}" if k == 0 else "")
+        name = f"{grown}{one.shape}"
+        if not grown:
+            name += f" at {format_size(one.size)}"
+        error = float(f.facts.metric.shown(np.array(one.error.value)))
+        parts.append(f"{most} {name} ({error:.3g})")
+    tail = "; no larger one is likely better" if f.facts.enough else ""
+    return Told(label=f"networks{at(f.n_examples)}: ", text="; ".join(parts), tail=tail)
+
+
 def shape_and_data(f: Finding[ShapeAndData]) -> Told:
     """How the best shape changes with data."""
     parts = [
@@ -61,11 +79,11 @@ def shape_and_data(f: Finding[ShapeAndData]) -> Told:
 def short_ladders(f: Finding[ShortLadders]) -> Told:
     """Shapes that cannot be compared."""
     facts = f.facts
-    why = (
-        f"at most {facts.most} can be told apart"
-        if facts.shapes > facts.most
-        else f"two of them need {facts.least} sizes each"
-    )
+    why = f"two of them need {facts.least} sizes each"
+    if facts.shapes > facts.most:
+        why = f"at most {facts.most} can be told apart"
+    elif facts.span < facts.least_span:
+        why = f"the largest size is only {facts.span:.3g} times the smallest"
     return Told(
         label=f"shape{at(f.n_examples)}: ",
         text=f"{facts.shapes} shapes were tried and cannot be compared ({why}); all scatter about "
@@ -78,7 +96,7 @@ def _of_simplest(one: Span, where: str, best: BestShape) -> str:
     """One span of a study in which the simplest shape is taken everywhere."""
     rivals = listed([other.shape for other in one.others], "or")
     if one.standing == "best":
-        return f"{where} " + ", ".join(f"{o.shape} {_more(o.more, best)}" for o in one.others)
+        return f"{where} {_others(one, best)}"
     if one.standing == "enough":
         return f"{where} {rivals} saves less than {_loss(best)} (probability {one.probability:.0%})"
     return f"{where} it cannot be told whether {rivals} saves anything"
@@ -86,8 +104,7 @@ def _of_simplest(one: Span, where: str, best: BestShape) -> str:
 
 def _span(one: Span, where: str, best: BestShape) -> str:
     if one.standing == "best":
-        others = ", ".join(f"{other.shape} {_more(other.more, best)}" for other in one.others)
-        return f"{where} {one.shape} is best ({others})"
+        return f"{where} {one.shape} is best ({_others(one, best)})"
     if one.standing == "enough":
         role = ", the simplest," if one.shape == best.simplest else ""
         return (
@@ -96,6 +113,38 @@ def _span(one: Span, where: str, best: BestShape) -> str:
         )
     rivals = listed([one.shape, *(other.shape for other in one.others)])
     return f"{where} {rivals} cannot be told apart; {one.shape} is taken"
+
+
+def _others(one: Span, best: BestShape) -> str:
+    """How much worse the other shapes are: in the middle, or at both ends where that differs."""
+    ends = [{other.shape: other.more for other in end} for end in (one.first, one.last)]
+    parts = []
+    for other in one.others:
+        low, high = (end.get(other.shape) for end in ends)
+        held = other.more
+        if low and high and not all(held.low <= end.value <= held.high for end in (low, high)):
+            sizes = (format_size(one.low), format_size(one.high))
+            parts.append(f"{other.shape} {_at_ends(low, high, sizes, best)}")
+        else:
+            parts.append(f"{other.shape} {_more(held, best)}")
+    return ", ".join(parts)
+
+
+def _at_ends(low: Estimate, high: Estimate, sizes: tuple[str, str], best: BestShape) -> str:
+    metric = None if best.gauge is None else best.gauge.metric
+    if metric is None or not metric.additive or metric.kind == "perplexity":
+        what = "perplexity" if metric and metric.kind == "perplexity" else "error"
+        first, second = (
+            f"{one.value:.0%} ({one.low:.0%} to {one.high:.0%})" for one in (low, high)
+        )
+        return f"has {first} more {what} at {sizes[0]}, {second} at {sizes[1]}"
+    first, second = (
+        f"{_units(one.value, best):.2g}{_unit(best)} ({_units(one.low, best):.2g} to "
+        f"{_units(one.high, best):.2g})"
+        for one in (low, high)
+    )
+    way = "higher" if metric.better == "lower" else "lower"
+    return f"is {first} {way} at {sizes[0]}, {second} at {sizes[1]}"
 
 
 def _more(more: Estimate, best: BestShape) -> str:
@@ -135,11 +184,11 @@ def _unit(best: BestShape) -> str:
 
 
 def _way(one: Growth, ways: Ways, where: str) -> str:
-    along = ways.grown_by or "size"
+    along = ways.grown_by or "size at the same shape"
     axes = " or ".join(plain_name(axis) for axis in ways.axes)
     numbers = (
-        f"twice the size saves {_interval(one.keep, ways)}{_of(ways)} with {one.shape}, "
-        f"{_interval(one.change, ways)} with {one.other}"
+        f"twice {format_size(one.at)} saves {_interval(one.keep, ways)}{_of(ways)} with "
+        f"{one.shape}, {_interval(one.change, ways)} with {one.other}"
     )
     if one.way == "keep":
         return f"{where} add {along}, not {axes} (probability {one.keeps:.0%}): {numbers}"

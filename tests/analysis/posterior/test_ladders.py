@@ -52,7 +52,7 @@ def test_the_frontier_is_the_least_of_all_and_ends_nowhere() -> None:
     frontier = draws.frontier()
     assert frontier.log_error.shape == (400, len(draws.x))
     assert np.isfinite(frontier.log_error).all()
-    inside = draws.x >= max(draws.first)
+    inside = (draws.x >= max(draws.first)) & (draws.x <= min(draws.last))
     assert np.array_equal(frontier.log_error[:, inside], draws.log_error.min(axis=1)[:, inside])
 
 
@@ -62,6 +62,27 @@ def test_a_ladder_that_ended_promises_nothing_further_and_is_not_forgotten() -> 
     # A shape that is worse throughout never counts, wherever it ends.
     far = draws.x > draws.last[1] + 1.0
     assert np.allclose(draws.frontier().log_error[:, far], draws.log_error[:, 0][:, far])
+    assert draws.frontier().n_inside == draws.n_inside
+
+
+def test_where_the_better_shape_was_tried_no_larger_the_frontier_ends() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "n_parameters": 100.0 * 2.0**k, "depth": depth, "seed": r,
+            "test_error": 0.3 * 2.0 ** (-0.25 * k) * (1.0 if depth == 1 else 4.0)
+            * float(np.exp(0.01 * rng.standard_normal())),
+        }
+        for depth, sizes in ((1, 5), (2, 9))
+        for k in range(sizes)
+        for r in range(3)
+    ]  # fmt: skip
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    draws = drawn(curve)
+    frontier = draws.frontier()
+    assert np.exp(draws.x[frontier.n_inside - 1]) == pytest.approx(1600.0, rel=0.1)
+    beyond = draws.x > draws.last[0]
+    assert np.ptp(frontier.log_error[:, beyond], axis=1).max() == 0.0
 
 
 def test_what_can_be_compared() -> None:

@@ -240,7 +240,11 @@ def test_losses_have_shapes_too() -> None:
     (study,) = analysis.shapes
     assert {(one.shape, one.standing) for one in study.choices[:5]} == {("depth 2", "best")}
     (best,) = analysis.found("best_shape")
-    assert "depth 1 is 0." in tell(best).text and " nats higher (" in tell(best).text
+    assert "depth 1 is 0." in tell(best).text and "higher at 300, " in tell(best).text
+    (networks,) = analysis.found("best_network")
+    assert tell(networks).text.startswith("up to 500 n_parameters depth 2 at 300 (3.") or tell(
+        networks
+    ).text.startswith("up to 500 parameters depth 2 at 300 (3.")
     (ways,) = analysis.found("ways_to_grow")
     assert "of the perplexity with depth 2" in tell(ways).text
 
@@ -298,7 +302,7 @@ def test_a_way_is_told_with_its_own_probability_and_nothing_is_saved_below_zero(
     growth = Growth(
         low=100.0, high=100.0, way="change", shape="depth 1", other="depth 2",
         keep=Estimate(value=-0.001, low=-0.06, high=0.004),
-        change=Estimate(value=0.2, low=0.1, high=0.3), pays=0.9, keeps=0.1, changes=0.7,
+        change=Estimate(value=0.2, low=0.1, high=0.3), pays=0.9, keeps=0.1, changes=0.7, at=200.0,
     )  # fmt: skip
     facts = Ways(growths=(growth,), grown_by="width", axes=("depth",))
     said = tell(Finding(kind="ways_to_grow", facts=facts)).text
