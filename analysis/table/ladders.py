@@ -105,8 +105,8 @@ def settle(draft: Draft) -> Draft:
             raise _question(one, difference)
     for one, _ in compared:
         draft = draft.noting(
-            f"models differ in {one.name} ({one.listed}) and lie on one curve, as far as their "
-            f"noise tells; --shape {shlex.quote(one.name)} draws a curve for each"
+            f"models differ in {one.name} ({one.listed}) and do not clearly differ for it; --shape "
+            f"{shlex.quote(one.name)} compares them"
         )
     return draft
 

@@ -66,8 +66,8 @@ def test_ladders_that_do_not_differ_are_noted(runs: int, shift: float) -> None:
             asked += 1
             continue
         assert note == (
-            "models differ in n_layers (2, 4, 8) and lie on one curve, as far as their noise "
-            "tells; --shape n_layers draws a curve for each"
+            "models differ in n_layers (2, 4, 8) and do not clearly differ for it; --shape "
+            "n_layers compares them"
         )
     assert asked == 0
 
@@ -98,7 +98,7 @@ def test_of_several_columns_the_one_with_the_longest_ladders_is_asked_about() ->
 def test_what_makes_no_ladders_is_not_asked_about(rows: Rows) -> None:
     found = reading(rows)
     assert len(found.table) == len(rows)
-    assert not any("lie on one curve" in note for note in found.account.notes)
+    assert not any("clearly differ" in note for note in found.account.notes)
 
 
 def test_a_table_with_the_cells_of_a_study_is_taken_at_its_word() -> None:
