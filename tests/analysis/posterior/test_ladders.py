@@ -137,3 +137,21 @@ def test_many_cells_are_merged_within_their_shapes() -> None:
     draws = drawn(curve, 200)
     at = draws.at(np.log([3000.0]))[:, :, 0]
     assert np.median(np.exp(at[:, 2] - at[:, 0])) == pytest.approx(1.3 / 1.1, abs=0.03)
+
+
+def test_scatter_of_single_runs_is_not_taken_for_what_shapes_do() -> None:
+    """Without replicates any spread is possible, and which moves are likely hangs on it."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"n_parameters": size, "depth": depth,
+         "test_error": (0.05 + 0.3 * float((size / 1000.0) ** -0.5))
+         * float(np.exp(0.15 * rng.standard_normal()))}
+        for depth in range(1, 9)
+        for size in np.geomspace(1000.0, 1e5, 6) * (1.0 + 0.02 * depth)
+    ]  # fmt: skip
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    frontier = drawn(curve, 200).frontier()
+    here = int(np.argmin(np.abs(frontier.x - np.log(5000.0))))
+    off = frontier.log_error[:, here] - np.log(0.05 + 0.3 * 5.0**-0.5)
+    assert abs(np.median(off)) < 0.1
+    assert np.quantile(off, 0.95) > 0.0
