@@ -242,9 +242,7 @@ def test_losses_have_shapes_too() -> None:
     (best,) = analysis.found("best_shape")
     assert "depth 1 is 0." in tell(best).text and "higher at 300, " in tell(best).text
     (networks,) = analysis.found("best_network")
-    assert tell(networks).text.startswith("up to 500 n_parameters depth 2 at 300 (3.") or tell(
-        networks
-    ).text.startswith("up to 500 parameters depth 2 at 300 (3.")
+    assert tell(networks).text.startswith("up to 500 parameters depth 2 at 300 (3.")
     (ways,) = analysis.found("ways_to_grow")
     assert "of the perplexity with depth 2" in tell(ways).text
 
