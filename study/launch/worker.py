@@ -80,6 +80,7 @@ class Worker:
         self.heart: Heart | None = None
         with self.log.listening():
             self.store = self.patience.insist(self._join)
+        self.spec = spec = self.store.spec
         self.keeper = Keeper(self.store, places, lease.name)
         self._laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
         self._next_tidy = 0.0
@@ -220,7 +221,7 @@ def work(
             from study.tracking.delivery import TrackerThread
 
             keep(worker.keeper)
-            tracker = make_tracker(spec, places)
+            tracker = make_tracker(worker.spec, places)
             worker.keeper.spool.remember(tracker.address)
             with TrackerThread(tracker, worker.keeper.spool):
                 worker.run(until)
