@@ -245,9 +245,9 @@ def _repeated(
     if not repeated:
         return keep, 0, ()
     dropping = source.duplicates == "drop"
-    note = f"{repeated} of {len(x)} inputs repeat an earlier one" + (
-        " and were dropped" if dropping else ", so training, validation and test sets may share them"
-    )
+    shared = ", so training, validation and test sets may share them"
+    note = f"{repeated} of {len(x)} inputs repeat an earlier one"
+    note += " and were dropped" if dropping else shared
     if dropping:
         return keep, 0, (note,)
     return np.ones(len(x), dtype=bool), sum(n for n in counts.values() if n > 1), (note,)
@@ -265,8 +265,8 @@ def _with_noise(parts: _Parts, examples: Examples, source: DataSource) -> _Parts
     noisy = noisy_labels(clean, len(examples.classes), source.label_noise, generator)
     changed = int((noisy != clean).sum())
     note = (
-        f"label noise: {changed} of {len(clean)} labels were replaced by a wrong class for training "
-        "and validation; test sets are clean"
+        f"label noise: {changed} of {len(clean)} labels were replaced by a wrong class wherever "
+        "they train or validate; test sets are clean"
         if parts.n_test_drawn
         else f"label noise: {changed} of {len(clean)} labels outside the test set were replaced by "
         "a wrong class; the test set is clean"

@@ -63,7 +63,7 @@ class DataSource:
     """Examples outside the test set that equal, byte for byte, a test example or each other (where
     test sets rotate, any that equals an earlier one): report counts them, drop removes them."""
     seed: int = 0
-    """Seeds the test split, label noise and generated data. Subset draws follow study.seed."""
+    """Seeds a fixed test set, label noise and generated data. All draws follow study.seed."""
     image_size: int = 0
     """ImageFolder: resize to this many pixels a side; 0: all images must have one size."""
     grayscale: bool = False

@@ -75,9 +75,7 @@ def run_study(
             engine.get_ready(spec, study_file, places)
 
     try:
-        store, before, said = _set_up(
-            spec, places, tracker, seen, get_ready, retry_failed, store
-        )
+        store, before, said = _set_up(spec, places, tracker, seen, get_ready, retry_failed, store)
         for line in said:
             view.say(line)
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
