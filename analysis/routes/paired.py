@@ -126,9 +126,9 @@ def _test_variance(
         return _example_variance(table, first, second, error)
     found = []
     for draw in sorted(set(table.draw[first].tolist()) & set(table.draw[second].tolist())):
-        sides = [rows[table.draw[rows] == draw] for rows in (first, second)]
-        n_test = int(table.n_test[sides[0]].max())
-        found.append(_example_variance(table, *sides, error) * n_test / pool)
+        one, other = (rows[table.draw[rows] == draw] for rows in (first, second))
+        n_test = int(table.n_test[one].max())
+        found.append(_example_variance(table, one, other, error) * n_test / pool)
     return float(np.mean(found)) if found else 0.0
 
 
