@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -131,13 +131,14 @@ def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
         told = {**dataclasses.asdict(found), "axes": space_as_text(spec.space)}
         if own is None:
             data = laboratory.dataset
-            told |= {"n_test": data.n_test, "n_test_pool": data.n_test_pool}
+            sizes = [data.n_test_at(n) for n in spec.sizes]
+            told |= {"n_test": min(sizes), "n_test_pool": data.n_test_pool}
         told["roles"] = {axis.name: axis.role for axis in spec.space.axes}
         if own is not None:
             told["call"] = _told(own)
         print(json.dumps(told, indent=2, default=dict))
         return 0
-    tests = () if own is not None else (("test sets", _test_sets(laboratory.dataset)),)
+    tests = () if own is not None else (("test sets", _test_sets(laboratory.dataset, spec.sizes)),)
     for name, value in _lines(spec, found, own, tests):
         print(f"{name:<22} {value}")
     if not spec.training.function:
@@ -200,11 +201,13 @@ def _axes(spec: StudySpec) -> list[tuple[str, str]]:
     ]
 
 
-def _test_sets(data: Dataset) -> str:
+def _test_sets(data: Dataset, sizes: Sequence[int]) -> str:
     """Say which examples trials are tested on."""
+    counts = sorted({data.n_test_at(n) for n in sizes})
     if not data.n_test_pool:
-        return f"fixed: {data.n_test:,} examples for all trials"
-    return f"rotate: each draw has its own {data.n_test:,} of {data.n_test_pool:,} examples"
+        return f"fixed: {counts[0]:,} examples for all trials"
+    own = " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
+    return f"rotate: each draw has its own {own} of {data.n_test_pool:,} examples"
 
 
 def _lines(

@@ -13,6 +13,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from study.data.source import DataSource
 
+MOST_TESTED = 2000
+"""Rotating test sets are made of all that is not trained on, up to so many examples: testing a
+network on them takes a twentieth of training it for 400 steps of 32."""
+
 Task = Literal["classification", "regression"]
 Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
@@ -102,17 +106,20 @@ class Dataset:
     classes: tuple[str, ...] = ()
     """Names of the labels; empty for regression."""
     n_test_drawn: int = 0
-    """Test examples that each draw takes where test sets rotate; 0: the test set is fixed."""
+    """Test examples that each draw takes at least where test sets rotate; 0: the test set is
+    fixed."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
         return tuple(self.x_development.shape[1:])
 
-    @property
-    def n_test(self) -> int:
-        """Examples of one test set."""
-        return self.n_test_drawn or len(self.x_test)
+    def n_test_at(self, n_examples: int) -> int:
+        """Examples of one test set: where they rotate, of a draw that trains on ``n_examples``."""
+        if not self.n_test_drawn:
+            return len(self.x_test)
+        left = len(self.x_development) - self.n_validation - n_examples
+        return min(left, max(self.n_test_drawn, MOST_TESTED))
 
     @property
     def n_test_pool(self) -> int:

@@ -48,7 +48,7 @@ def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Dra
 
     Where test sets rotate, one validation set serves all draws, so that no example of it is in any
     test set; each draw takes its test set from the others, in the proportions of their classes, and
-    trains on what is left.
+    trains on what is left. What a small training subset leaves over is tested on as well.
     """
     mistakes = _size_mistakes(dataset, n_examples)
     if mistakes:
@@ -72,7 +72,14 @@ def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Dra
     order = balanced_order(
         groups[pool], n_examples, np.random.default_rng([seed, draw, TRAINING_STREAM])
     )
-    return Draw(train=pool[order], validation=validation, test=test)
+    train = pool[order]
+    more = dataset.n_test_at(n_examples) - len(test)
+    if rotates and more > 0:
+        left[train] = False
+        others = np.flatnonzero(left)
+        clean = groups_of(dataset.y_test)[others]
+        test = np.concatenate([test, others[balanced_order(clean, more, generator)]])
+    return Draw(train=train, validation=validation, test=test)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -101,9 +101,10 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
         raise PayoffError(f"{record.slot}: trained again it diverged ({result.reason})")
     error, recorded = float(result.scores.test_error), record.metrics["test_error"]
     data = laboratory.dataset
+    tested = draw_indices(data, record.n_examples, record.draw, spec.study.seed).test
     allowed = MOST_CHANGE * recorded
     if data.task == "classification":
-        allowed = MOST_DIFFERENCE / data.n_test
+        allowed = MOST_DIFFERENCE / len(tested)
     if not abs(error - recorded) <= allowed * (1 + 1e-9):
         raise PayoffError(
             f"{record.slot}: trained again its test error is {error:.4g}, on record stands "
@@ -111,7 +112,6 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
             "of the data"
         )
     scales = standardisation(data, record.n_examples, record.draw, spec.study.seed)
-    tested = draw_indices(data, record.n_examples, record.draw, spec.study.seed).test
     return TrainedModel(
         record=record,
         network=_reads_raw_inputs(result.model.cpu(), scales),

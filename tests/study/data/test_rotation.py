@@ -68,15 +68,19 @@ def test_draws_are_disjoint_nested_and_balanced(
     draws = [draw_indices(dataset, size, draw, seed) for size in sizes]
     y, every = np.asarray(dataset.y_test), np.arange(total)
     first = draws[0]
-    assert (len(set(first.validation)), len(set(first.test))) == (n_validation, n_test)
+    assert len(set(first.validation)) == n_validation
     others = np.setdiff1d(every, first.validation)
-    pool = np.setdiff1d(others, first.test)
+    kept = first.test[:n_test]
+    pool = np.setdiff1d(others, kept)
     assert len(pool) == dataset.pool
     assert fair(y, first.validation, every)
-    assert fair(y, first.test, others)
+    assert fair(y, kept, others)
     for size, found, larger in zip(sizes, draws, [*draws[1:], draws[-1]], strict=True):
         assert found.validation.tolist() == first.validation.tolist()
-        assert found.test.tolist() == first.test.tolist()
+        assert found.test[:n_test].tolist() == kept.tolist()
+        # All that is left over is tested on as well: there are fewer than are enough.
+        assert sorted([*found.test, *found.train]) == others.tolist()
+        assert len(found.test) == dataset.n_test_at(size)
         assert len(set(found.train)) == size
         assert set(found.train) <= set(pool)
         assert found.train.tolist() == larger.train[:size].tolist()
@@ -95,7 +99,7 @@ def test_no_test_set_holds_an_example_of_the_one_validation_set(digits: Dataset)
 
 
 def test_all_others_get_their_turn_about_equally_often(digits: Dataset) -> None:
-    draws = [draw_indices(digits, 10, draw, 0) for draw in range(60)]
+    draws = [draw_indices(digits, 1280, draw, 0) for draw in range(60)]
     times = np.bincount(np.concatenate([found.test for found in draws]), minlength=1797)
     others = np.setdiff1d(np.arange(1797), draws[0].validation)
     assert np.flatnonzero(times).tolist() == others.tolist()
@@ -119,8 +123,10 @@ def test_draws_follow_from_seed_and_number_alone(digits: Dataset) -> None:
 
 def test_digits_hold_what_they_held_with_a_fixed_test_set(digits: Dataset) -> None:
     fixed = load_dataset(DataSource(test_sets="fixed"), base=Path())
-    assert (digits.n_test, digits.n_validation, digits.pool) == (360, 157, 1280)
-    assert (fixed.n_test, fixed.n_validation, fixed.pool) == (360, 157, 1280)
+    assert (digits.n_test_drawn, digits.n_validation, digits.pool) == (360, 157, 1280)
+    assert (len(fixed.y_test), fixed.n_validation, fixed.pool) == (360, 157, 1280)
+    assert [digits.n_test_at(n) for n in (80, 640, 1280)] == [1560, 1000, 360]
+    assert [fixed.n_test_at(n) for n in (80, 1280)] == [360, 360]
     assert (digits.n_test_pool, fixed.n_test_pool) == (1640, 0)
     assert check_sizes(digits, (80, 160, 320, 640, 1280), 6, 0) == []
     assert digits.x_test is digits.x_development  # not held twice
@@ -170,7 +176,7 @@ def function(folder: Path, body: str, **fields: object) -> Dataset:
 def test_data_with_a_test_set_of_their_own_keep_it(tmp_path: Path) -> None:
     body = "x = np.arange(60.0); y = x % 2; return x[:50], y[:50], x[50:], y[50:]"
     own = function(tmp_path, body)
-    assert (own.n_test, own.n_test_pool, own.pool) == (10, 0, 45)
+    assert (own.n_test_at(5), own.n_test_pool, own.pool) == (10, 0, 45)
     with pytest.raises(DataError, match=r"data.test_sets: the data bring their own test set of 10"):
         function(tmp_path, body, test_sets="rotate")
     for source in (
@@ -196,7 +202,7 @@ def test_inputs_that_repeat_are_told_or_dropped(tmp_path: Path) -> None:
     assert (told.duplicates, len(told.x_development)) == (40, 60)
     dropped = function(tmp_path, body, duplicates="drop")
     assert dropped.notes == ("20 of 60 inputs repeat an earlier one and were dropped",)
-    assert (dropped.duplicates, len(dropped.x_development), dropped.n_test) == (0, 40, 8)
+    assert (dropped.duplicates, len(dropped.x_development), dropped.n_test_drawn) == (0, 40, 8)
 
 
 def test_what_leaves_nothing_is_one_line_with_its_remedy(tmp_path: Path) -> None:
@@ -222,8 +228,8 @@ def test_what_leaves_nothing_is_one_line_with_its_remedy(tmp_path: Path) -> None
 def test_targets_are_balanced_by_tenths_in_every_test_set(tmp_path: Path) -> None:
     body = "x = np.linspace(0, 1, 200); return x, x * 7 - 3"
     data = function(tmp_path, body, task="regression")
-    assert (data.n_test, data.n_test_pool, data.pool) == (40, 184, 144)
+    assert (data.n_test_drawn, data.n_test_pool, data.pool) == (40, 184, 144)
     for draw in range(5):
         chosen = draw_indices(data, 100, draw, 0)
-        tenths = np.bincount(chosen.test // 20, minlength=10)
+        tenths = np.bincount(chosen.test[:40] // 20, minlength=10)
         assert tenths.min() >= 3 and tenths.max() <= 5
