@@ -65,18 +65,18 @@ def said_of_test_sets(folder: Path) -> tuple[str, set[tuple[int, int]]]:
 def test_a_study_whose_test_sets_rotate_is_run_shown_and_registered(tmp_path: Path) -> None:
     write(tmp_path, draws=3)
     said, told = said_of_test_sets(tmp_path)
-    assert said == "rotate: each draw has its own 360 of 1,640 examples"
-    assert told == {(360, 1640)}
+    assert said == "rotate: each draw has its own 1,560 of 1,640 examples"
+    assert told == {(1560, 1640)}
     payoff("run", "turns.toml", folder=tmp_path)
     found = records(tmp_path)
     assert len(found) == 3 * 3 * 2
-    assert {(one.n_test, one.n_test_pool) for one in found.values()} == {(360, 1640)}
+    assert {(one.n_test, one.n_test_pool) for one in found.values()} == {(1560, 1640)}
     with (tmp_path / "mlruns/results/turns/trials.csv").open() as file:
         assert {row["n_test_pool"] for row in csv.DictReader(file)} == {"1640"}
     place = f"mlflow+sqlite:///{tmp_path}/mlruns/mlflow.db#turns"
     payoff("export", "turns.toml", "--to", "paper", "--formats", "svg", folder=tmp_path)
     text = (tmp_path / "paper" / "methods.md").read_text()
-    assert "on the test set of 360 examples of its draw, taken from the 1,640 examples" in text
+    assert "on the test set of 1,560 examples of its draw, taken from the 1,640 examples" in text
     done = payoff("register", "turns.toml", "--cell", "n80-width4-depth1", folder=tmp_path)
     assert "test error" in done.stderr
     table = payoff("fit", place, "--size", "n_parameters", "--error", "test_error",
