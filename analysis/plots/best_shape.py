@@ -21,6 +21,7 @@ from analysis.table.trials import UNKNOWN, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RATIOS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """Where the axis of excess errors has ticks."""
@@ -125,6 +126,7 @@ def _rivals(choices: tuple[Choice, ...], place: dict[str, int]) -> tuple[Rival, 
 
 def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones: they hold its two parts."""
+    lines.only_info(info, "draw_best_shape", "best_shape_info")
     axes = lines.own_axes(axes)
     if not info.strips:
         return lines.nothing_to_draw(axes, "no shapes were compared")
@@ -157,6 +159,12 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
         ],
     )  # fmt: skip
     return axes
+
+
+def best_shape_figure(analysis: StudyAnalysis) -> Figure:
+    """The figure of a study, on axes of its own."""
+    info = best_shape_info(analysis)
+    return style.on_screen((6.6, 4.3), lambda axes: draw_best_shape(info, axes))
 
 
 def _draw_strips(

@@ -114,11 +114,18 @@ draw("shape-map", (host) => {
     const group = node("g", { class: "series", style: `--t:${t.toFixed(3)}` }, f.inner);
     node("rect", { class: "field", x: x1 + 0.5, y: y - tall / 2 + 1, width: Math.max(x2 - x1 - 1, 1), height: tall - 2 }, group);
     const text = formatError(Number(map.observed[k].toPrecision(2)));
-    if (x2 - x1 > 7.5 * text.length + 4) node("text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 4, "text-anchor": "middle" }, group, text);
-    return { x: f.sx(map.at[k]), y: y - tall / 5, row: r, text: `${cell}\n${ofShapes.shapes[map.row[k]]}, ${map.along.toLowerCase()} ${formatSize(map.at[k])}\n${data.error} ${formatError(map.observed[k])} measured, ${formatError(map.fitted[k])} on its curve${map.path.includes(k) ? "\nthe one to take at its size" : ""}` };
+    if (x2 - x1 > 7 * text.length + 2) node("text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 4, "text-anchor": "middle" }, group, text);
+    return { x: (x1 + x2) / 2, y, row: r, corner: [x1 + Math.min(9, (x2 - x1) / 2), y - tall / 2 + 10], text: `${cell}\n${ofShapes.shapes[map.row[k]]}, ${map.along.toLowerCase()} ${formatSize(map.at[k])}\n${data.error} ${formatError(map.observed[k])} measured, ${formatError(map.fitted[k])} on its curve${map.path.includes(k) ? "\nthe one to take at its size" : ""}` };
   });
   const way = map.path.map((k) => points[k]);
-  for (const cls of ["way under", "way"]) node("path", { class: cls, d: way.map((p, k) => `${k ? "L" : "M"}${p.x.toFixed(1)} ${p.y.toFixed(1)}`).join("") }, f.inner);
-  for (const p of way) node("circle", { class: "stop", cx: p.x.toFixed(1), cy: p.y.toFixed(1), r: 4 }, f.inner);
+  // In the fields' corners, and from row to row along their borders, where no number stands.
+  const turns = way.flatMap(({ corner: [x, y], row }, k) => {
+    const before = way[k - 1];
+    if (!before || before.row === row) return [[x, y]];
+    const border = f.sy(before.row) + (row > before.row ? -tall / 2 : tall / 2);
+    return [[before.corner[0], border], [x, border], [x, y]];
+  });
+  for (const cls of ["way under", "way"]) node("path", { class: cls, d: turns.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") }, f.inner);
+  for (const { corner: [x, y] } of way) node("circle", { class: "stop", cx: x.toFixed(1), cy: y.toFixed(1), r: 4 }, f.inner);
   ask(host, f, points);
 });
