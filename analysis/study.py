@@ -14,7 +14,7 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.findings import Finding, Kind
 from analysis.fitted import CurveFit
-from analysis.metric import MetricKind
+from analysis.metric import Metric, MetricKind
 from analysis.routes.comparison import RouteStudy, study_routes
 from analysis.routes.findings import (
     distillation_findings,
@@ -251,7 +251,10 @@ def analyse(
         laws=study_laws(table, settings),
         distilled=study_teachers(table, settings),
         regularisation=study_regularisation(table, settings),
-        best_values=study_best_values(table, settings),
+        # Validation errors are taken as they stand: those of scores and losses are none.
+        best_values=study_best_values(table, settings)
+        if settings.scale == Metric(name=settings.scale.name)
+        else (),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         # A study's own cells say how they are made.

@@ -56,7 +56,7 @@ class Budget:
 
 
 def shapes_by_cost(
-    curve: Curve, ladders: LadderDraws, table: TrialTable, size: str, level: float
+    curve: Curve, ladders: LadderDraws, table: TrialTable, size: str, level: float, loss: float
 ) -> tuple[CostShapes, ...]:
     """Every cost that all cells have, but the one that counts as size."""
     names = [shape.name for shape in ladders.shapes]
@@ -69,7 +69,7 @@ def shapes_by_cost(
             continue
         at = np.linspace(math.log(value.min()), math.log(value.max()), POINTS)
         log_error, tried = _over(curve, ladders, np.log(value), at)
-        choices = choose(log_error, tried, np.exp(at), names, level)
+        choices = choose(log_error, tried, np.exp(at), names, level, loss)
         if choices:
             found.append(CostShapes(cost=cost, choices=choices, spans=spans(choices)))
     return tuple(found)

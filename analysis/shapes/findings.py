@@ -16,7 +16,7 @@ from analysis.findings import Finding, NextStep
 from analysis.metric import Metric
 from analysis.posterior.ladders import LEAST_RANGE, LEAST_SIZES_OF_SHAPE
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import LEVEL, Span
+from analysis.shapes.best import LEVEL, Span, no_loss
 from analysis.shapes.costs import Budget
 from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy
@@ -110,7 +110,11 @@ def shape_findings(
         n = known(one.n_examples)
         if one.spans:
             best = BestShape(
-                spans=one.spans, simplest=one.shapes[0], most=one.choices[-1].size, gauge=gauge
+                spans=one.spans,
+                simplest=one.shapes[0],
+                most=one.choices[-1].size,
+                gauge=gauge,
+                loss=no_loss(s),
             )
             found.append(
                 Finding(kind="best_shape", facts=best, n_examples=n, size=size, noted=noted)

@@ -10,10 +10,13 @@ import numpy as np
 from analysis.findings import Estimate, Finding
 from analysis.shapes.best import Span
 from analysis.shapes.findings import BestShape, Networks, ShapeAndData, ShortLadders, Ways
-from analysis.shapes.growing import Growth
+from analysis.shapes.growing import ALIKE, Growth
 from analysis.table.names import format_examples, format_size, plain_name
 from analysis.words.reasons import what_next
 from analysis.words.told import Told, at
+
+MOST_LISTED = 5
+"""Shapes that one sentence names."""
 
 
 def best_shape(f: Finding[BestShape]) -> Told:
@@ -195,7 +198,8 @@ def _way(one: Growth, ways: Ways, where: str) -> str:
     if one.way == "change":
         return f"{where} go on to {one.other} (probability {one.changes:.0%}): {numbers}"
     if one.way == "either":
-        return f"{where} more size pays, by {along} or by {axes} alike: {numbers}"
+        alike = "alike" if one.alike >= ALIKE else "which is better cannot be told"
+        return f"{where} more size pays, by {along} or by {axes}, {alike}: {numbers}"
     if one.way == "neither":
         return f"{where} neither more {along} nor more {axes} pays: {numbers}"
     return f"{where} it cannot be told whether to grow: {numbers}"
@@ -222,10 +226,13 @@ def _interval(saved: Estimate, ways: Ways) -> str:
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
-    """Names as a sentence has them."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} {word} {names[-1]}"
+    """Names as a sentence has them, not all of many; those of several axes in brackets."""
+    shown = [f"({name})" if ", " in name else name for name in names[:MOST_LISTED]]
+    if len(names) > MOST_LISTED:
+        shown = [*shown[: MOST_LISTED - 1], f"{len(names) - MOST_LISTED + 1} others"]
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} {word} {shown[-1]}"
 
 
 def _range(low: float, high: float, k: int, n: int, size: str) -> str:

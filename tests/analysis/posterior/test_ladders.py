@@ -59,7 +59,7 @@ def test_the_frontier_is_the_least_of_all_and_ends_nowhere() -> None:
 def test_a_ladder_that_ended_promises_nothing_further_and_is_not_forgotten() -> None:
     draws = drawn(two_ladders(last=4))
     assert draws.tried(np.log([300.0, 12_000.0])).tolist() == [[True, True], [True, False]]
-    # A shape that is worse throughout never counts, wherever it ends.
+    # One that is worse throughout never counts, wherever it ends.
     far = draws.x > draws.last[1] + 1.0
     assert np.allclose(draws.frontier().log_error[:, far], draws.log_error[:, 0][:, far])
     assert draws.frontier().n_inside == draws.n_inside
