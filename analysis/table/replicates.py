@@ -30,7 +30,7 @@ from analysis.errors import Question
 from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
 from analysis.table.fields import FloatArray, IntArray
-from analysis.table.ladders import makes_ladders
+from analysis.table.ladders import axes, grows, makes_ladders, overlap, tells
 from analysis.table.roles import find
 from analysis.table.shapes import MOST_SHAPES
 from analysis.table.variation import (
@@ -42,7 +42,7 @@ from analysis.table.variation import (
     joint,
     varying_columns,
 )
-from analysis.table.vocabulary import RUNS, is_one
+from analysis.table.vocabulary import MADE, RUNS, is_one
 
 SURE = 3.3
 """Standard errors from which a column that nobody knows is taken to move the metric."""
@@ -67,13 +67,12 @@ def settle(draft: Draft) -> Draft:
         return draft
     alike = {find(draft, name, "--alike") for name in draft.asked.alike}
     tuned = {find(draft, name, "--tuned") for name in draft.asked.tuned}
+    every = list(varying_columns(draft, cells))
     found = [
-        one
-        for one in varying_columns(draft, cells)
-        if one.name not in alike and not _follows_shape(draft, cells, one)
+        one for one in every if one.name not in alike and not _follows_shape(draft, cells, one)
     ]
     found = [replace(one, kind="setting") if one.name in tuned else one for one in found]
-    _ask(draft, cells, found)
+    _ask(cells, found, [one for one in every if one.name in alike])
     steps = [one for one in found if one.kind == "step" and one.within]
     if steps:
         draft, found = _one_step(draft, cells, found, steps[0])
@@ -89,7 +88,7 @@ def settle(draft: Draft) -> Draft:
     return draft.telling(replicate=_said(draft, cells, found, alike))
 
 
-def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
+def _ask(cells: Cells, found: Sequence[Varying], alike: Sequence[Varying]) -> None:
     """Raise a Question where rows differ in what makes other questions of them."""
     for one in found:
         if one.kind == "examples" and _splits_cells(one, cells):
@@ -99,42 +98,87 @@ def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
                 add=(f"--examples {shlex.quote(one.name)}",),
             )
     asked = [one for one in found if _is_question(one, cells)]
+    # A width follows from the size and whatever else makes it.
+    telling = [one for one in found if _says_making(one, cells)]
+    telling += [one for one in alike if not grows(one.name)]
+    asked = [
+        one
+        for one in asked
+        if not (grows(one.name) and tells(telling, one, *_keys(telling, cells)))
+    ]
     if not asked:
         return
     first = asked[0]
     level = _commonest(first)
-    shape = _covering_shape(asked, found)
-    if shape is not None:
-        column = shlex.quote(shape.name)
+    shape = _covering_shapes(asked, cells, found)
+    named = " and in ".join(f"{one.name!r} ({one.listed})" for one in shape or asked)
+    if shape:
+        column = shlex.quote(",".join(one.name for one in shape))
         raise Question(
-            f"rows of one size differ in {shape.name!r} ({shape.listed}), which says how a size is "
-            f"made; say --shape {column} for a curve of each, take one with --where "
-            f"{shlex.quote(f'{shape.name}={_commonest(shape)}')}; if tuned, --tuned {column}; if "
-            f"only luck sets such runs apart, --alike {column}",
+            f"rows of one size differ in {named}, which {'say' if shape[1:] else 'says'} how a "
+            f"size is made; say --shape {column} for a curve of each, take one with --where "
+            f"{shlex.quote(f'{shape[0].name}={_commonest(shape[0])}')}; if tuned, --tuned "
+            f"{column}; if only luck sets such runs apart, --alike {column}",
             add=(f"--shape {column}", f"--alike {column}"),
         )
-    named = " and in ".join(f"{one.name!r} ({one.listed})" for one in asked)
     what = "rows of one size differ in" if any(one.within for one in asked) else "sizes differ in"
     choice = shlex.quote(f"{first.name}={level}")
     every = ",".join(one.name for one in asked)
     kinds = {one.kind for one in asked}
     tuned = "" if kinds <= {"condition", "split"} else f"; if tuned, --tuned {shlex.quote(every)}"
+    luck = f"if only luck sets such runs apart, --alike {shlex.quote(every)}"
+    if not _is_few(first):  # one value has hardly a row
+        tuned = f"if tuned, --tuned {shlex.quote(every)}"
+        raise Question(
+            f"{what} {named}; {tuned}; {luck}",
+            add=(f"--tuned {shlex.quote(every)}", f"--alike {shlex.quote(every)}"),
+        )
+    made = ""
+    if all(_may_be_shape(one, cells) for one in asked):
+        made = f", or --shape {shlex.quote(every)} if it says how a size is made"
     raise Question(
         f"{what} {named}; take one with --where {choice}, or --group {shlex.quote(first.name)} "
-        f"for one curve each{tuned}; if only luck sets such runs apart, --alike "
-        f"{shlex.quote(every)}",
+        f"for one curve each{made}{tuned}; {luck}",
         add=(f"--where {choice}", f"--group {shlex.quote(first.name)}"),
     )
 
 
-def _covering_shape(asked: Sequence[Varying], found: Sequence[Varying]) -> Varying | None:
-    """A shape that says all that is asked about; None where none does, or it has too many."""
-    for one in found:
-        if one.kind == "shape" and one.within and len(one.levels) <= MOST_SHAPES:
-            n = len(np.unique(one.codes))
-            if all(len(np.unique(joint(one.codes, other.codes))) == n for other in asked):
-                return one
-    return None
+def _covering_shapes(
+    asked: Sequence[Varying], cells: Cells, found: Sequence[Varying]
+) -> list[Varying]:
+    """Shapes that say all that is asked about; none where they don't, or have too many values."""
+    shapes = [
+        one for one in found
+        if one.kind == "shape" and one.within and len(one.levels) <= MOST_SHAPES
+    ]  # fmt: skip
+    if any(_may_be_shape(one, cells) for one in asked):  # rather that than a width
+        shapes = [one for one in shapes if not grows(one.name)]
+    together = axes(shapes, found) if shapes else []
+    for some in (together, *([one] for one in shapes)):
+        # A shape may follow from another and the size, a condition may not.
+        if some and all(
+            tells(some, one, *((cells.cell,) if one.kind == "shape" else ())) for one in asked
+        ):
+            return list(some)
+    return []
+
+
+def _says_making(one: Varying, cells: Cells) -> bool:
+    """Whether a column beside the widths says how models of one size are made."""
+    if grows(one.name):
+        return False
+    return makes_ladders(one, cells) or (one.kind == "condition" and _may_be_shape(one, cells))
+
+
+def _may_be_shape(one: Varying, cells: Cells) -> bool:
+    """Whether a column that is no known shape may be one: its values have sizes in common."""
+    words = one.kind == "condition" and is_one(one.name, MADE)
+    return (words or one.kind == "unknown") and overlap(one, cells)
+
+
+def _keys(telling: Sequence[Varying], cells: Cells) -> tuple[IntArray, ...]:
+    """The cells, where there is something else to tell by."""
+    return (cells.cell,) if telling else ()
 
 
 def _follows_shape(draft: Draft, cells: Cells, one: Varying) -> bool:
@@ -147,7 +191,7 @@ def _follows_shape(draft: Draft, cells: Cells, one: Varying) -> bool:
 
 def _is_question(one: Varying, cells: Cells) -> bool:
     """Whether a column makes other questions of the rows that differ in it."""
-    few = 2 <= len(one.levels) <= max(FEW, len(one.codes) // 10)
+    few = len(one.levels) >= 2 and _is_few(one)
     if one.kind == "split":
         return True
     if one.kind == "condition":
@@ -156,12 +200,19 @@ def _is_question(one: Varying, cells: Cells) -> bool:
     if not one.within:
         return False
     if one.kind == "shape":
-        # Whether ladders of sizes differ is seen once errors are known (analysis.table.ladders).
-        return _splits_cells(one, cells) and not makes_ladders(one, cells)
+        # Whether ladders of sizes differ is seen once errors are known (analysis.table.ladders);
+        # fractions of many values are measured, whatever they are called.
+        measured = len(one.levels) > MOST_SHAPES and one.fractional
+        return _splits_cells(one, cells) and not makes_ladders(one, cells) and not measured
     if one.kind != "unknown":
         return False
     # A column that nobody knows is asked about where the metric moves with it.
     return _levels_differ(one, cells) if few else _moves(one, cells)
+
+
+def _is_few(one: Varying) -> bool:
+    """Whether a column has so few values that each stands for a group of rows."""
+    return len(one.levels) <= max(FEW, len(one.codes) // 10)
 
 
 def _splits_cells(one: Varying, cells: Cells) -> bool:
