@@ -195,6 +195,8 @@ def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
         if rarest
         else "add examples of it or drop the class"
     )
+    if not rarest and dataset.n_test_drawn:
+        remedy += ', or set data.test_sets to "fixed"'
     return [f"{KEY}: each must hold every class, got {n}, which misses {listed}; {remedy}"]
 
 

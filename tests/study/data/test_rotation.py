@@ -225,6 +225,14 @@ def test_what_leaves_nothing_is_one_line_with_its_remedy(tmp_path: Path) -> None
     ]
 
 
+def test_a_class_that_validation_and_tests_use_up_is_named() -> None:
+    dataset = made([98, 2], n_validation=50, n_test=49)
+    assert check_sizes(dataset, [1], 1, 0) == [
+        "data.sizes: each must hold every class, got 1, which misses 1; add examples of it or drop "
+        'the class, or set data.test_sets to "fixed"'
+    ]
+
+
 def test_targets_are_balanced_by_tenths_in_every_test_set(tmp_path: Path) -> None:
     body = "x = np.linspace(0, 1, 200); return x, x * 7 - 3"
     data = function(tmp_path, body, task="regression")
