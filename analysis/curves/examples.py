@@ -20,6 +20,8 @@ C        covariance of the cells' log errors over one test set         (K, K)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from analysis.curves.curve import Curve
@@ -32,17 +34,29 @@ not recorded. Between the errors of two small networks on scikit-learn's digits 
 0.3 to 0.7 for neighbours in size and 0.1 to 0.3 for a network near chance and a good one."""
 
 
-def luck_of_examples(curve: Curve, error: FloatArray, draws: Draws | None) -> FloatArray:
-    """(K, K) covariance of the log errors over draws of the test examples."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExampleLuck:
+    """What the test examples do to the log errors of the cells."""
+
+    covariance: FloatArray
+    """(K, K)"""
+    in_runs: FloatArray
+    """(K,) variance of single runs that it explains: of test sets that rotate, replicates have
+    others, and what these do is no scatter of each cell's own."""
+
+
+def luck_of_examples(curve: Curve, error: FloatArray, draws: Draws | None) -> ExampleLuck:
+    """The luck of the cells over draws of the test examples."""
+    none = np.zeros(len(curve))
     if not curve.n_test_pool:
-        return shared_covariance(curve, error)
+        return ExampleLuck(covariance=shared_covariance(curve, error), in_runs=none)
     if not curve.n_test or draws is None:
-        return np.zeros((len(curve), len(curve)))
+        return ExampleLuck(covariance=np.zeros((len(curve), len(curve))), in_runs=none)
     common = min(curve.n_test / curve.n_test_pool, 1.0)
     one = _of_one_set(curve, error, draws)
-    tilt = _closest(one - one.mean())
-    whole = common * one + (1.0 - common) * (draws.share @ draws.share.T) * tilt
-    return _closest(whole)
+    tilt = (1.0 - common) * _closest(one - one.mean())
+    whole = common * one + (draws.share @ draws.share.T) * tilt
+    return ExampleLuck(covariance=_closest(whole), in_runs=np.diag(tilt))
 
 
 def _of_one_set(curve: Curve, error: FloatArray, draws: Draws) -> FloatArray:

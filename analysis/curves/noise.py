@@ -41,6 +41,8 @@ SPREAD_FLOOR = 1e-3
 """Least relative spread of a replicate: identical replicates don't make a curve exact."""
 WIDE_SPREAD = 0.3
 """Spread of log errors from which they, and not relative deviations, measure the noise."""
+LEAST_OWN = 0.3
+"""Least share of a run's variance that is its own, whatever the test examples explain."""
 LEAST_SHARE = 0.5
 """Least variance of a cell as a share of the pooled one."""
 TOLD_DEGREES = 4.0
@@ -127,6 +129,8 @@ def measure_noise(curve: Curve) -> Noise:
     if curve.n_test:
         rounding = 1.0 / (12.0 * (curve.n_test * error) ** 2)
         variance = np.maximum(variance, rounding)
+    luck = luck_of_examples(curve, error, draws)
+    variance = np.maximum(variance - luck.in_runs, LEAST_OWN * variance)
     variance = np.maximum(variance, SPREAD_FLOOR**2)
     log_error = np.log(error)
     adjusted, draw_covariance = None, None
@@ -139,7 +143,7 @@ def measure_noise(curve: Curve) -> Noise:
         degrees=float(degrees.sum() - used) if told is None else TOLD_DEGREES * len(curve),
         draw_variance=0.0 if shifts is None else shifts.variance,
         n_draws=1 if draws is None else draws.share.shape[1],
-        test_covariance=read_only(luck_of_examples(curve, error, draws)),
+        test_covariance=read_only(luck.covariance),
         lifted=lifted,
         draw_covariance=None if draw_covariance is None else read_only(draw_covariance),
         adjusted=None if adjusted is None else read_only(adjusted),

@@ -225,7 +225,7 @@ def _shared(curves: list[Curve], noises: list[Noise], table: TrialTable) -> Floa
             if any(b is None for b in bits)
             else np.concatenate([b for b in bits if b is not None]),
         )
-        covariance = luck_of_examples(joint, error, Draws.of(joint))
+        covariance = luck_of_examples(joint, error, Draws.of(joint)).covariance
     else:  # routes scored on different examples share no luck
         covariance = np.zeros((ends[-1], ends[-1]))
         for start, curve, noise in zip(ends, curves, noises, strict=False):

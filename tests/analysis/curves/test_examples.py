@@ -40,7 +40,7 @@ def a_study(*, rotate: bool, seed: int = 0, draws: int = 5, bits: bool = True) -
 
 
 def covariance_of(curve: Curve) -> FloatArray:
-    return luck_of_examples(curve, curve.error, Draws.of(curve))
+    return luck_of_examples(curve, curve.error, Draws.of(curve)).covariance
 
 
 def test_one_test_set_for_all_is_as_it_was() -> None:
@@ -90,4 +90,4 @@ def test_without_bits_a_share_of_the_counting_noise_is_taken() -> None:
 def test_examples_without_a_draw_to_tell_them_by_have_no_luck_in_common() -> None:
     curve = a_study(rotate=True)
     unknown = replace(curve, run_draw=np.full(len(curve.run_draw), -1, dtype=np.int64))
-    assert not luck_of_examples(unknown, curve.error, None).any()
+    assert not luck_of_examples(unknown, curve.error, None).covariance.any()
