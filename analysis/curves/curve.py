@@ -229,7 +229,7 @@ def _build(
         error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
         replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
         shape=read_only(np.array([shape_of[cell[0]] for cell in cells], dtype=np.int64)),
-        cell=tuple(table.cell[k] or f"{settings.size}={size[k]:g}" for k in firsts),
+        cell=tuple(table.cell[k] or unnamed(settings.size, size[k]) for k in firsts),
         run_cell=read_only(run_cell),
         run_error=read_only(error[rows]),
         run_draw=read_only(table.draw[rows]),
@@ -248,6 +248,11 @@ def _build(
         grown_by=axes.grown,
         n_test_pool=_pool(table, rows),
     )
+
+
+def unnamed(size: str, value: float) -> str:
+    """What a cell is called that its table does not name."""
+    return f"{size}={value:g}"
 
 
 def _pool(table: TrialTable, rows: IntArray) -> int:

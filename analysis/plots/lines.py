@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     "-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2)),  # type: ignore[assignment]
-    (0, (1, 4)), (0, (6, 2, 1, 2, 1, 2)),  # type: ignore[assignment]
+    (0, (1, 4)), (0, (6, 2, 1, 2, 1, 2)),
 )  # fmt: skip
 """Line styles, so that lines are told apart without colour where order does not say which is which.
 """

@@ -244,7 +244,8 @@ def _room_of_title(axes: Axes) -> float:
         if other is not axes and other.get_label() != "<colorbar>"
     ]
     end = min([x for x in beside if x >= own.x1 - 1e-6], default=1.0)
-    return 72.0 * float(figure.get_figwidth()) * (end - 0.03 - own.x0)  # type: ignore[union-attr]
+    width = float(figure.get_figwidth())  # type: ignore[union-attr]
+    return 72.0 * width * (end - 0.03 - float(own.x0))
 
 
 def _filled(parts: Sequence[str], width: float, points: float) -> list[str]:

@@ -138,6 +138,19 @@ draw("effects", (host) => {
   }
 });
 
+// Which line is which size, above a frame: all of them, or the ends where these are many.
+function sizeLegend(panel, sizes) {
+  const shown = sizes.length > 8 ? [0, Math.floor((sizes.length - 1) / 2), sizes.length - 1] : sizes.map((_, k) => k);
+  const keys = element("p", { class: "keys" });
+  element("span", { class: "keys-of" }, keys, lead.label + (shown.length < sizes.length ? ", light to dark" : ""));
+  for (const k of shown) {
+    const key = element("span", { class: "key" }, keys), mark = node("svg", { viewBox: "0 0 18 8", "aria-hidden": "true" }, key);
+    node("path", { class: "line", d: "M1 4H17" }, node("g", { class: "series", style: tone(k, sizes.length) }, mark));
+    key.append(formatSize(sizes[k]));
+  }
+  panel.insertBefore(keys, panel.querySelector(".plot"));
+}
+
 draw("learning", (host) => {
   host.replaceChildren();
   const name = choice.series ?? data.learning.flatMap((one) => Object.keys(one.series)).find((k) => k === "val_error") ?? Object.keys(data.learning[0]?.series ?? {})[0];
@@ -160,6 +173,7 @@ draw("learning", (host) => {
       y: { low: yl, high: yh, log: true, format: name.endsWith("error") ? formatError : trim, title: name.replace("_", " "), most: 5 },
     });
     const ordered = [...group].sort((a, b) => columns[lead.name][a.row] - columns[lead.name][b.row]);
+    sizeLegend(panel, ordered.map((one) => columns[lead.name][one.row]));
     ask(box, f, ordered.map((one, k) => {
       const points = one.series[name].filter((p) => p[1] > 0), last = points.at(-1);
       node("path", { class: "line thin", d: path(points.map((p) => p[0]), points.map((p) => p[1]), f) }, node("g", { class: "series", style: tone(k, ordered.length) }, f.inner));

@@ -109,12 +109,13 @@ draw("shape-map", (host) => {
     y: { low: -0.5, high: rows.length - 0.5, format: (v) => ofShapes.short[rows[v]], title: `${ofShapes.title}, ${label(study.n)}`, ticks: rows.map((_, r) => r) },
   });
   const good = data.linear ? (v) => v : Math.log, values = map.fitted.map(good), lowest = Math.min(...values), range = Math.max(...values) - lowest || 1;
+  const numbers = []; // over the line
   const points = map.cell.map((cell, k) => {
     const r = rows.indexOf(map.row[k]), y = f.sy(r), x1 = f.sx(fields[k][0]), x2 = f.sx(fields[k][1]), t = 1 - (values[k] - lowest) / range;
     const group = node("g", { class: "series", style: `--t:${t.toFixed(3)}` }, f.inner);
     node("rect", { class: "field", x: x1 + 0.5, y: y - tall / 2 + 1, width: Math.max(x2 - x1 - 1, 1), height: tall - 2 }, group);
     const text = formatError(Number(map.observed[k].toPrecision(2)));
-    if (x2 - x1 > 7 * text.length + 2) node("text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 4, "text-anchor": "middle" }, group, text);
+    if (x2 - x1 > 7 * text.length + 2) numbers.push(["text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 4, "text-anchor": "middle" }, f.inner, text]);
     return { x: (x1 + x2) / 2, y, row: r, corner: [x1 + Math.min(9, (x2 - x1) / 2), y - tall / 2 + 10], text: `${cell}\n${ofShapes.shapes[map.row[k]]}, ${map.along.toLowerCase()} ${formatSize(map.at[k])}\n${data.error} ${formatError(map.observed[k])} measured, ${formatError(map.fitted[k])} on its curve${map.path.includes(k) ? "\nthe one to take at its size" : ""}` };
   });
   const way = map.path.map((k) => points[k]);
@@ -126,6 +127,7 @@ draw("shape-map", (host) => {
     return [[before.corner[0], border], [x, border], [x, y]];
   });
   for (const cls of ["way under", "way"]) node("path", { class: cls, d: turns.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") }, f.inner);
+  for (const number of numbers) node(...number);
   for (const { corner: [x, y] } of way) node("circle", { class: "stop", cx: x.toFixed(1), cy: y.toFixed(1), r: 4 }, f.inner);
   ask(host, f, points);
 });
