@@ -181,6 +181,12 @@ def _own_lines(spec: StudySpec, found: Forecast, own: OwnCall) -> list[tuple[str
     if own.answer.left_out:
         names = ", ".join(own.answer.left_out)
         lines.append(("left out of it", f"{names}: neither number, truth nor text"))
+    if own.answer.unused:
+        names = ", ".join(own.answer.unused)
+        lines.append(("left out of it too", f"{names}: a text that is no column of the trials"))
+    if own.answer.beside:
+        names = ", ".join(own.answer.beside)
+        lines.append(("logged beside it", f"{names}: no column of the trials, draws nothing"))
     if not own.answer.is_finite:
         lines.append(("that is", "diverged: an error is not finite"))
     least = own.seconds * found.n_trials / found.workers

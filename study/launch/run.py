@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, opening
 from study.launch.progress import Screen, duration
+from study.launch.worker_log import notes_in
 from study.packs.compiling import outlook
 from study.places import Places
 from study.preflight.check import check_study, fingerprints
@@ -116,13 +118,15 @@ def _train_and_conclude(
     job: Job, engine: Engine, order: Order, show: Callable[[StudyAnalysis], object]
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
-    store, stop = job.keeper.store, job.stop
+    store, stop, began = job.keeper.store, job.stop, time.time()
     job.thread.start()
     try:
         with interrupts(stop):
             counts = store.counts()
             if counts.finished < counts.total:
                 engine.run(order)
+                for note in notes_in(job.places.logs(job.spec.name), began):
+                    job.view.say(f"note: {note}")
             counts = job.patience.insist(store.counts)
             return conclude(job, show) if counts.finished == counts.total else break_off(job)
     finally:

@@ -27,7 +27,7 @@ from search_spaces.errors import PayoffError
 from study.errors import StorageAway
 from study.launch.joining import from_environment
 from study.launch.keeping import Keeper, keep
-from study.launch.worker_log import WorkerLog
+from study.launch.worker_log import NOTE, WorkerLog
 from study.patience import Patience
 from study.places import Places
 from study.queue.beats import BEATS, Heart
@@ -155,6 +155,9 @@ class Worker:
                 if record.status == "failed" and any(claim.first for claim in claims):
                     self.patience.insist(lambda: self.store.give_back(claims))
                     raise BrokenAnswer(broken(self.spec, task, record.reason))
+                if any(claim.first for claim in claims):
+                    for note in self._laboratory.notes:
+                        self.log.write(NOTE, text=note)
                 self._keep_on_disk(record, claims)
                 owed.append((ids.pop(task.slot.name), record))
                 if time.monotonic() >= next_try:
