@@ -16,6 +16,7 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
 from analysis.table.fields import UNKNOWN, FloatArray, IntArray, Value
+from analysis.table.ladders import grows
 from analysis.table.trials import TrialTable
 from search_spaces.errors import nearest
 
@@ -72,8 +73,7 @@ def shape_axes(table: TrialTable, settings: AnalysisSettings) -> ShapeAxes:
                 raise AnalysisError(
                     f"shape: the trials have no column {name!r}{nearest(name, known)}"
                 )
-        grown = GROWN if GROWN not in settings.shape and _varies(table, GROWN) else ""
-        return ShapeAxes(shape=settings.shape, grown=grown)
+        return ShapeAxes(shape=settings.shape, grown=_named_width(table, settings.shape))
     swept = _axes_of_cells(table)
     if not swept and _varies(table, "depth") and (table.depth != UNKNOWN).all():
         swept = [name for name in CAPACITY if _varies(table, name)]
@@ -108,6 +108,18 @@ def shapes_of(
     shapes = tuple(sorted(set(found), key=lambda shape: shape.rank))
     place = {shape: k for k, shape in enumerate(shapes)}
     return np.array([place[shape] for shape in found], dtype=np.int64), shapes
+
+
+def _named_width(table: TrialTable, shape: Sequence[str]) -> str:
+    """The axis that grows, beside a shape that was named: the width, whatever it is called."""
+    names = [GROWN]
+    if not any(table.slot):  # a study's own hyperparameters are searched
+        names += [name for name in table.params if grows(name)]
+    for name in names:
+        numbers = name == GROWN or all(map(_is_number, values_of(table, name)))
+        if name not in shape and numbers and _varies(table, name):
+            return name
+    return ""
 
 
 def _axes_of_cells(table: TrialTable) -> list[str]:

@@ -284,7 +284,9 @@ def _finished(draft: Draft) -> Reading:
         columns[name] = values[index]
     for name, words in draft.words.items():
         columns[name] = [words[k] for k in kept]
-    params = {**_params(draft.sheet, kept), **shapes.params(draft, kept)}
+    params = {
+        **_widths(draft, kept), **_params(draft.sheet, kept), **shapes.params(draft, kept)
+    }  # fmt: skip
     if params:
         columns["params"] = params
     dropped = tuple(
@@ -306,6 +308,21 @@ def _used(broken: Mapping[str, Sequence[int]], n: int) -> BoolArray:
     for places in broken.values():
         used[list(places)] = False
     return used
+
+
+def _widths(draft: Draft, kept: Sequence[int]) -> Mapping[str, tuple[Any, ...]]:
+    """What grows a ladder, as its name tells, of a table whose shapes were named: ``d_model``."""
+    if not draft.shape:
+        return {}
+    named = set(draft.roles.values()) | {one.column for one in draft.account.columns}
+    found = {}
+    for name, cells in draft.sheet.cells.items():
+        if name in named or not ladders.grows(name):
+            continue
+        values = [shapes.as_shape(cells[k]) for k in kept]
+        if all(isinstance(one, int | float) for one in values):
+            found[roles.bare(name)] = tuple(values)
+    return found
 
 
 def _params(sheet: Sheet, kept: list[int]) -> Mapping[str, tuple[Any, ...]]:

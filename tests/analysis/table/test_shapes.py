@@ -182,3 +182,17 @@ def test_depths_in_words_are_shapes_of_the_curve() -> None:
     analysis = analyse(found.table, AnalysisSettings(shape=found.shape, resamples=100))
     names = {shape.name for shape in analysis.fits[0].curve.shapes}
     assert names == {"depth shallow", "depth deep"}
+
+
+@pytest.mark.parametrize("name", ["d_model", "config.hidden_size", "width", "channels"])
+def test_what_grows_a_ladder_is_found_by_its_name(name: str) -> None:
+    rows = [
+        row | {name: f"{(row['params'] / row['n_layers']) ** 0.5:.0f}", "note": "x"}
+        for row in ladders(n_layers=[2, 4])
+    ]
+    found = reading(rows, shape=("n_layers",))
+    analysis = analyse(found.table, FEW)
+    (one,) = analysis.shapes
+    assert one.grown_by == name.removeprefix("config.") and one.axes == ("n_layers",)
+    words = reading([row | {name: "wide"} for row in rows], shape=("n_layers",))
+    assert analyse(words.table, FEW).shapes[0].grown_by == ""
