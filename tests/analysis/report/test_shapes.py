@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.drawings import drawings
 from analysis.report.markup import count
+from analysis.shapes.best import Choice
 from analysis.words.kinds import notes
 from tests.support.browser import Watched, Watcher
 from tests.support.tables import shaped_rows, study_rows
@@ -107,6 +110,11 @@ def test_dataset_sizes_are_whole_numbers() -> None:
     assert "200.0" not in page and "800.0" not in page
 
 
+def strips_of(choices: Sequence[Choice]) -> int:
+    """Neighbours of one shape and standing are one strip, whatever the others are."""
+    return len(list(groupby(choices, key=lambda one: (one.shape, one.standing))))
+
+
 def opened(browser: Watcher, page: Page, **viewport: int) -> Watched:
     return browser.open(page.path.as_uri(), viewport=viewport or {"width": 1200, "height": 900})
 
@@ -115,7 +123,7 @@ def test_the_cost_is_chosen_and_every_point_is_told(browser: Watcher, shaped: Pa
     seen = opened(browser, shaped)
     page, drawn = seen.page, '[data-draw="best-shape"]'
     assert page.locator(f"{drawn} h4").all_inner_texts() == ["200 examples", "800 examples"]
-    strips = sum(len(one.spans) for one in shaped.analysis.shapes)
+    strips = sum(strips_of(one.choices) for one in shaped.analysis.shapes)
     assert page.locator(f"{drawn} rect.strip").count() == strips
     points = sum(len(c.others) for one in shaped.analysis.shapes for c in one.choices)
     assert page.locator(f"{drawn} path.cell").count() == points + 6  # those of two legends
@@ -123,7 +131,7 @@ def test_the_cost_is_chosen_and_every_point_is_told(browser: Watcher, shaped: Pa
     assert "seconds per prediction" in (
         page.locator(f"{drawn} svg").first.get_attribute("aria-label") or ""
     )
-    by_cost = sum(len(one.costs[-1].spans) for one in shaped.analysis.shapes)
+    by_cost = sum(strips_of(one.costs[-1].choices) for one in shaped.analysis.shapes)
     assert page.locator(f"{drawn} rect.strip").count() == by_cost
     page.locator(f"{drawn} svg").last.focus()
     page.keyboard.press("Home")
