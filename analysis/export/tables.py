@@ -211,7 +211,11 @@ def best_values_table(analysis: StudyAnalysis) -> PaperTable | None:
         (
             found,
             n,
-            {place.capacity: best_at(place) for place in found.places if place.n_examples == n},
+            {
+                place.capacity: best_at(place, interval=place.capacity == "middle")
+                for place in found.places
+                if place.n_examples == n
+            },
         )
         for found in analysis.best_values
         for n in dict.fromkeys(place.n_examples for place in found.places)
@@ -240,8 +244,8 @@ def best_values_table(analysis: StudyAnalysis) -> PaperTable | None:
         caption=(
             "Best values of the hyperparameters searched, for the smallest, the middle and the "
             "largest capacity of each dataset size, from search trials and their validation errors "
-            f"alone, with {level} intervals (marked where they run into an end of the range), and "
-            "by how much a wrong value raises the error: one three times too large or small, or of "
+            f"alone, with the {level} interval of the middle one (marked where it runs into an end "
+            "of the range; those of the others are in best_values.csv), and by how much a wrong value raises the error: one three times too large or small, or of "
             "the worst third of the range"
         ),
         head=("Hyperparameter", "Examples", "Small", "Middle", "Large", "A wrong one costs"),

@@ -119,12 +119,14 @@ def moved(move: Move, log: bool) -> str:
     return f"{way} by {value} ({low} to {high}) with each doubling of the {what}"
 
 
-def best_at(place: BestAt) -> str:
+def best_at(place: BestAt, *, interval: bool = True) -> str:
     """A best value as a cell of a table; open ends say that its interval reaches out of the
     range."""
     if not place.clear:
         return "cannot tell"
     best = place.best
+    if not interval:
+        return short(best.value)
     ends = f"{'<' * best.low_open}{short(best.low)} to {'>' * best.high_open}{short(best.high)}"
     return f"{short(best.value)} ({ends})"
 
