@@ -245,8 +245,9 @@ def best_values_table(analysis: StudyAnalysis) -> PaperTable | None:
             "Best values of the hyperparameters searched, for the smallest, the middle and the "
             "largest capacity of each dataset size, from search trials and their validation errors "
             f"alone, with the {level} interval of the middle one (marked where it runs into an end "
-            "of the range; those of the others are in best_values.csv), and by how much a wrong value raises the error: one three times too large or small, or of "
-            "the worst third of the range"
+            "of the range; those of the others are in best_values.csv), and by how much a wrong "
+            "value raises the error: one three times too large or small, or of the worst third of "
+            "the range"
         ),
         head=("Hyperparameter", "Examples", "Small", "Middle", "Large", "A wrong one costs"),
         align="lrllll",

@@ -90,30 +90,33 @@ def test_a_pruned_run_without_its_parent_has_no_ladder() -> None:
     assert prune_ladders(TrialTable.from_rows(rows), AnalysisSettings()) == ()
 
 
-def test_two_depths_side_by_side_are_one_curve_with_their_offset_removed() -> None:
-    rng = np.random.default_rng(1)
-    rows = []
-    for depth in (1, 2):
-        for k in range(8):
-            size = 100.0 * 2.0**k * (1.0 + 0.1 * depth)
-            for r in range(3):
-                error = (0.05 + (size / 50) ** -1.0) * (1.25 if depth == 2 else 1.0)
-                rows.append(
-                    {
-                        "n_parameters": size,
-                        "test_error": error * np.exp(0.02 * rng.standard_normal()),
-                        "width": 2**k,
-                        "depth": depth,
-                        "seed": r,
-                    }
-                )
-    analysis = analyse(TrialTable.from_rows(rows), AnalysisSettings(rule="plateau"))
-    point = analysis.fits[0].verdict
-    best = 0.05 + 1 / 307
-    truth = 50 / (1.1 * best - 0.05)
-    assert point.kind == "pays_off_until"
-    assert point.low < truth < point.high
-    assert math.log(point.high / point.low) < 1.5
+def test_two_depths_side_by_side_have_one_frontier() -> None:
+    """That of the better one, up to its own last size; of ten studies nine hold its point."""
+    truth = 50.0 / (1.1 * (0.05 + 50.0 / 14_080.0) - 0.05)
+    held = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rows = []
+        for depth in (1, 2):
+            for k in range(8):
+                size = 100.0 * 2.0**k * (1.0 + 0.1 * depth)
+                for r in range(3):
+                    error = (0.05 + (size / 50) ** -1.0) * (1.25 if depth == 2 else 1.0)
+                    rows.append(
+                        {
+                            "n_parameters": size,
+                            "test_error": error * np.exp(0.02 * rng.standard_normal()),
+                            "width": 2**k,
+                            "depth": depth,
+                            "seed": r,
+                        }
+                    )
+        settings = AnalysisSettings(rule="plateau", resamples=500)
+        point = analyse(TrialTable.from_rows(rows), settings).fits[0].verdict
+        assert point.kind == "pays_off_until"
+        assert math.log(point.high / point.low) < 1.5
+        held += point.low < truth < point.high
+    assert held >= 7
 
 
 def test_an_empty_table_is_refused_with_its_reasons() -> None:
