@@ -42,6 +42,7 @@ SEMANTIC = ("study", "data", "model", "space", "training", "pruning", "search", 
 LATER: dict[str, tuple[str, ...]] = {
     "pruning": ("level_ratio",),
     "distillation": ("regression",),
+    "search": ("winner",),
     "space": ("distill_temperature", "distill_mixing", "l2", "patience"),
 }
 """Keys that are part of the digest only when they are not at their default: studies from before
