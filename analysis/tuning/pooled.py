@@ -246,7 +246,8 @@ class _Model:
 def near(x: FloatArray, y: FloatArray) -> FloatArray:
     """exp(-|x - y|^2 / 2) of all pairs of rows."""
     squares = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2.0 * x @ y.T
-    return np.exp(-0.5 * np.maximum(squares, 0.0))
+    found: FloatArray = np.exp(-0.5 * np.maximum(squares, 0.0))
+    return found
 
 
 def _moments(w: FloatArray, x: FloatArray) -> FloatArray:
