@@ -43,6 +43,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from analysis.table.trials import FloatArray, IntArray
@@ -228,7 +229,8 @@ class _Model:
         whole = g + a + e + self.flat
         whole[np.diag_indices_from(whole)] += noise
         root = np.linalg.cholesky(whole)
-        inverse = np.linalg.inv(whole)
+        lower = dpotri(root, lower=1)[0]  # its upper triangle is zero, as that of the root
+        inverse = lower + np.tril(lower, -1).T
         weights = inverse @ self.y
         off = (theta - self.mean) / self.spread
         value = 0.5 * self.y @ weights + np.log(np.diag(root)).sum() + 0.5 * off @ off

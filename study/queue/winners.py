@@ -49,9 +49,9 @@ class Winners:
         """Return what another replicate of the cell was given; empty if none was."""
         names = {axis.name for axis in space_of(self._trials.spec, slot.cell).nuisance}
         for other in self._replicates[slot.cell.name]:
-            params: Mapping[str, Value] = self._snapshot.last(other).trial.params
-            if names <= params.keys():
-                return params
+            stored = self._snapshot.find(other)
+            if stored is not None and names <= stored.trial.params.keys():
+                return dict(stored.trial.params)
         return {}
 
     def _by_model(self, slot: Slot) -> Mapping[str, Value]:
