@@ -115,6 +115,7 @@ def test_places_are_values_of_the_domain(domain: Float | Int, u: float, value: f
 
 def test_choices_that_only_look_alike_are_told_apart() -> None:
     axis = Axis("x", Categorical((1, 1.0, True, "1")), "nuisance")
-    for place, choice in enumerate((1, 1.0, True, "1")):
+    choices: tuple[Value, ...] = (1, 1.0, True, "1")
+    for place, choice in enumerate(choices):
         assert _unit(axis, choice) == place
         assert type(_value(axis, float(place))) is type(choice)

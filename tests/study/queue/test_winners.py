@@ -14,6 +14,7 @@ from study.record import TrialRecord, Value
 from study.spec.study_file import StudySpec
 from tests.study.plan.test_winners import error_of
 from tests.support.queues import record_of as made_up
+from tests.support.queues import requeue
 from tests.support.queues import spec_of as small
 
 NAMES = ("learning_rate", "weight_decay", "dropout")
@@ -111,6 +112,18 @@ def test_a_study_that_goes_on_keeps_its_winners(storage: BaseStorage) -> None:
     assert before
     assert len({**before, **after}) == 12
     assert given([*first, *again]) == {**before, **after}
+
+
+def test_what_the_dead_had_in_hand_gets_the_same_winner(storage: BaseStorage) -> None:
+    store = StudyStore(spec_of(), storage)
+    store.prepare()
+    drain([store], until=24)  # the whole search
+    had = store.claim("dead", most=20)
+    assert had
+    assert requeue(store) == len(had)
+    again = drain([StudyStore(spec_of(), storage)])
+    assert {claim.slot.name for claim in had} <= {claim.slot.name for claim in again}
+    given([*had, *again])
 
 
 def test_a_study_that_grows_keeps_the_winners_of_cells_that_have_replicates(
