@@ -48,6 +48,10 @@ LATER: dict[str, tuple[str, ...]] = {
 """Keys that are part of the digest only when they are not at their default: studies from before
 there were such keys stay what they are."""
 
+BEFORE: dict[str, dict[str, Any]] = {"search": {"winner": "best"}}
+"""What studies did before there was such a key: with that value it is no part of the digest,
+whatever its default."""
+
 EXTENT: dict[str, tuple[str, ...]] = {
     "study": ("description", "routes"),
     "replicates": ("draws",),
@@ -107,6 +111,7 @@ class StudySpec:
         defaults = {"space": later_defaults()}
         for name, keys in LATER.items():
             default = defaults.get(name) or dataclasses.asdict(getattr(self, name).__class__())
+            default = {**default, **BEFORE.get(name, {})}
             for key in keys:
                 if sections[name].get(key) == default.get(key):
                     sections[name].pop(key, None)
