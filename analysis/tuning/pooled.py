@@ -64,7 +64,7 @@ TURNS = 40
 """Steps of the search for the lengths."""
 GRID, SWEEPS = 41, 2
 """Values looked at in each range, and rounds in which each is set to its best, given the others."""
-LEAST_TRIALS = 5
+LEAST_TRIALS = 2
 """Trials that the model wants for each hyperparameter, and as many more."""
 LEAST_GAIN = 0.01
 """Values matter in a cell where the log errors expected of those tried differ by more."""

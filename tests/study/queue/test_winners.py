@@ -147,7 +147,7 @@ def test_a_study_that_grows_keeps_the_winners_of_cells_that_have_replicates(
 
 
 def test_a_small_study_has_the_best_of_each_cell(storage: BaseStorage) -> None:
-    spec = small(search={"trials": 2, "winner": "pooled"})
+    spec = small(data={"sizes": [80]}, search={"trials": 2, "winner": "pooled"})
     store = StudyStore(spec, storage)
     store.prepare()
     taken = drain([store])
@@ -195,6 +195,23 @@ def test_students_have_winners_of_their_own(storage: BaseStorage) -> None:
     assert len(found) == 24
     students = [c for c in taken if c.slot.cell.teacher and c.slot.phase == "replicate"]
     assert all(1.5 <= float(c.params["distill_temperature"]) <= 5.0 for c in students)
+
+
+def test_students_may_be_all_that_is_tuned(storage: BaseStorage) -> None:
+    space = {name: 0.01 for name in NAMES}
+    spec = spec_of(
+        study={"name": "small", "routes": ["train", "distill"]},
+        space={"width": [4, 16], "depth": [1], "prune_ratio": [0.0], **space},
+        search={"trials": 3, "winner": "pooled"},
+    )
+    store = StudyStore(spec, storage)
+    store.prepare()
+    found = defaultdict(set)
+    for claim in drain([store]):
+        if claim.slot.cell.teacher and claim.slot.phase == "replicate":
+            found[claim.slot.cell.name].add(claim.params["distill_temperature"])
+    assert len(found) == 4
+    assert all(len(values) == 1 for values in found.values())
 
 
 def test_a_new_key_leaves_old_studies_what_they_are() -> None:
