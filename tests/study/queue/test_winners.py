@@ -198,7 +198,7 @@ def test_students_have_winners_of_their_own(storage: BaseStorage) -> None:
 
 
 def test_students_may_be_all_that_is_tuned(storage: BaseStorage) -> None:
-    space = {name: 0.01 for name in NAMES}
+    space = dict.fromkeys(NAMES, 0.01)
     spec = spec_of(
         study={"name": "small", "routes": ["train", "distill"]},
         space={"width": [4, 16], "depth": [1], "prune_ratio": [0.0], **space},
@@ -206,7 +206,7 @@ def test_students_may_be_all_that_is_tuned(storage: BaseStorage) -> None:
     )
     store = StudyStore(spec, storage)
     store.prepare()
-    found = defaultdict(set)
+    found: dict[str, set[Value]] = defaultdict(set)
     for claim in drain([store]):
         if claim.slot.cell.teacher and claim.slot.phase == "replicate":
             found[claim.slot.cell.name].add(claim.params["distill_temperature"])
