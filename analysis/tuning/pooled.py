@@ -60,6 +60,9 @@ FLAT = 4.0
 MOST_FITTED, MOST_TOLD = 240, 2000
 """Trials that find the lengths, and those that the values are found from; of more, whole cells are
 left out evenly."""
+LEAST_WITHIN, MOST_OFF = 1e-6, 4.0
+"""Variance within cells, at least, over that of all; how far, in spreads of their priors, lengths
+and variances may lie from what is expected. So covariances can be factored."""
 TURNS = 40
 """Steps of the search for the lengths."""
 GRID, SWEEPS = 41, 2
@@ -177,6 +180,7 @@ class _Model:
         within = float((cells.centred(y) ** 2).sum()) / freedom if freedom else total / 2.0
         if not within > 0.0:
             return None
+        within = max(within, LEAST_WITHIN * total)
         count, places = int(values.of[-1]) + 1, place.shape[1]
         lengths = [LENGTH_OF_VALUES] * count + [LENGTH_OF_PLACES] * (2 * places)
         variances = [SIGNAL * within, max(total, within), OWN * within, NOISE * within]
@@ -217,8 +221,14 @@ class _Model:
 
     def most_probable(self) -> FloatArray:
         """Return the theta of the highest posterior density."""
+        reach = MOST_OFF * self.spread
         found = minimize(
-            self.loss, self.mean, jac=True, method="L-BFGS-B", options={"maxiter": TURNS}
+            self.loss,
+            self.mean,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(self.mean - reach, self.mean + reach, strict=True)),
+            options={"maxiter": TURNS},
         )
         return np.asarray(found.x, dtype=np.float64)
 

@@ -137,3 +137,19 @@ def test_the_gradient_is_that_of_the_loss() -> None:
         step = 1e-5 * (np.arange(len(theta)) == t)
         rise = model.loss(theta + step)[0] - model.loss(theta - step)[0]
         assert slope == pytest.approx(rise / 2e-5, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e3])
+def test_any_scale_of_differences_within_cells_can_be_told(scale: float) -> None:
+    trials, _ = made()
+    level = 0.7 * trials.cell
+    within = Searched(
+        y=level + scale * (trials.u[:, 0] ** 2),
+        u=np.round(trials.u),  # many are equal
+        choices=trials.choices,
+        place=trials.place,
+        cell=trials.cell,
+    )
+    found = pooled_best(within)
+    assert found is not None
+    assert (np.isnan(found) | (np.abs(found) <= 2.0)).all()
