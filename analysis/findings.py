@@ -16,7 +16,7 @@ Kind = (
     VerdictKind
     | Literal[
         "answer", "growth", "carried", "interleaved",
-        "best_shape", "ways_to_grow", "shape_and_data", "short_ladders",
+        "best_shape", "ways_to_grow", "best_network", "shape_and_data", "short_ladders",
         "tuning", "tuning_unjudged", "hyperparameters", "best_value",
         "pruning",
         "route", "saving", "crossing", "short_routes", "open_crossings",
@@ -35,7 +35,13 @@ Place = Literal[
 _KINDS: dict[Place, tuple[Kind, ...]] = {
     "headline": ("answer",),
     "payoff": (*get_args(VerdictKind), "growth", "carried", "interleaved"),
-    "shapes": ("best_shape", "ways_to_grow", "shape_and_data", "short_ladders"),
+    "shapes": (
+        "best_shape",
+        "ways_to_grow",
+        "best_network",
+        "shape_and_data",
+        "short_ladders",
+    ),
     "tuning": ("tuning", "tuning_unjudged", "hyperparameters", "best_value"),
     "pruning": ("pruning",),
     "routes": ("route", "saving", "crossing", "short_routes", "open_crossings"),

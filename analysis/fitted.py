@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.curves.curve import build_curves
+from analysis.curves.points import sizes_apart
 from analysis.errors import AnalysisError
-from analysis.findings import Exclusion
+from analysis.findings import Exclusion, Finding
 from analysis.forecasts.coordinates import (
     FLOPS_PER_PARAMETER_AND_EXAMPLE,
     Given,
@@ -31,14 +32,17 @@ from analysis.laws.fitting import DELTA_UNKNOWN_NOISE
 from analysis.laws.law import Law
 from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
+from analysis.shapes.best import Span, choose, spans
+from analysis.shapes.findings import BestShape, shape_findings
 from analysis.table.metrics import measured_errors
 from analysis.table.names import format_size
 from analysis.table.reading import read_arrays
 from analysis.table.shapes import require_few, shapes_of
 from analysis.table.trials import FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
-from analysis.verdicts.findings import gauge_of
+from analysis.verdicts.findings import gauge_of, interleaved
 from analysis.words.counts import excluded
+from analysis.words.kinds import tell
 from analysis.words.reasons import what_next
 from analysis.words.surfaces import caution, listed, placed
 from analysis.words.verdicts import phrase
@@ -47,6 +51,24 @@ from analysis.words.verdicts import phrase
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CurveFit(FittedCurve):
     """A fitted curve that says what was found."""
+
+    def best_shapes(self) -> tuple[Span, ...]:
+        """The best shape at each size; empty where there is one shape, or none can be compared.
+
+        Returns
+        -------
+        tuple of Span
+            Neighbouring sizes at which the same shape is taken, the smallest first: its name, from
+            which size to which, and whether it is told better than all others (``"best"``), loses
+            nothing (``"enough"``), or cannot be told from them (``"open"``).
+        """
+        ladders = self.ladders
+        if ladders is None:
+            return ()
+        x = sizes_apart(np.log(self.curve.size))
+        names = tuple(shape.name for shape in ladders.shapes)
+        level = self.settings.level
+        return spans(choose(ladders.at(x), ladders.tried(x), np.exp(x), names, level))
 
     def summary(self) -> str:
         """What was found, in lines for a notebook or a terminal."""
@@ -65,8 +87,22 @@ class CurveFit(FittedCurve):
             lines.append(f"{point.rule} ({point.parameter:g}): {said}")
             if point.next_step is not None:
                 lines.append(f"    next: {what_next(point.next_step)}")
+        lines += [tell(one).whole for one in self._of_shapes()]
         lines += [f"left out: {one.count} {excluded(one)}" for one in curve.excluded]
         return "\n".join(lines)
+
+    def _of_shapes(self) -> list[Finding[Any]]:
+        """What is found of shapes: the best at each size, or why none can be compared."""
+        found = self.best_shapes()
+        if not found or self.ladders is None:
+            return [*interleaved((self,)), *shape_findings((), (self,), self.settings)]
+        best = BestShape(
+            spans=found,
+            simplest=self.ladders.shapes[0].name,
+            most=found[-1].high,
+            gauge=gauge_of(self.settings),
+        )
+        return [Finding(kind="best_shape", facts=best, size=self.settings.size_name)]
 
 
 class SurfaceFit(FittedSurface):
@@ -276,7 +312,7 @@ def fit_curve(
     labels = dict[str, Any]()
     if shapes is not None:
         missing = np.array([one is None for one in shapes], dtype=bool)
-        draft = draft.leave_out(missing, reason="shape: no value")
+        draft = draft.leave_out(missing, reason="runs without a shape")
         told = tuple(shapes[k] for k in np.flatnonzero(draft.kept).tolist())
         require_few(set(told), "shape: it")
         labels["params"] = {"shape": told}

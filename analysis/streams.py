@@ -30,6 +30,8 @@ class Stream(enum.Enum):
     """Errors and costs of the models on a front."""
     BEST_VALUES = (10,)
     """How the error answers the hyperparameters that were searched."""
+    BUDGETS = (11,)
+    """How the runs of a network scatter, which is judged by them."""
 
 
 def generator(

@@ -14,7 +14,7 @@ from analysis.curves.curve import build_curves
 from analysis.errors import AnalysisError
 from analysis.findings import Finding, Kind
 from analysis.fitted import CurveFit
-from analysis.metric import MetricKind
+from analysis.metric import Metric, MetricKind
 from analysis.routes.comparison import RouteStudy, study_routes
 from analysis.routes.findings import (
     distillation_findings,
@@ -97,11 +97,11 @@ class StudyAnalysis:
         growth = [] if self.growth is None else [self.growth]
         return (
             headline(self.fits, s),
+            *self.interleaved,  # first among the notes: it explains what cannot be told
             *(payoff_finding(fit, point) for fit in self.fits for point in fit.payoffs),
             *(Finding(kind="growth", facts=g, about=s.rule, size=s.size_name) for g in growth),
             *carried(self.fits),
-            *self.interleaved,
-            *shape_findings(self.shapes, self.fits, s.size_name),
+            *shape_findings(self.shapes, self.fits, s),
             *tuning_findings(self.tuning),
             *best_value_findings(self.best_values),
             *prune_findings(self.ladders, s.size_name),
@@ -212,7 +212,7 @@ def analyse(
     Parameters
     ----------
     table : TrialTable
-        Trials of one study.
+        Trials of one study. A shape that it was read with counts where the settings name none.
     settings : AnalysisSettings, optional
         The defaults if not given.
     better : {"lower", "higher"}, optional
@@ -226,9 +226,12 @@ def analyse(
     Question
         If the errors rise all along the sizes, and ``better`` is not said.
     AnalysisError
-        If the table has no trial, or no value of the size or the error.
+        If it is no trial table, has no trial, or no value of the size or the error.
     """
     settings = settings or AnalysisSettings()
+    _require_table(table)
+    if not settings.shape:
+        settings = replace(settings, shape=table.shape)
     if not len(table):
         reasons = "; ".join(f"{d.count} x {d.reason}" for d in table.dropped)
         raise AnalysisError(
@@ -248,13 +251,27 @@ def analyse(
         laws=study_laws(table, settings),
         distilled=study_teachers(table, settings),
         regularisation=study_regularisation(table, settings),
-        best_values=study_best_values(table, settings),
+        # Validation errors are taken as they stand: those of scores and losses are none.
+        best_values=study_best_values(table, settings)
+        if settings.scale == Metric(name=settings.scale.name)
+        else (),
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         # A study's own cells say how they are made.
         interleaved=() if any(table.slot) or any(table.cell) else tuple(interleaved(fits)),
         made=tuple(making_findings(table)),
         shapes=study_shapes(table, fits, settings),
+    )
+
+
+def _require_table(table: object) -> None:
+    """Raise AnalysisError unless that is a trial table."""
+    if isinstance(table, TrialTable):
+        return
+    what = f"a {type(table).__name__}"
+    raise AnalysisError(
+        f"table: must be a payoff.TrialTable, got {what}; read it with payoff.read_table, which "
+        "takes the path of a file or a DataFrame"
     )
 
 

@@ -60,6 +60,8 @@ class TrialRecord:
     test_correct: str = ""
     """Base64 of the packed bits of per-example test correctness; empty if there is none."""
     n_test: int = 0
+    n_test_pool: int = 0
+    """How many examples rotating test sets are drawn from; 0 where the test set is fixed."""
     data_digest: str = ""
     code_version: str = ""
     worker: str = ""
@@ -115,8 +117,9 @@ class TrialRecord:
         """What Optuna keeps: everything but the curves, which MLflow keeps."""
         content = dataclasses.asdict(dataclasses.replace(self, curve={}))
         del content["curve"]
-        if not self.words:
-            del content["words"]  # a record without stays as it always was, byte for byte
+        for name in ("words", "n_test_pool"):
+            if not content[name]:
+                del content[name]  # a record without stays as it always was, byte for byte
         return content
 
     def to_json(self) -> str:

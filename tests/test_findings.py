@@ -318,8 +318,8 @@ def test_every_next_step_has_words(kind: StepKind) -> None:
 SAID = ("sentence", "markdown", "remarks", "whole")
 
 PRINTERS = (
-    "analysis/export/latex.py", "analysis/export/study.py", "analysis/report/drawings.py",
-    "analysis/report/evidence.py", "analysis/report/page.py",
+    "analysis/export/latex.py", "analysis/export/study.py", "analysis/fitted.py",
+    "analysis/report/drawings.py", "analysis/report/evidence.py", "analysis/report/page.py",
     "analysis/report/sections.py", "analysis/study.py", "study/cli/fit.py", "study/cli/register.py",
     "study/cli/verdict.py", "study/handover/results.py", "study/launch/conclusion.py",
     "study/tracking/analysis_run.py",

@@ -101,6 +101,9 @@ class Curve:
     """(K,) value of the axis that grows a ladder; None where it is not known."""
     grown_by: str = ""
     """That axis (``width``)."""
+    n_test_pool: int = 0
+    """Examples that the test sets of the draws are taken from, where each draw has its own; 0: one
+    test set for all."""
 
     def __len__(self) -> int:
         return len(self.size)
@@ -226,7 +229,7 @@ def _build(
         error=read_only(np.array([error[rows[cell]].mean() for cell in cells])),
         replicates=read_only(np.array([len(cell) for cell in cells], dtype=np.int64)),
         shape=read_only(np.array([shape_of[cell[0]] for cell in cells], dtype=np.int64)),
-        cell=tuple(table.cell[k] or f"{settings.size}={size[k]:g}" for k in firsts),
+        cell=tuple(table.cell[k] or unnamed(settings.size, size[k]) for k in firsts),
         run_cell=read_only(run_cell),
         run_error=read_only(error[rows]),
         run_draw=read_only(table.draw[rows]),
@@ -243,7 +246,19 @@ def _build(
         shapes=shapes if len(shapes) > 1 else (),
         grown=_grown(table, axes, firsts),
         grown_by=axes.grown,
+        n_test_pool=_pool(table, rows),
     )
+
+
+def unnamed(size: str, value: float) -> str:
+    """What a cell is called that its table does not name."""
+    return f"{size}={value:g}"
+
+
+def _pool(table: TrialTable, rows: IntArray) -> int:
+    """Examples that rotating test sets are taken from; 0 where there is one test set for all."""
+    pools = table.columns.get("n_test_pool")
+    return 0 if pools is None or not len(rows) else int(pools[rows].max())
 
 
 def _grown(table: TrialTable, axes: ShapeAxes, rows: Sequence[int]) -> FloatArray | None:

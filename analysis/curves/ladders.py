@@ -15,8 +15,8 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from analysis.table.columns import FIELDS
-from analysis.table.fields import UNKNOWN, FloatArray, IntArray, Integer, Value
+from analysis.table.fields import UNKNOWN, FloatArray, IntArray, Value
+from analysis.table.ladders import grows
 from analysis.table.trials import TrialTable
 from search_spaces.errors import nearest
 
@@ -73,8 +73,7 @@ def shape_axes(table: TrialTable, settings: AnalysisSettings) -> ShapeAxes:
                 raise AnalysisError(
                     f"shape: the trials have no column {name!r}{nearest(name, known)}"
                 )
-        grown = GROWN if GROWN not in settings.shape and _varies(table, GROWN) else ""
-        return ShapeAxes(shape=settings.shape, grown=grown)
+        return ShapeAxes(shape=settings.shape, grown=_named_width(table, settings.shape))
     swept = _axes_of_cells(table)
     if not swept and _varies(table, "depth") and (table.depth != UNKNOWN).all():
         swept = [name for name in CAPACITY if _varies(table, name)]
@@ -89,7 +88,7 @@ def shape_axes(table: TrialTable, settings: AnalysisSettings) -> ShapeAxes:
 def values_of(table: TrialTable, name: str) -> Sequence[Value]:
     """One axis of every trial; None where it has none."""
     words = name in table.params and name in CAPACITY and (table.column(name) == UNKNOWN).all()
-    if isinstance(FIELDS.get(name), Integer) and not words:
+    if name in CAPACITY and not words:
         return [None if value == UNKNOWN else value for value in table.columns[name].tolist()]
     found: Sequence[Value] = table.params.get(name, (None,) * len(table))
     return found
@@ -111,6 +110,18 @@ def shapes_of(
     return np.array([place[shape] for shape in found], dtype=np.int64), shapes
 
 
+def _named_width(table: TrialTable, shape: Sequence[str]) -> str:
+    """The axis that grows, beside a shape that was named: the width, whatever it is called."""
+    names = [GROWN]
+    if not any(table.slot):  # a study's own hyperparameters are searched
+        names += [name for name in table.params if grows(name)]
+    for name in names:
+        numbers = name == GROWN or all(map(_is_number, values_of(table, name)))
+        if name not in shape and numbers and _varies(table, name):
+            return name
+    return ""
+
+
 def _axes_of_cells(table: TrialTable) -> list[str]:
     """Axes that the names of a study's cells tell, in their order; those of one value left out.
 
@@ -124,9 +135,9 @@ def _axes_of_cells(table: TrialTable) -> list[str]:
     told = []
     for name in (*CAPACITY, *table.params):
         column = values_of(table, name)
-        marks = [(f"-{name}{column[row]}", cell) for cell, row in first.items()]
+        marks = [(f"-{name}{column[row]}", f"-{cell}") for cell, row in first.items()]
         if all(mark in cell for mark, cell in marks) and len({mark for mark, _ in marks}) > 1:
-            told.append((next(iter(first)).find(marks[0][0]), name))
+            told.append((marks[0][1].find(marks[0][0]), name))
     return list(dict.fromkeys(name for _, name in sorted(told)))
 
 

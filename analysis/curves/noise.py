@@ -31,6 +31,7 @@ import numpy as np
 
 from analysis.curves.curve import Curve
 from analysis.curves.draws import Draws
+from analysis.curves.examples import luck_of_examples
 from analysis.table.trials import FloatArray, IntArray, read_only
 
 LEAST_DEGREES, SHARE_REPLICATED = 3.0, 0.25
@@ -40,6 +41,8 @@ SPREAD_FLOOR = 1e-3
 """Least relative spread of a replicate: identical replicates don't make a curve exact."""
 WIDE_SPREAD = 0.3
 """Spread of log errors from which they, and not relative deviations, measure the noise."""
+LEAST_OWN = 0.3
+"""Least share of a run's variance that is its own, whatever the test examples explain."""
 LEAST_SHARE = 0.5
 """Least variance of a cell as a share of the pooled one."""
 TOLD_DEGREES = 4.0
@@ -49,10 +52,6 @@ MOST_RESAMPLED = 20_000_000
 PRIOR_DF = (2.0, 4.0, 8.0, 16.0, 64.0, 1e6)
 TREND = np.linspace(-1.5, 0.5, 21)
 """Exponents b tried for v ~ e^b: -1 is binomial counting noise, 0 a constant relative spread."""
-SHARED_TEST_LUCK = 0.4
-"""Share of the binomial variance that all models have in common where per-example correctness is
-not recorded. Between the errors of two small networks on scikit-learn's digits the correlation was
-0.3 to 0.7 for neighbours in size and 0.1 to 0.3 for a network near chance and a good one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,6 +129,8 @@ def measure_noise(curve: Curve) -> Noise:
     if curve.n_test:
         rounding = 1.0 / (12.0 * (curve.n_test * error) ** 2)
         variance = np.maximum(variance, rounding)
+    luck = luck_of_examples(curve, error, draws)
+    variance = np.maximum(variance - luck.in_runs, LEAST_OWN * variance)
     variance = np.maximum(variance, SPREAD_FLOOR**2)
     log_error = np.log(error)
     adjusted, draw_covariance = None, None
@@ -142,7 +143,7 @@ def measure_noise(curve: Curve) -> Noise:
         degrees=float(degrees.sum() - used) if told is None else TOLD_DEGREES * len(curve),
         draw_variance=0.0 if shifts is None else shifts.variance,
         n_draws=1 if draws is None else draws.share.shape[1],
-        test_covariance=read_only(shared_covariance(curve, error)),
+        test_covariance=read_only(luck.covariance),
         lifted=lifted,
         draw_covariance=None if draw_covariance is None else read_only(draw_covariance),
         adjusted=None if adjusted is None else read_only(adjusted),
@@ -278,32 +279,3 @@ def _log_f(ratio: FloatArray, nu: FloatArray, d0: float) -> FloatArray:
     constant = np.array(ones) + a * np.log(a / b)
     density: FloatArray = constant + (a - 1.0) * np.log(ratio) - (a + b) * np.log1p(a * ratio / b)
     return density
-
-
-def shared_covariance(curve: Curve, error: FloatArray) -> FloatArray:
-    """(K, K) covariance of the log errors over draws of the test examples."""
-    k = len(curve)
-    if not curve.n_test:
-        return np.zeros((k, k))
-    if curve.correct is None:
-        spread = np.sqrt(np.clip(1.0 - error, 0.0, 1.0) / (curve.n_test * error))
-        # What models do not share, the scatter of replicates already shows.
-        return np.asarray(SHARED_TEST_LUCK * np.outer(spread, spread))
-    wrong = (~curve.correct).astype(np.float64)
-    wrong -= wrong.mean(axis=1, keepdims=True)
-    own = (wrong**2).mean(axis=1)
-    means = np.zeros((k, curve.n_test))
-    np.add.at(means, curve.run_cell, wrong)
-    n = np.maximum(curve.replicates, 1).astype(np.float64)
-    means /= n[:, None]
-    covariance = means @ means.T / curve.n_test
-    # Variance of the mean over examples counts each run's own flips, which seeds count already.
-    mean_own = np.bincount(curve.run_cell, own, minlength=k) / n
-    several = n > 1
-    shared = (n * np.diag(covariance) - mean_own) / np.maximum(n - 1.0, 1.0)
-    diagonal = np.where(several, np.maximum(shared, 0.0), np.diag(covariance))
-    np.fill_diagonal(covariance, diagonal)
-    covariance = covariance / curve.n_test / np.outer(error, error)
-    values, vectors = np.linalg.eigh(covariance)
-    closest: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return closest

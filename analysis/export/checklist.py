@@ -139,6 +139,7 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
     points = sum(len(fit.curve) for fit in analysis.fits)
     counts = "; ".join(f"{count:,} {reason}" for reason, count in analysis.counts.items())
     tests = sorted({fit.curve.n_test for fit in analysis.fits if fit.curve.n_test})
+    pool = max((fit.curve.n_test_pool for fit in analysis.fits), default=0)
     (short,) = analysis.found("undertrained")
     kept = "final or best-validation weights, see training" if facts else UNANSWERED
     if facts is not None and "select" in facts.training:
@@ -156,6 +157,7 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         "What is scored, on what?": (
             f"{plain_name(s.error_name)}"
             + (f" on {', '.join(f'{n:,}' for n in tests)} held-out examples" if tests else "")
+            + (f", of each draw its own out of {pool:,}" if pool else "")
             + "; the test set chose nothing"
         ),
         "What was left out, and why?": counts or "nothing",

@@ -108,6 +108,14 @@ def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
         start = f"Each cell (a dataset size and a capacity) was trained on {again}."
     tests = sorted({fit.curve.n_test for fit in analysis.fits if fit.curve.n_test})
     test = f" of {ink.number(tests[0])} examples" if len(tests) == 1 else ""
+    if len(tests) > 1:
+        test = f" of {ink.number(tests[0])} to {ink.number(tests[-1])} examples"
+    if pool := max((fit.curve.n_test_pool for fit in analysis.fits), default=0):
+        return (
+            f"{start} Only these replicates draw the curves, each scored on the test set{test} of "
+            f"its draw, taken from the {ink.number(pool)} examples on which nothing was chosen and "
+            "disjoint from its training subset."
+        )
     return (
         f"{start} Only these replicates, scored on a test set{test} on which nothing was chosen, "
         "draw the curves."

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.export.latex import escape, full_tex, interval_tex, number_tex
+from analysis.table.columns import FIELDS
+from analysis.table.names import in_unit
 from analysis.table.trials import UNKNOWN
 from analysis.words.rounding import Measured
+
+PREFIXES = {"": "", "m": r"\milli", "µ": r"\micro", "n": r"\nano"}
+"""As siunitx writes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,18 @@ class Ink:
         if isinstance(value, Measured):
             return value.concise
         return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+    def quantity(self, value: float, column: str) -> str:
+        """A value of a column in a few digits: seconds in their unit, counts whole."""
+        scaled, prefix = in_unit(value, column)
+        whole = abs(scaled) >= 99.95
+        short: float | int = round(scaled) if whole else float(f"{scaled:.3g}")
+        seconds = column in FIELDS and FIELDS[column].unit == "second"
+        if not seconds:
+            return self.number(short)
+        if self.form == "latex":
+            return number_tex(short, PREFIXES[prefix] + r"\second")
+        return f"{self.number(short)} {prefix}s"
 
     def full(self, value: Measured | None) -> str:
         """A number with its uncertainty, whether symmetric or not."""

@@ -10,7 +10,7 @@ from analysis.export.prose import Ink
 from analysis.export.tables import PaperTable
 from analysis.shapes.best import LEVEL
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_examples, plain_name
+from analysis.table.names import format_examples, in_unit, plain_name
 from analysis.table.trials import UNKNOWN
 from analysis.words.rounding import Measured
 from analysis.words.shape_rows import (
@@ -57,7 +57,7 @@ def _by_size(analysis: StudyAnalysis) -> PaperTable | None:
         return [
             (
                 ink.examples(row["n_examples"]),
-                _range(row, ink),
+                _range(row, ink, s.size),
                 ink.words(row["shape"]),
                 ink.words(STANDINGS[row["standing"]]),
                 _share(row["probability"], ink),
@@ -87,13 +87,15 @@ def _budgets(analysis: StudyAnalysis) -> PaperTable | None:
     if not found:
         return None
     size, error = plain_name(s.size_name), plain_name(s.error_name)
+    told = last != UNKNOWN
 
     def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
         return [
             (
-                ink.number(row["most"]),
+                *([ink.examples(row["n_examples"])] if told else []),
+                ink.quantity(row["most"], row["cost"]),
                 ink.words(row["network"]),
-                ink.number(row["value"]),
+                ink.quantity(row["value"], row["cost"]),
                 ink.full(
                     Measured(
                         value=row["error"], low=row["error_low"], high=row["error_high"],
@@ -108,9 +110,16 @@ def _budgets(analysis: StudyAnalysis) -> PaperTable | None:
         name="shape_budgets",
         caption=f"The network to take within a budget{_at(last)}, and its {error} on the curve of "
         f"its shape, with the {s.level:.0%} interval",
-        head=(f"{capital(size)}, at most", "Network", capital(size), capital(error)),
-        align="rlrr",
+        head=(
+            *(["Examples"] if told else []),
+            f"{capital(size)}, at most",
+            "Network",
+            capital(size),
+            capital(error),
+        ),
+        align="rrlrr" if told else "rlrr",
         rows=rows,
+        tight=True,
     )
 
 
@@ -132,7 +141,7 @@ def _growth(analysis: StudyAnalysis) -> PaperTable | None:
     def rows(ink: Ink) -> Sequence[tuple[str, ...]]:
         return [
             (
-                _range(row, ink),
+                _range(row, ink, s.size),
                 ink.words(row["shape"]),
                 saved(row, "keep", ink),
                 ink.words(row["other"]),
@@ -170,8 +179,11 @@ def _at(n_examples: float) -> str:
     return f" at {format_examples(n_examples, 'training examples')}" if known else ""
 
 
-def _range(row: Mapping[str, Any], ink: Ink) -> str:
+def _range(row: Mapping[str, Any], ink: Ink, size: str) -> str:
     low, high = _three(row["low"]), _three(row["high"])
+    if in_unit(low, size)[1]:
+        ends = dict.fromkeys(ink.quantity(end, size) for end in (low, high))
+        return " to ".join(ends)
     return ink.number(low) if low == high else ink.span(low, high)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.plots.best_shape import best_shape_info, draw_best_shape
+from analysis.plots.best_shape import best_shape_figure, best_shape_info, draw_best_shape
 from analysis.plots.effects import draw_effects, effects_info
 from analysis.plots.extrapolation import draw_extrapolation, extrapolation_info
 from analysis.plots.gallery import PICTURES, Picture, pictures_of, screen_figure
@@ -16,7 +16,7 @@ from analysis.plots.pareto import draw_pareto, pareto_info
 from analysis.plots.regularisation import draw_regularisation, regularisation_info
 from analysis.plots.residuals import draw_residuals, residuals_info
 from analysis.plots.routes import draw_routes, routes_info
-from analysis.plots.shape_map import draw_shape_map, shape_map_info
+from analysis.plots.shape_map import draw_shape_map, shape_map_figure, shape_map_info
 from analysis.plots.size_error import draw_size_error, size_error_figure, size_error_info
 from analysis.plots.style import save_figure
 from analysis.plots.surface import draw_surface, surface_info
@@ -49,6 +49,7 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
 __all__ = [
     "PICTURES",
     "Picture",
+    "best_shape_figure",
     "best_shape_info",
     "draw_best_shape",
     "draw_effects",
@@ -78,6 +79,7 @@ __all__ = [
     "routes_info",
     "save_figure",
     "screen_figure",
+    "shape_map_figure",
     "shape_map_info",
     "size_error_figure",
     "size_error_info",

@@ -16,16 +16,20 @@ from analysis.plots import lines, shape_marks, style
 from analysis.shapes.best import LEVEL, Choice, Standing
 from analysis.shapes.study import ShapeStudy
 from analysis.study import StudyAnalysis
+from analysis.table.names import format_size
 from analysis.table.trials import UNKNOWN, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RATIOS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """Where the axis of excess errors has ticks."""
 WIDEST = 3.0
 """Whiskers reach out of the picture where they are so many times as long as the points are apart.
 """
+MOST_NAMED = 12
+"""Of more shapes, only the strips tell the names."""
 PALE = 0.38
 """Share of a shape's colour in a strip where nothing is lost by it."""
 
@@ -122,6 +126,7 @@ def _rivals(choices: tuple[Choice, ...], place: dict[str, int]) -> tuple[Rival, 
 
 def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones: they hold its two parts."""
+    lines.only_info(info, "draw_best_shape", "best_shape_info")
     axes = lines.own_axes(axes)
     if not info.strips:
         return lines.nothing_to_draw(axes, "no shapes were compared")
@@ -136,12 +141,12 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
     for part in (above, below):
         for side in ("top", "right"):
             part.spines[side].set_visible(False)
-    limits = lines.log_limits([strip.edge for strip in info.strips], 1.01)
+    limits = lines.log_limits([strip.edge for strip in info.strips], 1.03)
     _draw_strips(info, colours, limits, below)
     _draw_rivals(info, colours, limits, above)
     title, names = shape_marks.terse(info.shape_axes, info.shapes)
     rows = 0
-    if len(names) <= shape_marks.MOST_MARKED:
+    if len(names) <= MOST_NAMED:
         rows = shape_marks.legend(above, title, names, colours)
     what = title.lower() if len(info.shape_axes) == 1 else "shape"
     style.note(
@@ -150,10 +155,16 @@ def draw_best_shape(info: BestShapeInfo, axes: Axes | None = None) -> Axes:
         above=shape_marks.room(rows),
         caption=[
             f"points: how much more error each other {what} has; bars: {info.level:.0%}",
-            f"dashed: {info.loss:.0%}, by less than which nothing is said to be lost",
+            "below the dashed line nothing is said to be lost",
         ],
     )  # fmt: skip
     return axes
+
+
+def best_shape_figure(analysis: StudyAnalysis) -> Figure:
+    """The figure of a study, on axes of its own."""
+    info = best_shape_info(analysis)
+    return style.on_screen((6.6, 4.3), lambda axes: draw_best_shape(info, axes))
 
 
 def _draw_strips(
@@ -165,6 +176,7 @@ def _draw_strips(
     k, points = style.scale(axes), style.small_text()
     style.size_axis(axes, *limits, info.size_label)
     across = 72.0 * float(axes.get_figure(root=True).get_figwidth()) * shape_marks.PART  # type: ignore[union-attr]
+    _thin_ticks(axes, across / points)
     _, names = shape_marks.terse(info.shape_axes, info.shapes)
     for row, strip in enumerate(info.strips):
         begin = 0
@@ -199,6 +211,19 @@ def _draw_strips(
     axes.spines["left"].set_visible(False)
     if len(labels) > 1:
         axes.set_ylabel("Examples", fontsize=points)
+
+
+def _thin_ticks(axes: Axes, letters: float) -> None:
+    """Leave out every other tick where the labels are longer than the axis."""
+    low, high = axes.get_xlim()
+    ticks = [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
+    while len(ticks) > 2:
+        labels = [format_size(tick) for tick in ticks]
+        steps = np.diff(np.log(ticks)) / np.log(high / low) * letters
+        if min(steps) > shape_marks.LETTER * (max(map(len, labels)) + 1.0):
+            break
+        ticks = ticks[::2]
+    style.set_log_ticks(axes.xaxis, ticks, [format_size(tick) for tick in ticks])
 
 
 def _draw_rivals(

@@ -64,6 +64,7 @@ def _row(effect: Effect) -> EffectRow:
 
 def draw_effects(info: EffectsInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_effects", "effects_info")
     axes = lines.own_axes(axes)
     if not info.rows:
         return lines.nothing_to_draw(axes, "there are no search trials to compare")

@@ -109,6 +109,7 @@ def _hide(fit: FittedCurve) -> tuple[BoolArray, BoolArray] | None:
 
 def draw_extrapolation(info: ExtrapolationInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_extrapolation", "extrapolation_info")
     axes = lines.own_axes(axes)
     if not len(info.grid):
         return lines.nothing_to_draw(axes, "too few sizes to hide any from a fit")

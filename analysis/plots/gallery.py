@@ -63,6 +63,7 @@ PICTURES: tuple[Picture, ...] = (
         name="best_shape",
         caption="The best shape at each size by training examples, and what the others lose",
         draw=lambda analysis, axes: draw_best_shape(best_shape_info(analysis), axes),
+        main=True,
         shown=lambda analysis: any(one.choices for one in analysis.shapes),
         ratio=1.2,
     ),

@@ -95,6 +95,7 @@ def growth_info(analysis: StudyAnalysis) -> GrowthInfo:
 
 def draw_growth(info: GrowthInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_growth", "growth_info")
     axes = lines.own_axes(axes)
     if not info.marks:
         return lines.nothing_to_draw(axes, "there is no payoff point yet at any dataset size")

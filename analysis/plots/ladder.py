@@ -85,6 +85,7 @@ def _line(ladder: PruneLadder, label: str) -> LadderLine:
 
 def draw_ladder(info: LadderInfo, axes: Axes | None = None) -> Axes:
     """Draw the figure on given axes, or on new ones."""
+    lines.only_info(info, "draw_ladder", "ladder_info")
     axes = lines.own_axes(axes)
     if not info.lines:
         return lines.nothing_to_draw(axes, "no pruned model to draw")

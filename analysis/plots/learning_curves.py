@@ -104,6 +104,7 @@ def _runs(name: str, given: Curve | Sequence[Curve]) -> list[Curve]:
 
 def draw_learning_curves(info: LearningInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_learning_curves", "learning_info")
     axes = lines.own_axes(axes)
     if not info.lines:
         return lines.nothing_to_draw(axes, "no curve was recorded")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from analysis.errors import AnalysisError
 from analysis.plots.style import (
     INK,
     STYLE,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     "-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (8, 2)),  # type: ignore[assignment]
+    (0, (1, 4)), (0, (6, 2, 1, 2, 1, 2)),
 )  # fmt: skip
 """Line styles, so that lines are told apart without colour where order does not say which is which.
 """
@@ -115,6 +117,21 @@ def curve_values(fit: FittedCurve) -> dict[str, FloatArray]:
         low, high = fit.band(grid)
     cells = {"size": fit.curve.size, "error": fit.shown(np.exp(fit.noise.log_error))}
     return {"grid": grid, "mean": mean, "low": low, "high": high, **cells}
+
+
+def only_info(info: object, draw: str, compute: str) -> None:
+    """Refuse an analysis where what is drawn of it is wanted.
+
+    Raises
+    ------
+    AnalysisError
+        If an analysis is given.
+    """
+    if isinstance(info, StudyAnalysis):
+        raise AnalysisError(
+            f"{draw}: draws what {compute} computes, got the analysis itself; pass "
+            f"plots.{compute}(analysis)"
+        )
 
 
 def own_axes(axes: Axes | None, size: tuple[float, float] = (6.2, 4.0)) -> Axes:

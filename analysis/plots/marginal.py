@@ -84,6 +84,7 @@ def _line(fit: FittedCurve) -> MarginalLine | None:
 
 def draw_marginal(info: MarginalInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_marginal", "marginal_info")
     axes = lines.own_axes(axes)
     if not info.lines:
         return lines.nothing_to_draw(axes, "no curve spans a doubling of the size")

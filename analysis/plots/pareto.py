@@ -96,6 +96,7 @@ def _name(route: str, method: str, methods: set[str]) -> str:
 
 def draw_pareto(info: ParetoInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_pareto", "pareto_info")
     axes = lines.own_axes(axes)
     if not info.groups:
         return lines.nothing_to_draw(axes, "fewer than three models differ in this cost")

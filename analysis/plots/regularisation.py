@@ -98,6 +98,7 @@ def _group(n: float, steps: list[RegularisationStep]) -> WorthGroup:
 
 def draw_regularisation(info: WorthInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_regularisation", "regularisation_info")
     axes = lines.own_axes(axes)
     if not info.groups:
         return lines.nothing_to_draw(axes, "no regularisation was made an axis of the study")

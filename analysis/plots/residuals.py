@@ -58,6 +58,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
 
 def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_residuals", "residuals_info")
     axes = lines.own_axes(axes)
     if not info.groups:
         return lines.nothing_to_draw(axes, "no curve was fitted")

@@ -82,6 +82,7 @@ def _line(route: RouteCurve, *, several: bool) -> RouteLine:
 
 def draw_routes(info: RoutesInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
+    lines.only_info(info, "draw_routes", "routes_info")
     axes = lines.own_axes(axes, (6.6, 4.3))
     if not info.lines:
         return lines.nothing_to_draw(axes, "models were made by one route only")

@@ -19,14 +19,21 @@ from analysis.words.told import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STEPS = 33
 """Of the colours."""
 LIGHT = 0.45
 """Lightness of a field from which dark text is read better than white."""
 MOST_TICKS = 8
-LIFT = 0.24
-"""Of the path above the middle of its row, and of the numbers below it, in rows."""
+LIFT = 0.16
+"""Of the numbers below the middle of their row, in rows."""
+LEAST_ROW = 2.2
+"""Heights of the type that a row of numbers with marks above them takes."""
+BESIDE = 9.5
+"""Heights of the type that the axis' title and the bar of colours take beside the axes."""
+CORNER = 6.0
+"""Points from the left and upper ends of a field to the mark of a network to take."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +117,9 @@ def draw_shape_map(info: ShapeMapInfo, axes: Axes | None = None) -> Axes:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.ticker import MaxNLocator
 
+    lines.only_info(info, "draw_shape_map", "shape_map_info")
     axes = lines.own_axes(axes)
     if not info.shapes:
         return lines.nothing_to_draw(axes, "no shapes were compared")
@@ -133,26 +142,33 @@ def draw_shape_map(info: ShapeMapInfo, axes: Axes | None = None) -> Axes:
         linewidth=0.6,
     )  # fmt: skip
     _axis_labels(info, axes)
-    _path_and_numbers(info, colours, axes)
     figure = axes.get_figure(root=True)
     bar = figure.colorbar(  # type: ignore[union-attr]
         ScalarMappable(norm, "cividis"), ax=axes, pad=0.02, aspect=30, boundaries=levels
     )
-    ticks = (
-        np.linspace(low, high, 5).tolist()
+    every = (
+        [float(tick) for tick in MaxNLocator(6).tick_values(low, high)]
         if info.linear
-        else [t for t in style.readable_ticks(low, high, most=7) if low < t < high]
+        else style.readable_ticks(low, high, most=7)
     )
+    ticks = [tick for tick in every if low < tick < high]
     style.set_log_ticks(
         bar.ax.yaxis, ticks, [style.error_text(tick, percent=info.percent) for tick in ticks]
     )
     bar.set_label(info.error_label)
     bar.outline.set_visible(False)
+    _path_and_numbers(info, colours, axes)
     style.note(
         axes, *lines.at_examples(info.n_examples), "colour: fitted, number: measured",
         *(["line: the network to take as size grows"] if len(info.path) else []),
     )  # fmt: skip
     return axes
+
+
+def shape_map_figure(analysis: StudyAnalysis) -> Figure:
+    """The figure of a study, on axes of its own."""
+    info = shape_map_info(analysis)
+    return style.on_screen((6.6, 3.4), lambda axes: draw_shape_map(info, axes))
 
 
 def _edges(at: FloatArray) -> FloatArray:
@@ -199,31 +215,62 @@ def _axis_labels(info: ShapeMapInfo, axes: Axes) -> None:
 
 
 def _path_and_numbers(info: ShapeMapInfo, colours: FloatArray, axes: Axes) -> None:
-    """The networks to take, joined, and below them what was measured, where that fits."""
+    """What was measured, where that fits, and in corners the networks to take, joined."""
     k, points = style.scale(axes), style.small_text()
     figure = axes.get_figure(root=True)
-    inches = float(figure.get_figheight()) * 0.7 / len(info.shapes)  # type: ignore[union-attr]
-    across = 72.0 * float(figure.get_figwidth()) * 0.72  # type: ignore[union-attr]
+    tall = 72.0 * float(figure.get_figheight()) * 0.7 / len(info.shapes)  # type: ignore[union-attr]
+    across = _across(info, axes)
     texts = [style.error_text(_two(v), percent=info.percent) for v in info.observed]
     low, high = _limits(info)
     begin, end = _fields(info)
     wide = across * np.log(end / begin) / np.log(high / low)
-    fits = wide > [points * shape_marks.LETTER * (len(text) + 0.8) for text in texts]
-    fits &= 72.0 * inches > 2.9 * points
-    lift = LIFT if fits.any() else 0.0
-    at, row = info.at[info.path], info.row[info.path] + lift
-    axes.plot(at, row, color="white", linewidth=2.6 * k, zorder=4, solid_capstyle="round")
+    fits = wide > [style.text_width(text, points) + 2.0 for text in texts]
+    fits &= tall > LEAST_ROW * points
+    lift = min(max(LIFT * tall, 1.2 * points), 0.5 * tall - 0.75 * points) / tall
+    at, row = info.at[info.path], info.row[info.path].astype(np.float64)
+    if fits.any():
+        inset = np.minimum(CORNER * k, wide / 2.0)[info.path]
+        at = begin[info.path] * (high / low) ** (inset / across)
+        row = row + 0.48 - CORNER * k / tall
+    line = _between_rows(at, row, info.row[info.path]) if fits.any() else (at, row)
+    axes.plot(*line, color="white", linewidth=2.2 * k, zorder=4, solid_capstyle="round")
+    axes.plot(*line, color=style.INK, linewidth=1.1 * k, zorder=4.5)
     axes.plot(
-        at, row, color=style.INK, linewidth=1.3 * k, marker="o", markersize=4.6 * k,
-        markerfacecolor="white", markeredgewidth=1.1 * k, zorder=5,
+        at, row, color=style.INK, linestyle="none", marker="o", markersize=4.6 * k,
+        markerfacecolor="white", markeredgewidth=1.1 * k, zorder=7,
     )  # fmt: skip
     for cell in np.flatnonzero(fits).tolist():
         light = float(colours[cell, :3] @ np.array([0.2126, 0.7152, 0.0722])) > LIGHT
         axes.text(
-            float(np.sqrt(begin[cell] * end[cell])), info.row[cell] - LIFT, texts[cell],
+            float(np.sqrt(begin[cell] * end[cell])), info.row[cell] - lift, texts[cell],
             ha="center", va="center", fontsize=points, color=style.INK if light else "white",
-            zorder=6, bbox={"facecolor": colours[cell], "edgecolor": "none", "pad": 0.5},
+            zorder=6, bbox={"facecolor": colours[cell], "edgecolor": "none", "pad": 0.6},
         )  # fmt: skip
+
+
+def _across(info: ShapeMapInfo, axes: Axes) -> float:
+    """Points across the axes: as they are, or as a layout that is still to come will have them."""
+    figure, points = axes.get_figure(root=True), style.small_text()
+    width = 72.0 * float(figure.get_figwidth())  # type: ignore[union-attr]
+    if figure.get_layout_engine() is None:  # type: ignore[union-attr]
+        return width * float(axes.get_position().width)
+    names = shape_marks.terse(info.shape_axes, info.shapes)[1]
+    return width - BESIDE * points - max(style.text_width(name, points) for name in names)
+
+
+def _between_rows(
+    at: FloatArray, row: FloatArray, rows: IntArray
+) -> tuple[list[float], list[float]]:
+    """Corners of a line that changes rows along their borders, where no number stands."""
+    x, y = [float(at[0])], [float(row[0])]
+    for k in range(1, len(at)):
+        if rows[k] != rows[k - 1]:
+            border = float(rows[k - 1]) + (0.5 if rows[k] > rows[k - 1] else -0.5)
+            x += [float(at[k - 1]), float(at[k])]
+            y += [border, border]
+        x.append(float(at[k]))
+        y.append(float(row[k]))
+    return x, y
 
 
 def _two(value: float) -> float:

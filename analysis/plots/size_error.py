@@ -162,6 +162,7 @@ def _marks(fit: FittedCurve) -> list[PayoffMark]:
 
 def draw_size_error(info: SizeErrorInfo, axes: Axes | None = None) -> Axes:
     """Draw the figure on given axes, or on new ones."""
+    lines.only_info(info, "draw_size_error", "size_error_info")
     axes = lines.own_axes(axes, (6.6, 4.3))
     if not info.lines:
         return lines.nothing_to_draw(axes, "no trial to draw yet")
@@ -249,6 +250,8 @@ def _caption(info: SizeErrorInfo, axes: Axes) -> None:
             inks = [style.INK] * len(names)
             head = title.lower() if what == "shape" else f"each {what} alone:"
             above = shape_marks.room(shape_marks.legend(axes, head, names, inks, dashed=True))
+        else:
+            parts.append(f"which {what} is which: see the map of shapes (shape_map)")
     style.note(axes, *parts, above=above, caption=caption)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INK = "#222222"
 PALE = "#8a8a8a"
 RULE = "#e4e4e4"
-MARKERS = "osD^vP"
+MARKERS = "osD^vP<>"
 """One for each line, so that lines are told apart without colour."""
 
 STYLE: Any = {
@@ -114,7 +114,11 @@ def _outlines_only() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure to PNG, SVG or PDF; the same figure gives the same bytes."""
+    """Write a figure to PNG, SVG or PDF; the same figure gives the same bytes.
+
+    One that has no layout of its own (``layout="constrained"``) is written as large as its text
+    needs.
+    """
     from matplotlib import rc_context
 
     path = Path(path)
@@ -124,7 +128,10 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     held = io.BytesIO()
     lean = _outlines_only() if suffix == ".pdf" else nullcontext()
     with lean, rc_context(None if _NOTES.get() is not None else STYLE):
-        figure.savefig(held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200)
+        figure.savefig(
+            held, format=suffix[1:], metadata=_FILE_INFO[suffix], dpi=200,
+            bbox_inches="tight" if figure.get_layout_engine() is None else None,
+        )  # fmt: skip
     path.write_bytes(held.getvalue())
 
 
@@ -179,9 +186,14 @@ def font_of(venue: Venue) -> str:
 def small_text() -> float:
     """Points of labels within the axes, in the style in force."""
     from matplotlib import rcParams
+
+    return _points(rcParams["legend.fontsize"])
+
+
+def _points(size: float | str) -> float:
     from matplotlib.font_manager import FontProperties
 
-    return float(FontProperties(size=rcParams["legend.fontsize"]).get_size_in_points())
+    return float(FontProperties(size=size).get_size_in_points())
 
 
 def label_weight() -> str:
@@ -213,13 +225,56 @@ def note(axes: Axes, *parts: str, above: float = 0.0, caption: Sequence[str] = (
     if held is not None:
         held.extend((*parts, *caption))
         return
+    points = min(_points(rcParams["figure.titlesize"]), small_text())
     axes.set_title(
-        "   ".join(parts),
+        "\n".join(_filled(parts, _room_of_title(axes), points)),
         loc="left",
-        fontsize=rcParams["figure.titlesize"],
+        fontsize=points,
         color=PALE,
         pad=8 + above,
     )
+
+
+def _room_of_title(axes: Axes) -> float:
+    """Points from the axes' left end to that of the figure, or to the next axes beside them."""
+    figure, own = axes.get_figure(root=True), axes.get_position()
+    beside = [
+        other.get_position().x0
+        for other in figure.axes  # type: ignore[union-attr]
+        if other is not axes and other.get_label() != "<colorbar>"
+    ]
+    end = min([x for x in beside if x >= own.x1 - 1e-6], default=1.0)
+    width = float(figure.get_figwidth())  # type: ignore[union-attr]
+    return 72.0 * width * (end - 0.03 - float(own.x0))
+
+
+def _filled(parts: Sequence[str], width: float, points: float) -> list[str]:
+    """Parts in lines of a width: a line ends between parts, or between words of one too long."""
+    found, line = [], ""
+    for part in parts:
+        joined = f"{line}   {part}" if line else part
+        if text_width(joined, points) <= width:
+            line = joined
+            continue
+        if line:
+            found.append(line)
+        line = ""
+        for word in part.split():
+            longer = f"{line} {word}" if line else word
+            if line and text_width(longer, points) > width:
+                found.append(line)
+                longer = word
+            line = longer
+    return [*found, line]
+
+
+def text_width(text: str, points: float) -> float:
+    """Points across a line of text, in the style in force."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=points)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def line_colours(n: int) -> list[str]:

@@ -75,6 +75,7 @@ def draw_surface(info: SurfaceInfo, axes: Axes | None = None) -> Axes:
     """Draw the picture on given axes, or on new ones."""
     from matplotlib.colors import LogNorm
 
+    lines.only_info(info, "draw_surface", "surface_info")
     axes = lines.own_axes(axes)
     if not len(info.size):
         return lines.nothing_to_draw(axes, "a surface needs curves of at least two dataset sizes")

@@ -78,7 +78,7 @@ class Combinations:
     def rough(self) -> Combinations:
         """A few that tell where fine grids are needed."""
         if not self.scatter.any():  # nothing is known of the noise
-            return self
+            return self if self.moves is None else self.only(self.move == self.moves.likely)
         kappas, offsets = np.unique(self.kappa), np.unique(self.offset)
         middle = self.kappa == kappas[len(kappas) // 2]
         if self.moves is not None:

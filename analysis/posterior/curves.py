@@ -229,8 +229,9 @@ def weigh(
 def _likely_moves(points: Points, noise: Noise, ways: Ways, moves: Moves, span: ShapeSpan) -> Moves:
     """The moves that weigh, on the coarse grid; the heaviest finds where fine grids are needed."""
     simple = combine(points, noise, ways.only(ways.simple), moves)
-    kappas = np.unique(simple.kappa)
-    simple = simple.only(simple.kappa == kappas[len(kappas) // 2])
+    if noise.degrees > 0.0:  # else none of the spreads tried is the likely one
+        kappas = np.unique(simple.kappa)
+        simple = simple.only(simple.kappa == kappas[len(kappas) // 2])
     total, _ = log_sums(log_weights(simple, span))
     by_move = np.full(len(moves), -np.inf)
     np.logaddexp.at(by_move, simple.move, total)

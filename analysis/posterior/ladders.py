@@ -5,10 +5,12 @@ row r of every ladder lies in the same world, so that differences of rows are th
 
 The frontier is the error of the best network of each size,
 
-    e*(x) = min_j e_j(min(x, l_j)),    over shapes with x >= f_j
+    e*(x) = min_j e_j(x),    over shapes with x >= f_j
 
-where f_j and l_j are the first and last size at which shape j may be built: what no network of the
-study is near is not promised, and who has a small network of a good shape needs no larger one.
+where f_j is the smallest size of shape j. Past its largest size a ladder that others outlast stays
+where it is: who has a small network of a good shape needs no larger one, and what no network of the
+study shows is not promised. Where a shape that ended is better than all that go on, the frontier
+ends.
 
 ======== ============================================================= ===========
 symbol   meaning                                                       shape
@@ -42,10 +44,14 @@ from analysis.table.trials import BoolArray, FloatArray, read_only
 
 LEAST_SIZES_OF_SHAPE = 3
 """Sizes apart that a ladder needs, to be one of two that make a comparison."""
-ROOM = math.log(2.0)
-"""A ladder is followed beyond its last size so far: the posterior knows one doubling well."""
+LEAST_RANGE = 4.0
+"""Ratio of the largest to the smallest size, below which size says too little of an error."""
+SAME = 0.02
+"""Sizes that differ by this on the log are one."""
+OUTDONE = 0.9
+"""Probability from which a shape that ended is better than all that go on."""
 NEAR = 0.5
-"""A shape may be named at sizes as far from its ladder as this, in median steps between sizes."""
+"""A shape may be named as far beyond its ladder as this, in median steps between sizes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,10 +72,10 @@ class LadderDraws(CurveDraws):
         return self._plain(self.log_error[:, j])
 
     def tried(self, x: FloatArray) -> BoolArray:
-        """(J, len(x)) where each shape was tried, or nearly so."""
+        """(J, len(x)) where each shape was tried; a little further up as well."""
         room = NEAR * self.step + 1e-9
         return np.asarray(
-            (x[None, :] >= self.first[:, None] - room) & (x[None, :] <= self.last[:, None] + room)
+            (x[None, :] >= self.first[:, None] - SAME) & (x[None, :] <= self.last[:, None] + room)
         )
 
     def at(self, x: FloatArray) -> FloatArray:
@@ -84,15 +90,32 @@ class LadderDraws(CurveDraws):
     def frontier(self) -> CurveDraws:
         """The best shape at each size, of each row."""
         least = np.full((len(self.log_error), len(self.x)), np.inf)
-        ends = self.last >= self.last.max() - ROOM
         for j in range(len(self.shapes)):
-            own = self.log_error[:, j]
-            if not ends[j]:
-                stop = int(np.searchsorted(self.x, self.last[j] + ROOM, side="right")) - 1
-                own = own[:, np.minimum(np.arange(own.shape[1]), stop)]
-            begin = int(np.searchsorted(self.x, self.first[j] - NEAR * self.step - 1e-9))
-            least[:, begin:] = np.minimum(least[:, begin:], own[:, begin:])
-        return self._plain(least)
+            begin = int(np.searchsorted(self.x, self.first[j] - SAME))
+            least[:, begin:] = np.minimum(least[:, begin:], self._reached(j)[:, begin:])
+        return replace(self._plain(least), n_inside=self._known())
+
+    def _reached(self, j: int) -> FloatArray:
+        """(R, G) the error that one shape reaches: past its last size that of its last size."""
+        own = self.log_error[:, j]
+        if self.last[j] >= self.last.max() - 1e-9:
+            return own
+        stop = int(np.searchsorted(self.x, self.last[j] + 1e-9, side="right")) - 1
+        return np.asarray(own[:, np.minimum(np.arange(own.shape[1]), stop)])
+
+    def _known(self) -> int:
+        """Grid points up to which something is known of the best shape.
+
+        Where a shape that was not tried any larger is better than all that were, the frontier says
+        nothing: nobody knows what larger networks of that shape would do.
+        """
+        reached = np.stack([self._reached(j) for j in range(len(self.shapes))], axis=1)
+        tried = self.x[None, :] <= self.last[:, None] + SAME
+        at_hand = np.where(tried[None], reached, np.inf).min(axis=1)
+        elsewhere = np.where(tried[None], np.inf, reached).min(axis=1)
+        outdone = (elsewhere < at_hand).mean(axis=0)[: self.n_inside] >= OUTDONE
+        known = np.flatnonzero(~outdone)
+        return int(known[-1]) + 1 if len(known) else self.n_inside
 
     def _plain(self, log_error: FloatArray) -> CurveDraws:
         return CurveDraws(
@@ -112,6 +135,8 @@ def comparable(curve: Curve) -> bool:
     if not 2 <= len(curve.shapes) <= MOST_SHAPES:
         return False
     x = np.log(curve.size)
+    if x[-1] - x[0] < math.log(LEAST_RANGE):
+        return False
     sizes = [len(sizes_apart(x[curve.shape == j])) for j in range(len(curve.shapes))]
     return sum(n >= LEAST_SIZES_OF_SHAPE for n in sizes) >= 2
 

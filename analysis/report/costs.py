@@ -11,7 +11,7 @@ from analysis.routes.fronts import PREFERRED, ParetoFront
 from analysis.study import StudyAnalysis
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_quantity, plain_name
 from analysis.table.trials import UNKNOWN, IntArray, TrialTable
 from analysis.words.kinds import notes as notes_of
 
@@ -81,9 +81,9 @@ def _models(analysis: StudyAnalysis) -> str:
         }
         for name in names:
             cost = values[name].get((cell, route, method))
-            row[plain_name(name)] = "" if cost is None else format_size(cost)
+            row[plain_name(name)] = "" if cost is None else format_quantity(cost, name)
         rows.append(row)
-    where = "" if largest == UNKNOWN else f" at {largest:,} training examples"
+    where = "" if largest == UNKNOWN else f" at {count(largest)} training examples"
     return table(rows, caption=f"Models{where}, least error first", words=("model", "made by"))
 
 

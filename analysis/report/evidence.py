@@ -253,7 +253,7 @@ def pruning(analysis: StudyAnalysis) -> str:
     return section(
         "pruning",
         "Pruned models",
-        notes([f"{tell(one).text}." for one in analysis.found("pruning")]),
+        notes([f"{capital(tell(one).text)}." for one in analysis.found("pruning")]),
         figure(
             "prune",
             "Each pruned run is compared with its own dense parent; the largest model of each "

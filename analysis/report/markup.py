@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from analysis.table.names import format_examples
 from analysis.table.trials import UNKNOWN
 
 
@@ -126,7 +127,7 @@ def duration(seconds: float) -> str:
 
 def count(n: float | None) -> str:
     """A dataset size; ``all`` where it is not known."""
-    return "all" if n is None or n == UNKNOWN else f"{n:,}"
+    return "all" if n is None or n == UNKNOWN else format_examples(n)
 
 
 def span(low: float, high: float, form: str) -> str:

@@ -45,7 +45,7 @@ def head(analysis: StudyAnalysis, trials: TrialTable, source: ReportSource) -> s
     )
     if sizes:
         facts["Dataset sizes"] = (
-            f"{min(sizes):,} to {max(sizes):,}" if len(sizes) > 1 else f"{sizes[0]:,}",
+            f"{count(min(sizes))} to {count(max(sizes))}" if len(sizes) > 1 else count(sizes[0]),
             f"{len(sizes)} of them" if len(sizes) > 1 else "training examples",
         )
     seconds = float(np.nansum(trials.wall_seconds))

@@ -14,7 +14,7 @@ from analysis.report.markup import count, figure, folded, notes, number, section
 from analysis.shapes.best import LEVEL, Choice
 from analysis.shapes.study import ShapeStudy
 from analysis.study import StudyAnalysis
-from analysis.table.names import format_size, plain_name
+from analysis.table.names import format_quantity, plain_name
 from analysis.table.trials import TrialTable, known
 from analysis.words.kinds import notes as notes_of
 from analysis.words.shape_rows import (
@@ -52,10 +52,13 @@ def shapes(analysis: StudyAnalysis, drawn: Mapping[str, Any]) -> str:
             "Strip: the shape to take at each size; filled where it is told better than all "
             f"others, pale where no other saves {LEVEL:.0%} of the error, open where it cannot be "
             f"told. Points: how much more error the other shapes have there. Bars: {level} "
-            f"intervals; dashed: {LEVEL:.0%}.",
+            "intervals; below the dashed line nothing is said to be lost.",
             kind="multiples",
         ),
-        _network_table(largest, "The network to take within a budget"),
+        _network_table(
+            [{k: v for k, v in row.items() if k != "examples"} for row in largest],
+            "The network to take within a budget" + ("" if n == "all" else f", {n} examples"),
+        ),
         figure(
             "shape-map",
             "Every network of the largest dataset size shown, one row for each shape. The colour "
@@ -85,7 +88,8 @@ def shapes(analysis: StudyAnalysis, drawn: Mapping[str, Any]) -> str:
 
 
 def _network_table(rows: list[dict[str, Any]], caption: str) -> str:
-    return table(rows, caption=caption, words=("network",), parts="examples")
+    parts = "examples" if rows and "examples" in rows[0] else ""
+    return table(rows, caption=caption, words=("network",), parts=parts)
 
 
 def _budgets(analysis: StudyAnalysis) -> list[dict[str, Any]]:
@@ -93,9 +97,9 @@ def _budgets(analysis: StudyAnalysis) -> list[dict[str, Any]]:
     return [
         {
             "examples": count(row["n_examples"]),
-            f"{size}, at most": format_size(row["most"]),
+            f"{size}, at most": format_quantity(row["most"], row["cost"]),
             "network": row["network"],
-            size: format_size(row["value"]),
+            size: format_quantity(row["value"], row["cost"]),
             error: f"{row['error']:.3g}",
             f"{row['level']:.0%} interval": span(row["error_low"], row["error_high"], "{:.3g}"),
         }
@@ -109,8 +113,8 @@ def _spans(analysis: StudyAnalysis, drawn: Mapping[str, Any]) -> list[dict[str, 
         {
             "examples": count(row["n_examples"]),
             "cost": offered[row["cost"]],
-            "from": format_size(row["low"]),
-            "to": format_size(row["high"]),
+            "from": format_quantity(row["low"], row["cost"]),
+            "to": format_quantity(row["high"], row["cost"]),
             "shape": row["shape"],
             "it is": STANDINGS[row["standing"]],
             "probability": f"{row['probability']:.0%}",
@@ -129,8 +133,8 @@ def _growths(analysis: StudyAnalysis) -> list[dict[str, Any]]:
     return [
         {
             "examples": count(row["n_examples"]),
-            "from size": format_size(row["low"]),
-            "to": format_size(row["high"]),
+            "from size": format_quantity(row["low"], analysis.settings.size),
+            "to": format_quantity(row["high"], analysis.settings.size),
             "shape": row["shape"],
             "kept, it saves": _saved(row, "keep", form),
             "other shape": row["other"],
@@ -198,7 +202,7 @@ def drawn_shapes(analysis: StudyAnalysis, trials: TrialTable) -> dict[str, Any]:
         "title": title,
         "shapes": names,
         "short": short,
-        "loss": LEVEL,
+        "loss": _units(analysis, Estimate(value=LEVEL, low=LEVEL, high=LEVEL))[0],
         "standings": STANDINGS,
         "costs": labels,
         "studies": [

@@ -33,7 +33,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.curves.curve import Curve, build_curves, changed_by_pruning, rows_with
-from analysis.curves.noise import Noise, gaussian, measure_noise, shared_covariance
+from analysis.curves.draws import Draws
+from analysis.curves.examples import luck_of_examples
+from analysis.curves.noise import Noise, gaussian, measure_noise
 from analysis.curves.points import split_test_luck
 from analysis.findings import Exclusion
 from analysis.posterior.curves import CurveDraws, draw_curves
@@ -218,11 +220,12 @@ def _shared(curves: list[Curve], noises: list[Noise], table: TrialTable) -> Floa
             run_cell=np.concatenate(
                 [curve.run_cell + start for curve, start in zip(curves, ends, strict=False)]
             ),
+            run_draw=np.concatenate([curve.run_draw for curve in curves]),
             correct=None
             if any(b is None for b in bits)
             else np.concatenate([b for b in bits if b is not None]),
         )
-        covariance = shared_covariance(joint, error)
+        covariance = luck_of_examples(joint, error, Draws.of(joint)).covariance
     else:  # routes scored on different examples share no luck
         covariance = np.zeros((ends[-1], ends[-1]))
         for start, curve, noise in zip(ends, curves, noises, strict=False):

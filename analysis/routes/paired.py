@@ -117,8 +117,25 @@ def _test_variance(
 ) -> float:
     """Variance of the log ratio over test examples; 0 where per-example correctness is unknown.
 
-    Each run's own flips are in the spread of the pairs already and are taken out.
+    Each run's own flips are in the spread of the pairs already and are taken out. Where each draw
+    has its own test set, so is the luck of that; what all pairs share is the luck of the pool that
+    these are taken from, told draw by draw.
     """
+    pool = int(max(table.n_test_pool[first].max(), table.n_test_pool[second].max()))
+    if not pool:
+        return _example_variance(table, first, second, error)
+    found = []
+    for draw in sorted(set(table.draw[first].tolist()) & set(table.draw[second].tolist())):
+        one, other = (rows[table.draw[rows] == draw] for rows in (first, second))
+        n_test = int(table.n_test[one].max())
+        found.append(_example_variance(table, one, other, error) * n_test / pool)
+    return float(np.mean(found)) if found else 0.0
+
+
+def _example_variance(
+    table: TrialTable, first: IntArray, second: IntArray, error: FloatArray
+) -> float:
+    """Variance of the log ratio of runs on the same test examples; 0 where it is not known."""
     means, own, level = [], 0.0, []
     for rows in (first, second):
         bits = [table.correctness(int(row)) for row in rows]

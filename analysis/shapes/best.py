@@ -15,16 +15,19 @@ from typing import Literal
 import numpy as np
 
 from analysis.findings import Estimate
+from analysis.settings import AnalysisSettings
 from analysis.table.trials import BoolArray, FloatArray
 
 TOLD = 0.9
-"""Probability with which one shape is said to be better than all others. In simulated studies one
-of a thousand such sayings was wrong (``benchmarks.shapes``)."""
+"""Probability with which one shape is said to be better than all others. In simulated studies it
+was wrongly said at one of a thousand sizes compared (``benchmarks.shapes``)."""
 LIKELY = 0.65
 """A shape that is worse than the likeliest with this probability is not taken, however simple."""
 LEVEL = 0.05
 """An error higher by less than this fraction is no loss: the seeds of one small network differ by
 as much."""
+MATERIAL = 0.2
+"""Share of that by which a shape must be better to be called so: level ones are, by nothing."""
 ENOUGH = 0.9
 """Probability with which the simpler shape is said to lose nothing."""
 
@@ -71,6 +74,10 @@ class Span:
     """The least at any of its sizes."""
     others: tuple[Versus, ...]
     """In its middle."""
+    first: tuple[Versus, ...]
+    """At its smallest size."""
+    last: tuple[Versus, ...]
+    """At its largest."""
 
 
 def choose(
@@ -79,6 +86,7 @@ def choose(
     sizes: FloatArray,
     names: Sequence[str],
     level: float,
+    loss: float = LEVEL,
 ) -> tuple[Choice, ...]:
     """The shape to take at each size; sizes at which fewer than two were tried have none.
 
@@ -92,20 +100,22 @@ def choose(
     names : J words
     level : float
         Of the intervals.
+    loss : float
+        What a shape that is enough may lose, as a fraction of the error (:func:`no_loss`).
     """
     found = []
     for s, size in enumerate(sizes.tolist()):
         here = np.flatnonzero(tried[:, s]).tolist()
         if len(here) > 1:
             own = [names[j] for j in here]
-            found.append(_choice(log_error[:, here, s], size, own, level))
+            found.append(_choice(log_error[:, here, s], size, own, level, loss))
     return tuple(found)
 
 
 def spans(choices: Sequence[Choice]) -> tuple[Span, ...]:
     """Neighbouring choices that say the same, as one."""
     found = []
-    for (shape, standing), group in groupby(choices, key=lambda one: (one.shape, one.standing)):
+    for (shape, standing, _), group in groupby(choices, key=_says):
         same = list(group)
         found.append(
             Span(
@@ -115,30 +125,46 @@ def spans(choices: Sequence[Choice]) -> tuple[Span, ...]:
                 standing=standing,
                 probability=min(one.probability for one in same),
                 others=same[len(same) // 2].others,
+                first=same[0].others,
+                last=same[-1].others,
             )
         )
     return tuple(found)
 
 
-def taken(log_error: FloatArray) -> tuple[int, Standing, float]:
+def no_loss(s: AnalysisSettings) -> float:
+    """What a shape that is enough may lose: of a metric with a floor, half of a gain that pays."""
+    return LEVEL if s.scale.kind == "error" else min(0.5 * s.marginal, LEVEL)
+
+
+def taken(log_error: FloatArray, loss: float = LEVEL) -> tuple[int, Standing, float]:
     """Which of J shapes, drawn (R, J) at one size, is taken; its standing, and how sure that is."""
     likely = int(np.argmin(log_error.mean(axis=0)))
     others = np.delete(np.arange(log_error.shape[1]), likely)
-    least = float((log_error[:, others] > log_error[:, likely, None]).all(axis=1).mean())
+    ahead = log_error[:, others] - log_error[:, likely, None]
+    least = float((ahead > MATERIAL * np.log1p(loss)).all(axis=1).mean())
     if least >= TOLD:
         return likely, "best", least
+    excess = log_error - log_error.min(axis=1)[:, None]
+    enough = (excess <= np.log1p(loss)).mean(axis=0)
+    if (enough >= ENOUGH).any():
+        simplest = int(np.flatnonzero(enough >= ENOUGH)[0])
+        return simplest, "enough", float(enough[simplest])
     worse = (log_error > log_error[:, likely, None]).mean(axis=0)
     worse[likely] = 0.0
     simplest = int(np.flatnonzero(worse < LIKELY)[0])
-    excess = log_error[:, simplest] - log_error.min(axis=1)
-    enough = float((excess <= np.log1p(LEVEL)).mean())
-    if enough >= ENOUGH:
-        return simplest, "enough", enough
-    return simplest, "open", float((excess <= 0.0).mean())
+    return simplest, "open", float((excess[:, simplest] <= 0.0).mean())
 
 
-def _choice(log_error: FloatArray, size: float, names: Sequence[str], level: float) -> Choice:
-    which, standing, probability = taken(log_error)
+def _says(one: Choice) -> tuple[str, Standing, frozenset[str]]:
+    """What neighbouring choices must have alike to be told as one."""
+    return one.shape, one.standing, frozenset(other.shape for other in one.others)
+
+
+def _choice(
+    log_error: FloatArray, size: float, names: Sequence[str], level: float, loss: float
+) -> Choice:
+    which, standing, probability = taken(log_error, loss)
     own = log_error[:, which]
     return Choice(
         size=size,

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curves.curve import Curve
+from analysis.curves.noise import Noise
 from analysis.findings import Estimate
-from analysis.posterior.ladders import LadderDraws
-from analysis.shapes.best import Choice, Span, choose, estimate, spans, taken
+from analysis.posterior.ladders import LEAST_RANGE, LadderDraws
+from analysis.shapes.best import Choice, Span, choose, estimate, spans
 from analysis.table.columns import names_of
 from analysis.table.fields import Cost
 from analysis.table.trials import BoolArray, FloatArray, TrialTable
@@ -23,6 +24,8 @@ from analysis.table.trials import BoolArray, FloatArray, TrialTable
 POINTS = 12
 """Costs at which shapes are compared."""
 MOST_BUDGETS = 12
+LIKELY_BETTER = 0.8
+"""Probability from which a larger network is worth its budget."""
 STEPS = (1.0, 2.0, 5.0)
 """Of budgets, in each power of ten."""
 
@@ -53,7 +56,7 @@ class Budget:
 
 
 def shapes_by_cost(
-    curve: Curve, ladders: LadderDraws, table: TrialTable, size: str, level: float
+    curve: Curve, ladders: LadderDraws, table: TrialTable, size: str, level: float, loss: float
 ) -> tuple[CostShapes, ...]:
     """Every cost that all cells have, but the one that counts as size."""
     names = [shape.name for shape in ladders.shapes]
@@ -62,11 +65,11 @@ def shapes_by_cost(
         if cost == size:
             continue
         value = cell_costs(curve, table, cost)
-        if value is None:
+        if value is None or value.max() < LEAST_RANGE * value.min():
             continue
         at = np.linspace(math.log(value.min()), math.log(value.max()), POINTS)
         log_error, tried = _over(curve, ladders, np.log(value), at)
-        choices = choose(log_error, tried, np.exp(at), names, level)
+        choices = choose(log_error, tried, np.exp(at), names, level, loss)
         if choices:
             found.append(CostShapes(cost=cost, choices=choices, spans=spans(choices)))
     return tuple(found)
@@ -84,31 +87,37 @@ def cell_costs(curve: Curve, table: TrialTable, cost: str) -> FloatArray | None:
 
 
 def budgets(
-    curve: Curve, ladders: LadderDraws, table: TrialTable, cost: str, level: float
+    curve: Curve,
+    noise: Noise,
+    ladders: LadderDraws,
+    table: TrialTable,
+    cost: str,
+    rng: np.random.Generator,
+    level: float,
 ) -> tuple[Budget, ...]:
     """The network of the study to take under budgets of 1, 2 and 5 times powers of ten.
 
-    Of the shapes that fit, the one taken by :func:`analysis.shapes.best.taken`, judged by the best
-    network that each has within the budget.
+    The one of least error; a larger one is taken only where it is likely better than that of the
+    budget before.
     """
     value = cell_costs(curve, table, cost)
     if value is None:
         return ()
-    drawn = ladders.at(np.log(curve.size))
     present = {shape.name: j for j, shape in enumerate(ladders.shapes)}
     shape = np.array([present[curve.shapes[j].name] for j in curve.shape])
-    own = drawn[:, shape, np.arange(len(curve))]
+    own = _of_cells(
+        curve, noise, ladders.at(np.log(curve.size))[:, shape, np.arange(len(curve))], rng
+    )
     mean = own.mean(axis=0)
-    found = []
+    found: list[Budget] = []
+    which = -1
     for most in _round_budgets(float(value.min()), float(value.max())):
-        fits = value <= most * (1.0 + 1e-9)
-        if not fits.any():
+        fits = np.flatnonzero(value <= most * (1.0 + 1e-9))
+        if not len(fits):
             continue
-        best = [
-            int(np.flatnonzero(fits & (shape == j))[np.argmin(mean[fits & (shape == j)])])
-            for j in np.unique(shape[fits])
-        ]
-        which = best[taken(own[:, best])[0]] if len(best) > 1 else best[0]
+        best = int(fits[np.argmin(mean[fits])])
+        if which < 0 or float((own[:, best] < own[:, which]).mean()) >= LIKELY_BETTER:
+            which = best
         found.append(
             Budget(
                 cost=cost, most=most, cell=curve.cell[which],
@@ -119,6 +128,23 @@ def budgets(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _of_cells(
+    curve: Curve, noise: Noise, fitted: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """(R, K) log errors of the cells themselves: of the curves, and of what was measured there.
+
+    Cells that lie further off their curve than their replicates explain (where size says little of
+    an error) are judged by their own runs, the more the further all of them lie off.
+    """
+    variance = noise.run_variance / np.maximum(curve.replicates, 1)
+    off = noise.log_error - fitted.mean(axis=0)
+    beyond = max(float(np.mean(off**2 - variance)), 0.0)
+    weight = variance / (variance + beyond)
+    measured = noise.log_error + np.sqrt(variance) * rng.standard_normal(fitted.shape)
+    found: FloatArray = weight * fitted + (1.0 - weight) * measured
+    return found
 
 
 def _round_budgets(low: float, high: float) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ import numpy as np
 from analysis.curves.ladders import MOST_SHAPES
 from analysis.curves.points import sizes_apart
 from analysis.findings import Finding, NextStep
-from analysis.posterior.ladders import LEAST_SIZES_OF_SHAPE
-from analysis.shapes.best import LEVEL, Span
+from analysis.metric import Metric
+from analysis.posterior.ladders import LEAST_RANGE, LEAST_SIZES_OF_SHAPE
+from analysis.settings import AnalysisSettings
+from analysis.shapes.best import LEVEL, Span, no_loss
+from analysis.shapes.costs import Budget
 from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy
 from analysis.table.trials import known
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.gains import Gauge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,8 @@ class BestShape:
     """The largest size that was compared."""
     loss: float = LEVEL
     """What the shape taken may lose, as a fraction of the error, and is still said to be enough."""
+    gauge: Gauge | None = None
+    """How gains are counted; None: fractions of a plain error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,20 @@ class Ways:
     growths: tuple[Growth, ...]
     grown_by: str
     axes: tuple[str, ...]
+    gauge: Gauge | None = None
+    """How gains are counted; None: fractions of a plain error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The network to take within budgets of the size, one for each that is another."""
+
+    budgets: tuple[Budget, ...]
+    grown_by: str
+    metric: Metric
+    """What its errors are shown as."""
+    enough: bool
+    """Whether the largest budget buys no other network than a smaller one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,31 +91,57 @@ class ShortLadders:
     """Sizes that two of them need."""
     most: int
     """Shapes that can be told apart at most."""
+    span: float
+    """Ratio of the largest to the smallest size, and what it must be at least."""
+    least_span: float
     next_step: NextStep
 
 
 def shape_findings(
-    shapes: Sequence[ShapeStudy], fits: Sequence[FittedCurve], size: str
+    shapes: Sequence[ShapeStudy], fits: Sequence[FittedCurve], s: AnalysisSettings
 ) -> list[Finding[Any]]:
     """Best shape and ways to grow at each dataset size, noted for the largest; what data change."""
     found: list[Finding[Any]] = []
+    size, counted = s.size_name, Gauge.of_settings(s)
+    usual = counted.of == "whole" and not (counted.metric.additive or counted.absolute)
+    gauge = None if usual else counted
     for k, one in enumerate(shapes):
         noted = k == len(shapes) - 1
         n = known(one.n_examples)
         if one.spans:
-            best = BestShape(spans=one.spans, simplest=one.shapes[0], most=one.choices[-1].size)
+            best = BestShape(
+                spans=one.spans,
+                simplest=one.shapes[0],
+                most=one.choices[-1].size,
+                gauge=gauge,
+                loss=no_loss(s),
+            )
             found.append(
                 Finding(kind="best_shape", facts=best, n_examples=n, size=size, noted=noted)
             )
         if one.growths:
-            ways = Ways(growths=one.growths, grown_by=one.grown_by, axes=one.axes)
+            ways = Ways(growths=one.growths, grown_by=one.grown_by, axes=one.axes, gauge=gauge)
             found.append(
                 Finding(kind="ways_to_grow", facts=ways, n_examples=n, size=size, noted=noted)
+            )
+        if one.budgets:
+            networks = _networks(one, s.scale)
+            found.append(
+                Finding(kind="best_network", facts=networks, n_examples=n, size=size, noted=noted)
             )
     by_data = tuple(_at_data(one) for one in shapes if one.choices and known(one.n_examples))
     if len(by_data) > 1:
         found.append(Finding(kind="shape_and_data", facts=ShapeAndData(by_data=by_data), size=size))
     return found + _short(fits, size)
+
+
+def _networks(one: ShapeStudy, metric: Metric) -> Networks:
+    """Of the budgets with one network, the largest."""
+    last = one.budgets[-1].cell
+    told = [a for a, b in pairwise(one.budgets) if a.cell != b.cell]
+    told.append(next(budget for budget in one.budgets if budget.cell == last))
+    enough = told[-1].most < one.budgets[-1].most
+    return Networks(budgets=tuple(told), grown_by=one.grown_by, metric=metric, enough=enough)
 
 
 def _at_data(one: ShapeStudy) -> ShapeAtData:
@@ -122,8 +169,16 @@ def _short(fits: Sequence[FittedCurve], size: str) -> list[Finding[ShortLadders]
         if present < 2:
             continue
         step = NextStep(kind="sizes_of_shape", now=max(sizes), to=LEAST_SIZES_OF_SHAPE)
+        low, high = float(curve.size[0]), float(curve.size[-1])
+        if high < LEAST_RANGE * low:
+            step = NextStep(kind="widen_range", low=low / 2.0, high=4.0 * high)
         facts = ShortLadders(
-            shapes=present, least=LEAST_SIZES_OF_SHAPE, most=MOST_SHAPES, next_step=step
+            shapes=present,
+            least=LEAST_SIZES_OF_SHAPE,
+            most=MOST_SHAPES,
+            next_step=step,
+            span=float(curve.size[-1] / curve.size[0]),
+            least_span=LEAST_RANGE,
         )
         n_examples = known(curve.n_examples)
         found.append(Finding(kind="short_ladders", facts=facts, n_examples=n_examples, size=size))

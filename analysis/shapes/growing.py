@@ -20,7 +20,7 @@ from analysis.curves.curve import Curve
 from analysis.findings import Estimate
 from analysis.posterior.ladders import LadderDraws
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import estimate, taken
+from analysis.shapes.best import estimate, no_loss, taken
 from analysis.table.trials import FloatArray
 from analysis.verdicts.gains import Gauge
 
@@ -30,6 +30,10 @@ Way = Literal["keep", "change", "either", "neither", "open"]
 ADVISED = 0.7
 """Probability from which a way is advised: advice is followed by a run, and the words say how sure
 it is. In clear-cut simulated cases it is right in nine of ten, wrong in one of a hundred."""
+MATERIAL = 0.2
+"""Share of what the rule asks by which one way must gain more than the other to be advised."""
+ALIKE = 0.8
+"""Probability from which two ways are said to be alike."""
 SAME_SIZE = 1.05
 """A step that changes the size by less than this factor is one at equal size."""
 
@@ -41,6 +45,8 @@ class Growth:
     low: float
     """Sizes from which it is said, up to :attr:`high`."""
     high: float
+    at: float
+    """Size in the middle of these, of which the numbers are."""
     way: Way
     shape: str
     """That of the network to be grown."""
@@ -55,6 +61,10 @@ class Growth:
     (the most where neither does)."""
     keeps: float
     """Probability that keeping the shape is the better way, in its middle."""
+    changes: float
+    """The same of changing it; where both gain the same, neither is the better."""
+    alike: float
+    """Probability that the two gain the same, up to half of what the rule asks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +94,7 @@ def ways_to_grow(
     ladders: LadderDraws, sizes: FloatArray, s: AnalysisSettings
 ) -> tuple[Growth, ...]:
     """What twice the size brings from each of the sizes, neighbours that say the same as one."""
-    gauge = Gauge.of_settings(s)
+    gauge, loss = Gauge.of_settings(s), no_loss(s)
     inside = ladders.x[: ladders.n_inside]
     frontier = ladders.frontier().log_error[:, : ladders.n_inside]
     x = np.log(sizes)
@@ -97,7 +107,7 @@ def ways_to_grow(
         mine = np.flatnonzero(here[:, k])
         if not len(mine):
             continue
-        which = int(mine[taken(before[:, mine, k])[0]]) if len(mine) > 1 else int(mine[0])
+        which = int(mine[taken(before[:, mine, k], loss)[0]]) if len(mine) > 1 else int(mine[0])
         others = [j for j in np.flatnonzero(there[:, k]).tolist() if j != which]
         if not there[which, k] or not others:
             continue
@@ -119,11 +129,14 @@ def _one(
         way = "neither"
     elif pays >= ADVISED:
         way = "either"
-        if max(keeps, changes) >= ADVISED:
+        material = abs(float(np.median(keep - change))) >= MATERIAL * s.marginal
+        if max(keeps, changes) >= ADVISED and material:
             way = "keep" if keeps > changes else "change"
+    alike = float((np.abs(keep - change) < 0.5 * s.marginal).mean())
     return Growth(
-        low=size, high=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
-        keep=estimate(keep, s.level), change=estimate(change, s.level),
+        low=size, high=size, at=size, way=way, shape=shape, other=other, pays=pays, keeps=keeps,
+        changes=changes, alike=alike, keep=estimate(keep, s.level),
+        change=estimate(change, s.level),
     )  # fmt: skip
 
 

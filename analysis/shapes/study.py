@@ -9,11 +9,13 @@ import numpy as np
 
 from analysis.curves.points import sizes_apart
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import Choice, Span, choose, spans, taken
+from analysis.shapes.best import Choice, Span, choose, no_loss, spans, taken
 from analysis.shapes.costs import Budget, CostShapes, budgets, shapes_by_cost
 from analysis.shapes.growing import Growth, Step, steps, ways_to_grow
+from analysis.streams import Stream, generator
 from analysis.table.trials import TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
+from analysis.verdicts.decide import too_little
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +49,11 @@ def study_shapes(
     table: TrialTable, fits: Sequence[FittedCurve], s: AnalysisSettings
 ) -> tuple[ShapeStudy, ...]:
     """Compare shapes at every dataset size whose ladders were drawn."""
-    return tuple(_one(table, fit, s) for fit in fits if fit.ladders is not None)
+    return tuple(
+        _one(table, fit, s)
+        for fit in fits
+        if fit.ladders is not None and too_little(fit.curve, fit.noise)[0] is None
+    )
 
 
 def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy:
@@ -55,7 +61,10 @@ def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy
     assert ladders is not None
     names = tuple(shape.name for shape in ladders.shapes)
     x = sizes_apart(np.log(curve.size))
-    choices = choose(ladders.at(x), ladders.tried(x), np.exp(x), names, s.level)
+    # Past the frontier's end a shape that was tried no larger is better than those that were.
+    x = x[x <= ladders.x[ladders.frontier().n_inside - 1] + 1e-9]
+    loss = no_loss(s)
+    choices = choose(ladders.at(x), ladders.tried(x), np.exp(x), names, s.level, loss)
     return ShapeStudy(
         n_examples=curve.n_examples,
         axes=tuple(axis for axis, _ in ladders.shapes[0].values),
@@ -65,8 +74,16 @@ def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy
         spans=spans(choices),
         growths=ways_to_grow(ladders, np.exp(x), s),
         steps=steps(curve, ladders, s.level),
-        costs=shapes_by_cost(curve, ladders, table, s.size, s.level),
-        budgets=budgets(curve, ladders, table, s.size, s.level),
+        costs=shapes_by_cost(curve, ladders, table, s.size, s.level, loss),
+        budgets=budgets(
+            curve,
+            fit.noise,
+            ladders,
+            table,
+            s.size,
+            generator(s.seed, Stream.BUDGETS, curve.n_examples),
+            s.level,
+        ),
         level=s.level,
     )
 

@@ -107,6 +107,9 @@ class Columns:
     wall_seconds = Number(unit="second", place="own")
     n_test = Integer(default=0)
     """Test examples behind ``test_error``; 0 if unknown."""
+    n_test_pool = Integer(default=0, only_if_any=True)
+    """How many examples the test sets of the draws are drawn from; 0 where all trials are tested on
+    the same ones. With it, trials of different draws are tested on different examples."""
     test_correct = Bits()
     """Packed bits of per-example test correctness, most significant first; None if unknown."""
     params = Params()

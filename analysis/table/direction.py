@@ -127,12 +127,13 @@ def find_direction(
     named = source or direction_of_name(name)
     seen = trend(values, size, groups)
     why = "the source says so" if source else "its name"
+    said = "the source says that" if source else "its name means that"
     if named:
         against: Trend = "rises" if named == "lower" else "falls"
         if seen == against:
             other = "higher" if named == "lower" else "lower"
             raise _question(
-                f"{name!r} {seen} all along the sizes, though {why} means that {named} is better "
+                f"{name!r} {seen} all along the sizes, though {said} {named} is better "
                 f"({other}, if the column holds the opposite; {named}, if larger models are worse)",
                 option,
                 (other, named),

@@ -65,6 +65,8 @@ class Field(Generic[Column]):
     """Whether it is a parameter in MLflow as well, so that charts can group by it."""
     default: Any = None
     """What a trial has of whom it is not known."""
+    only_if_any: bool = False
+    """Whether files are written without it where no trial has another value than the default."""
     name: str = ""
 
     kept_as_is: ClassVar[type | None] = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from analysis.errors import AnalysisError
 from analysis.table.encodings import decode, unpack
@@ -50,6 +50,43 @@ def read_sheet(path: Path | str, *, shown: str = "") -> Sheet:
         raise AnalysisError(f"{shown}: holds no trial; a table needs at least one row")
     words = [sheet.format, encoding, unpacked.packing]
     return replace(sheet, format=", ".join(word for word in words if word))
+
+
+class Frame(Protocol):
+    """A data frame of pandas or polars."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of its columns."""
+
+    def __getitem__(self, name: Any, /) -> Any:
+        """One column."""
+
+
+def frame_sheet(frame: Frame) -> Sheet:
+    """A data frame as a sheet; its index is left out.
+
+    Raises
+    ------
+    AnalysisError
+        If it is none, has no row, or two columns of one name.
+    """
+    from analysis.table.separated import refuse_doubled
+
+    what = "the DataFrame"
+    if not hasattr(frame, "columns") or not hasattr(frame, "__getitem__"):
+        raise AnalysisError(f"path: must be the path of a file or a DataFrame, got {frame!r}")
+    names = list(frame.columns)
+    refuse_doubled([str(name) for name in names], what)
+    columns = [frame[name] for name in names]
+    cells = {
+        str(name): (one.tolist() if hasattr(one, "tolist") else one.to_list())
+        for name, one in zip(names, columns, strict=True)
+    }
+    n_rows = len(next(iter(cells.values()), []))
+    if not n_rows:
+        raise AnalysisError(f"{what}: holds no trial; a table needs at least one row")
+    return Sheet(cells=cells, n_rows=n_rows, name=what, format="DataFrame")
 
 
 def _parquet(content: bytes, shown: str) -> Sheet:

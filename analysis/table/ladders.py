@@ -21,7 +21,7 @@ M        means of the rows of one size and one shape
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -33,7 +33,7 @@ from analysis.table.fields import BoolArray, FloatArray, IntArray
 from analysis.table.roles import find
 from analysis.table.shapes import MOST_SHAPES
 from analysis.table.variation import Cells, Varying, joint, varying_columns
-from analysis.table.vocabulary import SHAPES, head_kind
+from analysis.table.vocabulary import DEPTHS, SHAPES, WIDTHS, head_kind
 
 LEAST_RUNGS = 3
 """Sizes of a ladder."""
@@ -97,28 +97,78 @@ def settle(draft: Draft) -> Draft:
         return draft
     found = [one for one in varying_columns(draft, cells) if makes_ladders(one, cells)]
     compared = [(one, _rungs(draft, cells, one)) for one in found]
-    # Of several columns that sort the sizes into ladders, the one with the longest.
+    # Of several columns that sort the sizes into ladders, the one with the longest; no width where
+    # there is another: it grows them.
+    compared = [pair for pair in compared if not grows(pair[0].name)] or compared
     compared.sort(key=lambda pair: (len(pair[0].levels), -len(pair[1].z)))
     for one, rungs in compared:
         difference = _clearest(rungs)
         if difference is not None:
-            raise _question(one, difference)
+            every = axes([one for one, _ in compared], found)
+            raise _question(one, difference, every if one in every else [one])
     for one, _ in compared:
         draft = draft.noting(
-            f"models differ in {one.name} ({one.listed}) and lie on one curve, as far as their "
-            f"noise tells; --shape {shlex.quote(one.name)} draws a curve for each"
+            f"models differ in {one.name} ({one.listed}) and do not clearly differ for it; --shape "
+            f"{shlex.quote(one.name)} compares them"
         )
     return draft
 
 
 def makes_ladders(one: Varying, cells: Cells) -> bool:
     """Whether a column says how sizes are made, and two of its values have ladders that overlap."""
-    if one.kind != "shape" or not 2 <= len(one.levels) <= MOST_SHAPES:
+    return one.kind == "shape" and overlap(one, cells)
+
+
+def overlap(one: Varying, cells: Cells) -> bool:
+    """Whether two values of a column have ladders of sizes that overlap."""
+    if not 2 <= len(one.levels) <= MOST_SHAPES:
         return False
     size = np.log(cells.size)
     ladders = [np.unique(size[one.codes == level]) for level in range(len(one.levels))]
     ladders = [ladder for ladder in ladders if len(ladder) >= LEAST_RUNGS]
     return any(_overlap(a, b) for a, b in combinations(ladders, 2))
+
+
+def grows(column: str) -> bool:
+    """Whether a column is what a ladder is grown by, as its name tells: a width of some kind."""
+    return head_kind(column, (("depth", SHAPES - WIDTHS), ("width", WIDTHS))) == "width"
+
+
+def axes(shapes: Sequence[Varying], found: Sequence[Varying]) -> list[Varying]:
+    """Columns that say the shape together: not what grows with the size, nor what others tell.
+
+    Parameters
+    ----------
+    shapes : sequence of Varying
+        Those to choose from.
+    found : sequence of Varying
+        All that differ, widths among them: what a width and the others tell (heads that follow
+        from the width) is no shape of its own.
+    """
+    left = [one for one in shapes if not grows(one.name)]
+    if not left:
+        return list(shapes[:1])
+    widths = [one for one in found if one.kind == "shape" and grows(one.name)]
+    if all(tells(widths, one) for one in left):
+        widths = []  # each width is of one shape: it tells all, and nothing
+    deep = {one.name for one in left if head_kind(one.name, (("depth", DEPTHS),))}
+    for one in sorted(left, key=lambda one: one.name in deep):
+        others = [other for other in left if other is not one]
+        if others and tells([*others, *(() if one.name in deep else widths)], one):
+            left = others
+    for most in (left, [one for one in left if one.name in deep]):
+        if most and len(np.unique(joint(*(one.codes for one in most)))) <= MOST_SHAPES:
+            return most
+    return left[:1]
+
+
+def tells(by: Sequence[Varying], one: Varying, *keys: IntArray) -> bool:
+    """Whether rows that are alike in some columns, and keys, are alike in another too."""
+    known = [*keys, *(other.codes for other in by)]
+    if not known:
+        return False
+    told = joint(*known)
+    return len(np.unique(joint(told, one.codes))) == len(np.unique(told))
 
 
 def _overlap(a: FloatArray, b: FloatArray) -> bool:
@@ -254,8 +304,8 @@ def _fit(design: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[float, 
     return float((y - design @ found) ** 2 @ weight**2), np.asarray(found, dtype=np.float64)
 
 
-def _question(one: Varying, difference: Difference) -> Question:
-    column = shlex.quote(one.name)
+def _question(one: Varying, difference: Difference, every: Sequence[Varying]) -> Question:
+    column = shlex.quote(",".join(other.name for other in every))
     lower, upper = (shown(one.levels[k]) for k in (difference.lower, difference.upper))
     return Question(
         f"models that differ in {one.name!r} ({one.listed}) lie on curves of their own: at one "

@@ -24,7 +24,7 @@ import numpy as np
 from analysis.errors import AnalysisError, Question
 from analysis.metric import MOST_NATS, Better, Metric, MetricKind, metric_of
 from analysis.settings import AnalysisSettings
-from analysis.table.direction import find_direction
+from analysis.table.direction import trend
 from analysis.table.draft import MOST_ROWS_NAMED, Draft, shown
 from analysis.table.fields import BoolArray, FloatArray
 from analysis.table.vocabulary import (
@@ -151,10 +151,13 @@ def measured_errors(
     known = np.isfinite(number) & np.isfinite(sizes)
     if not known.any():
         return number, None
-    way = find_direction(
-        name, number[known], sizes[known], given=better, source="lower", option="better=",
-        groups=None if groups is None else groups[known],
-    ).better  # fmt: skip
+    within = None if groups is None else groups[known]
+    if not better and trend(number[known], sizes[known], within) == "rises":
+        raise Question(
+            f"{name!r} rises all along the sizes, and an error falls as models get better; say "
+            'better="higher" if it is a score, or better="lower" if larger models are worse'
+        )
+    way = "higher" if better == "higher" else "lower"
     if way == "lower" and not kind:
         negative = int((number[known] < 0.0).sum())
         if _reaches_below(number[known], sizes[known]):

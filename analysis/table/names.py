@@ -40,17 +40,52 @@ def format_size(size: float) -> str:
     return _three(size)
 
 
+def in_unit(value: float, column: str) -> tuple[float, str]:
+    """A value of a column in the unit that a person would choose, with its prefix.
+
+    Examples
+    --------
+    >>> in_unit(1.88e-5, "latency_seconds"), in_unit(310.0, "n_parameters")
+    ((18.8, 'µ'), (310.0, ''))
+    """
+    seconds = column in FIELDS and FIELDS[column].unit == "second"
+    if seconds and 0.0 < value < 0.9995:
+        for scale, prefix in ((1e3, "m"), (1e6, "µ"), (1e9, "n")):
+            if value * scale >= 0.9995:
+                return float(f"{value * scale:.12g}"), prefix
+    return value, ""
+
+
+def format_quantity(value: float, column: str) -> str:
+    """A value of a column as people read it: seconds with their unit, all else as a size.
+
+    Examples
+    --------
+    >>> format_quantity(1.9949e-5, "latency_seconds"), format_quantity(75.0, "train_seconds")
+    ('19.9 µs', '75 s')
+    >>> format_quantity(448.663, "n_parameters"), format_quantity(85_002, "n_parameters")
+    ('449', '85k')
+    """
+    if column in FIELDS and FIELDS[column].unit == "second":
+        scaled, prefix = in_unit(value, column)
+        return f"{_three(scaled)} {prefix}s" if math.isfinite(value) else "-"
+    return format_size(value)
+
+
 def format_examples(n: float, noun: str = "") -> str:
     """A dataset size as people read it: so many examples, or a share of them.
 
     Examples
     --------
-    >>> format_examples(1000, "examples"), format_examples(10**19), format_examples(0.3, "examples")
-    ('1,000 examples', '1e+19', 'a share of 0.3 of the examples')
+    >>> format_examples(1000, "examples"), format_examples(80.0), format_examples(10**19)
+    ('1,000 examples', '80', '1e+19')
+    >>> format_examples(0.3, "examples")
+    'a share of 0.3 of the examples'
     """
     if noun and n <= 1:
         return f"a share of {n:g} of the {noun}"
-    text = f"{n:,}" if n < 1e15 else f"{n:g}"
+    whole = int(n) if float(n).is_integer() else n
+    text = f"{whole:,}" if n < 1e15 else f"{n:g}"
     return f"{text} {noun}" if noun else text
 
 

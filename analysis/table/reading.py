@@ -5,8 +5,10 @@ The steps and their order are those of :mod:`analysis.table.draft`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +32,7 @@ from analysis.table.account import Account
 from analysis.table.columns import FIELDS, names_of
 from analysis.table.draft import Asked, Draft
 from analysis.table.fields import Array, BoolArray, Cost, Error
-from analysis.table.files import read_sheet
+from analysis.table.files import Frame, frame_sheet, read_sheet
 from analysis.table.sheet import Sheet
 from analysis.table.trials import Dropped, TrialTable, require_field
 from analysis.table.writing import decode, fold_params
@@ -57,6 +59,23 @@ STEPS: tuple[Step, ...] = (
 """What is done to a stranger's table, in this order; see :mod:`analysis.table.draft`."""
 
 _CHOSEN = "not chosen by --where"
+_ARGUMENTS = {
+    "--size": 'columns={"n_parameters": ...}',
+    "--error": 'columns={"test_error": ...}',
+    "--examples": 'columns={"n_examples": ...}',
+    "--map": "columns={...}",
+    "--where": 'where=["COLUMN=VALUE"]',
+    "--group": "where=[...] once for each",
+    "--better": 'better="..."',
+    "--metric": 'metric="..."',
+    "--alike": 'alike=["..."]',
+    "--tuned": 'tuned=["..."]',
+    "--shape": 'shape=["..."]',
+    "--finished": 'finished=["..."]',
+    "--decimal": 'decimal="..."',
+    "--spread": 'spread="..."',
+}
+"""Options of the command line -> the arguments of :func:`read_table` that do the same."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +113,7 @@ def read(sheet: Sheet, asked: Asked) -> Reading:
 
 
 def read_table(
-    path: Path | str,
+    path: Path | str | Frame,
     *,
     columns: Mapping[str, str] | None = None,
     where: Sequence[str] = (),
@@ -103,14 +122,17 @@ def read_table(
     alike: Sequence[str] = (),
     tuned: Sequence[str] = (),
     shape: Sequence[str] = (),
+    finished: Sequence[str] = (),
+    decimal: Literal["", ".", ","] = "",
+    spread: str = "",
 ) -> TrialTable:
     """Read and check a trial table, or any table of runs.
 
     Parameters
     ----------
-    path : path
+    path : path or DataFrame
         A file of any kind that ``payoff fit`` reads: CSV and other text, JSON, Parquet, packed
-        or not.
+        or not; or a data frame of pandas or polars, without its index.
     columns : mapping, optional
         Field of :class:`TrialTable` -> name of the file's column that holds it.
     where : sequence of str
@@ -124,7 +146,14 @@ def read_table(
         Columns in which replicates may differ, and of what was tuned.
     shape : sequence of str
         Columns that say how a size is made (depth, heads, ...). The table holds them by their
-        names, without a tracker's prefix; ``AnalysisSettings(shape=...)`` names them so.
+        names, without a tracker's prefix, and remembers them: :func:`payoff.analyse` draws a curve
+        for each shape.
+    finished : sequence of str
+        Words of a column of states that mean finished, beside those that are known.
+    decimal : {".", ","}, optional
+        The decimal mark, where every number can be read in two ways.
+    spread : str, optional
+        Column of the error's spread.
 
     Raises
     ------
@@ -141,10 +170,29 @@ def read_table(
         for kind, usual in ((Cost, "n_parameters"), (Error, "test_error"))
     )
     asked = Asked(
-        size=size, error=error, columns=named, where=tuple(where), better=better,
-        metric=metric or "", alike=tuple(alike), tuned=tuple(tuned), shape=tuple(shape),
+        size=size, error=error, columns=named, where=_names(where), better=better,
+        metric=metric or "", alike=_names(alike), tuned=_names(tuned), shape=_names(shape),
+        finished=_names(finished), decimal=decimal, spread=spread,
     )  # fmt: skip
-    return read(read_sheet(path), asked).table
+    sheet = read_sheet(path) if isinstance(path, str | PathLike) else frame_sheet(path)
+    try:
+        return read(sheet, asked).table
+    except AnalysisError as error:
+        legend = _legend(str(error))
+        if not legend:
+            raise
+        raise type(error)(f"{error} (in Python: {legend})") from None
+
+
+def _names(given: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, or words; a lone one may stand by itself."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _legend(text: str) -> str:
+    """What the options in a line are called as arguments; empty where there is none."""
+    said = dict.fromkeys(re.findall(r"(?<![\w-])--[a-z]+", text))
+    return ", ".join(f"{one} is {_ARGUMENTS[one]}" for one in said if one in _ARGUMENTS)
 
 
 def read_arrays(arrays: Mapping[str, Sequence[Any]], names: Mapping[str, str]) -> Draft:
@@ -236,7 +284,9 @@ def _finished(draft: Draft) -> Reading:
         columns[name] = values[index]
     for name, words in draft.words.items():
         columns[name] = [words[k] for k in kept]
-    params = {**_params(draft.sheet, kept), **shapes.params(draft, kept)}
+    params = {
+        **_widths(draft, kept), **_params(draft.sheet, kept), **shapes.params(draft, kept)
+    }  # fmt: skip
     if params:
         columns["params"] = params
     dropped = tuple(
@@ -246,7 +296,7 @@ def _finished(draft: Draft) -> Reading:
     )
     spread = None if draft.spread is None else draft.spread[index]
     table = TrialTable.from_columns(columns, len(kept), dropped=dropped, spread=spread)
-    table = replace(table, metric=draft.metric)
+    table = replace(table, metric=draft.metric, shape=tuple(draft.shape))
     if not draft.account.n_curves:
         draft = draft.telling(n_curves=len(np.unique(table.n_examples)))
     return Reading(table=table, account=draft.account, draft=draft)
@@ -258,6 +308,21 @@ def _used(broken: Mapping[str, Sequence[int]], n: int) -> BoolArray:
     for places in broken.values():
         used[list(places)] = False
     return used
+
+
+def _widths(draft: Draft, kept: Sequence[int]) -> Mapping[str, tuple[Any, ...]]:
+    """What grows a ladder, as its name tells, of a table whose shapes were named: ``d_model``."""
+    if not draft.shape:
+        return {}
+    named = set(draft.roles.values()) | {one.column for one in draft.account.columns}
+    found = {}
+    for name, cells in draft.sheet.cells.items():
+        if name in named or not ladders.grows(name):
+            continue
+        values = [shapes.as_shape(cells[k]) for k in kept]
+        if all(isinstance(one, int | float) for one in values):
+            found[roles.bare(name)] = tuple(values)
+    return found
 
 
 def _params(sheet: Sheet, kept: list[int]) -> Mapping[str, tuple[Any, ...]]:

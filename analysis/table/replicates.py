@@ -19,22 +19,18 @@ dataset, family, ... they are other questions: asked which one
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analysis.errors import Question
 from analysis.table.direction import direction_of_name
 from analysis.table.draft import Draft
 from analysis.table.fields import FloatArray, IntArray
-from analysis.table.ladders import makes_ladders
+from analysis.table.questions import ask
 from analysis.table.roles import find
-from analysis.table.shapes import MOST_SHAPES
 from analysis.table.variation import (
-    FEW,
     Cells,
     Varying,
     coded,
@@ -44,8 +40,6 @@ from analysis.table.variation import (
 )
 from analysis.table.vocabulary import RUNS, is_one
 
-SURE = 3.3
-"""Standard errors from which a column that nobody knows is taken to move the metric."""
 ANOTHER = "another "
 """How the reasons begin for which rows don't draw that are no worse read for it."""
 IMPROVING = 0.01
@@ -67,13 +61,12 @@ def settle(draft: Draft) -> Draft:
         return draft
     alike = {find(draft, name, "--alike") for name in draft.asked.alike}
     tuned = {find(draft, name, "--tuned") for name in draft.asked.tuned}
+    every = list(varying_columns(draft, cells))
     found = [
-        one
-        for one in varying_columns(draft, cells)
-        if one.name not in alike and not _follows_shape(draft, cells, one)
+        one for one in every if one.name not in alike and not _follows_shape(draft, cells, one)
     ]
     found = [replace(one, kind="setting") if one.name in tuned else one for one in found]
-    _ask(draft, cells, found)
+    ask(cells, found, [one for one in every if one.name in alike])
     steps = [one for one in found if one.kind == "step" and one.within]
     if steps:
         draft, found = _one_step(draft, cells, found, steps[0])
@@ -89,147 +82,12 @@ def settle(draft: Draft) -> Draft:
     return draft.telling(replicate=_said(draft, cells, found, alike))
 
 
-def _ask(draft: Draft, cells: Cells, found: Sequence[Varying]) -> None:
-    """Raise a Question where rows differ in what makes other questions of them."""
-    for one in found:
-        if one.kind == "examples" and _splits_cells(one, cells):
-            raise Question(
-                f"rows of one size differ in {one.name!r} ({one.listed}), which seems to be the "
-                f"dataset size; say --examples {shlex.quote(one.name)} for one curve each",
-                add=(f"--examples {shlex.quote(one.name)}",),
-            )
-    asked = [one for one in found if _is_question(one, cells)]
-    if not asked:
-        return
-    first = asked[0]
-    level = _commonest(first)
-    shape = _covering_shape(asked, found)
-    if shape is not None:
-        column = shlex.quote(shape.name)
-        raise Question(
-            f"rows of one size differ in {shape.name!r} ({shape.listed}), which says how a size is "
-            f"made; say --shape {column} for a curve of each, take one with --where "
-            f"{shlex.quote(f'{shape.name}={_commonest(shape)}')}; if tuned, --tuned {column}; if "
-            f"only luck sets such runs apart, --alike {column}",
-            add=(f"--shape {column}", f"--alike {column}"),
-        )
-    named = " and in ".join(f"{one.name!r} ({one.listed})" for one in asked)
-    what = "rows of one size differ in" if any(one.within for one in asked) else "sizes differ in"
-    choice = shlex.quote(f"{first.name}={level}")
-    every = ",".join(one.name for one in asked)
-    kinds = {one.kind for one in asked}
-    tuned = "" if kinds <= {"condition", "split"} else f"; if tuned, --tuned {shlex.quote(every)}"
-    raise Question(
-        f"{what} {named}; take one with --where {choice}, or --group {shlex.quote(first.name)} "
-        f"for one curve each{tuned}; if only luck sets such runs apart, --alike "
-        f"{shlex.quote(every)}",
-        add=(f"--where {choice}", f"--group {shlex.quote(first.name)}"),
-    )
-
-
-def _covering_shape(asked: Sequence[Varying], found: Sequence[Varying]) -> Varying | None:
-    """A shape that says all that is asked about; None where none does, or it has too many."""
-    for one in found:
-        if one.kind == "shape" and one.within and len(one.levels) <= MOST_SHAPES:
-            n = len(np.unique(one.codes))
-            if all(len(np.unique(joint(one.codes, other.codes))) == n for other in asked):
-                return one
-    return None
-
-
 def _follows_shape(draft: Draft, cells: Cells, one: Varying) -> bool:
     """Whether the shape that the user named says all that a column says."""
     if not draft.shape:
         return False
     shape = joint(*(coded(values, cells.rows)[0] for values in draft.shape.values()))
     return len(np.unique(joint(shape, one.codes))) == len(np.unique(shape))
-
-
-def _is_question(one: Varying, cells: Cells) -> bool:
-    """Whether a column makes other questions of the rows that differ in it."""
-    few = 2 <= len(one.levels) <= max(FEW, len(one.codes) // 10)
-    if one.kind == "split":
-        return True
-    if one.kind == "condition":
-        # Also where each data set has sizes of its own; not where each size has its own name.
-        return one.within or (few and 2 * len(one.levels) <= cells.n)
-    if not one.within:
-        return False
-    if one.kind == "shape":
-        # Whether ladders of sizes differ is seen once errors are known (analysis.table.ladders).
-        return _splits_cells(one, cells) and not makes_ladders(one, cells)
-    if one.kind != "unknown":
-        return False
-    # A column that nobody knows is asked about where the metric moves with it.
-    return _levels_differ(one, cells) if few else _moves(one, cells)
-
-
-def _splits_cells(one: Varying, cells: Cells) -> bool:
-    """Whether at least a tenth of the cells hold rows that differ in it."""
-    pairs = np.unique(joint(cells.cell, one.codes), return_index=True)[1]
-    levels = np.bincount(cells.cell[pairs], minlength=cells.n)
-    return bool((levels > 1).sum() * 10 >= (np.bincount(cells.cell) > 1).sum()) and one.within
-
-
-def _levels_differ(one: Varying, cells: Cells) -> bool:
-    """Whether rows of some levels are better than others of their cells, beyond luck.
-
-    The sum of squares between levels, of ranks within cells, is about chi-square; its cube root is
-    about normal (Wilson and Hilferty 1931).
-    """
-    error = _centred(_ranks(cells.error, cells.cell), cells.cell)
-    codes = one.codes + 1
-    count = np.bincount(codes)
-    mean = np.bincount(codes, error) / np.maximum(count, 1)
-    freedom = int((count > 0).sum()) - 1
-    left = len(error) - cells.n - freedom
-    if left < 4:
-        return False
-    between = float((count * mean**2).sum())
-    within = max(float((error**2).sum()) - between, 1e-300) / left
-    ratio = between / within / freedom
-    spread = 2.0 / (9.0 * freedom)
-    return bool((ratio ** (1.0 / 3.0) - (1.0 - spread)) / np.sqrt(spread) > SURE)
-
-
-def _moves(one: Varying, cells: Cells) -> bool:
-    """Whether the metric clearly moves with a column within cells: by rank, or off a best value."""
-    numbers = one.numbers
-    if numbers is None or len(numbers) < 12:
-        return False
-    good = np.isfinite(numbers)
-    cell = joint(cells.cell[good])
-    error = _centred(_ranks(cells.error[good], cell), cell)
-    x = _ranks(numbers[good], cell)
-    for against in (_centred(x, cell), _centred(_centred(x, cell) ** 2, cell)):
-        scale = float(np.sqrt((against**2).sum() * (error**2).sum()))
-        freedom = len(error) - len(np.unique(cell)) - 1
-        if scale > 0.0 and freedom > 4:
-            r = float((against * error).sum()) / scale
-            if abs(r) * np.sqrt(freedom) > SURE:
-                return True
-    return False
-
-
-def _ranks(values: FloatArray, cell: IntArray) -> FloatArray:
-    """(N,) rank of each value in its cell, as a share."""
-    order = np.lexsort((values, cell))
-    start = np.concatenate([[0], np.cumsum(np.bincount(cell))[:-1]])
-    rank = np.empty(len(values))
-    rank[order] = np.arange(len(values)) - start[cell[order]]
-    share: FloatArray = (rank + 0.5) / np.bincount(cell)[cell]
-    return share
-
-
-def _centred(values: FloatArray, cell: IntArray) -> FloatArray:
-    mean = np.bincount(cell, values) / np.bincount(cell)
-    centred: FloatArray = values - mean[cell]
-    return centred
-
-
-def _commonest(one: Varying) -> Any:
-    counts = np.bincount(one.codes[one.codes >= 0], minlength=len(one.levels))
-    return one.levels[int(np.argmax(counts))]
 
 
 def _one_step(

@@ -125,4 +125,4 @@ def held(table: TrialTable, draft: Draft, rows: IntArray) -> TrialTable:
         return table
     merged = {**table.params, **params(draft, rows.tolist())}
     columns = {**table.columns, "params": MappingProxyType(merged)}
-    return replace(table, columns=MappingProxyType(columns))
+    return replace(table, columns=MappingProxyType(columns), shape=tuple(draft.shape))

@@ -73,6 +73,9 @@ class TrialTable(Columns):
     unit; None where it does not."""
     metric: Metric | None = None
     """What its errors were made of; None: they stand as they were measured."""
+    shape: tuple[str, ...] = ()
+    """Columns that say how a size is made, as whoever read the table named them; empty: not
+    said."""
 
     def __len__(self) -> int:
         return len(self.slot)

@@ -13,9 +13,10 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.table.columns import FIELDS
 from analysis.table.draft import Draft
-from analysis.table.fields import Field, FloatArray, Integer, Number, RowError, Share
+from analysis.table.fields import Field, FloatArray, Integer, Number, RowError, Share, Size
 from analysis.table.numbers import Numbers, read_numbers
 from analysis.table.roles import find
+from analysis.table.units import unit_in, unit_of_cells
 
 LABELS = ("seed", "draw")
 """Whole numbers that only tell runs apart: any words do as well."""
@@ -46,6 +47,28 @@ def _read(draft: Draft, column: str, option: str, *, counted: bool = False) -> N
     )  # fmt: skip
 
 
+def _in_unit(draft: Draft, field: str, column: str, numbers: Numbers) -> tuple[Draft, Numbers]:
+    """Numbers of a column that was named for a field, in the field's unit: ``latency ms``."""
+    kind = FIELDS[field]
+    counted = isinstance(kind, Size) or (isinstance(kind, Number) and kind.unit)
+    if field not in draft.asked.columns or not counted:
+        return draft, numbers
+    if numbers.unit or "suffix" in numbers.read_as:  # the cells themselves say it
+        word, times = numbers.unit, unit_of_cells(numbers.unit, kind.unit)
+    else:
+        word, times = unit_in(column, kind.unit)
+    known = np.abs(numbers.values[np.isfinite(numbers.values)])
+    if times == 1.0 or not len(known):
+        return draft, numbers
+    if not kind.unit and float(np.median(known)) >= times:
+        return draft.noting(f"{column}: taken for {field} as it stands, too large to be in {word}"
+                            ), numbers  # fmt: skip
+    to = f"{kind.unit}s" if kind.unit else "ones"
+    draft = draft.noting(f"{column} is in {word}: times {times:g}, as {field} is in {to}")
+    read_as = "; ".join(filter(None, (numbers.read_as, f"{word}, made {to}")))
+    return draft, replace(numbers, values=numbers.values * times, read_as=read_as)
+
+
 def _told(draft: Draft, column: str, numbers: Numbers) -> Draft:
     """The account of how a column was written."""
     columns = tuple(
@@ -58,6 +81,7 @@ def _told(draft: Draft, column: str, numbers: Numbers) -> Draft:
 def _counted(draft: Draft, field: str, column: str, option: str) -> Draft:
     """A size, of the model or of the data."""
     numbers = _read(draft, column, option, counted=True)
+    draft, numbers = _in_unit(draft, field, column, numbers)
     draft = _told(draft, column, numbers)
     draft = draft.leave_out(numbers.broken, reason=f"{column}: must be a number", column=column)
     values = numbers.values
@@ -100,6 +124,7 @@ def _labels(cells: Sequence[Any]) -> FloatArray:
 def _number(draft: Draft, field: str, column: str, option: str) -> Draft:
     """Any other number: rows keep what the field allows."""
     numbers = _read(draft, column, option)
+    draft, numbers = _in_unit(draft, field, column, numbers)
     draft = _told(draft, column, numbers)
     kind, values = FIELDS[field], numbers.values.copy()
     draft = draft.leave_out(numbers.broken, reason=f"{column}: must be a number", column=column)

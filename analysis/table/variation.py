@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from analysis.table.cells import take_apart
 from analysis.table.draft import Draft, shown
 from analysis.table.fields import FloatArray, IntArray
 from analysis.table.vocabulary import (
     CONDITIONS,
     FOLDS,
+    MEASURED,
     SEEDS,
     SETTINGS,
     SHAPES,
@@ -37,7 +39,7 @@ Kind = Literal[
 ]  # fmt: skip
 _KINDS = (
     ("step", STEPS), ("fold", FOLDS), ("seed", SEEDS), ("setting", SETTINGS),
-    ("condition", CONDITIONS), ("split", SPLITS), ("shape", SHAPES),
+    ("condition", CONDITIONS), ("split", SPLITS), ("shape", SHAPES), ("measure", MEASURED),
 )  # fmt: skip
 _SET_BY_HAND = re.compile(
     r"^(?:params?|config|hparams?|hyperparameters|hyperparams)[./_]", re.IGNORECASE
@@ -78,6 +80,11 @@ class Varying:
         except ValueError:
             return None
         return np.where(self.codes >= 0, level[self.codes], np.nan)
+
+    @property
+    def fractional(self) -> bool:
+        """Whether one of its levels is a number that is not whole."""
+        return _fractional(self.levels)
 
     @property
     def listed(self) -> str:
@@ -199,6 +206,10 @@ def _kind(name: str, codes: IntArray, levels: Sequence[Any], cells: Cells) -> Ki
         return "measure"
     if found == "split":
         found = "condition" if not numeric else ""
+    if is_one(name, MEASURED) and _measured(found, levels):
+        return "measure"
+    if found == "measure":
+        found = ""
     if _SET_BY_HAND.match(name) and found not in ("seed", "fold", "shape", "condition", "step"):
         return "setting"
     if not numeric and many and found in ("", "condition", "shape"):
@@ -220,6 +231,13 @@ def _counts_runs(codes: IntArray, levels: Sequence[Any], cells: Cells) -> bool:
     most = int(np.bincount(cells.cell).max())
     low = min(float(str(level)) for level in levels)
     return distinct and low in (0.0, 1.0) and len(levels) <= most
+
+
+def _measured(found: str, levels: Sequence[Any]) -> bool:
+    """Whether a column with a word of what is measured was: numbers, also with their units."""
+    if found == "measure":
+        return all(_is_number(level) or take_apart(str(level)) for level in levels)
+    return found in ("", "step", "condition", "shape") and _fractional(levels)
 
 
 def _fractional(levels: Sequence[Any]) -> bool:

@@ -129,15 +129,38 @@ CONDITIONS = _words(
     """
 )
 """What makes another question of it."""
-SHAPES = _words(
+WIDTHS = _words(
     """
-    width widths depth depths layer layers nlayer nlayers numlayers head heads nhead nheads hidden
-    hiddensize hiddendim dim dims dmodel dff embd nembd channels units neurons blocks params param
-    parameters nparams nparameters numparams size sizes flops macs bytes memory mb gb weights
-    maxdepth nonzero nnz paramcount modelsize latency throughput leaves maxleafnodes
+    width widths hidden hiddensize hiddendim hiddenunits dim dims dmodel dff ffn ffndim embd nembd
+    embed embeddim embeddingdim embeddingsize channels units neurons
     """
 )
+"""What grows a ladder of sizes, wherever a model has it."""
+DEPTHS = _words(
+    "depth depths layer layers nlayer nlayers numlayers block blocks nblocks numblocks maxdepth"
+)
+"""How deep a model is."""
+SHAPES = (
+    WIDTHS
+    | DEPTHS
+    | _words(
+        """
+        head heads nhead nheads params param parameters nparams nparameters numparams size sizes
+        weights nonzero nnz paramcount modelsize leaves maxleafnodes
+        """
+    )
+)
 """What makes the size, or follows from it."""
+MEASURED = _words(
+    """
+    latency latencies throughput fps qps ms msec us usec ns sec secs seconds flops kflops mflops
+    gflops tflops flop gflop macs mmacs gmacs bytes memory mem kb mb gb kib mib gib energy joule
+    joules kj wh kwh watts power inferencetime traintime trainingtime
+    """
+)
+"""What is measured of a model, and no condition that it was made under."""
+MADE = _words("arch architecture backbone family model modelname variant design layout type kind")
+"""Conditions that may as well say how a model is made."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _POWER = re.compile(r"\^|\*\*|²")

@@ -78,7 +78,8 @@ def _suffix(path: Path) -> str:
 
 def _flat(rows: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """Rows with ``params`` spread over columns of their own, and all column names in order."""
-    names = [name for name in FIELDS if name != "params"]
+    left_out = _left_out(rows)
+    names = [name for name in FIELDS if name != "params" and name not in left_out]
     loose = sorted({name for row in rows for name in row["params"]})
     flat = []
     for row in rows:
@@ -86,6 +87,15 @@ def _flat(rows: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
         line |= {f"{_PREFIX}{name}": _encode(row["params"].get(name)) for name in loose}
         flat.append(line)
     return names + [f"{_PREFIX}{name}" for name in loose], flat
+
+
+def _left_out(rows: list[dict[str, Any]]) -> set[str]:
+    """Columns that files are written without, as they were before there were such columns."""
+    return {
+        name
+        for name, field in FIELDS.items()
+        if field.only_if_any and all(row[name] == field.default for row in rows)
+    }
 
 
 def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
@@ -97,9 +107,14 @@ def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _write_jsonl(rows: list[dict[str, Any]], path: Path) -> None:
+    left_out = _left_out(rows)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
-            known = {name: value for name, value in row.items() if not _unknown(value)}
+            known = {
+                name: value
+                for name, value in row.items()
+                if not _unknown(value) and name not in left_out
+            }
             file.write(json.dumps(known, allow_nan=False) + "\n")
 
 

@@ -45,7 +45,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc
 
 from analysis.table.trials import BoolArray, FloatArray, IntArray
 from analysis.tuning.robust import Cells, Fit, bounded, spread_within
@@ -353,6 +352,8 @@ def _chances(
     plain |= terms.group == len(terms.scale) - 2
     whole = _missed(gram, moment, total, plain)
     left = freedom - int(plain.sum())
+    from scipy.special import fdtrc
+
     chances = np.ones(count)
     for j in range(count):
         without = plain.copy()

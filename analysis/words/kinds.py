@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from analysis.findings import Finding, Kind, Place
@@ -22,6 +23,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "interleaved": shapes.interleaved,
     "best_shape": ladders.best_shape,
     "ways_to_grow": ladders.ways_to_grow,
+    "best_network": ladders.best_network,
     "shape_and_data": ladders.shape_and_data,
     "short_ladders": ladders.short_ladders,
     "tuning": tuning.tuning,
@@ -52,9 +54,20 @@ def tell(finding: Finding[Any]) -> Told:
 
 
 def notes(findings: Iterable[Finding[Any]], *places: Place) -> list[str]:
-    """Return the sentences of what notes tell, at some places or (but for the headline) at all."""
-    return [
-        f"{tell(f).whole}."
-        for f in findings
-        if f.noted and (f.place in places if places else f.place != "headline")
-    ]
+    """Return the sentences of what notes tell, at some places or (but for the headline) at all.
+
+    Verdicts that cannot be told for one reason are one sentence.
+    """
+    every = list(findings)
+    kept = [f for f in every if f.noted]
+    kept = [f for f in kept if (f.place in places if places else f.place != "headline")]
+    untold = verdicts.alike([f for f in kept if f.kind == "cannot_tell"])
+    found = []
+    for one in kept:
+        group = next((group for group in untold if one in group), [one])
+        if len(group) == 1:
+            found.append(f"{tell(one).whole}.")
+        elif one is group[0]:
+            label = verdicts.of_all(group, every)
+            found.append(f"{replace(tell(one), label=label).whole}.")
+    return found

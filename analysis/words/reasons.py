@@ -235,6 +235,7 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "runs_nearer": lambda s: "run some points nearer to what is asked",
     "off_the_line": lambda s: "run some points off that line: other data for the same sizes",
     "name_shape": lambda s: (
-        "name the column that sets them apart with --shape, or take one of them with --where"
+        "name the column that sets them apart with --shape (in Python: shape=), or take one of "
+        "them with --where"
     ),
 }

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.curves.curve import unnamed
 from analysis.findings import Estimate
 from analysis.settings import AnalysisSettings
 from analysis.shapes.best import LEVEL, Span, Standing
 from analysis.shapes.costs import Budget
 from analysis.shapes.growing import Way
 from analysis.shapes.study import ShapeStudy
+from analysis.table.names import format_quantity, format_size, in_unit, plain_name
 from analysis.table.trials import known
 
 if TYPE_CHECKING:
@@ -104,12 +106,12 @@ def budget_rows(analysis: StudyAnalysis) -> list[Row]:
                 {
                     "n_examples": known(one.n_examples),
                     "cost": budget.cost,
-                    "most": budget.most,
+                    "most": _clean(budget.most),
                     "cell": budget.cell,
-                    "network": network_name(one, budget),
+                    "network": network_name(one, budget, analysis.settings),
                     "shape": budget.shape,
-                    "size": budget.size,
-                    "value": budget.value,
+                    "size": _clean(budget.size),
+                    "value": _clean(budget.value),
                     "error": error.value,
                     "error_low": error.low,
                     "error_high": error.high,
@@ -141,7 +143,9 @@ def step_rows(analysis: StudyAnalysis) -> list[Row]:
         names = networks(analysis, one)
         for step in one.steps:
             row: Row = {"n_examples": known(one.n_examples), "start": step.start}
-            row["network"] = names.get(step.start, step.start)
+            row["network"] = names.get(step.start) or _named(
+                step.start, step.shape, step.size, analysis.settings
+            )
             row |= {k: getattr(step, k) for k in ("size", "shape", "axis", "now", "to", "factor")}
             along = step.along or Estimate(value=math.nan, low=math.nan, high=math.nan)
             for name, saved in (("saves", step.saves), ("along", along)):
@@ -173,11 +177,34 @@ def shape_metrics(analysis: StudyAnalysis) -> dict[float, dict[str, float]]:
     return found
 
 
-def network_name(one: ShapeStudy, budget: Budget) -> str:
-    """A network by its axes: ``width 48, depth 1``; by its cell where these are not known."""
+def network_name(one: ShapeStudy, budget: Budget, s: AnalysisSettings) -> str:
+    """A network by its axes: ``width 48, depth 1``; else by its shape and size, or its own name."""
     if not one.grown_by or not math.isfinite(budget.grown):
-        return budget.cell
+        return _named(budget.cell, budget.shape, budget.size, s)
     return f"{one.grown_by} {budget.grown:g}, {budget.shape}"
+
+
+def _named(cell: str, shape: str, size: float, s: AnalysisSettings) -> str:
+    """A network without a known axis to grow by: ``n_layers 2, 1,000 n_parameters``.
+
+    A name that the table gives its cell is kept; one that says no more than the size is not.
+    """
+    if cell != unnamed(s.size, size):
+        return cell
+    return f"{shape}, {_amount(size, s)}"
+
+
+def _amount(size: float, s: AnalysisSettings) -> str:
+    """A size with what it counts, in the words of the table."""
+    name = plain_name(s.size_name)
+    if s.size_name == s.size and in_unit(size, s.size)[1]:
+        return f"{format_quantity(size, s.size)} ({name})"
+    return f"{size:,.0f} {name}" if size >= 99.95 else f"{format_size(size)} {name}"
+
+
+def _clean(value: float) -> float:
+    """A number without the last digits that means of logarithms leave."""
+    return float(f"{value:.12g}")
 
 
 def networks(analysis: StudyAnalysis, one: ShapeStudy) -> dict[str, str]:

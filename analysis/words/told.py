@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.table.names import format_examples
@@ -32,3 +33,16 @@ def capital(text: str) -> str:
 def at(n_examples: float | None) -> str:
     """At which dataset size; empty where it is not known."""
     return "" if n_examples is None else f" at {format_examples(n_examples, 'examples')}"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Names as a sentence has them.
+
+    Examples
+    --------
+    >>> listed(["80", "160", "320"]), listed(["marginal"])
+    ('80, 160 and 320', 'marginal')
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {word} {names[-1]}"

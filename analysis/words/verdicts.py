@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from analysis.findings import Finding, VerdictKind
 from analysis.settings import AnalysisSettings
 from analysis.table.names import format_examples, format_size, plain_name
@@ -11,7 +14,7 @@ from analysis.verdicts.gains import Gauge
 from analysis.verdicts.growth import Growth
 from analysis.words.metrics import past_clause, turn
 from analysis.words.reasons import interval, what_next, why
-from analysis.words.told import Told
+from analysis.words.told import Told, listed
 
 VERDICTS: dict[VerdictKind, str] = {
     "pays_off_until": "pays off until",
@@ -51,6 +54,37 @@ def verdict(f: Finding[PayoffPoint]) -> Told:
     elif point.placed:
         tail += f" {format_size(point.size)} {plain_name(f.size)} ({_ends(point)})"
     return Told(label=f"{where}{point.rule}: ", text=text, tail=tail)
+
+
+def alike(findings: Sequence[Finding[PayoffPoint]]) -> list[list[Finding[PayoffPoint]]]:
+    """Verdicts of one reason and next step: of all dataset sizes where it holds for the same rules.
+
+    Else those of each dataset size.
+    """
+    by_reason: dict[str, list[Finding[PayoffPoint]]] = {}
+    for one in findings:
+        by_reason.setdefault(verdict(one).tail, []).append(one)
+    found = []
+    for group in by_reason.values():
+        by_data: dict[float | None, list[Finding[PayoffPoint]]] = {}
+        for one in group:
+            by_data.setdefault(one.n_examples, []).append(one)
+        rules = {tuple(one.facts.rule for one in mine) for mine in by_data.values()}
+        found += [group] if len(rules) == 1 else list(by_data.values())
+    return found
+
+
+def of_all(group: Sequence[Finding[PayoffPoint]], findings: Sequence[Finding[Any]]) -> str:
+    """Of which dataset sizes and rules one sentence is; ``findings`` are all that there are."""
+    every = [f for f in findings if isinstance(f.facts, PayoffPoint)]
+    rules = list(dict.fromkeys(f.facts.rule for f in group))
+    data = list(dict.fromkeys(f.n_examples for f in group))
+    all_rules = len({f.facts.rule for f in every}) == len(rules) > 1
+    by_rule = "every rule" if all_rules else listed(rules)
+    if len({f.n_examples for f in every}) == len(data) > 1:
+        return f"every dataset size, {by_rule}: "
+    sizes = [format_examples(n) for n in data if n is not None]
+    return f"{listed(sizes)} examples, {by_rule}: " if sizes else f"{by_rule}: "
 
 
 def phrase(point: PayoffPoint, size_name: str, gauge: Gauge | None = None) -> str:

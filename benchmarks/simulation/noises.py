@@ -41,6 +41,8 @@ class StudyNoise:
     """Whether the table holds which test examples each model gets right."""
     pool: int = 0
     """Draws that each size takes its own from, at random; 0: all have the first ones."""
+    n_test_pool: int = 0
+    """Examples that each draw takes a test set of its own from; 0: one test set for all."""
 
 
 Regime = Callable[[np.random.Generator, int], StudyNoise]
@@ -165,6 +167,22 @@ def few_draws(rng: np.random.Generator, k: int) -> StudyNoise:
     )
 
 
+def rotating(rng: np.random.Generator, k: int) -> StudyNoise:
+    """360, 1,000 or 5,000 examples in all: each draw tests on a fifth of them, its own."""
+    examples = int(rng.choice([360, 1000, 5000]))
+    return StudyNoise(
+        replicates=np.full(k, rng.integers(3, 9)),
+        n_test=examples // 5,
+        seed_spread=rng.uniform(0.03, 0.15),
+        tails=False,
+        draw_spread=rng.uniform(0.0, 0.12),
+        told=True,
+        tuning_spread=float(rng.choice([0.0, 0.02])),
+        with_bits=bool(rng.random() < 0.7),
+        n_test_pool=examples - examples // 10,
+    )
+
+
 REGIMES: Mapping[str, Regime] = MappingProxyType(
     {
         "usual": usual,
@@ -177,8 +195,10 @@ REGIMES: Mapping[str, Regime] = MappingProxyType(
 )
 
 
-DESIGNS: Mapping[str, Regime] = MappingProxyType({"unequal": unequal, "few draws": few_draws})
-"""Designs that are not even; not among those that studies take turns through."""
+DESIGNS: Mapping[str, Regime] = MappingProxyType(
+    {"unequal": unequal, "few draws": few_draws, "rotating": rotating}
+)
+"""Designs that are not even, and test sets that rotate; studies take no turns through these."""
 
 
 def simulate(truth: Truth, rng: np.random.Generator, regime: Regime = usual) -> TrialTable:
@@ -186,9 +206,12 @@ def simulate(truth: Truth, rng: np.random.Generator, regime: Regime = usual) -> 
     noise = regime(rng, len(truth.x))
     # How alike models fail: correlation of the latent difficulty of a test example over models.
     alike = rng.uniform(0.3, 0.8)
-    difficulty = rng.standard_normal(noise.n_test)
+    difficulty = rng.standard_normal(noise.n_test_pool or noise.n_test)
     n_draws = noise.pool or int(noise.replicates.max())
     draws = noise.draw_spread * rng.standard_normal(n_draws)
+    tested = [difficulty] * n_draws
+    if noise.n_test_pool:
+        tested = [rng.choice(difficulty, noise.n_test, replace=False) for _ in range(n_draws)]
     log_error = truth.log_error(truth.x) + noise.tuning_spread * rng.standard_normal(len(truth.x))
     rows = []
     for z, centre, replicates in zip(truth.x, log_error, noise.replicates, strict=True):
@@ -208,8 +231,10 @@ def simulate(truth: Truth, rng: np.random.Generator, regime: Regime = usual) -> 
             if noise.told:
                 row["draw"] = r
             if noise.n_test:
-                wrong = fails(min(mean, 0.995), difficulty, alike, rng)
+                wrong = fails(min(mean, 0.995), tested[r], alike, rng)
                 row |= {"test_error": float(wrong.mean()), "n_test": noise.n_test}
+                if noise.n_test_pool:
+                    row["n_test_pool"] = noise.n_test_pool
                 if noise.with_bits:
                     row["test_correct"] = np.packbits(~wrong).tobytes()
             rows.append(row)

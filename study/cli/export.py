@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from study.handover.results import analyse_study, finished_trials
 
     records = finished_trials(spec, places, again)
+    spec = spec.as_begun(record.study_digest for record in records)
     analysis, table = analyse_study(spec, records, again=again)
     load_without_forests()
     importance = search_importance(spec, records)

@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
             end = "\n" if done == total else ""
             print(f"\rtimed {done} of {total} architectures", end=end, file=sys.stderr, flush=True)
 
-    laboratory = Laboratory(spec, cache=places.cache)
-    records = stored_study(spec, places, again).records()
+    store = stored_study(spec, places, again)
+    laboratory = Laboratory(store.spec, cache=places.cache)
+    records = store.records()
     found = measure_latencies(laboratory, records, on_each=show)
     if not found:
         raise PayoffError(f"{spec.name}: no trial has finished well yet; go on with: {again}")

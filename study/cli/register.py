@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from study.tracking.registry import register_model
 
     records = finished_trials(spec, places, again)
+    spec = spec.as_begun(record.study_digest for record in records)
     analysis, _ = analyse_study(spec, records, again=again)
     record = choose_trial(analysis, records, cell=args.cell, n_examples=args.examples)
     print(f"training {record.slot} again", file=sys.stderr)

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         from study.tracking.analysis_run import log_report
 
         spec, places, _ = study_of(args)
-        log_report(mlflow_of(spec, places), spec.name, spec.digest(), path)
+        log_report(mlflow_of(spec, places), spec.name, source.facts["Study digest"], path)
         print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
     print(f"wrote {path.stat().st_size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
     return 0
@@ -81,6 +81,7 @@ def _of_study(args: argparse.Namespace) -> tuple[StudyAnalysis, TrialTable, Repo
     spec = with_size(spec, args.size)
     told = ("--size", args.size) if args.size else ()
     records = finished_trials(spec, places, again)
+    spec = spec.as_begun(record.study_digest for record in records)
     analysis, table = analyse_study(spec, records, again=again)
     text = Path(args.study).read_text(encoding="utf-8") if args.study else ""
     source = study_source(

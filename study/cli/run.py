@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.data.dataset import Dataset
     from study.launch.engines.engine import Engine
     from study.preflight.forecast import Forecast, ModelForecast
     from study.preflight.own_trainer import OwnCall
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.workers is not None:
         spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
     if args.dry_run:
-        return _dry_run(spec, as_json=args.json)
+        return _dry_run(spec, Places.at(args.root), as_json=args.json)
     return run_and_show(spec, args, None)
 
 
@@ -105,12 +106,15 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     return 130 if outcome.interrupted else 0
 
 
-def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
+def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
     from study.launch.engines.local import n_workers
     from study.preflight.check import check_study
     from study.preflight.forecast import forecast
     from study.preflight.routes import route_notes
+    from study.queue.opening import begun
 
+    store = begun(spec, places)
+    spec = store.spec if store is not None else spec
     laboratory = check_study(spec)
     if not spec.training.function:
         import torch
@@ -125,12 +129,17 @@ def _dry_run(spec: StudySpec, *, as_json: bool) -> int:
         own = call(spec, laboratory)
     if as_json:
         told = {**dataclasses.asdict(found), "axes": space_as_text(spec.space)}
+        if own is None:
+            data = laboratory.dataset
+            sizes = [data.n_test_at(n) for n in spec.sizes]
+            told |= {"n_test": min(sizes), "n_test_pool": data.n_test_pool}
         told["roles"] = {axis.name: axis.role for axis in spec.space.axes}
         if own is not None:
             told["call"] = _told(own)
         print(json.dumps(told, indent=2, default=dict))
         return 0
-    for name, value in _lines(spec, found, own):
+    tests = () if own is not None else (("test sets", _test_sets(laboratory.dataset, spec.sizes)),)
+    for name, value in _lines(spec, found, own, tests):
         print(f"{name:<22} {value}")
     if not spec.training.function:
         from study.packs.compiling import outlook
@@ -172,6 +181,12 @@ def _own_lines(spec: StudySpec, found: Forecast, own: OwnCall) -> list[tuple[str
     if own.answer.left_out:
         names = ", ".join(own.answer.left_out)
         lines.append(("left out of it", f"{names}: neither number, truth nor text"))
+    if own.answer.unused:
+        names = ", ".join(own.answer.unused)
+        lines.append(("left out of it too", f"{names}: a text that is no column of the trials"))
+    if own.answer.beside:
+        names = ", ".join(own.answer.beside)
+        lines.append(("logged beside it", f"{names}: no column of the trials, draws nothing"))
     if not own.answer.is_finite:
         lines.append(("that is", "diverged: an error is not finite"))
     least = own.seconds * found.n_trials / found.workers
@@ -192,7 +207,18 @@ def _axes(spec: StudySpec) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(spec: StudySpec, found: Forecast, own: OwnCall | None) -> list[tuple[str, str]]:
+def _test_sets(data: Dataset, sizes: Sequence[int]) -> str:
+    """Say which examples trials are tested on."""
+    counts = sorted({data.n_test_at(n) for n in sizes})
+    if not data.n_test_pool:
+        return f"fixed: {counts[0]:,} examples for all trials"
+    own = " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
+    return f"rotate: each draw has its own {own} of {data.n_test_pool:,} examples"
+
+
+def _lines(
+    spec: StudySpec, found: Forecast, own: OwnCall | None, tests: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
     from study.launch.progress import duration
 
     sizes = ", ".join(f"{n:,}" for n in spec.sizes)
@@ -201,6 +227,7 @@ def _lines(spec: StudySpec, found: Forecast, own: OwnCall | None) -> list[tuple[
         ("study", spec.name),
         ("digest", spec.digest()[:12]),
         ("data", spec.training.function or f"{spec.data.name}, {sizes} examples"),
+        *tests,
         *(_axes(spec) if own is not None else ()),
         ("cells", f"{found.n_cells:,} ({cells}{_students(spec)})"),
         ("search trials", f"{found.n_search_trials:,}"),

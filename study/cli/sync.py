@@ -113,7 +113,7 @@ def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> De
     from study.tracking.client import StoreAway
     from study.tracking.delivery import DeliveryReport, deliver_all
 
-    records = _finished(target, places)
+    target, records = _finished(target, places)
     spool = Spool(places.spool(target.name))
     with spool.drain_lock() as mine:
         waiting = spool.waiting()
@@ -137,26 +137,30 @@ def _sync(target: Target, places: Places, *, patience: float, quiet: bool) -> De
         return _level(tracker, spool, records, report, patience)
 
 
-def _finished(target: Target, places: Places) -> tuple[TrialRecord, ...]:
-    """Return the records of the study file's finished trials; none if it was not started."""
+def _finished(target: Target, places: Places) -> tuple[Target, tuple[TrialRecord, ...]]:
+    """Return the records of the study file's finished trials; none if it was not started.
+
+    The study comes back as it was begun.
+    """
     spec = target.spec
     if spec is None:
-        return ()
+        return target, ()
     file = sqlite_file(spec.storage.optuna) if spec.storage.optuna else places.optuna_journal
     if file is not None and not file.is_file():
-        return ()
+        return target, ()
     from study.launch.keeping import Keeper
     from study.launch.locking import exclusively
     from study.queue.opening import open_storage
     from study.queue.store import StudyStore
 
     store = StudyStore(spec, open_storage(spec.storage.optuna, places))
+    target = dataclasses.replace(target, spec=store.spec)
     store.check_unchanged()
     if not store.is_started():
-        return ()
+        return target, ()
     with exclusively(places):  # what workers could not tell before they ended
         Keeper(store, places, "sync").tell_left_behind()
-    return store.records()
+    return target, store.records()
 
 
 def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:

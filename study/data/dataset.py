@@ -13,6 +13,10 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from study.data.source import DataSource
 
+MOST_TESTED = 2000
+"""Rotating test sets are made of all that is not trained on, up to so many examples: testing a
+network on them takes a twentieth of training it for 400 steps of 32."""
+
 Task = Literal["classification", "regression"]
 Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
@@ -69,7 +73,7 @@ def resolve(path: str, base: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """All examples of one data set, in memory, with the test set held apart.
+    """All examples of one data set, in memory: with a test set held apart, or one of each draw.
 
     The arrays are read-only. ``x_*`` has shape ``(examples, *input_shape)``, float32, not yet
     standardised; ``y_*`` has shape ``(examples,)``: int64 labels in ``[0, n_outputs)`` for
@@ -79,34 +83,53 @@ class Dataset:
     name: str
     task: Task
     x_development: npt.NDArray[np.float32]
-    """Examples that training and validation sets are drawn from."""
+    """Examples that training and validation sets are drawn from; all of them where test sets
+    rotate."""
     y_development: Labels
     x_test: npt.NDArray[np.float32]
-    """Examples that choose nothing, the same for every trial of a study."""
+    """Examples that choose nothing: the same for every trial of a study or, where test sets rotate,
+    all examples once more, of which each draw takes ``n_test_drawn``."""
     y_test: Labels
+    """Clean, whatever noise ``y_development`` has."""
     n_outputs: int
     """Classes, or 1 for regression."""
     n_validation: int
-    """Examples of each draw that are set aside for validation; the pool is what is left."""
+    """Examples that are set aside for validation: by each draw, or where test sets rotate by all
+    draws together. The pool is what is left."""
     digest: str
     """Hex SHA-256 over every array, the split and the task."""
     duplicates: int
     """Test examples whose input also stands, byte for byte, among the development examples (0 once
-    those have been dropped)."""
+    those have been dropped). Where test sets rotate, examples whose input stands twice or more."""
     notes: tuple[str, ...] = ()
     """What a person must be told (label noise put in, duplicates found or dropped, ...)."""
     classes: tuple[str, ...] = ()
     """Names of the labels; empty for regression."""
+    n_test_drawn: int = 0
+    """Test examples that each draw takes at least where test sets rotate; 0: the test set is
+    fixed."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
         return tuple(self.x_development.shape[1:])
 
+    def n_test_at(self, n_examples: int) -> int:
+        """Examples of one test set: where they rotate, of a draw that trains on ``n_examples``."""
+        if not self.n_test_drawn:
+            return len(self.x_test)
+        left = len(self.x_development) - self.n_validation - n_examples
+        return min(left, max(self.n_test_drawn, MOST_TESTED))
+
+    @property
+    def n_test_pool(self) -> int:
+        """Examples that rotating test sets are drawn from; 0 where the test set is fixed."""
+        return len(self.x_test) - self.n_validation if self.n_test_drawn else 0
+
     @property
     def pool(self) -> int:
         """Largest training subset that can be drawn."""
-        return len(self.x_development) - self.n_validation
+        return len(self.x_development) - self.n_validation - self.n_test_drawn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,9 @@ from search_spaces.errors import nearest
 from study.data.dataset import resolve
 from study.data.loaders import LOADERS, loader
 
-EVERYWHERE = frozenset({"name", "seed", "test", "validation", "label_noise", "duplicates"})
+EVERYWHERE = frozenset(
+    {"name", "seed", "test", "test_sets", "validation", "label_noise", "duplicates"}
+)
 """Fields that every kind of data listens to."""
 
 
@@ -46,17 +48,22 @@ class DataSource:
     test: int | float = 0
     """Size of the test set: a count, or a share of all examples. 0: the data's own test set, else
     360 of digits' 1,797 and a fifth of any other data."""
+    test_sets: Literal["auto", "rotate", "fixed"] = "auto"
+    """rotate: each draw has its own test examples, taken from all that it does not train on, so
+    that the luck of one test set does not decide; all draws share one validation set, of which no
+    test set holds an example. fixed: one test set for all trials. auto: rotate, but fixed where the
+    data or an own trainer bring a test set, and in studies that began before there was a choice."""
     validation: int | float = 0
-    """Size of each validation set: a count, or a share of the examples outside the test set. 0:
+    """Size of a validation set: a count, or a share of the examples outside the test set. 0:
     157 for digits, a tenth of any other data."""
     label_noise: float = 0.0
-    """Share of the labels outside the test set replaced by a wrong one, drawn once. The test set
-    stays clean; validation sets are as noisy as training sets, as they would be in earnest."""
+    """Share of the labels outside the test set replaced by a wrong one, drawn once. Test sets stay
+    clean; validation sets are as noisy as training sets, as they would be in earnest."""
     duplicates: Literal["report", "drop"] = "report"
-    """Examples outside the test set that equal, byte for byte, a test example or each other: report
-    counts them, drop removes them."""
+    """Examples outside the test set that equal, byte for byte, a test example or each other (where
+    test sets rotate, any that equals an earlier one): report counts them, drop removes them."""
     seed: int = 0
-    """Seeds the test split, label noise and generated data. Subset draws follow study.seed."""
+    """Seeds a fixed test set, label noise and generated data. All draws follow study.seed."""
     image_size: int = 0
     """ImageFolder: resize to this many pixels a side; 0: all images must have one size."""
     grayscale: bool = False
@@ -69,6 +76,12 @@ class DataSource:
             f"{name} ({words})" if (words := loader(name).words) else name for name in LOADERS
         )
         return f"{', '.join(most)} or {last}"
+
+
+def may_rotate(source: DataSource) -> bool:
+    """Whether test sets rotate, unless the data turn out to bring their own."""
+    brought = loader(source.name).own_test or bool(source.test_file)
+    return source.test_sets != "fixed" and not brought
 
 
 def check(source: DataSource, base: Path | None = None) -> list[str]:
@@ -90,6 +103,14 @@ def check(source: DataSource, base: Path | None = None) -> list[str]:
     if source.duplicates not in ("report", "drop"):
         mistakes.append(
             f"data.duplicates: must be report or drop, got {source.duplicates!r}; correct it"
+        )
+    if source.test_sets not in ("auto", "rotate", "fixed"):
+        mistakes.append(
+            f"data.test_sets: must be auto, rotate or fixed, got {source.test_sets!r}; correct it"
+        )
+    if source.test_sets == "rotate" and not may_rotate(source):
+        mistakes.append(
+            "data.test_sets: the data bring their own test set, got 'rotate'; set it to 'fixed'"
         )
     if source.label_noise and source.task == "regression":
         mistakes.append(

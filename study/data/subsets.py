@@ -1,4 +1,4 @@
-"""Draws: each divides the development examples anew, and its subsets are nested in one another."""
+"""Draws: each divides the examples anew, and its subsets are nested in one another."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from study.data.balance import balanced_order, groups_of
 from study.data.dataset import Dataset, Split
 from study.errors import DataError
 
-VALIDATION_STREAM, TRAINING_STREAM = 0, 1
+VALIDATION_STREAM, TRAINING_STREAM, TEST_STREAM = 0, 1, 2
 """Random streams of one draw."""
+
+SHARED_DRAW = 0
+"""Draw whose validation set serves all draws where test sets rotate: the search's."""
 
 BLOCK_VALUES = 2**20
 """Input values standardised at a time in double precision: 8 MiB."""
@@ -23,34 +26,60 @@ KEY = "data.sizes"
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Indices into the development examples; none is in both."""
+    """Indices into the development examples; none is in both.
+
+    Where test sets rotate, those of the test set are indices into the same examples, and none is in
+    two parts.
+    """
 
     train: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+    """Indices into the examples that test sets are drawn from."""
 
 
 def draw_indices(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Draw:
-    """Choose the validation set and the training subset of one draw.
+    """Choose the validation set, the test set and the training subset of one draw.
 
     The validation set depends on (seed, draw) only. The training subset of n is the first n of an
     order of the rest, so a smaller one lies inside a larger one of the same draw. Both hold the
     classes (or tenths of the target) in the proportions of what they are taken from, as nearly as
     whole numbers allow.
+
+    Where test sets rotate, one validation set serves all draws, so that no example of it is in any
+    test set; each draw takes its test set from the others, in the proportions of their classes, and
+    trains on what is left. What a small training subset leaves over is tested on as well.
     """
     mistakes = _size_mistakes(dataset, n_examples)
     if mistakes:
         raise DataError(mistakes[0])
     groups = groups_of(dataset.y_development)
+    rotates = dataset.n_test_drawn > 0
+    whose = SHARED_DRAW if rotates else draw
     validation = balanced_order(
-        groups, dataset.n_validation, np.random.default_rng([seed, draw, VALIDATION_STREAM])
+        groups, dataset.n_validation, np.random.default_rng([seed, whose, VALIDATION_STREAM])
     )
     left = np.ones(len(groups), dtype=bool)
     left[validation] = False
+    test = np.arange(len(dataset.x_test), dtype=np.int64)
+    if rotates:
+        others = np.flatnonzero(left)
+        generator = np.random.default_rng([seed, draw, TEST_STREAM])
+        clean = groups_of(dataset.y_test)[others]
+        test = others[balanced_order(clean, dataset.n_test_drawn, generator)]
+        left[test] = False
     pool = np.flatnonzero(left)
     order = balanced_order(
         groups[pool], n_examples, np.random.default_rng([seed, draw, TRAINING_STREAM])
     )
-    return Draw(train=pool[order], validation=validation)
+    train = pool[order]
+    more = dataset.n_test_at(n_examples) - len(test)
+    if rotates and more > 0:
+        left[train] = False
+        others = np.flatnonzero(left)
+        clean = groups_of(dataset.y_test)[others]
+        test = np.concatenate([test, others[balanced_order(clean, more, generator)]])
+    return Draw(train=train, validation=validation, test=test)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +111,7 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
     x, y = dataset.x_development, dataset.y_development
     x_train = x[chosen.train]
     center, factor = _moments(x_train)
-    y_parts = [y[chosen.train], y[chosen.validation], dataset.y_test.copy()]
+    y_parts = [y[chosen.train], y[chosen.validation], dataset.y_test[chosen.test]]
     target_center, target_scale = _target_moments(dataset, chosen)
     if dataset.task == "regression":
         y_parts = [((part - target_center) / target_scale).astype(np.float32) for part in y_parts]
@@ -91,7 +120,7 @@ def draw_split(dataset: Dataset, n_examples: int, draw: int, seed: int) -> Split
         y_train=y_parts[0],
         x_validation=_standardise(x[chosen.validation], center, factor),
         y_validation=y_parts[1],
-        x_test=_standardise(dataset.x_test.copy(), center, factor),
+        x_test=_standardise(dataset.x_test[chosen.test], center, factor),
         y_test=y_parts[2],
         task=dataset.task,
         n_outputs=dataset.n_outputs,
@@ -155,6 +184,8 @@ def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
         return []
     left = np.ones(len(y), dtype=bool)
     left[chosen.validation] = False
+    if dataset.n_test_drawn:
+        left[chosen.test] = False
     in_pool = np.bincount(y[left], minlength=dataset.n_outputs)
     rarest = int(in_pool[gone].min())
     names = dataset.classes or tuple(str(label) for label in range(dataset.n_outputs))
@@ -164,6 +195,8 @@ def _composition_mistakes(dataset: Dataset, chosen: Draw) -> list[str]:
         if rarest
         else "add examples of it or drop the class"
     )
+    if not rarest and dataset.n_test_drawn:
+        remedy += ', or set data.test_sets to "fixed"'
     return [f"{KEY}: each must hold every class, got {n}, which misses {listed}; {remedy}"]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from analysis.shapes.study import nearest_cell
 from analysis.words.verdicts import SHORT
 from search_spaces.errors import PayoffError, nearest
-from study.data.subsets import Standardisation, standardisation
+from study.data.subsets import Standardisation, draw_indices, standardisation
 from study.plan.design import slots
 from study.record import TrialRecord
 from study.trials.laboratory import Laboratory
@@ -101,9 +101,10 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
         raise PayoffError(f"{record.slot}: trained again it diverged ({result.reason})")
     error, recorded = float(result.scores.test_error), record.metrics["test_error"]
     data = laboratory.dataset
+    tested = draw_indices(data, record.n_examples, record.draw, spec.study.seed).test
     allowed = MOST_CHANGE * recorded
     if data.task == "classification":
-        allowed = MOST_DIFFERENCE / len(data.y_test)
+        allowed = MOST_DIFFERENCE / len(tested)
     if not abs(error - recorded) <= allowed * (1 + 1e-9):
         raise PayoffError(
             f"{record.slot}: trained again its test error is {error:.4g}, on record stands "
@@ -114,7 +115,7 @@ def train_again(spec: StudySpec, record: TrialRecord, *, cache: Path | None = No
     return TrainedModel(
         record=record,
         network=_reads_raw_inputs(result.model.cpu(), scales),
-        example=np.array(data.x_test[:2], dtype=np.float32),
+        example=np.array(data.x_test[tested[:2]], dtype=np.float32),
         test_error=error,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +22,13 @@ from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, opening
 from study.launch.progress import Screen, duration
+from study.launch.worker_log import notes_in
 from study.packs.compiling import outlook
 from study.places import Places
 from study.preflight.check import check_study, fingerprints
 from study.preflight.routes import route_notes
 from study.queue import leases
-from study.queue.opening import open_storage
+from study.queue.opening import begun, open_storage
 from study.queue.retrying import Retried
 from study.queue.store import StudyStore
 from study.spec.study_file import StudySpec
@@ -62,6 +64,8 @@ def run_study(
     ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
     waited for. With ``retry_failed``, what failed runs again, also with other code of the user's.
     """
+    store = begun(spec, places)
+    spec = store.spec if store is not None else spec
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
     seen = fingerprints(spec, laboratory)
@@ -73,7 +77,7 @@ def run_study(
             engine.get_ready(spec, study_file, places)
 
     try:
-        store, before, said = _set_up(spec, places, tracker, seen, get_ready, retry_failed)
+        store, before, said = _set_up(spec, places, tracker, seen, get_ready, retry_failed, store)
         for line in said:
             view.say(line)
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
@@ -114,13 +118,15 @@ def _train_and_conclude(
     job: Job, engine: Engine, order: Order, show: Callable[[StudyAnalysis], object]
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
-    store, stop = job.keeper.store, job.stop
+    store, stop, began = job.keeper.store, job.stop, time.time()
     job.thread.start()
     try:
         with interrupts(stop):
             counts = store.counts()
             if counts.finished < counts.total:
                 engine.run(order)
+                for note in notes_in(job.places.logs(job.spec.name), began):
+                    job.view.say(f"note: {note}")
             counts = job.patience.insist(store.counts)
             return conclude(job, show) if counts.finished == counts.total else break_off(job)
     finally:
@@ -167,18 +173,22 @@ def _set_up(
     seen: Mapping[str, str],
     on_checked: Callable[[], object],
     retry_failed: bool,
+    store: StudyStore | None,
 ) -> tuple[StudyStore, int, list[str]]:
     """Open both storages, then queue the trials.
 
     Returns the queue, how many trials had finished before, and lines on what has changed.
 
-    ``seen`` are the fingerprints of the data and the user's code, which must not have changed.
+    ``seen`` are the fingerprints of the data and the user's code, which must not have changed;
+    ``store`` is the queue, if it is open already.
     Whatever a person must mend is found before the first trial is queued, most of it before
     ``on_checked`` is called.
     """
     address = spec.storage.optuna
-    store, said = None, []
-    if address:
+    said: list[str] = []
+    if store is not None:
+        pass
+    elif address:
         with opening(address):
             store = StudyStore(spec, open_storage(address, places))
     elif places.optuna_journal.is_file():

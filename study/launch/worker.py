@@ -27,7 +27,7 @@ from search_spaces.errors import PayoffError
 from study.errors import StorageAway
 from study.launch.joining import from_environment
 from study.launch.keeping import Keeper, keep
-from study.launch.worker_log import WorkerLog
+from study.launch.worker_log import NOTE, WorkerLog
 from study.patience import Patience
 from study.places import Places
 from study.queue.beats import BEATS, Heart
@@ -80,6 +80,7 @@ class Worker:
         self.heart: Heart | None = None
         with self.log.listening():
             self.store = self.patience.insist(self._join)
+        self.spec = spec = self.store.spec
         self.keeper = Keeper(self.store, places, lease.name)
         self._laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
         self._next_tidy = 0.0
@@ -154,6 +155,9 @@ class Worker:
                 if record.status == "failed" and any(claim.first for claim in claims):
                     self.patience.insist(lambda: self.store.give_back(claims))
                     raise BrokenAnswer(broken(self.spec, task, record.reason))
+                if any(claim.first for claim in claims):
+                    for note in self._laboratory.notes:
+                        self.log.write(NOTE, text=note)
                 self._keep_on_disk(record, claims)
                 owed.append((ids.pop(task.slot.name), record))
                 if time.monotonic() >= next_try:
@@ -220,7 +224,7 @@ def work(
             from study.tracking.delivery import TrackerThread
 
             keep(worker.keeper)
-            tracker = make_tracker(spec, places)
+            tracker = make_tracker(worker.spec, places)
             worker.keeper.spool.remember(tracker.address)
             with TrackerThread(tracker, worker.keeper.spool):
                 worker.run(until)

@@ -12,6 +12,9 @@ from typing import Any
 
 from study.redaction import redact
 
+NOTE = "note"
+"""Event of what the user should know of the trials themselves."""
+
 
 class WorkerLog:
     """Appends events to a file; a log that can't be written stops nothing."""
@@ -42,6 +45,19 @@ class WorkerLog:
         finally:
             logger.removeHandler(handler)
             logger.setLevel(before)
+
+
+def notes_in(folder: Path, since: float) -> list[str]:
+    """Return what workers noted for the user since a moment, each text once."""
+    found = dict[str, None]()
+    for path in sorted(folder.glob("*.jsonl")):
+        with contextlib.suppress(OSError):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError):  # a line cut off
+                    event = json.loads(line)
+                    if event["event"] == NOTE and event["time"] >= since:
+                        found[str(event["text"])] = None
+    return list(found)
 
 
 class _Listener(logging.Handler):

@@ -134,6 +134,23 @@ def stored_study(spec: StudySpec, places: Places, again: str) -> StudyStore:
     return store
 
 
+def begun(spec: StudySpec, places: Places) -> StudyStore | None:
+    """Open a study that may have been begun, to see how; None where nothing can be seen.
+
+    Nothing is created, and only looked for where the study file leaves anything open.
+    """
+    address = spec.storage.optuna
+    file = sqlite_file(address) if address else places.optuna_journal
+    if spec.data.test_sets != "auto" or not spec.rotates:
+        return None
+    if file is not None and not file.is_file():
+        return None
+    try:  # what is wrong with the storage is told when it is needed
+        return StudyStore(spec, open_storage(address, places, create=False))
+    except StorageError:
+        return None
+
+
 def stored_records(name: str, address: str, places: Places, again: str) -> tuple[TrialRecord, ...]:
     """Return the record of every finished trial of a study by its name, without its file."""
     storage = stored_storage(address, places, again)

@@ -21,7 +21,7 @@ from study.queue.away import explained
 from study.queue.claims import Claim, Claims
 from study.queue.deaths import Deaths
 from study.queue.filling import fill
-from study.queue.identity import check_identity, renew_fingerprints
+from study.queue.identity import as_begun, check_identity, renew_fingerprints
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
 from study.queue.retrying import Retried, find_retriable, queue_again
@@ -64,9 +64,14 @@ class StudyProgress:
 
 
 class StudyStore:
-    """A study's trials in Optuna's storage, to be queued, taken, told and read."""
+    """A study's trials in Optuna's storage, to be queued, taken, told and read.
 
+    Its ``spec`` is the study as it was begun, which whoever trains must go by.
+    """
+
+    @explained
     def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+        spec = as_begun(storage, spec)
         self.spec, self.storage = spec, storage
         self.digest = spec.digest()
         self.trials = StoredTrials(spec, storage)

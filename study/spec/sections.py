@@ -198,7 +198,8 @@ class ReplicatesSection:
     """How often the winner of each cell is retrained; only replicates draw the curve."""
 
     draws: int = 5
-    """Independent subset draws (each with a validation set of its own)."""
+    """Independent subset draws, each with a test set of its own (data.test_sets) or, where that is
+    fixed, a validation set of its own."""
     seeds_per_draw: int = 1
     """Trainings on each draw, with fresh seeds."""
 

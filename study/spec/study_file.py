@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from analysis.settings import AnalysisSettings
 from analysis.settings import mistakes as mistakes_of_analysis
 from search_spaces.errors import PayoffError
 from search_spaces.space import Axis, SearchSpace
-from study.data.source import DataSource
+from study.data.source import DataSource, may_rotate
 from study.data.source import check as check_source
 from study.errors import StudyFileError
 from study.spec.reading import Mistakes, read_values
@@ -63,6 +63,9 @@ EXTENT: dict[str, tuple[str, ...]] = {
 WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
 the examples are the same is seen from the examples: `study.preflight.check.fingerprints`."""
+
+UNSAID = {"data.test_sets": "fixed"}
+"""What holds where the settings that make the digest don't say."""
 
 MOST_EXAMPLES = 10**12
 """Of a dataset size."""
@@ -116,8 +119,10 @@ class StudySpec:
                 if sections[name].get(key) == default.get(key):
                     sections[name].pop(key, None)
         data = sections["data"]
-        for name in WHEREABOUTS:
+        for name in (*WHEREABOUTS, "test_sets"):
             del data[name]
+        if self.rotates:  # else as it was before test sets could rotate
+            data["test_sets"] = "rotate"
         for name in ("test", "validation"):
             data[name] = data[name] or 0  # 0 and 0.0 both leave the size to the data
         for axis in self.space.scientific:
@@ -126,6 +131,26 @@ class StudySpec:
             for key in keys:
                 del sections[name][key]
         return {name: section for name, section in sections.items() if section or name in SEMANTIC}
+
+    @property
+    def rotates(self) -> bool:
+        """Whether each draw has its own test set, unless the data turn out to bring one."""
+        return may_rotate(self.data) and not self.training.function
+
+    def as_begun(self, digests: Iterable[str]) -> StudySpec:
+        """Return the study as it was begun, if the digests of its trials or of its storage say so.
+
+        One that began before test sets could rotate goes on with its fixed one, unless its file
+        asks for another.
+        """
+        if self.data.test_sets != "auto" or not self.rotates:
+            return self
+        fixed = self.with_fixed_test()
+        return fixed if fixed.digest() in set(digests) else self
+
+    def with_fixed_test(self) -> StudySpec:
+        """Return the study with one test set for all its trials."""
+        return dataclasses.replace(self, data=dataclasses.replace(self.data, test_sets="fixed"))
 
     def digest(self) -> str:
         """Hex SHA-256 of :meth:`semantics`: equal digests compute equal trials."""
@@ -139,7 +164,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for section in sorted({*old, *new}):
         before, after = old.get(section, {}), new.get(section, {})
         for key in sorted({*before, *after}):
-            was, now = (json.dumps(values.get(key), sort_keys=True) for values in (before, after))
+            absent = UNSAID.get(f"{section}.{key}")
+            was, now = (
+                json.dumps(values.get(key, absent), sort_keys=True) for values in (before, after)
+            )
             if was != now:  # as text, like the digest: 0 and 0.0 are two axes of an own trainer
                 lines.append(f"{section}.{key}: {was} -> {now}")
     return lines
@@ -200,6 +228,9 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     for one in mistakes_of_analysis(asked):
         mistakes.add(f"analysis.{one.name}", one.rule, one.value, one.remedy)
     model, training, search = values["model"], values["training"], values["search"]
+    if training.function and values["data"].test_sets == "rotate":
+        rule = "means nothing to a trainer of one's own, which has its own test set"
+        mistakes.add("data.test_sets", rule, "rotate", "remove it")
     routes = values["study"].routes
     given = raw.get("space", {})
     space = read_space(given, model.family, bool(training.function), mistakes)

@@ -277,6 +277,8 @@ def _tags(record: TrialRecord, digest: str) -> dict[str, str]:
     }
     for name, value in vars(record).items():  # its own words and whole numbers
         field = FIELDS.get(name)
+        if field is not None and field.only_if_any and value == field.default:
+            continue
         if isinstance(value, str | int) and (field is None or field.logged):
             tags[field.names[0] if field else name] = str(value)
     if record.reason:

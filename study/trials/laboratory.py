@@ -45,6 +45,8 @@ class Laboratory:
         self.cache = cache
         """Folder for data that is slow to generate; None keeps nothing."""
         self.worker = worker
+        self.notes: list[str] = []
+        """What the user should know of the trials run so far, each once."""
         self.forward_flops: dict[Hashable, int] = {}
         """Of the architectures counted so far."""
 

@@ -71,7 +71,8 @@ def network_record(laboratory: Laboratory, network: Network, started: float) -> 
         },
         curve={name: _curve(result, name) for name in CURVES},
         test_correct=pack_bits(scores.test_correct) if result.model is not None else "",
-        n_test=len(laboratory.dataset.y_test),
+        n_test=laboratory.dataset.n_test_at(task.slot.cell.n_examples),
+        n_test_pool=laboratory.dataset.n_test_pool,
         data_digest=laboratory.dataset.digest,
         teacher="" if task.teacher is None else task.teacher.slot.name,
     ).holding(found, numbers_in="sizes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search_spaces.errors import PayoffError
+from analysis.table.columns import FIELDS
+from analysis.table.fields import Size
+from analysis.table.vocabulary import is_metric
+from search_spaces.errors import PayoffError, nearest
 from study.record import TrialRecord, Value, pack_bits
 from study.trials.task import describe, failed
 
@@ -27,6 +30,12 @@ REQUIRED_METRICS = ("val_error", "test_error", "n_parameters")
 
 
 ERRORS = ("val_error", "test_error")
+RETURNED = tuple(
+    name
+    for name, field in FIELDS.items()
+    if field.place in ("metrics", "sizes", "flags") and type(field) is not Size
+)
+"""Columns of the trial table that an answer may fill, beside ``test_correct``."""
 
 LISTED = 5
 """Names of an answer that a line shows at most."""
@@ -47,6 +56,41 @@ class Answer:
     """Names of what is neither: lists, arrays, other objects."""
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """Names of texts that no column of the trial table has: they are kept nowhere."""
+        return tuple(
+            name
+            for name, value in self.values.items()
+            if isinstance(value, str) and (name not in FIELDS or FIELDS[name].place != "words")
+        )
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Names of numbers and truths that no column has: they are logged, and draw nothing."""
+        return tuple(
+            name
+            for name, value in self.values.items()
+            if not isinstance(value, str) and name not in RETURNED
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has no column, in a line each; none where all of it has one."""
+        nowhere = (*self.left_out, *self.unused)
+        lines = []
+        if nowhere:
+            lines.append(
+                f"of the trainer's answer {_listed(nowhere)} will be kept nowhere: only numbers, "
+                "truths and test_correct are"
+            )
+        if self.beside:
+            lines.append(
+                f"of the trainer's answer {_listed(self.beside)} will be logged, and draw nothing: "
+                f"no column of the trial table{''.join(_hint(name) for name in self.beside)}"
+            )
+        return tuple(lines)
+
+    @property
     def is_finite(self) -> bool:
         """Whether the training ended well."""
         return all(math.isfinite(float(self.values[name])) for name in ERRORS)
@@ -63,6 +107,7 @@ def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
     started = time.time()
     given, measured = _asked(laboratory, task)
     answer = checked(given)
+    laboratory.notes += [note for note in answer.notes if note not in laboratory.notes]
     values = {**measured, **answer.values}
     bits = answer.test_correct
     reason = "" if answer.is_finite else "the trainer returned an error that is not finite"
@@ -110,6 +155,17 @@ def checked(answer: object) -> Answer:
         raise BrokenAnswer("; ".join(wrong))
     left = [name for name in answer if name not in values and name != "test_correct"]
     return Answer(values=values, test_correct=bits, left_out=tuple(left))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return a few names for a line."""
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+
+
+def _hint(name: str) -> str:
+    """Say which column a name may have meant; empty where none is near."""
+    close = "" if is_metric(name) else nearest(name, RETURNED)
+    return f"; {name}{close}".replace("; did", ": did", 1) if close else ""
 
 
 def _not_a_number(name: str, given: object, value: object) -> list[str]:

@@ -43,6 +43,6 @@ class Splits:
     def _bytes(self, sizes: Iterable[int]) -> int:
         """Return the bytes of the inputs of subsets of these sizes."""
         inputs = self._dataset.x_test
-        fixed = len(inputs) + self._dataset.n_validation
         each = inputs.nbytes // max(1, len(inputs))
-        return sum((n_examples + fixed) * each for n_examples in sizes)
+        data = self._dataset
+        return sum((n + data.n_test_at(n) + data.n_validation) * each for n in sizes)

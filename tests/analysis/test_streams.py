@@ -22,6 +22,7 @@ KEYS = {
     Stream.LUCK: (8,),
     Stream.FRONT: (9,),
     Stream.BEST_VALUES: (10,),
+    Stream.BUDGETS: (11,),
 }
 """Earlier results are found again by them: they never change."""
 

@@ -105,6 +105,9 @@ def test_an_interrupted_study_runs_what_is_missing_and_keeps_what_is_done(half: 
     after = records(half)
     assert len(after) == 48
     assert {slot: after[slot] for slot in before} == before
+    # Its test set is the one that it began with, and stays so when it grows.
+    assert len({record.data_digest for record in after.values()}) == 1
+    assert {record.n_test_pool for record in after.values()} == {0}
     check_logged(half, 48)
     assert not Path(OLD).exists()
 

@@ -70,26 +70,37 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     return {**json.loads(out), "said": err}
 
 
-@pytest.mark.parametrize("name", ANSWERED)
-def test_it_is_read_as_its_plain_form(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = FILES[name]
-    words = [str(HERE / "reading" / name), *wanted.get("options", ())]
-    found = answer(capsys, *words)
+def table_of(name: str) -> TrialTable:
+    """What ``payoff fit`` reads of a file."""
     parser = argparse.ArgumentParser()
     fit.arguments(parser)
-    table = fit.read_named(parser.parse_args(words)).table
+    words = [str(HERE / "reading" / name), *FILES[name].get("options", ())]
+    return fit.read_named(parser.parse_args(words)).table
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_it_is_read_as_its_plain_form(name: str) -> None:
+    wanted = FILES[name]
+    table = table_of(name)
     runs = plain_runs(wanted.get("plain", "base"))
     gone = [tuple(one) for one in wanted.get("without", ())]
     runs = [run for run in runs if (run[0], run[2]) not in gone]
     same_numbers(table, runs, wanted)
+    assert (table.spread is not None) == wanted.get("spread", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ANSWERED)
+def test_it_is_answered_as_its_plain_form(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = FILES[name]
+    found = answer(capsys, str(HERE / "reading" / name), *wanted.get("options", ()))
     account = found["reading"]
-    assert account["rows_used"] == len(table)
+    assert account["rows_used"] == len(table_of(name))
     for reason, count in wanted.get("left_out", {}).items():
         counted = [one["count"] for one in account["left_out"] if reason in one["reason"]]
         assert sum(counted) == count, account["left_out"]
     for words in wanted.get("says", ()):
         assert words in found["said"]
-    assert (table.spread is not None) == wanted.get("spread", False)
     same_answer(found, wanted)
 
 

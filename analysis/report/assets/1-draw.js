@@ -102,10 +102,10 @@ function frame(host, { height, x, y, name, right = 16, left = 56, keys = true })
 const path = (xs, ys, f) => xs.map((x, k) => `${k ? "L" : "M"}${f.sx(x).toFixed(1)} ${f.sy(ys[k]).toFixed(1)}`).join("");
 const band = (xs, low, high, f) =>
   path(xs, high, f) + xs.map((_, k) => xs.length - 1 - k).map((k) => `L${f.sx(xs[k]).toFixed(1)} ${f.sy(low[k]).toFixed(1)}`).join("") + "Z";
-const SHAPES = ["circle", "square", "diamond", "down", "up", "pentagon"];
+const SHAPES = ["circle", "square", "diamond", "down", "up", "pentagon", "left", "right"];
 function shape(kind, x, y, r) {
   if (kind === "circle") return `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
-  const corners = { square: [4, 45], diamond: [4, 0], down: [3, 90], up: [3, -90], pentagon: [5, -90] }[kind] ?? null;
+  const corners = { square: [4, 45], diamond: [4, 0], down: [3, 90], up: [3, -90], pentagon: [5, -90], left: [3, 180], right: [3, 0] }[kind] ?? null;
   if (corners) return polygon(x, y, r * 1.2, ...corners);
   if (kind === "star") {
     let d = "";
@@ -155,7 +155,7 @@ function legend(f, shown) {
   for (const n of [...sizes].reverse()) {
     const text = formatCount(n), wide = 8 * text.length;
     node("text", { x, y: 12, "text-anchor": "end", fill: "var(--ink)" }, group, text);
-    node("path", { class: "cell", d: shape(SHAPES[ranks.get(n) % 6], x - wide - 8, 8, 3.6) }, node("g", { class: "series", style: toneOf(n) }, group));
+    node("path", { class: "cell", d: shape(SHAPES[ranks.get(n) % SHAPES.length], x - wide - 8, 8, 3.6) }, node("g", { class: "series", style: toneOf(n) }, group));
     x -= wide + 30;
   }
 }

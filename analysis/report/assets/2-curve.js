@@ -5,7 +5,7 @@ const choice = { axis: 0, rule: data.rules[0][0], law: "", shown: new Set(lead.c
 const ranks = new Map(lead.curves.map((c, k) => [c.n, k]));
 const toneOf = (n) => tone(ranks.get(n) ?? 0, ranks.size);
 const shaped = lead.shapes ?? null; // names of the shapes that have curves of their own
-const cellMark = (curve, k) => (!curve.shape ? SHAPES[ranks.get(curve.n) % 6] : shaped.length > SHAPES.length ? "circle" : SHAPES[curve.shape[k]]);
+const cellMark = (curve, k) => (!curve.shape ? SHAPES[ranks.get(curve.n) % SHAPES.length] : shaped.length > SHAPES.length ? "circle" : SHAPES[curve.shape[k]]);
 const ofShapes = data.shapes ?? null;
 const shapeTone = (j) => tone(j, ofShapes.shapes.length);
 const shapeMark = (j) => (ofShapes.shapes.length > SHAPES.length ? "circle" : SHAPES[j]);
@@ -30,7 +30,7 @@ function controls() {
   if (data.axes.length > 1)
     chips(host, "Size in", "radio", "axis", data.axes.map((a, k) => ({ value: k, text: a.label.toLowerCase().replace("flops", "FLOPs"), on: k === 0 })), (v) => (choice.axis = v));
   if (lead.curves.length > 1)
-    chips(host, "Training examples", "checkbox", "examples", lead.curves.map((c, k) => ({ value: c.n, text: c.n === null ? "unknown" : formatCount(c.n), on: true, tone: toneOf(c.n), shape: shaped ? "circle" : SHAPES[k % 6] })),
+    chips(host, "Training examples", "checkbox", "examples", lead.curves.map((c, k) => ({ value: c.n, text: c.n === null ? "unknown" : formatCount(c.n), on: true, tone: toneOf(c.n), shape: shaped ? "circle" : SHAPES[k % SHAPES.length] })),
       (v, on) => (on ? choice.shown.add(v) : choice.shown.delete(v)));
   chips(host, "Payoff rule", "radio", "rule", data.rules.map(([value, text], k) => ({ value, text, on: k === 0 })), (v) => (choice.rule = v));
   chips(host, "Band for", "radio", "band", [["mean", "the mean"], ["run", "one new run"], ["", "none"]].map(([value, text]) => ({ value, text, on: value === "mean" })), (v) => (choice.band = v));
@@ -52,7 +52,7 @@ function routeControls() {
   const names = [...new Set(data.routes.flatMap((r) => r.curves.map((c) => c.name)))];
   choice.routesShown = new Set(names);
   if (host && names.length > 1)
-    chips(host, "Routes", "checkbox", "routes", names.map((name, k) => ({ value: name, text: name, on: true, tone: tone(k, names.length), shape: SHAPES[k % 6] })),
+    chips(host, "Routes", "checkbox", "routes", names.map((name, k) => ({ value: name, text: name, on: true, tone: tone(k, names.length), shape: SHAPES[k % SHAPES.length] })),
       (v, on) => (on ? choice.routesShown.add(v) : choice.routesShown.delete(v)));
   choice.routeNames = names;
 }

@@ -50,7 +50,7 @@ draw("residuals", (host) => {
     for (const cell of one.cells) {
       const x = f.sx(cell.size) + shift, [low, middle, high] = ends(cell).map(f.sy);
       node("path", { class: "whisker", d: `M${x} ${low}V${high}` }, group);
-      node("path", { class: "cell", d: shape(SHAPES[k % 6], x, middle, 3.2) }, group);
+      node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, middle, 3.2) }, group);
       points.push({ x, y: middle, row: one.n, text: `${cell.cell || label(one.n)}\n×${trim(cell.ratio)} of the curve's error\nnoise explains ±${trim(164.5 * cell.spread, 2)}% (90%)` });
     }
   }
@@ -76,7 +76,7 @@ draw("holdout", (host) => {
     for (const cell of one.cells) {
       const x = f.sx(cell.size) + shift, y = f.sy(cell.measured / cell.forecast);
       node("path", { class: "whisker", d: `M${x} ${f.sy(cell.low / cell.forecast)}V${f.sy(cell.high / cell.forecast)}` }, group);
-      node("path", { class: "cell", d: shape(SHAPES[k % 6], x, y, 3.2) }, group);
+      node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3.2) }, group);
       points.push({ x, y, row: one.n, text: `${cell.cell || label(one.n)}\nforecast ${formatError(cell.forecast)} (${formatError(cell.low)} to ${formatError(cell.high)})\nmeasured ${formatError(cell.measured)}` });
     }
   }
@@ -100,7 +100,7 @@ draw("tuning", (host) => {
   ask(host, f, cells.map((cell) => {
     const n = known(cell.n_examples), k = ranks.get(n) ?? 0, saved = cell.kept_gain ?? cell.gain;
     const x = f.sx(cell.size), y = f.sy(saved);
-    node("path", { class: cell.more_pays ? "cell full" : "cell", d: shape(SHAPES[k % 6], x, y, 3.6) }, node("g", { class: "series", style: toneOf(n) }, f.inner));
+    node("path", { class: cell.more_pays ? "cell full" : "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3.6) }, node("g", { class: "series", style: toneOf(n) }, f.inner));
     return { x, y, row: n, text: `${cell.cell}\n${cell.trials} search trials, ${cell.failed} failed\nlast doubling saved ${trim(100 * saved, 2)}% of the error\n${data.more_pays[Number(cell.more_pays)]}` };
   }));
 });
@@ -130,13 +130,26 @@ draw("effects", (host) => {
       node("path", { class: "line thin", d: spots.map(([x, y], t) => `${t ? "L" : "M"}${x} ${y}`).join("") }, group);
       spots.forEach(([x, y], t) => {
         node("path", { class: "whisker", d: `M${x} ${f.sy(e.thirds_low[t])}V${f.sy(e.thirds_high[t])}` }, group);
-        node("path", { class: "cell", d: shape(SHAPES[k % 6], x, y, 3) }, group);
+        node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3) }, group);
         points.push({ x, y, row: n, text: `${label(n)}: ${e.words}\n${["below " + trim(e.edges[0]), `${trim(e.edges[0])} to ${trim(e.edges[1])}`, "above " + trim(e.edges[1])][t]}\nerror ${formatShare(e.thirds[t])} of its cell's` });
       });
     }
     ask(box, f, points);
   }
 });
+
+// Which line is which size, above a frame: all of them, or the ends where these are many.
+function sizeLegend(panel, sizes) {
+  const shown = sizes.length > 8 ? [0, Math.floor((sizes.length - 1) / 2), sizes.length - 1] : sizes.map((_, k) => k);
+  const keys = element("p", { class: "keys" });
+  element("span", { class: "keys-of" }, keys, lead.label + (shown.length < sizes.length ? ", light to dark" : ""));
+  for (const k of shown) {
+    const key = element("span", { class: "key" }, keys), mark = node("svg", { viewBox: "0 0 18 8", "aria-hidden": "true" }, key);
+    node("path", { class: "line", d: "M1 4H17" }, node("g", { class: "series", style: tone(k, sizes.length) }, mark));
+    key.append(formatSize(sizes[k]));
+  }
+  panel.insertBefore(keys, panel.querySelector(".plot"));
+}
 
 draw("learning", (host) => {
   host.replaceChildren();
@@ -160,6 +173,7 @@ draw("learning", (host) => {
       y: { low: yl, high: yh, log: true, format: name.endsWith("error") ? formatError : trim, title: name.replace("_", " "), most: 5 },
     });
     const ordered = [...group].sort((a, b) => columns[lead.name][a.row] - columns[lead.name][b.row]);
+    sizeLegend(panel, ordered.map((one) => columns[lead.name][one.row]));
     ask(box, f, ordered.map((one, k) => {
       const points = one.series[name].filter((p) => p[1] > 0), last = points.at(-1);
       node("path", { class: "line thin", d: path(points.map((p) => p[0]), points.map((p) => p[1]), f) }, node("g", { class: "series", style: tone(k, ordered.length) }, f.inner));
@@ -188,7 +202,7 @@ draw("prune", (host) => {
     for (const step of ladder.steps) {
       const x = f.sx(step.prune_ratio) + shift, y = f.sy(step.cost);
       if (step.low !== null && step.high !== null) node("path", { class: "whisker", d: `M${x} ${f.sy(step.low)}V${f.sy(step.high)}` }, group);
-      node("path", { class: "cell", d: shape(SHAPES[k % 6], x, y, 3.2) }, group);
+      node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3.2) }, group);
       points.push({ x, y, row: n, text: `${ladder.cell}\n${trim(100 * step.prune_ratio)}% of the weights removed\nerror ${formatShare(step.cost)} (${formatShare(step.low)} to ${formatShare(step.high)}), ${step.pairs} pairs` });
     }
   }
@@ -223,7 +237,7 @@ draw("routes", (host) => {
       }
       curve.cells.size.forEach((size, c) => {
         const x = f.sx(size), y = f.sy(curve.cells.drawn[c]);
-        node("path", { class: "cell", d: shape(SHAPES[k % 6], x, y, 3.2) }, group);
+        node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3.2) }, group);
         points.push({ x, y, row: curve.name, text: `${curve.cells.name[c]}\n${curve.name}\n${study.label} ${formatSize(size)}\nmean ${data.error} ${formatError(curve.cells.error[c])} of ${curve.cells.replicates[c]} runs` });
       });
     }

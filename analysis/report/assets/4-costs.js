@@ -13,7 +13,7 @@ function costControls() {
   if (costs.length > 1)
     chips(host, "Cost", "radio", "cost", costs.map((name, k) => ({ value: name, text: data.costs[name], on: k === 0 })), (v) => (choice.cost = v));
   if (ways.length > 1)
-    chips(host, "Made by", "checkbox", "ways", ways.map((name, k) => ({ value: name, text: name, on: true, tone: tone(k, ways.length), shape: SHAPES[k % 6] })),
+    chips(host, "Made by", "checkbox", "ways", ways.map((name, k) => ({ value: name, text: name, on: true, tone: tone(k, ways.length), shape: SHAPES[k % SHAPES.length] })),
       (v, on) => (on ? choice.ways.add(v) : choice.ways.delete(v)));
 }
 // The front of what is shown: nothing cheaper is better. Models in order of cost.
@@ -47,8 +47,8 @@ draw("pareto", (host) => {
     ask(box, f, ordered.map((p) => {
       const k = ways.indexOf(wayOf(p)), x = f.sx(p.value), at = y(p);
       const group = node("g", { class: "series", style: tone(k, ways.length) }, f.inner);
-      node("path", { class: "cell", d: shape(SHAPES[k % 6], x, at, 3.4) }, group);
-      node("path", { class: "cell full", d: shape(SHAPES[k % 6], x, at, 3.4), opacity: p.probability.toFixed(2) }, group);
+      node("path", { class: "cell", d: shape(SHAPES[k % SHAPES.length], x, at, 3.4) }, group);
+      node("path", { class: "cell full", d: shape(SHAPES[k % SHAPES.length], x, at, 3.4), opacity: p.probability.toFixed(2) }, group);
       return { x, y: at, row: wayOf(p), text: `${p.cell}\n${wayOf(p)}\n${name} ${formatSize(p.value)}\nmean ${data.error} ${formatError(p.error)}\non the front of all models with probability ${trim(100 * p.probability, 2)}%` };
     }));
   }
@@ -79,7 +79,7 @@ draw("regularisation", (host) => {
       const n = known(r.n_examples), k = ranks.get(n) ?? 0, group = node("g", { class: "series", style: toneOf(n) }, f.inner);
       const x = f.sx(r.size) + (k - (ranks.size - 1) / 2) * 4, y = f.sy(r.gain);
       if (told(r)) node("path", { class: "whisker", d: `M${x} ${f.sy(r.low)}V${f.sy(r.high)}` }, group);
-      node("path", { class: used(r) ? "cell full" : "cell", d: shape(SHAPES[k % 6], x, y, 3.6) }, group);
+      node("path", { class: used(r) ? "cell full" : "cell", d: shape(SHAPES[k % SHAPES.length], x, y, 3.6) }, group);
       const bar = told(r) ? `${trim(100 * r.low, 2)}% to ${trim(100 * r.high, 2)}%` : "too few pairs for an interval";
       const found = used(r) ? `saves ${trim(100 * r.gain, 2)}% (${bar}) over ${trim(r.weakest)}` : "the weakest was best";
       return { x, y, row: n, text: `${label(n)}\n${lead.label} ${formatSize(r.size)}\n${words} ${trim(r.chosen)} chosen on validation\n${found}` };

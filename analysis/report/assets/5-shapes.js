@@ -33,11 +33,12 @@ draw("best-shape", (host) => {
   for (const study of ofShapes.studies) {
     const choices = study.choices[cost];
     if (!choice.shown.has(study.n) || !choices.length) continue;
-    const panel = element("div", {}, host);
+    const alone = ofShapes.studies.filter((s) => choice.shown.has(s.n)).length === 1;
+    const panel = element("div", alone ? { class: "alone" } : {}, host);
     element("h4", {}, panel, label(study.n));
     const box = element("div", { class: "plot" }, panel);
     const others = choices.flatMap((c) => c.others), middle = others.map((o) => o[1]);
-    const loss = data.linear ? 0 : ofShapes.loss, f1 = data.linear ? (v) => v : (v) => Math.log(1 + Math.max(v, -0.95)), back = data.linear ? (v) => v : (v) => Math.expm1(v);
+    const loss = ofShapes.loss, f1 = data.linear ? (v) => v : (v) => Math.log(1 + Math.max(v, -0.95)), back = data.linear ? (v) => v : (v) => Math.expm1(v);
     const least = Math.min(0, ...middle.map(f1)), most = Math.max(f1(loss), ...middle.map(f1)), reach = 2 * Math.max(most - least, data.linear ? 1e-9 : 0.1);
     let low = Math.min(0, Math.max(Math.min(...others.map((o) => f1(o[2]))), least - reach)), high = Math.max(most, Math.min(Math.max(...others.map((o) => f1(o[3]))), most + reach));
     high += 0.05 * (high - low);
@@ -53,7 +54,7 @@ draw("best-shape", (host) => {
     const f = frame(box, {
       height, left: 52, name: `Best shape against ${costName}, ${label(study.n)}: how much more error the others have. Arrow keys step through the points.`,
       x: { low: edge[0], high: edge.at(-1), log: true, format: formatSize, title, most: 5 },
-      y: { low: up(back(bottom)), high: up(back(high)), log: !data.linear, format: (v) => formatMore(data.linear ? v : v - 1), title: `More ${data.error}`, ticks: ticks.map(up) },
+      y: { low: up(back(bottom)), high: up(back(high)), log: !data.linear, format: (v) => formatMore(data.linear ? v : v - 1), title: `${data.linear ? "Worse" : "More"} ${data.error}`, ticks: ticks.map(up) },
     });
     shapeLegend(f, 60 + 7 * data.error.length);
     const at = (v) => f.sy(up(back(Math.max(f1(v), low - (high - low) * 0.02))));
@@ -99,7 +100,7 @@ draw("shape-map", (host) => {
     const edge = middles(mine.map((k) => map.at[k])).map(Math.exp);
     mine.forEach((k, place) => (fields[k] = [edge[place], edge[place + 1]]));
   }
-  const named = Math.max(...rows.map((j) => ofShapes.short[j].length)), tall = Math.max(36, Math.min(80, 260 / rows.length));
+  const named = Math.max(...rows.map((j) => ofShapes.short[j].length)), tall = Math.max(44, Math.min(80, 260 / rows.length));
   const widths = [...new Set(map.at)].sort((a, b) => a - b);
   const f = frame(host, {
     height: rows.length * tall + 72, left: 20 + 7.5 * named, right: 8,
@@ -108,16 +109,25 @@ draw("shape-map", (host) => {
     y: { low: -0.5, high: rows.length - 0.5, format: (v) => ofShapes.short[rows[v]], title: `${ofShapes.title}, ${label(study.n)}`, ticks: rows.map((_, r) => r) },
   });
   const good = data.linear ? (v) => v : Math.log, values = map.fitted.map(good), lowest = Math.min(...values), range = Math.max(...values) - lowest || 1;
+  const numbers = []; // over the line
   const points = map.cell.map((cell, k) => {
     const r = rows.indexOf(map.row[k]), y = f.sy(r), x1 = f.sx(fields[k][0]), x2 = f.sx(fields[k][1]), t = 1 - (values[k] - lowest) / range;
     const group = node("g", { class: "series", style: `--t:${t.toFixed(3)}` }, f.inner);
     node("rect", { class: "field", x: x1 + 0.5, y: y - tall / 2 + 1, width: Math.max(x2 - x1 - 1, 1), height: tall - 2 }, group);
     const text = formatError(Number(map.observed[k].toPrecision(2)));
-    if (x2 - x1 > 7.5 * text.length + 4) node("text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 5, "text-anchor": "middle" }, group, text);
-    return { x: f.sx(map.at[k]), y: y - tall / 5, row: r, text: `${cell}\n${ofShapes.shapes[map.row[k]]}, ${map.along.toLowerCase()} ${formatSize(map.at[k])}\n${data.error} ${formatError(map.observed[k])} measured, ${formatError(map.fitted[k])} on its curve${map.path.includes(k) ? "\nthe one to take at its size" : ""}` };
+    if (x2 - x1 > 7 * text.length + 2) numbers.push(["text", { class: "on", x: (x1 + x2) / 2, y: y + tall / 4 + 4, "text-anchor": "middle" }, f.inner, text]);
+    return { x: (x1 + x2) / 2, y, row: r, corner: [x1 + Math.min(9, (x2 - x1) / 2), y - tall / 2 + 10], text: `${cell}\n${ofShapes.shapes[map.row[k]]}, ${map.along.toLowerCase()} ${formatSize(map.at[k])}\n${data.error} ${formatError(map.observed[k])} measured, ${formatError(map.fitted[k])} on its curve${map.path.includes(k) ? "\nthe one to take at its size" : ""}` };
   });
   const way = map.path.map((k) => points[k]);
-  for (const cls of ["way under", "way"]) node("path", { class: cls, d: way.map((p, k) => `${k ? "L" : "M"}${p.x.toFixed(1)} ${p.y.toFixed(1)}`).join("") }, f.inner);
-  for (const p of way) node("circle", { class: "stop", cx: p.x.toFixed(1), cy: p.y.toFixed(1), r: 4 }, f.inner);
+  // In the fields' corners, and from row to row along their borders, where no number stands.
+  const turns = way.flatMap(({ corner: [x, y], row }, k) => {
+    const before = way[k - 1];
+    if (!before || before.row === row) return [[x, y]];
+    const border = f.sy(before.row) + (row > before.row ? -tall / 2 : tall / 2);
+    return [[before.corner[0], border], [x, border], [x, y]];
+  });
+  for (const cls of ["way under", "way"]) node("path", { class: cls, d: turns.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("") }, f.inner);
+  for (const number of numbers) node(...number);
+  for (const { corner: [x, y] } of way) node("circle", { class: "stop", cx: x.toFixed(1), cy: y.toFixed(1), r: 4 }, f.inner);
   ask(host, f, points);
 });

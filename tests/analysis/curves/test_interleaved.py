@@ -87,6 +87,7 @@ def single(kind: str, rng: np.random.Generator) -> FloatArray:
     return np.array([t, y + shapes[kind]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["power", "step", "bend", "hump", "wave"])
 def test_a_single_curve_with_scatter_is_left_one(kind: str) -> None:
     alarms = 0
@@ -138,8 +139,10 @@ def test_it_is_told_of_tables_that_do_not_say_how_models_are_made() -> None:
     assert tell(told).whole == (
         "Two curves were drawn as one: 6 points lie on one curve and 6 on another with "
         f"{told.facts.ratio:.2f} times its error; name the column that sets them apart with "
-        "--shape, or take one of them with --where"
+        "--shape (in Python: shape=), or take one of them with --where"
     )
+    analysis = analyse(table_of(size, error), FEW)
+    assert [one.kind for one in analysis.findings if one.noted][1] == "interleaved"
     depth = np.repeat([1, 2], 6)
     cells = [f"width{k}-depth{d}" for k, d in enumerate(depth)]
     assert not analyse(table_of(size, error, cell=cells), FEW).found("interleaved")

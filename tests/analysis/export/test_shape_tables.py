@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,10 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.export import export_study
 from analysis.export.methods import methods
+from analysis.export.prose import LATEX, MARKDOWN
+from analysis.export.shape_tables import shape_tables
 from analysis.plots.venues import VENUES
-from analysis.words.shape_rows import STANDINGS, WAYS, shape_metrics
+from analysis.words.shape_rows import STANDINGS, WAYS, budget_rows, shape_metrics
 from study.launch.conclusion import payoff_metrics
 from tests.support.tables import shaped_rows, study_rows
 
@@ -157,3 +159,50 @@ def test_it_compiles_at_each_venue(shaped: Exported, venue: str, tmp_path: Path)
     assert "figures/best_shape.pgf" in log and "figures/shape_map.pgf" in log
     over = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert all(points < 5.0 for points in over), over
+
+
+def strangers(size: str, scale: float) -> StudyAnalysis:
+    """A table that tells layers and one size, and names no cell and no width."""
+    kept = ("n_examples", "draw", "seed", "test_error")
+    rows = [
+        {key: row[key] for key in kept}
+        | {"n_parameters": scale * float(str(row[size])), "params": {"n_layers": row["depth"]}}
+        for row in shaped_rows()
+    ]
+    settings = AnalysisSettings(resamples=100, shape=("n_layers",), size_label="own_size")
+    return analyse(TrialTable.from_rows(rows), settings)
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "named"),
+    [
+        ("n_parameters", 10.0, "n_layers 1, 3,200 own_size"),
+        ("latency_seconds", 1e6, "n_layers 1, 45.6 own_size"),
+    ],
+)
+def test_networks_without_a_name_have_their_shape_and_size(
+    size: str, scale: float, named: str
+) -> None:
+    analysis = strangers(size, scale)
+    rows = [row for row in budget_rows(analysis) if row["n_examples"] == 800]
+    assert named in [row["network"] for row in rows]
+    assert all(row["network"].startswith(f"{row['shape']}, ") for row in rows)
+    (table,) = (one for one in shape_tables(analysis) if one.name == "shape_budgets")
+    text = table.to_markdown()
+    assert text.startswith("| Examples | Own_size, at most | Network |") and f"| {named} |" in text
+    assert text.count("| 800 | ") == len(rows)
+    assert "n_parameters=" not in text
+
+
+def test_seconds_are_told_in_their_unit_and_counts_are_whole() -> None:
+    analysis = analyse(
+        TrialTable.from_rows(shaped_rows()), replace(SETTINGS, size="latency_seconds")
+    )
+    for table in shape_tables(analysis):
+        text = table.to_markdown()
+        assert "µs" in text and "e-05" not in text and "0.0000" not in text
+    assert r"\SI{50}{\micro\second}" in "".join(one.to_latex() for one in shape_tables(analysis))
+    assert MARKDOWN.quantity(448.663, "n_parameters") == "449"
+    assert LATEX.quantity(448.663, "n_parameters") == r"\num{449}"
+    assert MARKDOWN.quantity(1e6, "n_parameters") == "1,000,000"
+    assert all(row["value"] == float(f"{row['value']:.12g}") for row in budget_rows(analysis))

@@ -5,15 +5,17 @@ What is drawn is drawn at every venue's size, with no text over other text.
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from matplotlib.text import Text
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse, plots
+from analysis.errors import AnalysisError
 from analysis.plots import shape_marks
 from analysis.plots.gallery import pictures_of
 from analysis.plots.print_figures import write_printed
@@ -172,3 +174,65 @@ def test_the_same_study_draws_the_same_bytes_in_every_format(
     for figure in written:
         for path in figure.files:
             assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("name", ["best_shape", "shape_map", "size_error"])
+def test_each_picture_has_a_figure_and_refuses_an_analysis(
+    depths: StudyAnalysis, name: str
+) -> None:
+    assert len(getattr(plots, f"{name}_figure")(depths).axes) >= 1
+    with pytest.raises(AnalysisError, match=rf"draw_{name}: .* pass plots\.{name}_info\(analysis"):
+        getattr(plots, f"draw_{name}")(depths)
+
+
+@pytest.mark.parametrize("name", ["best_shape", "shape_map", "size_error"])
+@pytest.mark.parametrize("size", [(6.4, 4.8), (4.6, 4.0)])
+def test_on_axes_of_ones_own_the_heading_is_broken_where_the_figure_ends(
+    depths: StudyAnalysis, name: str, size: tuple[float, float]
+) -> None:
+    figure = Figure(figsize=size)
+    axes = figure.add_subplot()
+    getattr(plots, f"draw_{name}")(getattr(plots, f"{name}_info")(depths), axes)
+    figure.draw_without_rendering()
+    heading = axes.get_title(loc="left")
+    (text,) = (one for one in texts_of(figure) if one.get_text() == heading)
+    assert text.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_a_figure_without_a_layout_is_written_as_large_as_its_text(
+    depths: StudyAnalysis, tmp_path: Path
+) -> None:
+    figure = Figure(figsize=(3.0, 3.0))
+    plots.draw_size_error(plots.size_error_info(depths), figure.add_subplot())
+    plots.save_figure(figure, tmp_path / "own.png")
+    assert imread(tmp_path / "own.png").shape[1] > 200 * 3.0
+
+
+def test_the_line_of_the_map_changes_rows_along_their_borders(depths: StudyAnalysis) -> None:
+    info = plots.shape_map_info(depths)
+    figure = Figure(figsize=(6.6, 3.4))
+    axes = plots.draw_shape_map(info, figure.add_subplot())
+    figure.draw_without_rendering()
+    assert len(axes.texts) == len(info.at)
+    (line,) = (one for one in axes.lines if one.get_color() == "white")
+    corners = axes.transData.transform(np.array(line.get_xydata()))
+    for text in axes.texts:
+        box = text.get_window_extent()
+        for (x1, y1), (x2, y2) in pairwise(corners):
+            beside = max(x1, x2) < box.x0 or min(x1, x2) > box.x1
+            assert beside or max(y1, y2) < box.y0 or min(y1, y2) > box.y1, text.get_text()
+
+
+@pytest.mark.parametrize(("n", "named"), [(8, True), (9, False)])
+def test_up_to_eight_shapes_have_marks_and_a_note_says_where_more_are_told_apart(
+    n: int, named: bool
+) -> None:
+    rows = shaped_rows({"depth": range(1, n + 1)}, sizes=(200,), widths=5)
+    info = plots.size_error_info(
+        analyse(TrialTable.from_rows(rows), AnalysisSettings(resamples=100))
+    )
+    axes = plots.draw_size_error(info, Figure(figsize=(6.6, 4.3)).add_subplot())
+    marks = {line.get_marker() for line in axes.lines if line.get_color() == "white"}
+    assert len(marks) == (n if named else 1)
+    assert (axes.get_legend() is not None) == named
+    assert ("see the map of shapes" in axes.get_title(loc="left")) != named

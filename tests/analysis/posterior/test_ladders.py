@@ -52,16 +52,37 @@ def test_the_frontier_is_the_least_of_all_and_ends_nowhere() -> None:
     frontier = draws.frontier()
     assert frontier.log_error.shape == (400, len(draws.x))
     assert np.isfinite(frontier.log_error).all()
-    inside = draws.x >= max(draws.first)
+    inside = (draws.x >= max(draws.first)) & (draws.x <= min(draws.last))
     assert np.array_equal(frontier.log_error[:, inside], draws.log_error.min(axis=1)[:, inside])
 
 
 def test_a_ladder_that_ended_promises_nothing_further_and_is_not_forgotten() -> None:
     draws = drawn(two_ladders(last=4))
     assert draws.tried(np.log([300.0, 12_000.0])).tolist() == [[True, True], [True, False]]
-    # A shape that is worse throughout never counts, wherever it ends.
+    # One that is worse throughout never counts, wherever it ends.
     far = draws.x > draws.last[1] + 1.0
     assert np.allclose(draws.frontier().log_error[:, far], draws.log_error[:, 0][:, far])
+    assert draws.frontier().n_inside == draws.n_inside
+
+
+def test_where_the_better_shape_was_tried_no_larger_the_frontier_ends() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "n_parameters": 100.0 * 2.0**k, "depth": depth, "seed": r,
+            "test_error": 0.3 * 2.0 ** (-0.25 * k) * (1.0 if depth == 1 else 4.0)
+            * float(np.exp(0.01 * rng.standard_normal())),
+        }
+        for depth, sizes in ((1, 5), (2, 9))
+        for k in range(sizes)
+        for r in range(3)
+    ]  # fmt: skip
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    draws = drawn(curve)
+    frontier = draws.frontier()
+    assert np.exp(draws.x[frontier.n_inside - 1]) == pytest.approx(1600.0, rel=0.1)
+    beyond = draws.x > draws.last[0]
+    assert np.ptp(frontier.log_error[:, beyond], axis=1).max() == 0.0
 
 
 def test_what_can_be_compared() -> None:
@@ -116,3 +137,21 @@ def test_many_cells_are_merged_within_their_shapes() -> None:
     draws = drawn(curve, 200)
     at = draws.at(np.log([3000.0]))[:, :, 0]
     assert np.median(np.exp(at[:, 2] - at[:, 0])) == pytest.approx(1.3 / 1.1, abs=0.03)
+
+
+def test_scatter_of_single_runs_is_not_taken_for_what_shapes_do() -> None:
+    """Without replicates any spread is possible, and which moves are likely hangs on it."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"n_parameters": size, "depth": depth,
+         "test_error": (0.05 + 0.3 * float((size / 1000.0) ** -0.5))
+         * float(np.exp(0.15 * rng.standard_normal()))}
+        for depth in range(1, 9)
+        for size in np.geomspace(1000.0, 1e5, 6) * (1.0 + 0.02 * depth)
+    ]  # fmt: skip
+    (curve,) = build_curves(TrialTable.from_rows(rows), AnalysisSettings())
+    frontier = drawn(curve, 200).frontier()
+    here = int(np.argmin(np.abs(frontier.x - np.log(5000.0))))
+    off = frontier.log_error[:, here] - np.log(0.05 + 0.3 * 5.0**-0.5)
+    assert abs(np.median(off)) < 0.1
+    assert np.quantile(off, 0.95) > 0.0

@@ -12,6 +12,7 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.drawings import drawings
+from analysis.report.markup import count
 from analysis.words.kinds import notes
 from tests.support.browser import Watched, Watcher
 from tests.support.tables import shaped_rows, study_rows
@@ -97,6 +98,15 @@ def test_losses_are_compared_in_their_own_units() -> None:
     assert report_html(analysis, table)
 
 
+def test_dataset_sizes_are_whole_numbers() -> None:
+    assert (count(80.0), count(1280.0), count(0.3)) == ("80", "1,280", "0.3")
+    rows = [row | {"n_examples": 1.0 * float(str(row["n_examples"]))} for row in shaped_rows()]
+    rows = [row | {"wall_seconds": 1.5} for row in rows]
+    table = TrialTable.from_rows(rows)
+    page = report_html(analyse(table, SETTINGS), table).partition('id="analysis"')[0]
+    assert "200.0" not in page and "800.0" not in page
+
+
 def opened(browser: Watcher, page: Page, **viewport: int) -> Watched:
     return browser.open(page.path.as_uri(), viewport=viewport or {"width": 1200, "height": 900})
 
@@ -143,4 +153,6 @@ def test_a_phone_shows_the_shapes_whole(browser: Watcher, shaped: Page) -> None:
     seen = opened(browser, shaped, width=390, height=844)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert seen.page.locator('[data-draw="shape-map"] rect.field').count() == 18
+    budgets = seen.page.locator('#shapes > .scroll[aria-label^="The network to take"]')
+    assert budgets.evaluate("host => host.scrollWidth - host.clientWidth") <= 0
     assert seen.complaints == []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from analysis.findings import Estimate, Finding
 from analysis.settings import AnalysisSettings
 from analysis.shapes.best import choose, spans, taken
+from analysis.shapes.findings import Ways
+from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy, nearest_cell
 from analysis.study import StudyAnalysis, analyse
 from analysis.table.trials import TrialTable
@@ -65,7 +69,7 @@ def test_a_shape_that_is_worse_everywhere_is_told_and_left() -> None:
     for choice in study.choices:
         (other,) = choice.others
         assert other.more.low - 0.01 <= 0.25 <= other.more.high + 0.01
-    assert {one.way for one in study.growths} <= {"keep", "neither"}
+    assert "keep" in {one.way for one in study.growths} <= {"keep", "neither"}
     (best,) = analysis.found("best_shape")
     assert tell(best).text.startswith("depth 2 pays at no size compared, depth 1 is enough: ")
 
@@ -235,6 +239,12 @@ def test_losses_have_shapes_too() -> None:
     analysis = analyse(TrialTable.from_rows(rows), S, metric="nats")
     (study,) = analysis.shapes
     assert {(one.shape, one.standing) for one in study.choices[:5]} == {("depth 2", "best")}
+    (best,) = analysis.found("best_shape")
+    assert "depth 1 is 0." in tell(best).text and "higher at 300, " in tell(best).text
+    (networks,) = analysis.found("best_network")
+    assert tell(networks).text.startswith("up to 500 parameters depth 2 at 300 (3.")
+    (ways,) = analysis.found("ways_to_grow")
+    assert "of the perplexity with depth 2" in tell(ways).text
 
 
 def test_the_same_table_gives_the_same_answer() -> None:
@@ -257,3 +267,52 @@ def test_how_the_shape_changes_with_data_is_told() -> None:
     assert all(one.told > 0.5 for one in finding.facts.by_data)
     noted = [one for one in analysis.found("best_shape") if one.noted]
     assert [one.n_examples for one in noted] == [1000]
+
+
+def test_a_ladder_that_ends_early_makes_the_frontier_rise_nowhere() -> None:
+    rng = np.random.default_rng(6)
+    rows = []
+    for depth, first in ((1, 0), (2, 4)):  # the second begins where the first ends, and is worse
+        for k in range(first, first + 5):
+            size = 100.0 * 2.0**k
+            for r in range(4):
+                error = law(size) * (1.8 if depth == 2 else 1.0)
+                rows.append({
+                    "n_parameters": size, "depth": depth, "width": 2**k, "seed": r,
+                    "test_error": error * math.exp(0.02 * rng.standard_normal()),
+                })  # fmt: skip
+    (fit,) = analyse(TrialTable.from_rows(rows), S).fits
+    frontier = fit.errors(np.geomspace(100.0, 25_600.0, 60))
+    assert (np.diff(frontier) <= 1e-9).all()
+    assert fit.payoff("overfit").kind != "hurts_beyond"
+
+
+def test_cells_may_be_named_without_their_dataset_size() -> None:
+    rows = shaped_rows(lambda depth, size: 1.2 if depth == 2 else 1.0)
+    for row in rows:
+        row["cell"] = str(row["cell"]).removeprefix("n1000-")
+    (study,) = analyse(TrialTable.from_rows(rows), S).shapes
+    assert study.grown_by == "width" and study.axes == ("depth",)
+
+
+def test_a_way_is_told_with_its_own_probability_and_nothing_is_saved_below_zero() -> None:
+    """Where both ways gain the same, neither is the better."""
+    growth = Growth(
+        low=100.0, high=100.0, way="change", shape="depth 1", other="depth 2",
+        keep=Estimate(value=-0.001, low=-0.06, high=0.004),
+        change=Estimate(value=0.2, low=0.1, high=0.3), pays=0.9, keeps=0.1, changes=0.7,
+        at=200.0, alike=0.3,
+    )  # fmt: skip
+    facts = Ways(growths=(growth,), grown_by="width", axes=("depth",))
+    said = tell(Finding(kind="ways_to_grow", facts=facts)).text
+    assert "go on to depth 2 (probability 70%)" in said
+    assert "saves 0% (-6% to 0%) with depth 1" in said
+
+
+def test_a_shape_may_be_called_as_a_field_of_the_trial_table_is() -> None:
+    rows = [{**row, "cell": ""} for row in shaped_rows(lambda depth, size: 1.0)]
+    for row in rows:
+        row["params"] = {"trial": row.pop("depth")}
+    settings = replace(S, shape=("trial",))
+    (study,) = analyse(TrialTable.from_rows(rows), settings).shapes
+    assert study.shapes == ("trial 1", "trial 2")

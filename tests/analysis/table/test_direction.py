@@ -151,7 +151,7 @@ def test_percent_beside_fractions_are_found() -> None:
 
 
 def test_a_rising_error_is_asked_about_from_python() -> None:
-    with pytest.raises(Question, match='better="higher"'):
+    with pytest.raises(Question, match=r"^'error' rises .* say better=.higher. if it is a score"):
         payoff.fit_curve(SIZE, 1.0 - FALLING)
     table = TrialTable.from_rows(
         [{"n_parameters": n, "test_error": 1.0 - e} for n, e in zip(SIZE, FALLING, strict=True)]

@@ -66,8 +66,8 @@ def test_ladders_that_do_not_differ_are_noted(runs: int, shift: float) -> None:
             asked += 1
             continue
         assert note == (
-            "models differ in n_layers (2, 4, 8) and lie on one curve, as far as their noise "
-            "tells; --shape n_layers draws a curve for each"
+            "models differ in n_layers (2, 4, 8) and do not clearly differ for it; --shape "
+            "n_layers compares them"
         )
     assert asked == 0
 
@@ -98,7 +98,7 @@ def test_of_several_columns_the_one_with_the_longest_ladders_is_asked_about() ->
 def test_what_makes_no_ladders_is_not_asked_about(rows: Rows) -> None:
     found = reading(rows)
     assert len(found.table) == len(rows)
-    assert not any("lie on one curve" in note for note in found.account.notes)
+    assert not any("clearly differ" in note for note in found.account.notes)
 
 
 def test_a_table_with_the_cells_of_a_study_is_taken_at_its_word() -> None:
@@ -110,3 +110,80 @@ def test_a_table_with_the_cells_of_a_study_is_taken_at_its_word() -> None:
     assert found.shape == ("depth",)
     (taken,) = (one for one in found.account.columns if one.role == "shape")
     assert taken.why == "the names of its cells"
+
+
+def grid(**columns: Any) -> Rows:
+    """A ladder for each pair of two columns' values; the width follows."""
+    (one, firsts), (other, seconds) = columns.items()
+    rng = np.random.default_rng(0)
+    return [
+        {
+            "params": n, one: a, other: b, "d_model": round((n / (1 + j + 2 * k)) ** 0.5),
+            "err": (0.05 + 0.4 * (n / 100) ** -0.6) * 1.3**j * 1.2**k
+            * np.exp(0.01 * rng.standard_normal()),
+        }
+        for j, a in enumerate(firsts) for k, b in enumerate(seconds) for n in SIZES
+    ]  # fmt: skip
+
+
+def test_several_columns_that_make_ladders_are_proposed_together_and_no_width() -> None:
+    with pytest.raises(Question, match="say --shape heads,blocks for") as asked:
+        reading(grid(heads=[4, 8], blocks=[1, 3]))
+    assert asked.value.add == ("--shape heads,blocks", "--alike heads,blocks")
+    for answer in ({"shape": ("heads", "blocks")}, {"alike": ("heads", "blocks")}):
+        assert len(reading(grid(heads=[4, 8], blocks=[1, 3]), **answer).table) == 24
+
+
+def test_what_follows_from_width_and_depth_is_no_shape_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for layers in (2, 4, 8):
+        for width in (64, 128, 192, 256, 384, 512):
+            n = layers * width**2
+            error = (0.05 + 0.4 * (n / 8192) ** -0.6) * {2: 1.3, 4: 1.0, 8: 1.2}[layers]
+            error *= np.exp(0.01 * rng.standard_normal())
+            rows.append({"params": n, "err": error, "heads": width // 64, "d_model": width,
+                         "n_layers": layers})  # fmt: skip
+    with pytest.raises(Question, match="say --shape n_layers for"):
+        reading(rows)
+
+
+@pytest.mark.parametrize("name", ["arch", "family", "style"])
+def test_words_that_make_ladders_may_be_a_shape(name: str) -> None:
+    rows = ladders(["shallow", "deep"], apart=1.3, runs=3, shift=1.0, name=name)
+    with pytest.raises(Question, match=f"or --shape {name} if it says how a size is made"):
+        reading(rows)
+    rows = ladders(["a", "b"], apart=1.3, runs=3, shift=1.0, name="dataset")
+    with pytest.raises(Question) as asked:
+        reading(rows)
+    assert "--shape" not in str(asked.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["latency ms", "peak_memory_gb", "step_latency", "GFLOPs", "energy (J)", "model_flops"]
+)
+def test_what_is_measured_is_no_condition(name: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        row | {name: f"{row['params'] ** 0.5 * np.exp(0.1 * rng.standard_normal()):.3f}"}
+        for row in ladders([2], apart=1.0, runs=6)
+    ]
+    for row in rows:
+        del row["n_layers"]
+    assert len(reading(rows).table) == 36
+    with_unit = [row | {name: f"{row[name]} ms"} for row in rows]
+    assert len(reading(with_unit).table) == 36
+
+
+def test_of_a_column_of_many_values_no_single_one_is_offered() -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for row in ladders([2], apart=1.0, runs=30):
+        knob = rng.uniform()
+        del row["n_layers"]
+        rows.append(row | {"knob": f"{knob:.4f}", "err": row["err"] * (1 + knob)})
+    with pytest.raises(
+        Question, match=r"differ in 'knob' .* values.; if tuned, --tuned knob"
+    ) as asked:
+        reading(rows)
+    assert "--where" not in str(asked.value)

@@ -17,6 +17,7 @@ from analysis.table.draft import Asked
 from analysis.table.reading import Reading, read, read_table
 from analysis.table.sheet import NOTHING, Sheet
 
+FEW = AnalysisSettings(resamples=100)
 SIZES = [100.0 * 2**k for k in range(6)]
 
 
@@ -117,8 +118,36 @@ def test_a_table_is_read_with_its_shapes_from_python(tmp_path: Path) -> None:
     columns = {"n_parameters": "params", "test_error": "test_error"}
     table = read_table(path, columns=columns, shape=["heads"])
     assert table.params["heads"] == (2,) * 12 + (4,) * 12
-    settings = AnalysisSettings(shape=("heads",), resamples=100)
-    assert analyse(table, settings).to_json()["settings"]["shape"] == ["heads"]
+    assert table.shape == ("heads",)
+    for settings in (AnalysisSettings(shape=("heads",), resamples=100), FEW):
+        found = analyse(table, settings)
+        assert found.to_json()["settings"]["shape"] == ["heads"]
+        assert found.found("best_shape")
+    assert read_table(path, columns=columns, shape="heads").shape == ("heads",)
+
+
+def test_a_data_frame_is_a_table_and_anything_else_is_refused_in_one_line() -> None:
+    pandas = pytest.importorskip("pandas")
+    rows = [{"n_parameters": row.pop("params"), **row} for row in ladders(heads=[2, 4])]
+    frame = pandas.DataFrame(rows, index=range(100, 100 + len(rows)))
+    table = read_table(frame, shape=["heads"])
+    assert table.params["heads"] == (2,) * 12 + (4,) * 12
+    with pytest.raises(AnalysisError, match=r"got a DataFrame; read it with payoff\.read_table"):
+        analyse(frame, FEW)
+    with pytest.raises(AnalysisError, match="the path of a file or a DataFrame, got 3"):
+        read_table(3)  # type: ignore[arg-type]
+    with pytest.raises(AnalysisError, match="columns 4 and 5 are both called 'heads'"):
+        read_table(pandas.concat([frame, frame["heads"]], axis=1))
+    with pytest.raises(AnalysisError, match="DataFrame: holds no trial"):
+        read_table(frame[:0])
+
+
+def test_python_is_asked_with_the_names_of_its_arguments(tmp_path: Path) -> None:
+    rows = [{"n_parameters": row.pop("params"), **row} for row in ladders(heads=[2, 4])]
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join([",".join(rows[0]), *(",".join(map(str, r.values())) for r in rows)]))
+    with pytest.raises(Question, match=r"in Python: --shape is shape=\[\"\.\.\.\"\], --where is"):
+        read_table(path)
 
 
 def test_a_table_that_payoff_wrote_has_its_depths(tmp_path: Path) -> None:
@@ -138,6 +167,10 @@ def test_a_curve_is_fitted_with_the_shape_of_each_run() -> None:
     fit = fit_curve(*arrays, shape=labels, settings=AnalysisSettings(resamples=100))
     assert fit.settings.shape == ("shape",)
     assert fit.curve.replicates.sum() == 23
+    assert [(one.about, one.count) for one in fit.curve.excluded] == [("runs without a shape", 1)]
+    assert {one.shape for one in fit.best_shapes()} == {"shape shallow"}
+    assert "\nShape: " in fit.summary() and "left out: 1 runs without a shape" in fit.summary()
+    assert fit_curve(*arrays, settings=FEW).best_shapes() == ()
     with pytest.raises(AnalysisError, match="must have one length"):
         fit_curve(*arrays, shape=["deep"])
     with pytest.raises(AnalysisError, match="shape: it has 26 different values"):
@@ -149,3 +182,17 @@ def test_depths_in_words_are_shapes_of_the_curve() -> None:
     analysis = analyse(found.table, AnalysisSettings(shape=found.shape, resamples=100))
     names = {shape.name for shape in analysis.fits[0].curve.shapes}
     assert names == {"depth shallow", "depth deep"}
+
+
+@pytest.mark.parametrize("name", ["d_model", "config.hidden_size", "width", "channels"])
+def test_what_grows_a_ladder_is_found_by_its_name(name: str) -> None:
+    rows = [
+        row | {name: f"{(row['params'] / row['n_layers']) ** 0.5:.0f}", "note": "x"}
+        for row in ladders(n_layers=[2, 4])
+    ]
+    found = reading(rows, shape=("n_layers",))
+    analysis = analyse(found.table, FEW)
+    (one,) = analysis.shapes
+    assert one.grown_by == name.removeprefix("config.") and one.axes == ("n_layers",)
+    words = reading([row | {name: "wide"} for row in rows], shape=("n_layers",))
+    assert analyse(words.table, FEW).shapes[0].grown_by == ""

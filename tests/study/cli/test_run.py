@@ -134,6 +134,25 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('test_sets = "often"', "data.test_sets: must be one of auto, rotate, fixed, got 'often'"),
+        ("test = 1700", "data.validation: must leave training examples, got 157 of the 97 outside "
+         "the test set; lower it"),
+        ("test = 700", "data.sizes: each must be at most 940 (the digits training pool), got 1280; "
+         "lower it or make data.test or data.validation smaller"),
+    ],
+)  # fmt: skip
+def test_test_sets_that_leave_too_little_are_one_line_with_the_remedy(
+    folder: Path, text: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "study.toml").write_text(f"[data]\n{text}\n")
+    assert main(["run", "study.toml", "--dry-run"]) == 2
+    assert line in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["study.toml"]
+
+
 def test_the_dry_run_prints_every_derived_number_and_writes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

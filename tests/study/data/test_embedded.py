@@ -16,7 +16,7 @@ from study.data.source import DataSource
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return load_dataset(DataSource(), base=Path())
+    return load_dataset(DataSource(test_sets="fixed"), base=Path())
 
 
 def test_digits_are_divided_into_360_and_157_and_1280(digits: Dataset) -> None:
@@ -49,8 +49,8 @@ def test_the_test_set_holds_the_classes_in_proportion(digits: Dataset) -> None:
 
 
 def test_the_seed_and_only_the_seed_moves_the_test_set(digits: Dataset) -> None:
-    again = load_dataset(DataSource(), base=Path("/"))
-    other = load_dataset(DataSource(seed=1), base=Path())
+    again = load_dataset(DataSource(test_sets="fixed"), base=Path("/"))
+    other = load_dataset(DataSource(test_sets="fixed", seed=1), base=Path())
     assert again.digest == digits.digest
     assert other.digest != digits.digest
     assert not np.array_equal(other.x_test, digits.x_test)
@@ -68,7 +68,7 @@ def test_arrays_are_read_only(digits: Dataset) -> None:
 
 
 def test_label_noise_changes_an_exact_number_of_labels_and_no_test_label(digits: Dataset) -> None:
-    noisy = load_dataset(DataSource(label_noise=0.15), base=Path())
+    noisy = load_dataset(DataSource(test_sets="fixed", label_noise=0.15), base=Path())
     changed = noisy.y_development != digits.y_development
     assert changed.sum() == round(0.15 * 1437) == 216
     assert np.array_equal(noisy.y_test, digits.y_test)
@@ -82,9 +82,9 @@ def test_label_noise_changes_an_exact_number_of_labels_and_no_test_label(digits:
 
 
 def test_counts_and_shares_size_the_parts() -> None:
-    by_share = load_dataset(DataSource(test=0.5, validation=0.25), base=Path())
+    by_share = load_dataset(DataSource(test_sets="fixed", test=0.5, validation=0.25), base=Path())
     assert (len(by_share.x_test), by_share.n_validation) == (898, 225)
-    by_count = load_dataset(DataSource(test=100, validation=1), base=Path())
+    by_count = load_dataset(DataSource(test_sets="fixed", test=100, validation=1), base=Path())
     assert (len(by_count.x_test), by_count.n_validation, by_count.pool) == (100, 1, 1696)
 
 
@@ -107,7 +107,8 @@ def test_signals_come_in_any_number_and_leave_the_global_generators_alone() -> N
     expected = (random.random(), np.random.rand())  # noqa: NPY002
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002
-    data = load_dataset(DataSource(name="mnist1d", n_examples=600, seed=3), base=Path())
+    source = DataSource(name="mnist1d", n_examples=600, seed=3, test_sets="fixed")
+    data = load_dataset(source, base=Path())
     assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
     assert data.input_shape == (1, 40)
     assert (len(data.x_test), data.n_validation, data.pool) == (120, 48, 432)

@@ -27,7 +27,7 @@ def _path_kept() -> Iterator[None]:
 
 def load(tmp_path: Path, body: str, **fields: Any) -> Dataset:
     (tmp_path / "own.py").write_text(HEADER + body)
-    source: dict[str, Any] = {"task": "classification", **fields}
+    source: dict[str, Any] = {"task": "classification", "test_sets": "fixed", **fields}
     return load_dataset(
         DataSource(name="function", function="own.py:load", **source), base=tmp_path
     )

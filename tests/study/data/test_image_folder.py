@@ -25,7 +25,8 @@ def write(root: Path, n: int = 6, size: tuple[int, int] = (8, 8), classes: str =
 
 
 def load(root: Path, **fields: Any) -> Dataset:
-    return load_dataset(DataSource(name="ImageFolder", root=str(root), **fields), base=Path("/"))
+    source = DataSource(name="ImageFolder", root=str(root), test_sets="fixed", **fields)
+    return load_dataset(source, base=Path("/"))
 
 
 def test_pixels_are_read_channels_first_and_classes_by_folder(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from study.errors import DataError
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return load_dataset(DataSource(), base=Path())
+    return load_dataset(DataSource(test_sets="fixed"), base=Path())
 
 
 def made(

@@ -39,6 +39,7 @@ def load(tmp_path: Path, table: pd.DataFrame | None, file: str = "t.csv", **fiel
         "target": "kind",
         "features": ("height", "count", "flag"),
         "task": "classification",
+        "test_sets": "fixed",
     }
     return load_dataset(DataSource(**{**source, **fields}), base=tmp_path)
 
@@ -166,7 +167,7 @@ def test_one_column_is_no_table(tmp_path: Path) -> None:
 
 def arrays(tmp_path: Path, task: str = "classification", **held: Any) -> Dataset:
     np.savez(tmp_path / "a.npz", **held)
-    fields: dict[str, Any] = {"name": "table", "file": "a.npz", "task": task}
+    fields: dict[str, Any] = {"name": "table", "file": "a.npz", "task": task, "test_sets": "fixed"}
     if "inputs" in held:
         fields |= {"features": ("inputs",), "target": "labels"}
     return load_dataset(DataSource(**fields), base=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search_spaces.errors import PayoffError
-from study.data.subsets import draw_split
+from study.data.subsets import draw_indices, draw_split
 from study.handover.registering import train_again
 from study.plan.design import slots
 from study.record import TrialRecord
@@ -58,9 +58,10 @@ def test_a_regression_answers_in_the_units_of_its_targets(
     model = train_again(spec, record)
     data = Laboratory(spec).dataset
     scale = draw_split(data, record.n_examples, record.draw, spec.study.seed).target_scale
+    tested = draw_indices(data, record.n_examples, record.draw, spec.study.seed).test
     with torch.no_grad():
-        outputs = model.network(torch.from_numpy(np.array(data.x_test, dtype=np.float32)))
-    away = outputs.squeeze(-1).numpy().astype(np.float64) - data.y_test
+        outputs = model.network(torch.tensor(data.x_test[tested]))
+    away = outputs.squeeze(-1).numpy().astype(np.float64) - data.y_test[tested]
     assert scale > 100.0
     recorded = record.metrics["test_error"]
     assert np.sqrt(np.mean(away**2)) == pytest.approx(recorded * scale, rel=0.01)

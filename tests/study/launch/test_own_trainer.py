@@ -191,3 +191,13 @@ def test_the_dry_run_says_in_one_line_what_is_broken(
     assert "n_parameters must be a whole number from 1, got 0; mend it" in err
     assert err.splitlines()[0] == "payoff: calling mine.py:train once"
     assert err.count("\n") == 2
+
+
+def test_what_an_answer_has_beside_the_columns_is_said_once(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_trainer(folder, "answer |= {'latency_second': 0.1, 'history': [1, 2]}")
+    assert main(["run", "own.toml"]) == 0
+    err = capfd.readouterr().err
+    assert err.count("history will be kept nowhere") == 1
+    assert err.count("latency_second: did you mean 'latency_seconds'?") == 1

@@ -75,3 +75,43 @@ def test_the_storage_of_another_optuna_is_refused(storage: BaseStorage) -> None:
     storage.set_study_user_attr(study_id, "payoff.optuna_version", "4.9.0")
     with pytest.raises(StorageError, match=r"stored by Optuna 4\.9\.0, this is .*optuna==4\.9\.0"):
         store.check_unchanged()
+
+
+def test_a_study_from_before_test_sets_could_rotate_goes_on_with_its_fixed_one(
+    storage: BaseStorage,
+) -> None:
+    fixed = spec_of(data={"sizes": [80], "test_sets": "fixed"})
+    assert "test_sets" not in fixed.semantics()["data"]  # as every study was stored then
+    StudyStore(fixed, storage).prepare()
+    today = spec_of(data={"sizes": [80]})
+    assert today.rotates and today.digest() != fixed.digest()
+    store = StudyStore(today, storage)
+    assert store.spec.data.test_sets == "fixed"
+    assert (store.digest, store.prepare()) == (fixed.digest(), 0)
+    larger = StudyStore(spec_of(data={"sizes": [80, 160]}), storage)
+    assert larger.prepare() > 0
+    assert larger.spec.data.test_sets == "fixed"
+    asked = spec_of(data={"sizes": [80], "test_sets": "rotate"})
+    with pytest.raises(StorageError, match=r'\(data.test_sets: "fixed" -> "rotate"\); undo'):
+        StudyStore(asked, storage).prepare()
+    changed = spec_of(data={"sizes": [80]}, search={"trials": 3})
+    with pytest.raises(StorageError, match=r"\(search.trials: 2 -> 3\); undo"):
+        StudyStore(changed, storage).prepare()
+    # Another study beside it is a new one.
+    beside = StudyStore(spec_of(study={"name": "other"}, data={"sizes": [80]}), storage)
+    assert beside.prepare() > 0
+    assert beside.spec.rotates
+
+
+def test_a_study_whose_test_sets_rotate_is_not_gone_on_with_on_a_fixed_one(
+    storage: BaseStorage,
+) -> None:
+    StudyStore(spec_of(), storage).prepare()
+    assert StudyStore(spec_of(), storage).prepare() == 0
+    for words, wrong in (("rotate", False), ("fixed", True)):
+        store = StudyStore(spec_of(data={"sizes": [80, 160], "test_sets": words}), storage)
+        if not wrong:
+            assert store.prepare() == 0
+            continue
+        with pytest.raises(StorageError, match=r'data.test_sets: "rotate" -> "fixed"'):
+            store.prepare()

@@ -15,7 +15,7 @@ from study.errors import StudyFileError
 from study.plan.design import slots
 from study.spec.embedded import EXAMPLES
 from study.spec.sections import entries
-from study.spec.study_file import differences, load_spec, parse_spec
+from study.spec.study_file import StudySpec, differences, load_spec, parse_spec
 from study.spec.writing import as_toml, safe_name, study_file, toml_value
 
 
@@ -197,6 +197,29 @@ def test_the_digest_covers_what_decides_a_result_and_nothing_else() -> None:
     assert same.digest() == base.digest()
     assert other.digest() != base.digest()
     assert differences(base.semantics(), other.semantics()) == ["training.epochs: 30 -> 31"]
+
+
+def test_the_digest_tells_rotating_test_sets_from_a_fixed_one() -> None:
+    def read(**data: Any) -> StudySpec:
+        return parse_spec({"data": data}, base=Path.cwd())
+
+    auto, rotating, fixed = read(), read(test_sets="rotate"), read(test_sets="fixed")
+    golden = "00fb562160d109aad4cc0208f6c4db994ae239d02017abd68faa9bf302ac2751"
+    assert fixed.digest() == golden  # that of studies from before there was a choice
+    today = "be89a552809b1a2a708ec06c72d4179bcc849b287a7f01248953a40852f2c2a4"
+    assert auto.digest() == rotating.digest() == today
+    assert differences(fixed.semantics(), auto.semantics()) == [
+        'data.test_sets: "fixed" -> "rotate"'
+    ]
+    assert auto.as_begun([golden]) == fixed
+    assert auto.as_begun([auto.digest()]) is auto is auto.as_begun([])
+    assert rotating.as_begun([golden]) is rotating
+    # Data that bring a test set were never another study.
+    images = {"name": "MNIST", "root": "x"}
+    assert (
+        read(**images, download=True).digest()
+        == read(**images, download=True, test_sets="fixed").digest()
+    )
 
 
 def test_a_missing_file_and_broken_toml_are_one_line_each(tmp_path: Path) -> None:

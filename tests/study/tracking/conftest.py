@@ -10,22 +10,25 @@ from pathlib import Path
 import pytest
 
 from study.tracking.tracker import Tracker
+from tests.support.sharing import shared
 from tests.support.tracking import STUDY, tracker
 
 
 @pytest.fixture(scope="session")
-def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh_database() -> Path:
     """A tracking database with nothing in it: making one takes seconds, a copy none."""
-    folder = tmp_path_factory.mktemp("template")
-    made = tracker(folder)
-    made.initialise()
-    fresh = folder / "fresh.db"
-    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
-        connection.execute("DELETE FROM experiment_tags")
-        connection.execute("DELETE FROM experiments WHERE name = ?", (STUDY.name,))
-        connection.commit()
-        connection.execute("VACUUM INTO ?", (str(fresh),))
-    return fresh
+
+    def make(folder: Path) -> str:
+        tracker(folder).initialise()
+        fresh = folder / "fresh.db"
+        with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+            connection.execute("DELETE FROM experiment_tags")
+            connection.execute("DELETE FROM experiments WHERE name = ?", (STUDY.name,))
+            connection.commit()
+            connection.execute("VACUUM INTO ?", (str(fresh),))
+        return str(fresh)
+
+    return Path(shared("tracking-database", make))
 
 
 @pytest.fixture

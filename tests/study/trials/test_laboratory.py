@@ -116,7 +116,7 @@ def test_a_record_holds_what_the_test_set_said_of_each_example() -> None:
     spec = spec_of()
     record = next(iter(run(spec, tasks_of(spec)[:1]).values()))
     correct = bits_of(record)
-    assert record.n_test == 360
+    assert record.n_test == 1560
     assert 1 - correct.mean() == pytest.approx(record.metrics["test_error"])
     assert [point[0] for point in record.curve["val_error"]][-1] == record.metrics["steps"]
     assert record.finished_at - record.started_at <= 60

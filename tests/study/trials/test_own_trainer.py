@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from study.trials.own_trainer import BrokenAnswer, checked, plain
+from study.trials.own_trainer import RETURNED, BrokenAnswer, checked, plain
 
 
 @pytest.mark.parametrize("value", [np.float32(0.25), np.array(0.25), 0.25, np.float64(0.25)])
@@ -104,3 +105,20 @@ def test_a_tensor_on_a_gpu_is_read() -> None:
     assert answer.values == pytest.approx(GOOD)
     assert answer.test_correct is not None
     assert answer.test_correct.all()
+
+
+def test_what_has_no_column_is_said_with_the_name_that_was_meant() -> None:
+    assert checked(GOOD | {"latency_seconds": 0.1, "test_correct": [True]}).notes == ()
+    answer = checked(
+        GOOD | {"latency_second": 0.1, "train_loss": 1.0, "history": [1], "note": "fine"}
+    )
+    nowhere, beside = answer.notes
+    assert nowhere.startswith("of the trainer's answer history, note will be kept nowhere")
+    assert "latency_second, train_loss will be logged, and draw nothing" in beside
+    assert beside.endswith("latency_second: did you mean 'latency_seconds'?")
+
+
+def test_the_page_lists_all_that_an_answer_may_hold() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tables.md").read_text("utf-8")
+    listed = page.partition("## What a trainer of your own returns")[2].partition("## How much")[0]
+    assert all(f"`{name}`" in listed for name in (*RETURNED, "test_correct"))
