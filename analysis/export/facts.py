@@ -46,6 +46,8 @@ class StudyFacts:
     search_trials: int
     """Search trials in each cell."""
     sampler: str
+    winner: str = "best"
+    """What is retrained: the best of each cell, or what a model of all of the search finds."""
     draws: int
     seeds_per_draw: int
     training: Mapping[str, str | int | float | bool] = field(default_factory=dict)

@@ -95,10 +95,14 @@ def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
     if facts.search_trials and nuisance:
         how, key = SAMPLERS.get(facts.sampler, (ink.words(facts.sampler), ""))
         cite = ink.cite(key) if key else ""
+        what = "the winner"
+        if facts.winner == "pooled":
+            model = f"a Gaussian process of all search trials{ink.cite('rasmussen2006gaussian')}"
+            what = f"the values at which {model} has the lowest mean in the cell"
         start = (
             f"In each cell (a dataset size and a capacity) we tuned {ink.listed(nuisance)} on "
             f"validation error with {ink.number(facts.search_trials)} trials at {how}{cite}, and "
-            f"retrained the winner on {again}."
+            f"retrained {what} on {again}."
         )
     else:
         start = f"Each cell (a dataset size and a capacity) was trained on {again}."
@@ -336,13 +340,15 @@ def cited(facts: StudyFacts | None, settings: AnalysisSettings) -> tuple[str, ..
     keys += ["akiba2019optuna", "zaharia2018mlflow", *facts.references]
     if facts.search_trials and facts.sampler in SAMPLERS:
         keys.append(SAMPLERS[facts.sampler][1])
+    if facts.search_trials and facts.winner == "pooled":
+        keys.append("rasmussen2006gaussian")
     if not facts.own_trainer:
         keys.append("paszke2019pytorch")
         if facts.training.get("optimizer") == "adamw":
             keys.append("loshchilov2019decoupled")
         keys += dict.fromkeys(SOURCES[m] for m in methods_of(facts) if m in SOURCES)
         keys += ["hinton2015distilling"] if facts.teachers else []
-    return tuple(keys)
+    return tuple(dict.fromkeys(keys))
 
 
 def bibliography(facts: StudyFacts | None, settings: AnalysisSettings) -> str:

@@ -47,6 +47,18 @@ def tuning_findings(tuning: Tuning | None) -> Iterator[Finding[Any]]:
     """Whether the search was long enough, and what mattered at the largest dataset."""
     if tuning is None:
         return
+    if not tuning.elsewhere:
+        yield from _enough(tuning)
+        if not tuning.judged:
+            return
+    largest = max((effect.n_examples for effect in tuning.effects), default=None)
+    seen = tuple(e for e in tuning.effects if e.n_examples == largest and e.capacity == "all")
+    if seen:
+        yield Finding(kind="hyperparameters", facts=seen, n_examples=known(seen[0].n_examples))
+
+
+def _enough(tuning: Tuning) -> Iterator[Finding[Any]]:
+    """Whether the best of each cell's own trials would gain by more of them."""
     more = NextStep(kind="raise_search_trials", to=LEAST_TRIALS)
     if not tuning.judged:
         most = max((cell.trials for cell in tuning.cells), default=0)
@@ -63,10 +75,6 @@ def tuning_findings(tuning: Tuning | None) -> Iterator[Finding[Any]]:
             next_step=more if 2 * short > tuning.judged else None,
         ),
     )
-    largest = max((effect.n_examples for effect in tuning.effects), default=None)
-    seen = tuple(e for e in tuning.effects if e.n_examples == largest and e.capacity == "all")
-    if seen:
-        yield Finding(kind="hyperparameters", facts=seen, n_examples=known(seen[0].n_examples))
 
 
 def regulariser_findings(found: Sequence[Regularisation]) -> Iterator[Finding[Worth]]:

@@ -36,7 +36,7 @@ is unbiased, with replacement (as in Dodge et al.) it is not.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -143,6 +143,9 @@ class Tuning:
     """In order of dataset size, then size."""
     effects: tuple[Effect, ...]
     level: float
+    elsewhere: bool = False
+    """Whether replicates have values that no search trial of their cell had: what the best of a
+    cell gains by more trials is then no question."""
 
     @property
     def judged(self) -> int:
@@ -176,14 +179,33 @@ def study_tuning(table: TrialTable, settings: AnalysisSettings) -> Tuning | None
     size = table.column(settings.size)
     cells = [(n, name, middle(size[rows]), np.array(rows)) for (n, name), rows in members.items()]
     cells.sort(key=lambda cell: (cell[0], math.inf if math.isnan(cell[2]) else cell[2], cell[1]))
+    elsewhere = _elsewhere(table, members)
     return Tuning(
         cells=tuple(
-            _cell_tuning(n, name, m, table.val_error[rows], table.test_error[rows])
+            _cell_tuning(n, name, m, table.val_error[rows], table.test_error[rows], elsewhere)
             for n, name, m, rows in cells
         ),
         effects=tuple(_effects(table, cells, settings)),
         level=settings.level,
+        elsewhere=elsewhere,
     )
+
+
+def _elsewhere(table: TrialTable, members: Mapping[tuple[float, str], list[int]]) -> bool:
+    """Whether, in most cells, replicates have values that no search trial of the cell had."""
+    tuned = [
+        column
+        for column in table.params.values()
+        if any(len({column[row] for row in rows}) > 1 for rows in members.values())
+    ]
+    apart: dict[tuple[float, str], bool] = {}
+    tried = {key: {tuple(c[row] for c in tuned) for row in rows} for key, rows in members.items()}
+    for row in np.flatnonzero([phase == "replicate" for phase in table.phase]):
+        key = (exact(table.n_examples[row]), table.cell[row])
+        values = tuple(column[row] for column in tuned)
+        if key in tried and values and None not in values:
+            apart[key] = apart.get(key, True) and values not in tried[key]
+    return 2 * sum(apart.values()) > len(apart)
 
 
 def best_of(errors: FloatArray, k: int, scores: FloatArray | None = None) -> float:
@@ -208,7 +230,7 @@ def best_of(errors: FloatArray, k: int, scores: FloatArray | None = None) -> flo
 
 
 def _cell_tuning(
-    n_examples: float, cell: str, size: float, found: FloatArray, test: FloatArray
+    n_examples: float, cell: str, size: float, found: FloatArray, test: FloatArray, elsewhere: bool
 ) -> CellTuning:
     usable = np.isfinite(found)
     n, failed = len(found), int((~usable).sum())
@@ -222,7 +244,7 @@ def _cell_tuning(
         else:
             ks = np.unique(np.geomspace(1, n, CURVE_POINTS).round().astype(int))
         curve = tuple((int(k), best_of(errors, int(k))) for k in ks)
-        if n >= LEAST_TRIALS:
+        if n >= LEAST_TRIALS and not elsewhere:
             gain = _doubling_gain(errors, errors)
             if np.isfinite(test[usable]).all():
                 worst = test[usable].max()

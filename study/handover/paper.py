@@ -46,6 +46,7 @@ def facts_of(
         axes=tuple(_axis(axis) for axis in spec.space.axes),
         search_trials=n_search(spec),
         sampler=spec.search.sampler,
+        winner=spec.search.winner,
         draws=spec.replicates.draws,
         seeds_per_draw=spec.replicates.seeds_per_draw,
         training={} if own else {name: getattr(spec.training, name) for name in TRAINING},

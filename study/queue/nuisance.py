@@ -5,22 +5,20 @@ All else stands in the design. The storage is told, so that Optuna's dashboard s
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces.space import SearchSpace
 from study.compression.teachers import Teacher
 from study.plan.design import Slot, n_search, space_of, teachers
 from study.queue.filling import distribution_of
-from study.queue.readiness import searches
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, record_of
 from study.queue.upstream import Unlike, expect_arguments, go_public
+from study.queue.winners import Winners, best_of_search
 from study.record import Value
 
 
@@ -29,7 +27,7 @@ class Nuisance:
 
     def __init__(self, trials: StoredTrials, snapshot: Snapshot) -> None:
         self._trials, self._snapshot = trials, snapshot
-        self._searches = searches(trials.slots.values())
+        self._winners = Winners(trials, snapshot)
         self._teachers = teachers(trials.slots.values())
 
     def teacher(self, slot: Slot) -> Teacher | None:
@@ -52,8 +50,7 @@ class Nuisance:
         spec = self._trials.spec
         space = space_of(spec, slot.cell)
         if slot.phase == "replicate" and n_search(spec, slot.cell):
-            winner = best_of_search(self._snapshot.finished(self._searches[slot.cell.name]))
-            found = _nuisance(space, winner.params if winner is not None else {})
+            found = _nuisance(space, self._winners.of(slot))
             self._tell(taken, found)
             return found
         if slot.phase == "search" and spec.search.sampler == "tpe":
@@ -97,16 +94,3 @@ class Nuisance:
 
 def _nuisance(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:
     return {axis.name: values[axis.name] for axis in space.nuisance if axis.name in values}
-
-
-def best_of_search(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """Return the search trial with the lowest validation error, then loss, then number.
-
-    Validation sets are small, so that ties in error are common; the loss decides them.
-    """
-    ranked = [
-        (record.metrics["val_error"], record.metrics.get("val_loss", math.inf), trial.number, trial)
-        for trial in trials
-        if trial.state == TrialState.COMPLETE and (record := record_of(trial)) is not None
-    ]
-    return min(ranked, key=lambda one: one[:3])[-1] if ranked else None

@@ -2,7 +2,8 @@
 
 A *unit* (trials that share one training) is ready when one of its trials waits and every trial
 that it needs has finished. What needs what follows from the design alone (:func:`needs`), so that
-a new kind of unit that must wait for another one is a line there.
+a new kind of unit that must wait for another one is a line there. Where many units need the same
+many trials, they need a *gate*, which opens when all of these have finished.
 
 States are told trial by trial and kept in sorted lists: taking one unit costs the same however
 many trials have finished.
@@ -21,21 +22,22 @@ State = Literal["absent", "waiting", "running", "finished"]
 """Where a trial is; absent: not queued yet."""
 
 
-def needs(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
+def needs(slots: Iterable[Slot], *, pooled: bool = False) -> dict[str, tuple[str, ...]]:
     """Return, per unit, the trials that must have finished before it may start.
 
-    A replicate needs every search trial of its cell: it takes the winner's hyperparameters. A
-    student needs every trial that may be its teacher: the best of them is.
+    A replicate needs every search trial of its cell: it takes the winner's hyperparameters. Where
+    search is ``pooled`` it needs the gate of all of them. A student needs every trial that may be
+    its teacher: the best of them is.
     """
     every = tuple(slots)
     searched, taught = searches(every), teachers(every)
-    return {
-        slot.unit: (
-            *(searched.get(slot.cell.name, ()) if slot.phase == "replicate" else ()),
-            *taught.get(slot.unit, ()),
-        )
-        for slot in every
-    }
+
+    def search(slot: Slot) -> tuple[str, ...]:
+        if slot.phase == "search" or slot.cell.name not in searched:
+            return ()
+        return (gate_of(slot),) if pooled else tuple(searched[slot.cell.name])
+
+    return {slot.unit: (*search(slot), *taught.get(slot.unit, ())) for slot in every}
 
 
 def searches(slots: Iterable[Slot]) -> dict[str, list[str]]:
@@ -47,11 +49,30 @@ def searches(slots: Iterable[Slot]) -> dict[str, list[str]]:
     return found
 
 
+def gates(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
+    """Return the gates through which replicates go whose winners follow from all of the search.
+
+    One for the networks without a teacher, and one for the students of each: these have values of
+    their own, and nobody else waits for them.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for slot in slots:
+        if slot.phase == "search":
+            found[gate_of(slot)].append(slot.name)
+    return {gate: tuple(names) for gate, names in found.items()}
+
+
+def gate_of(slot: Slot) -> str:
+    """Name the gate of a trial; no trial has such a name."""
+    return f"the search of students of {slot.cell.teacher}" if slot.cell.teacher else "the search"
+
+
 class Readiness:
     """The units that are ready, in the order in which they should be taken.
 
     ``order`` is the sort key of a unit, from any of its slots (ties keep the order of the design),
-    and ``group`` is what units that train together have in common.
+    and ``group`` is what units that train together have in common. ``gates`` names the trials that
+    open what a unit may need in the place of a trial.
     """
 
     def __init__(
@@ -61,6 +82,7 @@ class Readiness:
         *,
         order: Callable[[Slot], tuple[bool, float]],
         group: Callable[[Slot], Hashable],
+        gates: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._unit: dict[str, str] = {slot.name: slot.unit for slot in slots}
         self._members: dict[str, list[str]] = defaultdict(list)
@@ -79,6 +101,10 @@ class Readiness:
         for unit in self._line:
             for name in needed.get(unit, ()):
                 self._needed_by[name].append(unit)
+        self._gate: dict[str, str] = {}
+        for gate, names in (gates or {}).items():
+            self._gate |= dict.fromkeys(names, gate)
+        self._shut: Counter[str] = Counter(self._gate.values())
         self._ready: dict[Hashable, list[int]] = {}
         self._listed: dict[str, Hashable] = {}
         self.unfinished = len(self._unit)
@@ -109,9 +135,11 @@ class Readiness:
         self._waiting[unit] += (state == "waiting") - (before == "waiting")
         if state == "finished":
             self.unfinished -= 1
-            for other in self._needed_by.get(slot, ()):
-                self._open_needs[other] -= 1
-                self._list(other)
+            self._met(slot)
+            if gate := self._gate.get(slot):
+                self._shut[gate] -= 1
+                if not self._shut[gate]:
+                    self._met(gate)
         self._list(unit)
 
     def members(self, unit: str) -> tuple[str, ...]:
@@ -134,6 +162,12 @@ class Readiness:
         if not line:
             return None
         return group, self._line[line[skip % len(line)]]
+
+    def _met(self, need: str) -> None:
+        """Take down that a trial has finished, or that a gate has opened."""
+        for other in self._needed_by.get(need, ()):
+            self._open_needs[other] -= 1
+            self._list(other)
 
     def _list(self, unit: str) -> None:
         """Put a unit on the list of its group, or take it off."""

@@ -36,7 +36,8 @@ def find_retriable(trials: StoredTrials) -> Retriable:
 
     One that others needed stays as it is where any of them has ended well or has begun: a search
     trial that were found to be the best afterwards would leave replicates of two winners in one
-    cell.
+    cell. Where winners come from all of the search, cells that have replicates keep theirs, so that
+    those of other cells may be run again.
     """
     read = trials.read()
     finished = [(one, one.record) for one in read if one.is_finished]

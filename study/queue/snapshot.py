@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from optuna.trial import FrozenTrial
 
 from study.plan.design import pack_group
-from study.queue.readiness import Readiness, State, needs
+from study.queue.readiness import Readiness, State, gates, needs
 from study.queue.trials import Stored, StoredTrials
 
 LOOK_SECONDS = 10.0
@@ -28,9 +28,11 @@ class Snapshot:
     def __init__(self, trials: StoredTrials) -> None:
         self._trials = trials
         every = tuple(trials.slots.values())
+        pooled = trials.spec.search.winner == "pooled"
         self.ready = Readiness(
             every,
-            needs(every),
+            needs(every, pooled=pooled),
+            gates=gates(every) if pooled else None,
             order=lambda slot: (slot.phase == "replicate", -trials.costs[slot.unit]),
             group=lambda slot: pack_group(trials.spec, slot),
         )

@@ -183,6 +183,11 @@ class SearchSection:
     sampler: Literal["halton", "random", "tpe"] = "halton"
     """halton: quasi-random points fixed by the study's seed, the same for any number of workers;
     random: likewise but independent; tpe: Optuna's TPE, which learns from the trials before it."""
+    winner: Literal["best", "pooled"] = "best"
+    """What replicates are trained with. best: the values of the cell's search trial with the lowest
+    validation error; pooled: where a model of all search trials of the study has the lowest error
+    for the cell, so that each cell learns from all and fewer trials a cell are enough. Replicates
+    then wait for the whole search."""
 
     def check(self, mistakes: Mistakes) -> None:
         mistakes.between("search.trials", self.trials, 0, MOST_REPEATS)

@@ -42,10 +42,15 @@ SEMANTIC = ("study", "data", "model", "space", "training", "pruning", "search", 
 LATER: dict[str, tuple[str, ...]] = {
     "pruning": ("level_ratio",),
     "distillation": ("regression",),
+    "search": ("winner",),
     "space": ("distill_temperature", "distill_mixing", "l2", "patience"),
 }
 """Keys that are part of the digest only when they are not at their default: studies from before
 there were such keys stay what they are."""
+
+BEFORE: dict[str, dict[str, Any]] = {"search": {"winner": "best"}}
+"""What studies did before there was such a key: with that value it is no part of the digest,
+whatever its default."""
 
 EXTENT: dict[str, tuple[str, ...]] = {
     "study": ("description", "routes"),
@@ -109,6 +114,7 @@ class StudySpec:
         defaults = {"space": later_defaults()}
         for name, keys in LATER.items():
             default = defaults.get(name) or dataclasses.asdict(getattr(self, name).__class__())
+            default = {**default, **BEFORE.get(name, {})}
             for key in keys:
                 if sections[name].get(key) == default.get(key):
                     sections[name].pop(key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -172,9 +173,19 @@ def test_the_methods_tell_the_study_s_own_figures(analysed: StudyAnalysis) -> No
         "216 pruned models", "@akiba2019optuna", "30% of the training steps",
     ):  # fmt: skip
         assert words in text, words
+    assert "retrained the winner on" in text
     latex = methods(analysed, FACTS, "latex")
     assert r"\num{288} models" in latex
     assert not re.search(r"(?<!\\)[%#_]", re.sub(r"\\cite\{.*?\}", "", latex))
+
+
+def test_the_methods_tell_that_winners_come_from_a_model(analysed: StudyAnalysis) -> None:
+    facts = dataclasses.replace(FACTS, winner="pooled")
+    text = methods(analysed, facts, "markdown")
+    assert "retrained the values at which a Gaussian process of all search trials" in text
+    keys = cited(facts, analysed.settings)
+    assert "rasmussen2006gaussian" in keys
+    assert len(set(keys)) == len(keys)
 
 
 def test_without_a_study_file_the_methods_say_what_the_trials_tell(analysed: StudyAnalysis) -> None:

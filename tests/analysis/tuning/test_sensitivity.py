@@ -13,6 +13,7 @@ import pytest
 
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.export import export_study
+from analysis.tuning.findings import tuning_findings
 from analysis.tuning.sensitivity import Tuning, best_of, study_tuning
 from analysis.words.tuning import SEEN
 from tests.support.tables import study_rows
@@ -197,3 +198,24 @@ def test_a_table_without_search_trials_has_no_tuning() -> None:
     analysis = analyse(TrialTable.from_rows(study_rows()), SETTINGS)
     assert analysis.tuning is None
     assert "Tuning" not in analysis.markdown()
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.5])
+def test_winners_from_elsewhere_are_not_judged_by_the_best_of_their_cell(rate: float) -> None:
+    rows = [
+        {"cell": f"w{width}", "width": width, "n_examples": 100, "n_parameters": 10.0 * width}
+        | {"phase": phase, "params": {"learning_rate": each}, "seed": seed}
+        | {"val_error": 0.2 + each, "test_error": 0.2 + each, "slot": f"{width}{phase}{seed}"}
+        for width in (2, 4, 8, 16)
+        for phase, rates in (("search", (0.02, 0.04, 0.08, 0.16)), ("replicate", (rate, rate)))
+        for seed, each in enumerate(rates)
+    ]
+    table = TrialTable.from_rows(rows)
+    assert not table.dropped
+    tuning = study_tuning(table, SETTINGS)
+    assert tuning is not None
+    assert tuning.elsewhere == (rate == 0.5)
+    assert tuning.judged == (0 if tuning.elsewhere else 4)
+    kinds = {finding.kind for finding in tuning_findings(tuning)}
+    assert ("tuning" in kinds) == (rate == 0.02)
+    assert "tuning_unjudged" not in kinds

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from study.plan.design import Slot, pack_group, slots
-from study.queue.readiness import Readiness, needs
+from study.queue.readiness import Readiness, gates, needs
 from study.spec.study_file import parse_spec
 
 RAW: dict[str, Any] = {
@@ -88,3 +88,25 @@ def test_a_suspect_is_in_no_group_and_a_finished_trial_stays_finished() -> None:
     ready.update(unit, "waiting")
     assert ready.state(unit) == "finished"
     assert ready.unfinished == left - 1
+
+
+def test_a_gate_opens_when_all_of_its_trials_have_finished() -> None:
+    spec = parse_spec(RAW, base=Path.cwd())
+    every = tuple(slots(spec))
+    ready = Readiness(
+        every,
+        needs(every, pooled=True),
+        order=lambda slot: (slot.phase == "replicate", 0.0),
+        group=lambda slot: pack_group(spec, slot),
+        gates=gates(every),
+    )
+    for slot in every:
+        ready.update(slot.name, "waiting")
+    searched = [slot.name for slot in every if slot.phase == "search"]
+    for name in searched[:-1]:
+        ready.update(name, "finished")
+        ready.update(name, "finished")  # told twice counts once
+    assert ready.units() == [searched[-1]]
+    ready.update(searched[-1], "finished")
+    assert len(ready) == 4
+    assert all("replicate" in unit for unit in ready.units())
