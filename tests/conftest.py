@@ -58,6 +58,14 @@ LONGEST = (
     "analysis/test_simulation.py",
     "docs/test_notebooks.py",
     "contracts/test_one_file.py",
+    "analysis/test_simulation.py",
+    "analysis/plots/test_plots.py",
+    "contracts/test_storages.py",
+    "study/compression/test_levels.py",
+    "study/launch/test_own_trainer.py",
+    "study/packs/test_fused_perceptrons.py",
+    "study/queue/test_results.py",
+    "study/tracking/test_experiment.py",
     "study/tracking/test_tracker.py",
     "study/handover/test_workplace.py",
     "study/cli/test_size.py",
@@ -71,6 +79,24 @@ LONGEST = (
 """Files that take more than 20 s (``--durations``), the longest first."""
 
 ROOT = Path(__file__).parent
+
+LONG = (
+    "study/queue/test_winners.py",
+    "analysis/report/test_shapes.py",
+    "analysis/report/test_page.py",
+    "analysis/export/test_shape_tables.py",
+    "analysis/plots/test_pictures.py",
+    "analysis/plots/test_shapes.py",
+    "analysis/routes/test_findings.py",
+    "analysis/routes/test_comparison.py",
+    "analysis/tuning/test_best_values.py",
+    "analysis/curves/test_interleaved.py",
+    "study/tracking/test_tracker.py",
+    "tables/test_meaning.py",
+    "test_findings.py",
+)
+"""Files that are slow as a whole: half of what all others without a mark take. Each room has
+quick ones beside them."""
 
 NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
 
@@ -103,7 +129,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs what, and what is quick; begin with the files that take long."""
+    long = {ROOT / path for path in LONG}
     for item in items:
+        if item.path in long:
+            item.add_marker("slow")
         for fixture in FIXTURES.keys() & getattr(item, "fixturenames", ()):
             item.add_marker(FIXTURES[fixture])
         if not NOT_QUICK & {mark.name for mark in item.iter_markers()}:
