@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.curves.curve import build_curves
-from analysis.curves.points import sizes_apart
 from analysis.errors import AnalysisError
 from analysis.findings import Exclusion, Finding
 from analysis.forecasts.coordinates import (
@@ -32,8 +31,9 @@ from analysis.laws.fitting import DELTA_UNKNOWN_NOISE
 from analysis.laws.law import Law
 from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
-from analysis.shapes.best import Span, choose, spans
+from analysis.shapes.best import Span, no_loss, spans
 from analysis.shapes.findings import BestShape, shape_findings
+from analysis.shapes.study import choices_of
 from analysis.table.metrics import measured_errors
 from analysis.table.names import format_size
 from analysis.table.reading import read_arrays
@@ -62,13 +62,7 @@ class CurveFit(FittedCurve):
             which size to which, and whether it is told better than all others (``"best"``), loses
             nothing (``"enough"``), or cannot be told from them (``"open"``).
         """
-        ladders = self.ladders
-        if ladders is None:
-            return ()
-        x = sizes_apart(np.log(self.curve.size))
-        names = tuple(shape.name for shape in ladders.shapes)
-        level = self.settings.level
-        return spans(choose(ladders.at(x), ladders.tried(x), np.exp(x), names, level))
+        return spans(choices_of(self))
 
     def summary(self) -> str:
         """What was found, in lines for a notebook or a terminal."""
@@ -101,6 +95,7 @@ class CurveFit(FittedCurve):
             simplest=self.ladders.shapes[0].name,
             most=found[-1].high,
             gauge=gauge_of(self.settings),
+            loss=no_loss(self.settings),
         )
         return [Finding(kind="best_shape", facts=best, size=self.settings.size_name)]
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.curves.points import sizes_apart
+from analysis.posterior.ladders import LadderDraws
 from analysis.settings import AnalysisSettings
 from analysis.shapes.best import Choice, Span, choose, no_loss, spans, taken
 from analysis.shapes.costs import Budget, CostShapes, budgets, shapes_by_cost
 from analysis.shapes.growing import Growth, Step, steps, ways_to_grow
 from analysis.streams import Stream, generator
-from analysis.table.trials import TrialTable
+from analysis.table.trials import FloatArray, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import too_little
 
@@ -56,23 +57,34 @@ def study_shapes(
     )
 
 
+def choices_of(fit: FittedCurve) -> tuple[Choice, ...]:
+    """The shape to take at each size of a curve; none where shapes cannot be compared."""
+    ladders = fit.ladders
+    if ladders is None or too_little(fit.curve, fit.noise)[0] is not None:
+        return ()
+    names = tuple(shape.name for shape in ladders.shapes)
+    x, s = _sizes(fit, ladders), fit.settings
+    return choose(ladders.at(x), ladders.tried(x), np.exp(x), names, s.level, no_loss(s))
+
+
+def _sizes(fit: FittedCurve, ladders: LadderDraws) -> FloatArray:
+    """Log sizes tried up to the frontier's end: past it a shape that ended is the better one."""
+    x = sizes_apart(np.log(fit.curve.size))
+    return np.asarray(x[x <= ladders.x[ladders.frontier().n_inside - 1] + 1e-9])
+
+
 def _one(table: TrialTable, fit: FittedCurve, s: AnalysisSettings) -> ShapeStudy:
     ladders, curve = fit.ladders, fit.curve
     assert ladders is not None
-    names = tuple(shape.name for shape in ladders.shapes)
-    x = sizes_apart(np.log(curve.size))
-    # Past the frontier's end a shape that was tried no larger is better than those that were.
-    x = x[x <= ladders.x[ladders.frontier().n_inside - 1] + 1e-9]
-    loss = no_loss(s)
-    choices = choose(ladders.at(x), ladders.tried(x), np.exp(x), names, s.level, loss)
+    choices, loss = choices_of(fit), no_loss(s)
     return ShapeStudy(
         n_examples=curve.n_examples,
         axes=tuple(axis for axis, _ in ladders.shapes[0].values),
         grown_by=curve.grown_by,
-        shapes=names,
+        shapes=tuple(shape.name for shape in ladders.shapes),
         choices=choices,
         spans=spans(choices),
-        growths=ways_to_grow(ladders, np.exp(x), s),
+        growths=ways_to_grow(ladders, np.exp(_sizes(fit, ladders)), s),
         steps=steps(curve, ladders, s.level),
         costs=shapes_by_cost(curve, ladders, table, s.size, s.level, loss),
         budgets=budgets(

@@ -13,7 +13,7 @@ from analysis.shapes.findings import BestShape, Networks, ShapeAndData, ShortLad
 from analysis.shapes.growing import ALIKE, Growth
 from analysis.table.names import format_examples, format_size, plain_name
 from analysis.words.reasons import what_next
-from analysis.words.told import Told, at
+from analysis.words.told import Told, at, listed
 
 MOST_LISTED = 5
 """Shapes that one sentence names."""
@@ -32,9 +32,9 @@ def best_shape(f: Finding[BestShape]) -> Told:
     if simple and standings != {"open"}:
         rivals = list(dict.fromkeys(other.shape for one in best.spans for other in one.others))
         verb, is_ = ("pay", "are") if len(rivals) > 1 else ("pays", "is")
-        lead = f"{listed(rivals)} {verb} at no size compared, {best.simplest} is enough: "
+        lead = f"{_named(rivals)} {verb} at no size compared, {best.simplest} is enough: "
         if "open" in standings:
-            lead = f"{listed(rivals)} {is_} nowhere seen to pay, {best.simplest} is taken: "
+            lead = f"{_named(rivals)} {is_} nowhere seen to pay, {best.simplest} is taken: "
         parts[0] = lead + parts[0]
     return Told(label=f"shape{at(f.n_examples)}: ", text="; ".join(parts))
 
@@ -97,7 +97,7 @@ def short_ladders(f: Finding[ShortLadders]) -> Told:
 
 def _of_simplest(one: Span, where: str, best: BestShape) -> str:
     """One span of a study in which the simplest shape is taken everywhere."""
-    rivals = listed([other.shape for other in one.others], "or")
+    rivals = _named([other.shape for other in one.others], "or")
     if one.standing == "best":
         return f"{where} {_others(one, best)}"
     if one.standing == "enough":
@@ -114,7 +114,7 @@ def _span(one: Span, where: str, best: BestShape) -> str:
             f"{where} {one.shape}{role} is enough: no other saves {_loss(best)} (probability "
             f"{one.probability:.0%})"
         )
-    rivals = listed([one.shape, *(other.shape for other in one.others)])
+    rivals = _named([one.shape, *(other.shape for other in one.others)])
     return f"{where} {rivals} cannot be told apart; {one.shape} is taken"
 
 
@@ -225,14 +225,12 @@ def _interval(saved: Estimate, ways: Ways) -> str:
     return f"{value} ({low} to {high})"
 
 
-def listed(names: Sequence[str], word: str = "and") -> str:
-    """Names as a sentence has them, not all of many; those of several axes in brackets."""
+def _named(names: Sequence[str], word: str = "and") -> str:
+    """Shapes as a sentence has them, not all of many; those of several axes in brackets."""
     shown = [f"({name})" if ", " in name else name for name in names[:MOST_LISTED]]
     if len(names) > MOST_LISTED:
         shown = [*shown[: MOST_LISTED - 1], f"{len(names) - MOST_LISTED + 1} others"]
-    if len(shown) < 2:
-        return "".join(shown)
-    return f"{', '.join(shown[:-1])} {word} {shown[-1]}"
+    return listed(shown, word)
 
 
 def _range(low: float, high: float, k: int, n: int, size: str) -> str:
