@@ -146,15 +146,21 @@ def decide(
 
 
 def rise_shown(curve: Curve, noise: Noise, found: Distribution) -> bool:
-    """Whether sizes tried, of one shape, show a part of the rise that the drawn curves have.
+    """Whether sizes tried show a part of the rise that the drawn curves have.
 
-    A smooth curve through steps rings between them: what rises there alone was never measured.
+    A smooth curve through steps rings between them: what rises there alone was never measured. Of
+    several shapes each that was tried on both sides of the minimum must show it: the best network
+    of each size is no worse for another shape that is.
     """
-    most = 0.0
-    for shape in np.unique(curve.shape):
-        error = noise.log_error[curve.shape == shape]
-        most = max(most, float((error - np.minimum.accumulate(error)).max()))
-    return most >= RISE_SHOWN * math.log1p(found.rise)
+    shapes = np.unique(curve.shape)
+    rises = []
+    for shape in shapes:
+        mine = curve.shape == shape
+        below = curve.size[mine] <= found.estimate * (1.0 + 1e-9)
+        if len(shapes) == 1 or (below.any() and not below.all()):
+            error = noise.log_error[mine]
+            rises.append(float((error - np.minimum.accumulate(error)).max()))
+    return min(rises, default=0.0) >= RISE_SHOWN * math.log1p(found.rise)
 
 
 def falls_clearly(found: Distribution) -> bool:

@@ -316,3 +316,11 @@ def test_a_shape_may_be_called_as_a_field_of_the_trial_table_is() -> None:
     settings = replace(S, shape=("trial",))
     (study,) = analyse(TrialTable.from_rows(rows), settings).shapes
     assert study.shapes == ("trial 1", "trial 2")
+
+
+def test_one_broken_network_of_one_shape_is_no_upturn() -> None:
+    for seed in range(3):
+        analysis, _ = analysed(
+            lambda depth, size: 3.0 if depth == 2 and 2000.0 < size < 4000.0 else 1.0, seed=seed
+        )
+        assert analysis.fits[0].payoff("overfit").kind in ("no_upturn", "cannot_tell")
