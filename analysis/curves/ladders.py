@@ -24,8 +24,6 @@ CAPACITY = ("width", "depth")
 """Columns of the trial table that are axes of a network."""
 GROWN = "width"
 """The axis that grows a ladder, wherever a study has it."""
-MOST_SHAPES = 24
-"""Of more, each has too few sizes to be told from another: they scatter about one curve."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.curves.curve import Curve
-from analysis.curves.ladders import MOST_SHAPES, Shape
+from analysis.curves.ladders import Shape
 from analysis.curves.noise import Noise
 from analysis.curves.points import (
     draw_test_luck,
@@ -40,6 +40,7 @@ from analysis.curves.points import (
 from analysis.posterior.curves import CurveDraws, weigh
 from analysis.posterior.moves import Moves
 from analysis.posterior.resolution import blur_between
+from analysis.table.shapes import MOST_SHAPES
 from analysis.table.trials import BoolArray, FloatArray, read_only
 
 LEAST_SIZES_OF_SHAPE = 3

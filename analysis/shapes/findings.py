@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.curves.ladders import MOST_SHAPES
 from analysis.curves.points import sizes_apart
 from analysis.findings import Finding, NextStep
 from analysis.metric import Metric
@@ -20,6 +19,7 @@ from analysis.shapes.best import LEVEL, Span, no_loss
 from analysis.shapes.costs import Budget
 from analysis.shapes.growing import Growth
 from analysis.shapes.study import ShapeStudy
+from analysis.table.shapes import MOST_SHAPES
 from analysis.table.trials import known
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.gains import Gauge
