@@ -32,6 +32,8 @@ class Stream(enum.Enum):
     """How the error answers the hyperparameters that were searched."""
     BUDGETS = (11,)
     """How the runs of a network scatter, which is judged by them."""
+    NEXT_RUNS = (12,)
+    """What runs that nobody made yet may show."""
 
 
 def generator(

@@ -23,6 +23,7 @@ KEYS = {
     Stream.FRONT: (9,),
     Stream.BEST_VALUES: (10,),
     Stream.BUDGETS: (11,),
+    Stream.NEXT_RUNS: (12,),
 }
 """Earlier results are found again by them: they never change."""
 

@@ -47,6 +47,7 @@ ROOMS: tuple[str, ...] = (
             "tuning",
             "routes",
             "shapes",
+            "design",
             "verdicts",
             "posterior",
             "forecasts",

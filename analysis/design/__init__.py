@@ -1,0 +1,1 @@
+"""What the next runs would tell: the expected narrowing of an answer, for its cost."""
