@@ -8,6 +8,7 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from search_spaces.errors import PayoffError
+from study.cli.hosts import Guarded, is_here
 from study.cli.studies import study_of
 from study.cli.ui import check_free, serve_until_interrupted, serving_arguments, shown_host
 
@@ -43,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
     storage = stored_storage(spec.storage.optuna if args.study else "", places, again)
     from optuna_dashboard import wsgi
 
-    with make_server(args.host, args.port, wsgi(storage), _Server, _Quiet) as server:
+    application = Guarded(wsgi(storage), args.host)
+    with make_server(args.host, args.port, application, _Server, _Quiet) as server:
         place = f"http://{shown_host(args.host)}:{args.port}"
-        serve_until_interrupted(server.serve_forever, place, "dashboard", open_it=args.open)
+        here = is_here(args.host)
+        serve = server.serve_forever
+        serve_until_interrupted(serve, place, "dashboard", open_it=args.open, here=here)
     return 0

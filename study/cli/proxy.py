@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from search_spaces.errors import PayoffError
+from study.cli.hosts import is_here
 from study.cli.studies import spec_of
 from study.places import Places
 from study.redaction import redact
@@ -21,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=13000, help="port (default: 13000)")
     words = "requests, and connections, at a time"
     parser.add_argument("--threads", type=int, default=10, help=words)
+    words = "let other machines reach it, which need no password to read, change and delete all"
+    parser.add_argument("--i-know", action="store_true", help=words)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,13 +38,19 @@ def run(args: argparse.Namespace) -> int:
             f"got {redact(address) if address else 'the journal of this machine'}; "
             "give --storage postgresql://..."
         )
+    here = is_here(args.host)
+    if not here and not args.i_know:
+        raise PayoffError(
+            "--host: the proxy has no authentication, whoever reaches it could read, change and "
+            f"delete every study, got {args.host!r}; leave it on 127.0.0.1 behind a tunnel, or "
+            "give --i-know where only your workers reach it"
+        )
 
     def say() -> None:
-        print(f"grpc://{args.host}:{args.port}", flush=True)
         print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
-        if args.host not in ("127.0.0.1", "localhost", "::1"):
-            text = "the proxy asks nobody for a password: let only your workers reach it"
-            print(f"payoff: {text}", file=sys.stderr)
+        whom = "every user of this machine" if here else "whoever reaches it"
+        print(f"payoff: the proxy has no authentication: it serves {whom}", file=sys.stderr)
+        print(f"grpc://{args.host}:{args.port}", flush=True)
 
     serve(open_storage(address, Places.at("mlruns")), args.host, args.port, args.threads, say)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from search_spaces.errors import PayoffError
+from study.cli.hosts import is_here
 from study.cli.studies import mlflow_of, spec_of, study_arguments
 from study.launch.hints import command
 from study.places import Places, is_server, sqlite_file
@@ -72,13 +74,14 @@ def run(args: argparse.Namespace) -> int:
         name = spec.name if spec is not None else _only_study(places)
         if name:
             place += _page_of(name, place)
-        if serve_until_interrupted(server.wait, place, "UI", open_it=args.open):
+        here = is_here(args.host)
+        if serve_until_interrupted(server.wait, place, "UI", open_it=args.open, here=here):
             return 0
     raise PayoffError("MLflow's server ended by itself; start the UI again")
 
 
 def serve_until_interrupted(
-    serve: Callable[[], object], place: str, what: str, *, open_it: bool
+    serve: Callable[[], object], place: str, what: str, *, open_it: bool, here: bool
 ) -> bool:
     """Say where pages are served, and serve; tell whether Ctrl-C or SIGTERM ended it."""
 
@@ -89,6 +92,9 @@ def serve_until_interrupted(
     try:  # whoever reads the address may answer with Ctrl-C at once
         print(place, flush=True)
         print(f"payoff: Ctrl-C ends the {what}", file=sys.stderr)
+        if not here:
+            text = f"the {what} has no authentication: whoever reaches it can change and delete"
+            print(f"payoff: {text}", file=sys.stderr)
         if open_it:
             webbrowser.open(place)
         serve()
@@ -137,6 +143,9 @@ def _server(
     command += ["--workers", "1", "--artifacts-destination", places.artifacts.as_uri()]
     environment = {
         **os.environ,
+        # MLflow starts a Python of its own, which is told likewise: no file of the user's folder,
+        # uvicorn.py for one, may stand in for what is installed.
+        "PYTHONSAFEPATH": "1",
         # By the environment: the address may hold a password, and a command line is public.
         "MLFLOW_BACKEND_STORE_URI": address,
         # The jobs are those of language-model evaluation; they cost 20 s and eight processes.
@@ -144,7 +153,9 @@ def _server(
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory(prefix="payoff-") as empty:
+        # Uvicorn puts a folder first on the path all the same, by default where it is started.
+        command += ["--uvicorn-opts", shlex.join(["--app-dir", empty])]
         server = subprocess.Popen(
             command,
             env=environment,
