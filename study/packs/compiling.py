@@ -29,6 +29,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from study.errors import StorageError
+from study.locks import holding
 from study.packs.written import WRITTEN
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def kernels() -> ctypes.CDLL | None:
     for command in compilers():
         try:
             library = _declared(load(command, cache_directory()))
-        except (NoCompiler, OSError, subprocess.SubprocessError) as reason:
+        except (NoCompiler, StorageError, OSError, subprocess.SubprocessError) as reason:
             reasons.append(str(reason))
             continue
         log.info("packs are trained by compiled kernels, %d lanes wide", library.lanes())
@@ -157,7 +159,7 @@ def load(command: Sequence[str], folder: Path) -> ctypes.CDLL:
         except OSError as error:  # a disk that was full, a file that was cut: made anew
             log.warning("%s cannot be loaded (%s): it is compiled again", library, error)
             library.unlink(missing_ok=True)
-    with _alone(library.with_suffix(".lock")):
+    with holding(library.with_suffix(".lock")):
         if not library.exists():
             _compile(command, library)
     return ctypes.CDLL(str(library))
@@ -194,16 +196,6 @@ def _compile(command: Sequence[str], library: Path) -> None:
                 return
             words = words or done.stderr.strip().partition("\n")[0]
     raise NoCompiler(f"{' '.join(command)} failed: {words}")
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """While inside, no other process compiles the same."""
-    import fcntl
-
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _digest(command: Sequence[str]) -> str:

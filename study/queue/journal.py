@@ -9,7 +9,6 @@ the kernel frees on death, and a torn last line is cut away before the next one 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
@@ -23,6 +22,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from study.errors import writing
+from study.locks import lock
 from study.queue.upstream import Unlike, expect, expect_arguments, go_public
 
 BLOCK = 65536
@@ -92,7 +92,7 @@ class NoLock:
 def locked(path: Path) -> Iterator[IO[bytes]]:
     """Open ``path`` for appending under an exclusive lock."""
     with path.open("ab+", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file, path)
         yield file
 
 

@@ -8,7 +8,6 @@ elsewhere still knows its own dead, and workers of another folder are never take
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import uuid
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from study.errors import writing
+from study.locks import lock, open_lock
 
 IDENTITY = ".identity"
 """File with the identity of the folder."""
@@ -27,7 +27,7 @@ class Lease:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._host = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
         self.name = ""
         """What the worker signs with, once entered."""
 
@@ -36,8 +36,8 @@ class Lease:
             self.name = f"{identity(self._folder)}-{self._host}"
             path = _path(self._folder, self.name)
             while True:
-                self._file = path.open("w", encoding="utf-8")
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+                self._file = open_lock(path)
+                lock(self._file, path)
                 if _is_on_disk(self._file, path):
                     return self
                 # Somebody who looked for the dead took the file between open and lock.
@@ -80,10 +80,8 @@ def is_alive(folder: Path, name: str) -> bool:
         return True
     path = _path(folder, name)
     try:
-        with path.open("r+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with open_lock(path, 0) as file:
+            if not lock(file, path, wait=False):
                 return True
             path.unlink(missing_ok=True)
     except FileNotFoundError:
@@ -103,7 +101,7 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"{name}.lease"
 
 
-def _is_on_disk(file: IO[str], path: Path) -> bool:
+def _is_on_disk(file: IO[bytes], path: Path) -> bool:
     try:
         return os.fstat(file.fileno()).st_ino == path.stat().st_ino
     except FileNotFoundError:

@@ -7,16 +7,14 @@ a lock, in a file beside, and renamed into place when it is whole.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from study.errors import StorageError, writing
+from study.errors import StorageError
+from study.locks import holding, holding_address
 from study.places import sqlite_file
 
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -28,22 +26,12 @@ LOCAL_FILE_SYSTEMS = frozenset(
 _UNFINISHED = ".unfinished"
 
 
-@contextmanager
-def creation_lock(address: str) -> Iterator[None]:
+def creation_lock(address: str) -> AbstractContextManager[None]:
     """Let one process of this machine at a time set up the store at an address."""
     file = sqlite_file(address)
     if file is None:
-        name = hashlib.sha256(address.encode()).hexdigest()[:16]
-        lock = Path(tempfile.gettempdir()) / f"payoff-{os.getuid()}-{name}.lock"
-    else:
-        lock = file.with_name(file.name + ".lock")
-    remedy = "make room, get the right to write there, or choose another folder with --root"
-    with writing(lock.parent, remedy):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = lock.open("w", encoding="utf-8")
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        return holding_address(address, "lock")
+    return holding(file.with_name(file.name + ".lock"))
 
 
 def create(address: str, build: Callable[[str], None]) -> None:

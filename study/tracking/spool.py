@@ -12,7 +12,6 @@ instead of adding a second one.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -23,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from study.errors import StorageAway, StorageError
+from study.locks import lock, open_lock
 from study.record import TrialRecord
 from study.redaction import redact
 
@@ -137,17 +137,15 @@ class Spool:
         The lock is the kernel's, so it is free again as soon as its holder is gone, killed or
         not. Whoever gets it also clears away what killed workers left half-written.
         """
+        path = self.directory / ".lock"
         with _writing(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            file = (self.directory / ".lock").open("w", encoding="utf-8")
+            file = open_lock(path)
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            self._clear_leftovers()
-            yield True
+            mine = lock(file, path, wait=False)
+            if mine:
+                self._clear_leftovers()
+            yield mine
 
     def _path(self, record: TrialRecord) -> Path:
         """Return the one file of a trial: readable, and exact through the digest at its end."""
