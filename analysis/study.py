@@ -228,16 +228,7 @@ def analyse(
     AnalysisError
         If it is no trial table, has no trial, or no value of the size or the error.
     """
-    settings = settings or AnalysisSettings()
-    _require_table(table)
-    if not settings.shape:
-        settings = replace(settings, shape=table.shape)
-    if not len(table):
-        reasons = "; ".join(f"{d.count} x {d.reason}" for d in table.dropped)
-        raise AnalysisError(
-            "table: holds no usable trial" + (f" ({reasons})" if reasons else "; run some first")
-        )
-    table, settings = _measured(table, settings, better, metric or "")
+    table, settings = _asked(table, settings, better, metric or "")
     fits = tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
     return StudyAnalysis(
         settings=settings,
@@ -262,6 +253,28 @@ def analyse(
         made=tuple(making_findings(table)),
         shapes=study_shapes(table, fits, settings),
     )
+
+
+def fit_curves(table: TrialTable, settings: AnalysisSettings) -> tuple[CurveFit, ...]:
+    """Fit the curve of each dataset size as :func:`analyse` does, and nothing else."""
+    table, settings = _asked(table, settings, "", "")
+    return tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
+
+
+def _asked(
+    table: TrialTable, settings: AnalysisSettings | None, better: str, metric: str
+) -> tuple[TrialTable, AnalysisSettings]:
+    """Return a table that holds errors, and the settings that know what they are of."""
+    settings = settings or AnalysisSettings()
+    _require_table(table)
+    if not settings.shape:
+        settings = replace(settings, shape=table.shape)
+    if not len(table):
+        reasons = "; ".join(f"{d.count} x {d.reason}" for d in table.dropped)
+        raise AnalysisError(
+            "table: holds no usable trial" + (f" ({reasons})" if reasons else "; run some first")
+        )
+    return _measured(table, settings, better, metric)
 
 
 def _require_table(table: object) -> None:

@@ -52,6 +52,9 @@ class Axis:
     values: tuple[Value, ...] = ()
     """The grid of a scientific axis, or the one value of a fixed one. The choices of a
     categorical scientific axis are its values unless some are given."""
+    between: tuple[int, int] | None = None
+    """Of a scientific axis: whole numbers from which a study may choose more values by itself;
+    None: its values are all that there are."""
 
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
@@ -87,6 +90,14 @@ class Axis:
                 f"{self.name}.values",
                 f"a fixed axis has exactly one, got {len(values)}; "
                 "give one or make it scientific or nuisance",
+            )
+        if self.between is not None and (
+            self.role != "scientific" or not self.between[0] < self.between[1]
+        ):
+            raise SpaceError(
+                self.name,
+                f"only a scientific axis may be chosen from a range, which must rise, got "
+                f"{self.role} and {self.between!r}; list its values",
             )
         if self.role == "nuisance" and values:
             raise SpaceError(

@@ -64,13 +64,23 @@ def open_lock(path: Path, how: int = os.O_CREAT) -> IO[bytes]:
 @contextmanager
 def holding(path: Path) -> Iterator[None]:
     """Wait for, and hold, the lock of a file, which is made with its folder if need be."""
+    with _made(path) as file:
+        lock(file, path)
+        yield
+
+
+@contextmanager
+def trying(path: Path) -> Iterator[bool]:
+    """Yield whether the lock of a file is ours until the block ends; never waits for it."""
+    with _made(path) as file:
+        yield lock(file, path, wait=False)
+
+
+def _made(path: Path) -> IO[bytes]:
     remedy = "make room, get the right to write there, or choose another folder with --root"
     with writing(path.parent, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open_lock(path)
-    with file:
-        lock(file, path)
-        yield
+        return open_lock(path)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from study.launch.hints import command
 from study.places import Places
 from study.record import Value
 from study.spec.space import space_as_text
-from study.spec.study_file import StudySpec
+from study.spec.study_file import StudySpec, checked_decide
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -35,9 +35,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     words = "worker processes, instead of the file's"
     parser.add_argument("--workers", type=at_least_one, help=words)
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
+    decide_arguments(parser)
     retry_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def decide_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the wish that the study chooses its own further trials."""
+    words = "after the trials of the file, go on with those that narrow the answer most"
+    parser.add_argument("--until-decided", action="store_true", help=words)
+    words = "how narrow: upper end of a payoff point's interval over its lower end (default: 3)"
+    parser.add_argument("--target", type=float, metavar="FACTOR", help=words)
+    words = 'what all trials may take: "2000 trials", "1e15 FLOPs", "10 min"'
+    parser.add_argument("--budget", metavar="BUDGET", help=words)
+
+
+def deciding(spec: StudySpec, args: argparse.Namespace) -> StudySpec:
+    """Return the study, which goes on until it is decided where the arguments say so."""
+    given = {"target": args.target, "budget": args.budget}
+    asked = {name: value for name, value in given.items() if value is not None}
+    if not (args.until_decided or asked):
+        return spec
+    return checked_decide(spec, until="decided", **asked)
 
 
 def retry_argument(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     spec = spec_of(args)
     if args.workers is not None:
         spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
+    spec = deciding(spec, args)
     if args.dry_run:
         return _dry_run(spec, Places.at(args.root), as_json=args.json)
     return run_and_show(spec, args, None)

@@ -75,7 +75,7 @@ def watch(keeper: Keeper, console: Console, *, once: bool = False) -> None:
                 )
                 pace = meter.look(time.monotonic(), done, cost, costs)
                 live.update(screen(name, progress, pace, workers, failures), refresh=True)
-                if once or progress.counts.finished == progress.counts.total:
+                if once or progress.is_done:
                     return
             time.sleep(LOOK_SECONDS)
 
@@ -98,7 +98,7 @@ def screen(
     speed = "-" if pace.trials_per_minute is None else f"{pace.trials_per_minute:.1f}"
     left = "-" if pace.seconds_left is None else duration(pace.seconds_left)
     second = Text(f"{len(workers)} workers · {speed} trials a minute · time left {left}")
-    if counts.finished == counts.total:
+    if progress.is_done:
         second = Text("done")
     reasons = [f"{count} {reason}" for reason, count in failures.most_common(8)]
     return Group(head, second, *_table(workers), *(Text(line, style="red") for line in reasons))

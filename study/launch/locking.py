@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from study.locks import holding, holding_address
+from study.locks import holding, holding_address, trying
 from study.places import Places
 
 
@@ -16,6 +16,11 @@ def exclusively(places: Places) -> AbstractContextManager[None]:
 def concluding(places: Places, study: str) -> AbstractContextManager[None]:
     """Wait for, and hold, the right to analyse a study, write its results and log them."""
     return holding(places.spool(study) / ".concluding")
+
+
+def planning(places: Places, study: str) -> AbstractContextManager[bool]:
+    """Hold the right to plan a study's next round, or say that another does; never wait."""
+    return trying(places.spool(study) / ".planning")
 
 
 def opening(address: str) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from study.plan.rounds import Round
 from study.queue.store import StudyProgress
 
 
@@ -69,6 +70,24 @@ class Screen:
             if self._last_line:
                 self.say(f"{done}/{total} trials{text}")
             self._last_line = clock
+
+
+def round_line(planned: Round) -> str:
+    """Say what a round is, or how the study ended."""
+    sizes = planned.sizes
+    done = sum(one.state == "decided" for one in sizes)
+    stand = f"{done} of {len(sizes)} dataset sizes decided"
+    if planned.ends:
+        words = {
+            "decided": "decided",
+            "spent": "the budget is spent",
+            "no help": "more trials would not help",
+            "stuck": "cannot go on",
+        }[planned.ends]
+        because = f": {planned.because}" if planned.because else ""
+        return f"after round {planned.number - 1}: {stand}; {words}{because}"
+    cells = len(planned.wanted)
+    return f"round {planned.number}: {stand}; {planned.n_trials:,} more trials in {cells} cells"
 
 
 def duration(seconds: float) -> str:

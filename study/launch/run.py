@@ -21,7 +21,7 @@ from study.launch.hints import command
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, opening
-from study.launch.progress import Screen, duration
+from study.launch.progress import Screen, duration, round_line
 from study.launch.worker_log import notes_in
 from study.packs.compiling import outlook
 from study.places import Places
@@ -122,13 +122,12 @@ def _train_and_conclude(
     job.thread.start()
     try:
         with interrupts(stop):
-            counts = store.counts()
-            if counts.finished < counts.total:
+            if not store.is_done():
                 engine.run(order)
                 for note in notes_in(job.places.logs(job.spec.name), began):
                     job.view.say(f"note: {note}")
-            counts = job.patience.insist(store.counts)
-            return conclude(job, show) if counts.finished == counts.total else break_off(job)
+            done = job.patience.insist(store.is_done)
+            return conclude(job, show) if done else break_off(job)
     finally:
         job.thread.stop(0.0)
         job.analyst.close()
@@ -139,6 +138,7 @@ class _Poll:
 
     def __init__(self, job: Job) -> None:
         self._job, self._away, self._heard = job, False, False
+        self._told = len(job.keeper.store.rounds)
 
     def __call__(self) -> None:
         job = self._job
@@ -162,6 +162,9 @@ class _Poll:
         elif job.stop.is_set():
             note = ENDING
         job.view.show(now, report.waiting, note)
+        for planned in job.keeper.store.rounds[self._told :]:
+            job.view.say(round_line(planned))
+            self._told += 1
         if now.counts.finished >= NEAR_END * now.counts.total:
             job.analyst.begin()
 
@@ -213,6 +216,7 @@ def _set_up(
         store = store or StudyStore(spec, open_storage("", places))
         before = store.counts().finished if store.is_started() else 0
         store.prepare(seen)
+        store.planned.ask(spec.decide)
     return store, before, said
 
 

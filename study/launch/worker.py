@@ -27,9 +27,11 @@ from search_spaces.errors import PayoffError
 from study.errors import StorageAway
 from study.launch.joining import from_environment
 from study.launch.keeping import Keeper, keep
+from study.launch.rounds import Next, Rounds
 from study.launch.worker_log import NOTE, WorkerLog
 from study.patience import Patience
 from study.places import Places
+from study.plan.rounds import Round
 from study.queue.beats import BEATS, Heart
 from study.queue.claims import Claim
 from study.queue.journal import in_bulk
@@ -83,6 +85,7 @@ class Worker:
         self.spec = spec = self.store.spec
         self.keeper = Keeper(self.store, places, lease.name)
         self._laboratory = Laboratory(spec, worker=lease.name, cache=places.cache)
+        self.rounds = Rounds(self.keeper, lease.name)
         self._next_tidy = 0.0
 
     def _join(self) -> StudyStore:
@@ -116,13 +119,29 @@ class Worker:
                 )
                 self.tally.storage += time.monotonic() - began
                 if claims is None:
-                    break
+                    if self._next_round() == "end":
+                        break
+                    continue
                 if not claims:
                     self.stop.wait(IDLE_SECONDS)
                     self.tally.idle += IDLE_SECONDS
                     continue
                 self._run_pack(claims)
             self.log.write("end", **vars(self.tally))
+
+    def _next_round(self) -> Next:
+        """Go on with the next round, where the study chooses its own trials."""
+        if not self.patience.insist(self.store.awaits_round) and not self.store.rounds:
+            return "end"
+        began = time.monotonic()
+        found = self.patience.insist(lambda: self.rounds.advance(self._say_round))
+        if found == "wait":
+            self.stop.wait(IDLE_SECONDS)
+        self.tally.idle += time.monotonic() - began
+        return found
+
+    def _say_round(self, planned: Round) -> None:
+        self.log.write("round", number=planned.number, ends=planned.ends, why=planned.because)
 
     @contextmanager
     def _beating(self) -> Iterator[None]:

@@ -129,14 +129,15 @@ def slots(spec: StudySpec) -> Iterator[Slot]:
     """Yield every trial of the study, all search trials before all replicates."""
     every = cells(spec)
     for cell in every:
-        yield from _search_slots(spec, cell)
+        yield from search_slots(spec, cell, 0, n_search(spec, cell))
     for cell in every:
-        yield from _replicate_slots(spec, cell)
+        yield from replicate_slots(spec, cell, 0, spec.replicates.total)
 
 
-def _search_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
-    points = _nuisance_points(spec, cell)
-    for index, nuisance in enumerate(points):
+def search_slots(spec: StudySpec, cell: Cell, start: int, stop: int) -> Iterator[Slot]:
+    """Yield some search trials of a cell, by their index."""
+    points = _nuisance_points(spec, cell, max(start, stop))
+    for index, nuisance in list(enumerate(points))[start:stop]:
         name = f"{cell.name}-search{index}"
         yield Slot(
             name=name,
@@ -151,10 +152,13 @@ def _search_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
         )
 
 
-def _replicate_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
-    for index in range(spec.replicates.total):
+def replicate_slots(
+    spec: StudySpec, cell: Cell, start: int, stop: int, *, pruned: bool = True
+) -> Iterator[Slot]:
+    """Yield some replicates of a cell by their index, each with what is ``pruned`` from it."""
+    for index in range(start, stop):
         unit = f"{cell.name}-replicate{index}"
-        for ratio, method in _prunings(spec, cell):
+        for ratio, method in _prunings(spec, cell) if pruned else [(0.0, "")]:
             how = "" if method in ("", "one-shot-global") else f"-{method}"
             yield Slot(
                 name=unit if ratio == 0 else f"{unit}-pruned{ratio:g}{how}",
@@ -212,13 +216,12 @@ def best_of(spec: StudySpec) -> tuple[str, ...]:
     return tuple(sorted(map(capacity_name, capacities(spec.space))))
 
 
-def _nuisance_points(spec: StudySpec, cell: Cell) -> list[dict[str, Value]]:
-    """Return the search points of a cell; empty dicts where Optuna's sampler will choose.
+def _nuisance_points(spec: StudySpec, cell: Cell, n: int) -> list[dict[str, Value]]:
+    """Return the first ``n`` search points of a cell; empty dicts where Optuna's sampler will choose.
 
     Quasi-random points cover a low-dimensional box more evenly than independent ones for the same
     budget (Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry").
     """
-    n = n_search(spec, cell)
     if spec.search.sampler == "tpe":
         return [{} for _ in range(n)]
     if not cell.teacher:

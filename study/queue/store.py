@@ -17,6 +17,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
+from study.plan.rounds import Round
 from study.queue.away import explained
 from study.queue.claims import Claim, Claims
 from study.queue.deaths import Deaths
@@ -25,6 +26,7 @@ from study.queue.identity import as_begun, check_identity, renew_fingerprints
 from study.queue.journal import LocalStorage, in_bulk
 from study.queue.names import owner_of
 from study.queue.retrying import Retried, find_retriable, queue_again
+from study.queue.rounds import StoredRounds
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
@@ -61,6 +63,13 @@ class StudyProgress:
     """Lowest validation error so far, at the largest dataset size that has any."""
     best_size: int | None
     """That dataset size."""
+    to_come: bool = False
+    """Whether the study will plan further trials when these have finished."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every trial has finished and none is to come."""
+        return self.counts.finished == self.counts.total and not self.to_come
 
 
 class StudyStore:
@@ -74,10 +83,51 @@ class StudyStore:
         spec = as_begun(storage, spec)
         self.spec, self.storage = spec, storage
         self.digest = spec.digest()
-        self.trials = StoredTrials(spec, storage)
+        self.planned = StoredRounds(storage, spec.name)
+        self._lay_out(self.planned.read())
+
+    def _lay_out(self, rounds: tuple[Round, ...]) -> None:
+        """Let the trials be those of the design and of these rounds."""
+        self.rounds = rounds
+        """What the study planned by itself so far."""
+        self.trials = StoredTrials(self.spec, self.storage, rounds)
         self._snapshot = Snapshot(self.trials)
         self._claims = Claims(self.trials, self._snapshot)
         self.deaths = Deaths(self.trials, self._snapshot)
+        self.__dict__.pop("_shares", None)
+
+    @explained
+    def renew(self) -> bool:
+        """Take over the rounds that were planned since; return whether there were any."""
+        rounds = self.planned.read()
+        if len(rounds) == len(self.rounds):
+            return False
+        self._lay_out(rounds)
+        return True
+
+    @explained
+    def is_done(self) -> bool:
+        """Whether every trial has finished and no round is to come."""
+        self.renew()
+        counts = self.counts()
+        return counts.finished == counts.total and not self.awaits_round()
+
+    @explained
+    def n_hands(self, most: int) -> int:
+        """Return how many of ``most`` workers there is something to do for."""
+        counts = self.counts()
+        return most if self.awaits_round() else min(most, counts.total - counts.finished)
+
+    @explained
+    def awaits_round(self) -> bool:
+        """Whether the study is to go on by its own choice once its trials have finished.
+
+        It has ended only for what it was asked for then: who asks for more gets another round.
+        """
+        asked = self.planned.asked()
+        if asked is None or asked["until"] != "decided":
+            return False
+        return not (self.rounds and self.rounds[-1].ends and self.rounds[-1].asked == asked)
 
     @property
     def is_local(self) -> bool:
@@ -97,6 +147,7 @@ class StudyStore:
         the lower number is the slot's, and nobody takes the other.
         """
         self.check_unchanged(fingerprints)
+        self.renew()
         with in_bulk(self.storage):
             return fill(self.trials, fingerprints or {})
 
@@ -225,6 +276,7 @@ class StudyStore:
     @explained
     def progress(self) -> StudyProgress:
         """Return counts, cells, cost and the best validation error."""
+        self.renew()
         trials, slots = self.trials.read(), self.trials.slots
         done = [one for one in trials if one.is_finished]
         open_cells = {slots[one.slot].cell.name for one in trials if not one.is_finished}
@@ -243,13 +295,19 @@ class StudyStore:
             cost_total=sum(self._shares.values()),
             best_error=None if largest is None else best[largest],
             best_size=largest,
+            to_come=self.awaits_round(),
         )
 
     @explained
     def records(self) -> tuple[TrialRecord, ...]:
         """Return the record of every finished trial, in the order of the design."""
+        self.renew()
         found = {one.slot: one for one in records_of(self.storage, self.trials.studies().values())}
         return tuple(found[name] for name in self.trials.slots if name in found)
+
+    def per_size(self) -> dict[int, int]:
+        """Count the trials of each dataset size, of the design and of all rounds so far."""
+        return dict(Counter(slot.cell.n_examples for slot in self.trials.slots.values()))
 
     @explained
     def failures(self) -> Counter[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from study.plan.design import Slot, relative_cost, slots
+from study.plan.design import Slot, relative_cost
+from study.plan.rounds import Round, slots_with
 from study.queue.names import optuna_study
 from study.queue.readiness import State
 from study.queue.upstream import go_public
@@ -93,9 +94,11 @@ def sign(storage: BaseStorage, trial_id: int, worker: str) -> None:
 class StoredTrials:
     """Reads a study's trials from its storage: one Optuna study for each dataset size."""
 
-    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+    def __init__(
+        self, spec: StudySpec, storage: BaseStorage, rounds: Iterable[Round] = ()
+    ) -> None:
         self.spec, self.storage = spec, storage
-        self.slots: dict[str, Slot] = {slot.name: slot for slot in slots(spec)}
+        self.slots: dict[str, Slot] = {slot.name: slot for slot in slots_with(spec, rounds)}
         self.costs: dict[str, float] = {
             slot.unit: relative_cost(spec, slot.cell) for slot in self.slots.values()
         }

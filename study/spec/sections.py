@@ -5,6 +5,7 @@ What a section's ``check`` adds to the mistakes is every rule that its values br
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -26,6 +27,8 @@ else:
 
 Route = Literal["train", "prune", "distill"]
 """How networks of a size are made."""
+
+BudgetKind = Literal["trials", "flops", "seconds"]
 
 # Limits far beyond any use: they catch a slip of the pen before it fills a disk or a memory.
 MOST = 10**8
@@ -213,6 +216,81 @@ class ReplicatesSection:
         return self.draws * self.seeds_per_draw
 
 
+BUDGET = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(?:GPU |CPU |core )?([A-Za-z]+)\s*")
+"""A budget: a number and its unit; hours may be said to be those of a processor."""
+
+BUDGETS: Mapping[str, tuple[BudgetKind, float]] = {
+    "trial": ("trials", 1.0),
+    "trials": ("trials", 1.0),
+    "flop": ("flops", 1.0),
+    "flops": ("flops", 1.0),
+    "s": ("seconds", 1.0),
+    "seconds": ("seconds", 1.0),
+    "min": ("seconds", 60.0),
+    "minutes": ("seconds", 60.0),
+    "h": ("seconds", 3600.0),
+    "hour": ("seconds", 3600.0),
+    "hours": ("seconds", 3600.0),
+    "day": ("seconds", 86400.0),
+    "days": ("seconds", 86400.0),
+}
+"""Unit of a budget, in small letters: what it counts, and how many of that one is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What all trials of a study may take, at most."""
+
+    kind: BudgetKind
+    """trials, flops (of the training) or seconds (of all workers together)."""
+    amount: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecideSection:
+    """Whether the study chooses its own next trials, and when it is done."""
+
+    until: Literal["designed", "decided"] = "designed"
+    """designed: the trials of the grid, and no more. decided: the grid is the first round; after
+    each round those trials are queued that promise to narrow the answer most for their cost, until
+    it is as narrow as target, the budget is spent, or no trial would help. A file that has this
+    section means decided."""
+    target: float = 3.0
+    """The answer is narrow enough where the upper end of a payoff point's interval is at most so
+    many times the lower end."""
+    budget: str = ""
+    """What all trials may take: "2000 trials", "1e15 FLOPs" of training, "10 min" or "40 h" of
+    workers' time. Empty: four times the training FLOPs of the first round."""
+    sizes: tuple[int, ...] = ()
+    """Dataset sizes whose answer is wanted; empty: all."""
+    rounds: int = 12
+    """At most so many rounds after the first."""
+
+    def check(self, mistakes: Mistakes) -> None:
+        mistakes.between("decide.rounds", self.rounds, 1, MOST_REPEATS)
+        if not 1.1 <= self.target <= 1e6:
+            mistakes.add("decide.target", "must be from 1.1 to 1e6", self.target, "such as 3")
+        if self.budget and self.spending is None:
+            rule = "must be a number above 0 and its unit"
+            remedy = 'such as "2000 trials", "1e15 FLOPs", "10 min" or "40 h"'
+            mistakes.add("decide.budget", rule, self.budget, remedy)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the study chooses its own next trials."""
+        return self.until == "decided"
+
+    @property
+    def spending(self) -> Budget | None:
+        """The budget; None if none is given."""
+        found = BUDGET.fullmatch(self.budget)
+        if found is None or found[2].lower() not in BUDGETS:
+            return None
+        kind, each = BUDGETS[found[2].lower()]
+        amount = float(found[1].replace(",", "")) * each
+        return Budget(kind=kind, amount=amount) if 0.0 < amount < math.inf else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSection:
     """How the machine is used. May change between two runs of one study."""
@@ -273,6 +351,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "distillation": DistillationSection,
     "search": SearchSection,
     "replicates": ReplicatesSection,
+    "decide": DecideSection,
     "run": RunSection,
     "storage": StorageSection,
 }

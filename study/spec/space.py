@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,6 +37,9 @@ of the pen."""
 
 DISTILL = ("distill_temperature", "distill_mixing")
 """Axes that only distilled networks have."""
+
+START_RATIO = 4.0
+"""A study that chooses its own capacities from a range starts with some that lie so far apart."""
 
 MOST_LEVELS = 60
 """Levels of pruning, at most: 60 of a fifth each leave one weight in 650,000."""
@@ -176,9 +180,14 @@ def _enumerated(name: str, values: object, role: Any, mistakes: Mistakes) -> Axi
 def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | None:
     key = f"space.{name}"
     before = len(mistakes.lines)
-    mistakes.unknown(key, value, {"low", "high", "log", "step"})
-    if name in SCIENTIFIC:
-        mistakes.add(key, "must list its values (it spans the grid of cells)", dict(value))
+    mistakes.unknown(key, value, {"low", "high", "log", "step", "role"})
+    role = value.get("role", "scientific" if name in SCIENTIFIC else "nuisance")
+    if role not in ("scientific", "nuisance") or (name in SCIENTIFIC and role != "scientific"):
+        rule = "must be scientific" if name in SCIENTIFIC else "must be scientific or nuisance"
+        mistakes.add(f"{key}.role", rule, role)
+        return None
+    if name == "prune_ratio":
+        mistakes.add(key, "must list its values (each is a trial of its own)", dict(value))
         return None
     for bound in ("low", "high"):
         if bound not in value:
@@ -192,6 +201,8 @@ def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | No
         mistakes.add(f"{key}.log", "must be true or false", value["log"])
     if len(mistakes.lines) > before:
         return None
+    if role == "scientific":
+        return _chosen(name, value, mistakes)
     low, high, log, step = (value.get(name) for name in ("low", "high", "log", "step"))
     domain: Domain
     whole = all(isinstance(number, int) for number in (low, high, step or 1))
@@ -200,6 +211,37 @@ def _range(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | No
     else:
         domain = Float(float(low), float(high), log=bool(log), step=step)  # type: ignore[arg-type]
     return Axis(name, domain, "nuisance")
+
+
+def _chosen(name: str, value: Mapping[str, Any], mistakes: Mistakes) -> Axis | None:
+    """Return an axis whose values the study chooses itself: it starts with a few of the range."""
+    key = f"space.{name}"
+    low, high = value["low"], value["high"]
+    if not (type(low) is int and type(high) is int and 1 <= low < high):
+        rule = "a range to choose capacities from must have whole ends from 1 that rise"
+        mistakes.add(key, rule, dict(value), "list its values")
+        return None
+    for unused in ("log", "step"):
+        if unused in value:
+            rule = "means nothing in a range to choose capacities from: they lie by their ratios"
+            mistakes.add(f"{key}.{unused}", rule, value[unused], "remove it")
+    values = between(low, high, START_RATIO)
+    domain = _domain_of(name, list(values)) if name in SCIENTIFIC else Int(low, high, log=True)
+    return Axis(name, domain, "scientific", values, (low, high))
+
+
+def between(low: int, high: int, ratio: float) -> tuple[int, ...]:
+    """Return whole numbers from ``low`` to ``high``, each at most ``ratio`` times the one before.
+
+    Examples
+    --------
+    >>> between(4, 1024, 4.0)
+    (4, 16, 64, 256, 1024)
+    """
+    steps = math.ceil(math.log(high / low) / math.log(ratio) - 1e-9)
+    return tuple(
+        sorted({round(low * (high / low) ** (step / steps)) for step in range(steps + 1)})
+    )
 
 
 def _domain_of(name: str, values: list[Any]) -> Domain:
@@ -264,6 +306,10 @@ def axis_as_text(axis: Axis) -> Any:
     """Describe one axis as the study file writes it."""
     if axis.role == "fixed":
         return axis.value
+    if axis.between is not None:
+        low, high = axis.between
+        scientific = {} if axis.name in SCIENTIFIC else {"role": "scientific"}
+        return {"low": low, "high": high, **scientific}
     if axis.role == "scientific":
         values = list(axis.values)
         return values if axis.name in SCIENTIFIC else {"values": values, "role": "scientific"}

@@ -24,6 +24,7 @@ from study.spec.routes import check_routes, later_defaults, read_distill_axes
 from study.spec.sections import (
     ANALYSIS,
     SECTIONS,
+    DecideSection,
     DistillationSection,
     ModelSection,
     PruningSection,
@@ -88,6 +89,7 @@ class StudySpec:
     """Axes that only students have; they stand in the [space] section of the file."""
     search: SearchSection = field(default_factory=SearchSection)
     replicates: ReplicatesSection = field(default_factory=ReplicatesSection)
+    decide: DecideSection = field(default_factory=DecideSection)
     run: RunSection = field(default_factory=RunSection)
     storage: StorageSection = field(default_factory=StorageSection)
     analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
@@ -220,6 +222,9 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         for name, value in usual_thresholds(asked["metric"], asked["of"]).items()
         if name not in given
     }
+    if isinstance(raw.get("decide"), Mapping) and "until" not in raw["decide"]:
+        if raw["decide"]:
+            values["decide"] = dataclasses.replace(values["decide"], until="decided")
     mistakes.lines.extend(check_source(values["data"], base))
     for name, section in values.items():
         if name not in ("data", "storage"):
@@ -237,6 +242,7 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     students = read_distill_axes(given, "distill" in routes, mistakes)
     if space is not None:
         space = check_routes(space, values, given, mistakes)
+    _check_decide(values["decide"], sizes, space, routes, search.sampler, mistakes)
     searched = [*(space.nuisance if space else ()), *(a for a in students if a.role == "nuisance")]
     if searched and search.trials == 0:
         rule = f"must be at least 1 while {', '.join(axis.name for axis in searched)} are ranges"
@@ -252,6 +258,50 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         base=base,
         **values,
     )
+
+
+def checked_decide(spec: StudySpec, **changes: Any) -> StudySpec:
+    """Return the study asked for another decision; raise StudyFileError if that breaks a rule."""
+    mistakes = Mistakes()
+    decide = dataclasses.replace(spec.decide, **changes)
+    decide.check(mistakes)
+    if decide.goes_on:
+        _check_goes_on(spec.study.routes, spec.search.sampler, mistakes)
+    if mistakes.lines:
+        raise StudyFileError(mistakes.lines)
+    return dataclasses.replace(spec, decide=decide)
+
+
+def _check_goes_on(routes: Iterable[str], sampler: str, mistakes: Mistakes) -> None:
+    """Check that a study may choose its own trials at all."""
+    if "distill" in routes:
+        rule = "decided cannot be with the route distill: a round would change who the best is"
+        mistakes.add("decide.until", rule, "decided", "remove the route, or [decide]")
+    if sampler == "tpe":
+        rule = "decided needs a search whose points follow from the file"
+        mistakes.add("search.sampler", rule, "tpe", 'write "halton" or "random"')
+
+
+def _check_decide(
+    decide: DecideSection,
+    sizes: tuple[int, ...],
+    space: SearchSpace | None,
+    routes: Iterable[str],
+    sampler: str,
+    mistakes: Mistakes,
+) -> None:
+    """Check what a study that chooses its own trials is asked against the rest of the file."""
+    if decide.goes_on:
+        _check_goes_on(routes, sampler, mistakes)
+    for size in decide.sizes:
+        if size not in sizes:
+            rule = f"must be dataset sizes of the study ({', '.join(map(str, sizes))})"
+            mistakes.add("decide.sizes", rule, size)
+    for axis in space.scientific if space is not None and not decide.goes_on else ():
+        if axis.between is not None:
+            rule = "a range of a capacity is for a study that chooses its own trials"
+            remedy = "add a [decide] section, or list its values"
+            mistakes.add(f"space.{axis.name}", rule, dict(zip(("low", "high"), axis.between)), remedy)
 
 
 def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -104,6 +105,10 @@ class Tracker:
                 for one in unseen
                 if (known := trials.get(trial_key(one))) is None or not known.tells(one)
             ]
+
+    def expect(self, trials: Mapping[int, int]) -> None:
+        """Take over how many trials the study asks for at each dataset size: it may have grown."""
+        self.experiment.study = replace(self.experiment.study, trials=dict(trials))
 
     def finish(self, summaries: Mapping[int, Mapping[str, float]] | None = None) -> None:
         """Close the parent runs and write their summary metrics; safe to call again.

@@ -81,8 +81,7 @@ def watch_over(order: Order, look_after: Callable[[], None]) -> None:
     while not order.stop.is_set():
         with contextlib.suppress(StorageAway):
             order.on_poll()
-            counts = store.counts()
-            if counts.finished == counts.total:
+            if store.is_done():
                 return
             if time.monotonic() >= next_tidy:
                 keep(order.keeper)

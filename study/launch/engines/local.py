@@ -77,7 +77,7 @@ class Local(Engine):
 
         Of those that were got ready as many are used as are needed; none is left afterwards.
         """
-        count = min(n_workers(order.spec), max(1, order.keeper.store.counts().waiting))
+        count = max(1, order.keeper.store.n_hands(n_workers(order.spec)))
         workers = self.ahead[:count]
         del self.ahead[:count]
         self.close()
@@ -135,8 +135,7 @@ class _Crew:
         return False
 
     def _nothing_left(self) -> bool:
-        counts = self._store.counts()
-        return counts.finished == counts.total
+        return self._store.is_done()
 
     def look_after(self) -> None:
         """Replace the dead; now and then put back what workers elsewhere left behind."""

@@ -117,8 +117,7 @@ class _Members:
 
     def look_after(self) -> None:
         """Start what is missing: actors that end while trials are left are replaced."""
-        counts = self._keeper.store.counts()
-        wanted = min(self._spec.run.workers or 1, counts.total - counts.finished)
+        wanted = self._keeper.store.n_hands(self._spec.run.workers or 1)
         for reference in self._ended(within=0.0):
             actor = self._at_work.pop(reference)
             del self._placed[reference]

@@ -124,7 +124,7 @@ class _Array:
                 f"SLURM's jobs end with nothing done: {self._last_words()}; "
                 f"their logs are in {self._executor.folder.parent}"
             )
-        number = min(self._spec.run.workers or 1, counts.total - counts.finished)
+        number = self._keeper.store.n_hands(self._spec.run.workers or 1)
         with _in_environment(environment(self._spec)):
             self._jobs = self._executor.submit_array([self._join] * number)
 

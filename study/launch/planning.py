@@ -1,0 +1,319 @@
+"""What a study runs next, from the trials that have finished: a pure function of file and results.
+
+:mod:`analysis.design` knows what runs of a size promise for the answer; here stands what can be run
+at all (more replicates of a cell, a capacity between those tried), what it costs, and when there is
+nothing more to do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search_spaces.errors import PayoffError
+from study.handover.results import settings_of, table_of
+from study.plan.design import Cell, n_search
+from study.plan.rounds import Round, Size, Wanted, counts, every_cell
+from study.queue.store import StudyStore
+from study.record import TrialRecord
+from study.spec.sections import Budget, DecideSection
+from study.spec.space import between
+from study.spec.study_file import StudySpec
+
+if TYPE_CHECKING:
+    from analysis.design.candidates import Candidate
+    from analysis.design.plans import Valued
+    from analysis.fitted import CurveFit
+
+FINEST_RATIO = math.sqrt(2.0)
+"""Capacities that are chosen lie no closer together."""
+
+FIRST_BUDGETS = 4.0
+"""Without a budget all trials may take so many times the FLOPs of the first round."""
+
+SHARE = 0.5
+"""One round takes at most this share of what the whole plan would cost: later ones know more."""
+
+MOST_MORE = 64
+"""Replicates that one round gives a cell, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What the trials that have finished took."""
+
+    trials: float
+    flops: float
+    seconds: float
+
+    @classmethod
+    def of(cls, records: Iterable[TrialRecord]) -> Spent:
+        """Add up what the records tell."""
+        rows = list(records)
+        flops = sum(_flops(row) for row in rows)
+        seconds = sum(row.metrics.get("train_seconds", row.wall_seconds) for row in rows)
+        return cls(trials=float(len(rows)), flops=flops, seconds=seconds)
+
+
+def _flops(record: TrialRecord) -> float:
+    return record.metrics.get("route_flops", record.metrics.get("train_flops", 0.0))
+
+
+def plan_round(store: StudyStore) -> Round:
+    """Plan the next round of a study all of whose trials have finished."""
+    spec, rounds = store.spec, store.rounds
+    asked = store.planned.asked() or {}
+    decide = _decide(asked)
+    records = store.records()
+    spent = Spent.of(records)
+    number = len(rounds) + 1
+    told: dict[str, Any] = {
+        "number": number,
+        "asked": asked,
+        "spent": dataclasses.asdict(spent),
+    }
+    try:
+        fits = _fits(spec, records)
+    except PayoffError as error:
+        return Round(**told, ends="stuck", because=str(error))
+    from analysis.design.candidates import Target
+    from analysis.design.plans import choose
+    from analysis.design.standings import standing
+
+    target = Target(n_examples=tuple(map(float, decide.sizes)), factor=decide.target)
+    stand = standing(fits, target)
+    told["sizes"] = tuple(
+        Size(n_examples=int(one.n_examples), state=one.state, factor=_finite(one.factor))
+        for one in stand
+    )
+    if all(one.state == "decided" for one in stand):
+        return Round(**told, ends="decided")
+    left = _left(decide, rounds, records, spent)
+    if left.amount <= 0.0 or number > decide.rounds:
+        because = "" if left.amount <= 0.0 else f"after {decide.rounds} rounds (decide.rounds)"
+        return Round(**told, ends="spent", because=because)
+    cells = Cells.of(spec, rounds, records, fits)
+    plan = choose(
+        fits, cells.candidates(decide, left.kind), target, budget=left.amount, share=SHARE
+    )
+    wanted = cells.wanted(plan.chosen)
+    if wanted:
+        return Round(**told, wanted=wanted, n_trials=cells.n_more(wanted))
+    obstacles = {one.obstacle for one in plan.standings if one.obstacle}
+    return Round(**told, ends="no help", because=", ".join(sorted(obstacles)))
+
+
+def _decide(asked: Mapping[str, Any]) -> DecideSection:
+    """Return what is asked for, as it is stored."""
+    return DecideSection(**{**asked, "sizes": tuple(asked.get("sizes", ()))})
+
+
+def _fits(spec: StudySpec, records: Sequence[TrialRecord]) -> tuple[CurveFit, ...]:
+    """Fit the curve of each dataset size, and nothing else."""
+    from analysis.study import fit_curves
+
+    return fit_curves(table_of(records), settings_of(spec))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What may still be spent."""
+
+    kind: str
+    """What counts as cost: FLOPs also where time is what runs out, since they are the same for
+    every machine and every moment."""
+    amount: float
+
+
+def _left(
+    decide: DecideSection, rounds: Sequence[Round], records: Sequence[TrialRecord], spent: Spent
+) -> Left:
+    """Return what the budget leaves; without one it is some times the first round's FLOPs."""
+    budget = decide.spending
+    if budget is None:
+        first = rounds[0].spent if rounds else dataclasses.asdict(spent)
+        kind = "flops" if first["flops"] > 0.0 else "trials"
+        budget = Budget(kind=kind, amount=FIRST_BUDGETS * first[kind])
+    amount = budget.amount - getattr(spent, budget.kind)
+    if spent.flops > 0.0 and budget.kind == "seconds":
+        return Left(kind="flops", amount=amount * spent.flops / max(spent.seconds, 1e-9))
+    return Left(kind=budget.kind, amount=amount)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """The cells of a study and those that it may have, with their sizes and costs."""
+
+    spec: StudySpec
+    have: Mapping[str, tuple[int, int]]
+    """By cell, its replicates and search trials."""
+    cells: Mapping[str, Cell]
+    size: Mapping[str, float]
+    """By cell, where it lies on the curve."""
+    shape: Mapping[str, str]
+    """By cell, the name of its ladder."""
+    cost: Mapping[str, Mapping[str, float]]
+    """By cell, what one training takes: trials, flops, seconds."""
+
+    @classmethod
+    def of(
+        cls,
+        spec: StudySpec,
+        rounds: Sequence[Round],
+        records: Sequence[TrialRecord],
+        fits: Sequence[CurveFit],
+    ) -> Cells:
+        """Lay out what was run and what may be."""
+        have, cells = counts(spec, rounds), every_cell(spec, rounds)
+        size: dict[str, float] = {}
+        shape: dict[str, str] = {}
+        for fit in fits:
+            curve = fit.curve
+            for k, name in enumerate(curve.cell):
+                size[name] = float(curve.size[k])
+                shape[name] = curve.shapes[curve.shape[k]].name if curve.shapes else ""
+        cost = _costs(records)
+        cells = {name: cell for name, cell in cells.items() if name in size and name in cost}
+        found = cls(spec=spec, have=have, cells=cells, size=size, shape=shape, cost=cost)
+        return found.with_new(_new_cells(spec, cells.values()))
+
+    def with_new(self, new: Iterable[Cell]) -> Cells:
+        """Add cells that were not run: their sizes and costs lie between those of others."""
+        cells, size = dict(self.cells), dict(self.size)
+        shape, cost = dict(self.shape), dict(self.cost)
+        for cell in new:
+            if cell.name in self.have:
+                continue
+            ladder = self._ladder(cell)
+            if len(ladder) < 2:
+                continue
+            axis = _grown(self.spec, cell)
+            at = math.log(float(cell.capacity[axis]))
+            known = np.log([float(one.capacity[axis]) for one in ladder])
+
+            def placed(values: Sequence[float], at: float = at, known: Any = known) -> float:
+                return float(np.exp(np.interp(at, known, np.log(np.maximum(values, 1e-300)))))
+
+            names = [one.name for one in ladder]
+            cells[cell.name], shape[cell.name] = cell, self.shape[names[0]]
+            size[cell.name] = placed([self.size[name] for name in names])
+            cost[cell.name] = {
+                kind: placed([self.cost[name][kind] for name in names])
+                for kind in self.cost[names[0]]
+            }
+        return dataclasses.replace(self, cells=cells, size=size, shape=shape, cost=cost)
+
+    def _ladder(self, cell: Cell) -> list[Cell]:
+        """Return the cells that differ from one only in the axis that grows, rising."""
+        axis = _grown(self.spec, cell)
+
+        def rest(one: Cell) -> dict[str, Any]:
+            return {name: value for name, value in one.capacity.items() if name != axis}
+
+        found = [
+            one
+            for one in self.cells.values()
+            if one.n_examples == cell.n_examples
+            and rest(one) == rest(cell)
+            and one.name in self.have
+        ]
+        return sorted(found, key=lambda one: float(one.capacity[axis]))
+
+    def candidates(self, decide: DecideSection, kind: str) -> list[Candidate]:
+        """Return what could be run, each with its cost in what the budget counts."""
+        from analysis.design.candidates import Candidate
+
+        found = []
+        for name, cell in self.cells.items():
+            if decide.sizes and cell.n_examples not in decide.sizes:
+                continue
+            replicates, search = self.have.get(name, (0, 0))
+            each = max(self.cost[name][kind], 1e-300)
+            new = not replicates
+            found.append(
+                Candidate(
+                    name=name,
+                    size=self.size[name],
+                    shape=self.shape[name],
+                    n_examples=float(cell.n_examples),
+                    kind="size" if new else "replicates",
+                    cost=each,
+                    setup=each * (n_search(self.spec, cell) - search) if new else 0.0,
+                    most=MOST_MORE,
+                )
+            )
+        return found
+
+    def wanted(self, chosen: Iterable[Valued]) -> tuple[Wanted, ...]:
+        """Return the cells of a plan, with how many trials they then have."""
+        more: dict[str, int] = defaultdict(int)
+        for one in chosen:
+            more[one.candidate.name] += one.runs
+        return tuple(
+            Wanted(
+                n_examples=self.cells[name].n_examples,
+                capacity=dict(self.cells[name].capacity),
+                replicates=self.have.get(name, (0, 0))[0] + number,
+                search=self.have.get(name, (0, n_search(self.spec, self.cells[name])))[1],
+            )
+            for name, number in more.items()
+            if number
+        )
+
+    def n_more(self, wanted: Iterable[Wanted]) -> int:
+        """Return how many trials that are more than there were."""
+        more = 0
+        for one in wanted:
+            replicates, search = self.have.get(one.cell.name, (0, 0))
+            more += one.replicates - replicates + one.search - search
+        return more
+
+
+def _costs(records: Iterable[TrialRecord]) -> dict[str, dict[str, float]]:
+    """Return what one dense training of each cell took, in the middle of those that ended well."""
+    rows: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in records:
+        if record.status == "complete" and not record.parent:
+            rows[record.cell].append(record)
+    return {
+        cell: {
+            "trials": 1.0,
+            "flops": float(np.median([_flops(row) for row in some])),
+            "seconds": float(
+                np.median([row.metrics.get("train_seconds", row.wall_seconds) for row in some])
+            ),
+        }
+        for cell, some in rows.items()
+    }
+
+
+def _grown(spec: StudySpec, cell: Cell) -> str:
+    """Return the axis by which a capacity grows: one that the study may choose values of."""
+    chosen = [axis.name for axis in spec.space.scientific if axis.between is not None]
+    return (chosen or list(cell.capacity))[0]
+
+
+def _new_cells(spec: StudySpec, known: Iterable[Cell]) -> list[Cell]:
+    """Return the cells that the study may add: more values of the axes that are ranges."""
+    every = list(known)
+    found: dict[str, Cell] = {}
+    for axis in spec.space.scientific:
+        if axis.between is None:
+            continue
+        for cell in every:
+            for value in between(*axis.between, FINEST_RATIO):
+                new = dataclasses.replace(cell, capacity={**cell.capacity, axis.name: value})
+                found.setdefault(new.name, new)
+    names = {cell.name for cell in every}
+    return [cell for name, cell in found.items() if name not in names]

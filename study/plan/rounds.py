@@ -1,0 +1,138 @@
+"""What a study adds to its design by itself: rounds, each of some cells' further trials.
+
+A round says for each cell how many replicates (and search trials) it has when the round is done;
+which trials these are, with which seeds and draws, follows as in the design. So a round is a few
+numbers, and the same round queued twice is the same trials.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from study.plan.design import (
+    Cell,
+    Slot,
+    cells,
+    n_search,
+    replicate_slots,
+    search_slots,
+    slots,
+)
+from study.record import Value
+from study.spec.study_file import StudySpec
+
+End = Literal["", "decided", "spent", "no help", "stuck"]
+"""How a study that chooses its own trials ended: the answer is as narrow as was asked; the budget
+is spent; no trial that it may queue would narrow it; it could not be analysed. Empty: it goes on.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A cell, and how many trials it has once a round is done."""
+
+    n_examples: int
+    capacity: Mapping[str, Value]
+    replicates: int
+    search: int
+
+    @property
+    def cell(self) -> Cell:
+        """The cell; networks that learn from others are not chosen by rounds."""
+        return Cell(n_examples=self.n_examples, capacity=self.capacity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What a round was planned on, at one dataset size."""
+
+    n_examples: int
+    state: str
+    """``"decided"``, ``"open"``, ``"cannot tell"`` or ``"would not help"``."""
+    factor: float | None
+    """Upper end of the payoff point's interval over its lower end; None where an end is open."""
+    expected: float | None = None
+    """What that is expected to be after the round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What is queued at once, or how the study ended."""
+
+    number: int
+    """From 1; the design is round 0."""
+    asked: Mapping[str, Any]
+    """What the study was asked for when the round was planned."""
+    wanted: tuple[Wanted, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    n_trials: int = 0
+    """How many trials it adds."""
+    spent: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Trials, FLOPs and seconds of all that had finished when it was planned."""
+    ends: End = ""
+    because: str = ""
+    """Why no trial would help, or what the analysis could not do."""
+
+    def as_json(self) -> str:
+        """Return the round as it is stored."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Round:
+        """Read a round as it is stored."""
+        raw = json.loads(text)
+        wanted = tuple(Wanted(**one) for one in raw.pop("wanted"))
+        sizes = tuple(Size(**one) for one in raw.pop("sizes"))
+        return cls(wanted=wanted, sizes=sizes, **raw)
+
+
+def slots_with(spec: StudySpec, rounds: Iterable[Round]) -> Iterator[Slot]:
+    """Yield every trial of the design, then what each round adds, each once.
+
+    As in the design, the search of a round comes before its replicates.
+    """
+    yield from slots(spec)
+    have = counts(spec, ())
+    for one in rounds:
+        added = [(wanted, have.get(wanted.cell.name, (0, 0))) for wanted in one.wanted]
+        for wanted, (_, search) in added:
+            yield from search_slots(spec, wanted.cell, search, wanted.search)
+        for wanted, (replicates, _) in added:
+            # What is pruned from a network tells nothing of the curve of those trained.
+            yield from replicate_slots(
+                spec, wanted.cell, replicates, wanted.replicates, pruned=False
+            )
+        for wanted, before in added:
+            had_replicates, had_search = before
+            have[wanted.cell.name] = (
+                max(had_replicates, wanted.replicates),
+                max(had_search, wanted.search),
+            )
+
+
+def counts(spec: StudySpec, rounds: Iterable[Round]) -> dict[str, tuple[int, int]]:
+    """Return, by cell, how many replicates and search trials design and rounds give it."""
+    found = {
+        cell.name: (spec.replicates.total, n_search(spec, cell)) for cell in cells(spec)
+    }
+    for one in rounds:
+        for wanted in one.wanted:
+            replicates, search = found.get(wanted.cell.name, (0, 0))
+            found[wanted.cell.name] = (
+                max(replicates, wanted.replicates),
+                max(search, wanted.search),
+            )
+    return found
+
+
+def every_cell(spec: StudySpec, rounds: Iterable[Round]) -> dict[str, Cell]:
+    """Return every cell of design and rounds by name."""
+    found = {cell.name: cell for cell in cells(spec)}
+    for one in rounds:
+        for wanted in one.wanted:
+            found.setdefault(wanted.cell.name, wanted.cell)
+    return found
