@@ -79,7 +79,8 @@ class Round:
 
     def as_json(self) -> str:
         """Return the round as it is stored."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+        # In their order: a cell is named by its axes in turn.
+        return json.dumps(dataclasses.asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Round:
