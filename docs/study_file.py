@@ -73,7 +73,10 @@ def _space() -> str:
         "other list, and any range `{ low = ..., high = ..., log = true }`, is searched in each "
         "cell; a number is fixed. An axis of your own (with a trainer of your own) spans the grid "
         'too if written `{ values = [...], role = "scientific" }`: so you say which one is its '
-        "size. With a trainer of your own there are the axes that the file names, and no others. "
+        "size. A capacity given as a range, "
+        "`width = { low = 4, high = 1024 }`, is one whose values the study chooses itself (see "
+        "[decide]). With a trainer of your own there are the axes that the file names, and no "
+        "others. "
         "**Fixed**, but for the values of scientific axes. The default depends on the model's "
         "family; that of `mlp`:",
         "",

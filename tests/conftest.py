@@ -37,6 +37,7 @@ __all__ = ["browser", "own_postgresql", "postgresql", "server_address"]
 LONGEST = (
     "study/launch/test_distributed.py",
     "study/launch/test_kills.py",
+    "study/launch/test_rounds.py",
     "docs/test_tutorial.py",
     "acceptance/test_chaos.py",
     "contracts/test_upstream.py",

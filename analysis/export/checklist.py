@@ -120,8 +120,14 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         "Was tuning enough?": tuned_enough(analysis.found("tuning")),
         "How many seeds and subset draws?": (
             f"{facts.draws} subset draws, {facts.seeds_per_draw} seed"
-            f"{'s' if facts.seeds_per_draw > 1 else ''} on each, in every cell; fresh after the "
-            "search"
+            f"{'s' if facts.seeds_per_draw > 1 else ''} on each, in every cell"
+            + (
+                f", and up to {facts.most_draws} draws where more promised to narrow the answer "
+                "most for their cost"
+                if facts.most_draws
+                else ""
+            )
+            + "; fresh after the search"
         ),
         "How were models trained?": (
             "by the authors' own code" if facts.own_trainer else training or UNANSWERED

@@ -49,6 +49,9 @@ class StudyFacts:
     winner: str = "best"
     """What is retrained: the best of each cell, or what a model of all of the search finds."""
     draws: int
+    most_draws: int = 0
+    """Subset draws of the cell that has most, where the study itself chose to train some more; 0:
+    all have the same."""
     seeds_per_draw: int
     training: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Settings of the training, by the names of the study file."""

@@ -92,6 +92,12 @@ def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
         f"{ink.number(facts.draws)} independent subset draws with "
         f"{ink.number(seeds)} fresh seed{'s' if seeds > 1 else ''} each"
     )
+    if facts.most_draws:
+        again += (
+            f", and on up to {ink.number(facts.most_draws)} draws in rounds that followed: in "
+            "each, the trials were trained that promised to narrow the intervals of the payoff "
+            "points most for their cost"
+        )
     if facts.search_trials and nuisance:
         how, key = SAMPLERS.get(facts.sampler, (ink.words(facts.sampler), ""))
         cite = ink.cite(key) if key else ""

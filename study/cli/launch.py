@@ -7,7 +7,13 @@ import dataclasses
 import sys
 
 from search_spaces.errors import PayoffError
-from study.cli.run import at_least_one, retry_argument, run_and_show
+from study.cli.run import (
+    at_least_one,
+    decide_arguments,
+    deciding,
+    retry_argument,
+    run_and_show,
+)
 from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.launch.engines import ENGINES, engine_named
 
@@ -25,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-gib", type=float, help="memory of each worker")
     for name in ENGINES:
         engine_named(name).options(parser)
+    decide_arguments(parser)
     retry_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -34,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Launch the study; like ``payoff run``, or print a manifest."""
     spec = spec_of(args)
     spec = dataclasses.replace(spec, run=dataclasses.replace(spec.run, workers=args.workers))
+    spec = deciding(spec, args)
     engine = engine_named(args.on)
     told = [field.name for field in dataclasses.fields(engine) if field.init]
     engine = dataclasses.replace(engine, **{name: getattr(args, name) for name in told})

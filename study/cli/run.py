@@ -154,6 +154,8 @@ def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
             data = laboratory.dataset
             sizes = [data.n_test_at(n) for n in spec.sizes]
             told |= {"n_test": min(sizes), "n_test_pool": data.n_test_pool}
+        if spec.decide.goes_on:
+            told["decide"] = dataclasses.asdict(spec.decide)
         told["roles"] = {axis.name: axis.role for axis in spec.space.axes}
         if own is not None:
             told["call"] = _told(own)
@@ -255,6 +257,8 @@ def _lines(
         ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
         ("trials", f"{found.n_trials:,}"),
     ]
+    if spec.decide.goes_on:
+        lines.append(("then", _goes_on(spec)))
     if own is not None:
         lines += _own_lines(spec, found, own)
     if found.smallest is not None and found.largest is not None:
@@ -266,6 +270,16 @@ def _lines(
     if found.seconds is not None:
         lines.append(("predicted time", f"{duration(found.seconds)} with {found.workers} workers"))
     return lines
+
+
+def _goes_on(spec: StudySpec) -> str:
+    """Say what comes after the trials of the design."""
+    asked = spec.decide
+    most = asked.budget or "four times their training FLOPs"
+    return (
+        f"rounds of further trials until each interval is at most {asked.target:g} times wide, or "
+        f"{most} in all"
+    )
 
 
 def _students(spec: StudySpec) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from collections import defaultdict
 from collections.abc import Iterable
 
 from analysis.export.facts import AxisFacts, StudyFacts
@@ -43,11 +44,12 @@ def facts_of(
         model="the authors' own" if own else family.phrase or spec.model.function,
         own_trainer=own,
         sizes=spec.sizes,
-        axes=tuple(_axis(axis) for axis in spec.space.axes),
+        axes=tuple(_axis(axis, rows) for axis in spec.space.axes),
         search_trials=n_search(spec),
         sampler=spec.search.sampler,
         winner=spec.search.winner,
         draws=spec.replicates.draws,
+        most_draws=_most_draws(spec, rows),
         seeds_per_draw=spec.replicates.seeds_per_draw,
         training={} if own else {name: getattr(spec.training, name) for name in TRAINING},
         pruning={
@@ -55,7 +57,7 @@ def facts_of(
             for name, value in pruning.items()
         },
         teachers=spec.distillation.teachers if "distill" in spec.study.routes and not own else (),
-        student_axes=tuple(_axis(axis) for axis in spec.distill_axes) if not own else (),
+        student_axes=tuple(_axis(axis, rows) for axis in spec.distill_axes) if not own else (),
         data_digests=_distinct(record.data_digest for record in rows),
         code_versions=_distinct(record.code_version for record in rows),
         versions={"python": platform.python_version()} | installed(PROGRAMS),
@@ -63,7 +65,20 @@ def facts_of(
     )
 
 
-def _axis(axis: Axis) -> AxisFacts:
+def _most_draws(spec: StudySpec, rows: Iterable[TrialRecord]) -> int:
+    """Return the draws of the cell that has most, if the study's rounds gave it more; else 0."""
+    draws: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        if row.phase == "replicate":
+            draws[row.cell].add(row.draw)
+    most = max(map(len, draws.values()), default=0)
+    return most if most > spec.replicates.draws else 0
+
+
+def _axis(axis: Axis, rows: Iterable[TrialRecord]) -> AxisFacts:
+    if axis.between is not None:  # the study chose its values
+        tried = {row.params[axis.name] for row in rows if axis.name in row.params}
+        return AxisFacts(name=axis.name, role="scientific", values=tuple(sorted(tried)))
     if axis.role == "fixed":
         return AxisFacts(name=axis.name, role="fixed", values=(axis.value,))
     if axis.role == "scientific":

@@ -130,7 +130,7 @@ def _log(
 
 def _log_results(job: Job, analysis: StudyAnalysis | None, figures: Sequence[Path]) -> None:
     """Close the parents, and log the analysis if there is one."""
-    job.tracker.expect(job.keeper.store.per_size())
+    job.tracker.expect(job.keeper.store.trials.per_size())
     if analysis is None:
         job.tracker.finish()
         return

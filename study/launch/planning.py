@@ -8,7 +8,6 @@ nothing more to do.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from study.plan.design import Cell, n_search
 from study.plan.rounds import Round, Size, Wanted, counts, every_cell
 from study.queue.store import StudyStore
 from study.record import TrialRecord
-from study.spec.sections import Budget, DecideSection
+from study.spec.sections import Budget, BudgetKind, DecideSection
 from study.spec.space import between
 from study.spec.study_file import StudySpec
 
@@ -130,7 +129,7 @@ def _finite(value: float) -> float | None:
 class Left:
     """What may still be spent."""
 
-    kind: str
+    kind: BudgetKind
     """What counts as cost: FLOPs also where time is what runs out, since they are the same for
     every machine and every moment."""
     amount: float
@@ -143,7 +142,7 @@ def _left(
     budget = decide.spending
     if budget is None:
         first = rounds[0].spent if rounds else dataclasses.asdict(spent)
-        kind = "flops" if first["flops"] > 0.0 else "trials"
+        kind: BudgetKind = "flops" if first["flops"] > 0.0 else "trials"
         budget = Budget(kind=kind, amount=FIRST_BUDGETS * first[kind])
     amount = budget.amount - getattr(spent, budget.kind)
     if spent.flops > 0.0 and budget.kind == "seconds":

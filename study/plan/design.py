@@ -217,7 +217,7 @@ def best_of(spec: StudySpec) -> tuple[str, ...]:
 
 
 def _nuisance_points(spec: StudySpec, cell: Cell, n: int) -> list[dict[str, Value]]:
-    """Return the first ``n`` search points of a cell; empty dicts where Optuna's sampler will choose.
+    """Return the first ``n`` search points of a cell; empty dicts where Optuna's sampler chooses.
 
     Quasi-random points cover a low-dimensional box more evenly than independent ones for the same
     budget (Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry").

@@ -117,9 +117,7 @@ def slots_with(spec: StudySpec, rounds: Iterable[Round]) -> Iterator[Slot]:
 
 def counts(spec: StudySpec, rounds: Iterable[Round]) -> dict[str, tuple[int, int]]:
     """Return, by cell, how many replicates and search trials design and rounds give it."""
-    found = {
-        cell.name: (spec.replicates.total, n_search(spec, cell)) for cell in cells(spec)
-    }
+    found = {cell.name: (spec.replicates.total, n_search(spec, cell)) for cell in cells(spec)}
     for one in rounds:
         for wanted in one.wanted:
             replicates, search = found.get(wanted.cell.name, (0, 0))

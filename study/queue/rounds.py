@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optuna.storages import BaseStorage
@@ -62,9 +62,7 @@ class StoredRounds:
 
     def add(self, one: Round) -> None:
         """Write a round down."""
-        done = create_trial(
-            state=TrialState.COMPLETE, value=0.0, user_attrs={ROUND: one.as_json()}
-        )
+        done = create_trial(state=TrialState.COMPLETE, value=0.0, user_attrs={ROUND: one.as_json()})
         self._storage.create_new_trial(self.study_id, done)
 
     def ask(self, decide: DecideSection) -> None:
@@ -74,6 +72,16 @@ class StoredRounds:
         wish = json.loads(json.dumps(dataclasses.asdict(decide)))
         if self.asked() != wish:
             self._storage.set_study_user_attr(self.study_id, ASKED, wish)
+
+    def awaits(self, rounds: Sequence[Round]) -> bool:
+        """Whether another round is to follow these ones.
+
+        A study has ended only for what it was asked for then: who asks for more gets another round.
+        """
+        asked = self.asked()
+        if asked is None or asked["until"] != "decided":
+            return False
+        return not (rounds and rounds[-1].ends and rounds[-1].asked == asked)
 
     def asked(self) -> Mapping[str, Any] | None:
         """Return what the study was last asked for; None if it only has its design."""

@@ -8,7 +8,6 @@ runs (:mod:`study.queue.filling`), so the total is exact; workers take what is r
 
 from __future__ import annotations
 
-import functools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +93,6 @@ class StudyStore:
         self._snapshot = Snapshot(self.trials)
         self._claims = Claims(self.trials, self._snapshot)
         self.deaths = Deaths(self.trials, self._snapshot)
-        self.__dict__.pop("_shares", None)
 
     @explained
     def renew(self) -> bool:
@@ -120,14 +118,8 @@ class StudyStore:
 
     @explained
     def awaits_round(self) -> bool:
-        """Whether the study is to go on by its own choice once its trials have finished.
-
-        It has ended only for what it was asked for then: who asks for more gets another round.
-        """
-        asked = self.planned.asked()
-        if asked is None or asked["until"] != "decided":
-            return False
-        return not (self.rounds and self.rounds[-1].ends and self.rounds[-1].asked == asked)
+        """Whether the study is to go on by its own choice once its trials have finished."""
+        return self.planned.awaits(self.rounds)
 
     @property
     def is_local(self) -> bool:
@@ -266,13 +258,6 @@ class StudyStore:
             failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
         )
 
-    @functools.cached_property
-    def _shares(self) -> dict[str, float]:
-        """Relative cost of each trial: a unit is one training, whatever is pruned from it."""
-        slots, costs = self.trials.slots, self.trials.costs
-        members = Counter(slot.unit for slot in slots.values())
-        return {name: costs[slot.unit] / members[slot.unit] for name, slot in slots.items()}
-
     @explained
     def progress(self) -> StudyProgress:
         """Return counts, cells, cost and the best validation error."""
@@ -291,8 +276,8 @@ class StudyStore:
             counts=self._count(trials),
             cells_done=len(cells - open_cells) if trials else 0,
             cells_total=len(cells),
-            cost_done=sum(self._shares[one.slot] for one in done),
-            cost_total=sum(self._shares.values()),
+            cost_done=sum(self.trials.shares[one.slot] for one in done),
+            cost_total=sum(self.trials.shares.values()),
             best_error=None if largest is None else best[largest],
             best_size=largest,
             to_come=self.awaits_round(),
@@ -304,10 +289,6 @@ class StudyStore:
         self.renew()
         found = {one.slot: one for one in records_of(self.storage, self.trials.studies().values())}
         return tuple(found[name] for name in self.trials.slots if name in found)
-
-    def per_size(self) -> dict[int, int]:
-        """Count the trials of each dataset size, of the design and of all rounds so far."""
-        return dict(Counter(slot.cell.n_examples for slot in self.trials.slots.values()))
 
     @explained
     def failures(self) -> Counter[str]:

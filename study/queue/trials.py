@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -94,9 +96,7 @@ def sign(storage: BaseStorage, trial_id: int, worker: str) -> None:
 class StoredTrials:
     """Reads a study's trials from its storage: one Optuna study for each dataset size."""
 
-    def __init__(
-        self, spec: StudySpec, storage: BaseStorage, rounds: Iterable[Round] = ()
-    ) -> None:
+    def __init__(self, spec: StudySpec, storage: BaseStorage, rounds: Iterable[Round] = ()) -> None:
         self.spec, self.storage = spec, storage
         self.slots: dict[str, Slot] = {slot.name: slot for slot in slots_with(spec, rounds)}
         self.costs: dict[str, float] = {
@@ -104,6 +104,18 @@ class StoredTrials:
         }
         """Relative cost of each unit, which is one training, whatever is pruned from it."""
         self._ids: dict[str, int] = {}
+
+    @functools.cached_property
+    def shares(self) -> dict[str, float]:
+        """Relative cost of each trial: a unit is one training, whatever is pruned from it."""
+        members = Counter(slot.unit for slot in self.slots.values())
+        return {
+            name: self.costs[slot.unit] / members[slot.unit] for name, slot in self.slots.items()
+        }
+
+    def per_size(self) -> dict[int, int]:
+        """Count the trials of each dataset size, of the design and of all rounds so far."""
+        return dict(Counter(slot.cell.n_examples for slot in self.slots.values()))
 
     def studies(self) -> Mapping[str, int]:
         """Return the storage's id of each Optuna study that was started, by name."""

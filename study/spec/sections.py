@@ -216,7 +216,9 @@ class ReplicatesSection:
         return self.draws * self.seeds_per_draw
 
 
-BUDGET = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(?:GPU |CPU |core )?([A-Za-z]+)\s*")
+BUDGET = re.compile(
+    r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*(?:GPU |CPU |core )?([A-Za-z]+)\s*"
+)
 """A budget: a number and its unit; hours may be said to be those of a processor."""
 
 BUDGETS: Mapping[str, tuple[BudgetKind, float]] = {

@@ -239,9 +239,7 @@ def between(low: int, high: int, ratio: float) -> tuple[int, ...]:
     (4, 16, 64, 256, 1024)
     """
     steps = math.ceil(math.log(high / low) / math.log(ratio) - 1e-9)
-    return tuple(
-        sorted({round(low * (high / low) ** (step / steps)) for step in range(steps + 1)})
-    )
+    return tuple(sorted({round(low * (high / low) ** (step / steps)) for step in range(steps + 1)}))
 
 
 def _domain_of(name: str, values: list[Any]) -> Domain:

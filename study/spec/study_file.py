@@ -222,9 +222,8 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         for name, value in usual_thresholds(asked["metric"], asked["of"]).items()
         if name not in given
     }
-    if isinstance(raw.get("decide"), Mapping) and "until" not in raw["decide"]:
-        if raw["decide"]:
-            values["decide"] = dataclasses.replace(values["decide"], until="decided")
+    if raw.get("decide") and "until" not in raw["decide"]:  # who asks so wants it
+        values["decide"] = dataclasses.replace(values["decide"], until="decided")
     mistakes.lines.extend(check_source(values["data"], base))
     for name, section in values.items():
         if name not in ("data", "storage"):
@@ -299,9 +298,10 @@ def _check_decide(
             mistakes.add("decide.sizes", rule, size)
     for axis in space.scientific if space is not None and not decide.goes_on else ():
         if axis.between is not None:
+            low, high = axis.between
             rule = "a range of a capacity is for a study that chooses its own trials"
             remedy = "add a [decide] section, or list its values"
-            mistakes.add(f"space.{axis.name}", rule, dict(zip(("low", "high"), axis.between)), remedy)
+            mistakes.add(f"space.{axis.name}", rule, {"low": low, "high": high}, remedy)
 
 
 def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:

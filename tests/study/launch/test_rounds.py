@@ -90,7 +90,7 @@ def check_logged_once(folder: Path) -> None:
     assert set(told.values()) == {1}
     parents = [run for run in runs if run.data.tags.get("payoff.kind") == "size"]
     finished = {int(r.data.tags["n_examples"]): r.data.metrics["trials_finished"] for r in parents}
-    assert finished == store.per_size()
+    assert finished == store.trials.per_size()
 
 
 def run(folder: Path) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,10 @@ def test_a_round_is_read_as_it_was_written() -> None:
         number=3,
         asked=ASKED,
         wanted=(wanted(8, 4),),
-        sizes=(Size(n_examples=80, state="open", factor=None), Size(n_examples=160, state="decided", factor=2.5)),
+        sizes=(
+            Size(n_examples=80, state="open", factor=None),
+            Size(n_examples=160, state="decided", factor=2.5),
+        ),
         n_trials=7,
         spent={"trials": 10.0, "flops": 1e9, "seconds": 2.5},
     )
@@ -86,7 +90,9 @@ def test_a_range_of_capacities_starts_with_a_few_and_is_written_as_a_range() -> 
     assert spec.space["width"].between == (4, 64)
     assert "width = { low = 4, high = 64 }" in as_toml(spec, file="x.toml")
     listed = spec_of(space={"width": [4, 16], "depth": [1]})
-    assert listed.digest() == spec_of(space={"width": {"low": 4, "high": 99}, "depth": [1]}).digest()
+    assert (
+        listed.digest() == spec_of(space={"width": {"low": 4, "high": 99}, "depth": [1]}).digest()
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 2), (1, 1000), (4, 1024), (7, 8), (3, 5)])
@@ -94,7 +100,7 @@ def test_capacities_of_a_range_rise_by_their_ratios_from_end_to_end(low: int, hi
     values = between(low, high, 4.0)
     assert (values[0], values[-1]) == (low, high)
     assert list(values) == sorted(set(values))
-    assert all(b / a <= 4.0 * 1.13 for a, b in zip(values, values[1:], strict=False))
+    assert all(b / a <= 4.0 * 1.13 for a, b in pairwise(values))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_a_budget_is_a_number_and_its_unit(text: str, budget: Budget) -> None:
 
 @pytest.mark.parametrize("text", ["10", "min", "ten min", "0 trials", "5 parsecs", "1e400 FLOPs"])
 def test_what_is_no_budget_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(StudyFileError, match="decide.budget: must be a number above 0 and its"):
+    with pytest.raises(StudyFileError, match=r"decide\.budget: must be a number above 0 and its"):
         spec_of(decide={"budget": text})
 
 

@@ -60,7 +60,7 @@ def test_a_round_is_queued_once_whoever_takes_it_over(storage: BaseStorage) -> N
     assert len(drain(other)) == 2
     assert other.counts().total == other.counts().complete == TOTAL + 2
     assert len(store.records()) == TOTAL + 2
-    assert store.per_size() == {80: TOTAL // 2 + 2, 160: TOTAL // 2}
+    assert store.trials.per_size() == {80: TOTAL // 2 + 2, 160: TOTAL // 2}
 
 
 def test_of_two_rounds_with_one_number_the_first_counts_for_all(storage: BaseStorage) -> None:
@@ -106,4 +106,4 @@ def test_a_study_whose_file_asks_no_more_keeps_the_trials_of_its_rounds(
 def test_rounds_are_no_study_of_their_own(storage: BaseStorage) -> None:
     store = begun(storage)
     store.planned.add(a_round(store))
-    assert [name for name in started(storage)] == ["small"]
+    assert list(started(storage)) == ["small"]
