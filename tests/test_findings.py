@@ -144,7 +144,7 @@ def unjudged(study: Study) -> Study:
 
 def terminal(study: Study) -> str:
     held = io.StringIO()
-    print_verdict(study.analysis, Console(file=held))
+    print_verdict(study.analysis, Console(file=held), all_notes=True)
     return held.getvalue()
 
 

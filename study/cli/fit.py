@@ -42,6 +42,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     add = output.add_argument
     add("--figure", metavar="FILE", help="draw the curves: .png, .pdf or .svg")
+    words = "on a terminal: every rule and every note, not only those that may change a decision"
+    add("--notes", action="store_true", help=words)
     add("--json", action="store_true", help="print everything as JSON")
 
 
@@ -127,6 +129,12 @@ def run(args: argparse.Namespace) -> int:
         _draw(analysis, Path(args.figure))
     if args.json:
         print(json.dumps(analysis.to_json(), indent=2, allow_nan=False))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        from study.cli.verdict import print_verdict
+
+        print_verdict(analysis, Console(), all_notes=args.notes, elsewhere="--notes")
     else:
         print(analysis.markdown(), end="")
     return 0

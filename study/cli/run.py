@@ -37,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
     decide_arguments(parser)
     retry_argument(parser)
+    notes_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -58,6 +59,12 @@ def deciding(spec: StudySpec, args: argparse.Namespace) -> StudySpec:
     if not (args.until_decided or asked):
         return spec
     return checked_decide(spec, until="decided", **asked)
+
+
+def notes_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the wish to see everything that was found."""
+    words = "print every rule and every note, not only those that may change a decision"
+    parser.add_argument("--notes", action="store_true", help=words)
 
 
 def retry_argument(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +113,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             if args.json:
                 print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
             else:
-                print_verdict(analysis, Console())
+                print_verdict(analysis, Console(), all_notes=args.notes)
 
         outcome = run_study(
             spec, args.study, places, view, show, engine, retry_failed=args.retry_failed

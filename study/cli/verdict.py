@@ -1,7 +1,8 @@
-"""The result on a terminal: one sentence, and a table of payoff points per dataset size."""
+"""The result on a terminal, the answer first: a sentence, a row a dataset size, few notes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,21 +15,63 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 160
 """Columns of the table where nobody's window says how wide it may be."""
 
+OPEN = ("cannot tell", "still paying at the largest size tried")
+"""Verdicts that ask for more runs, which stand out where the terminal has colours."""
 
-def print_verdict(analysis: StudyAnalysis, console: Console) -> None:
-    """Print the sentence a manager could read, then a row per dataset size and rule."""
+
+def print_verdict(
+    analysis: StudyAnalysis,
+    console: Console,
+    *,
+    all_notes: bool = False,
+    elsewhere: str = "--notes, verdict.md and the report",
+    after: Sequence[str] = (),
+) -> None:
+    """Print the sentence a manager could read, a row for each dataset size, and what to know.
+
+    With ``all_notes`` a row for each rule too, and every note; else ``elsewhere`` says where these
+    are. Lines ``after`` them end it.
+    """
+    from analysis.words.brief import brief
     from analysis.words.kinds import notes
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    rows = analysis.rows()
-    columns = list(rows[0]) if rows else []
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(str(row[column]) for column in columns))
     if not console.is_terminal:
         console.width = PIPE_WIDTH
-    console.print(table)
-    remarks = [f"- {note}" for note in notes(analysis.findings)]
-    for line in ("", *remarks, "", analysis.sentence):
-        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    every = notes(analysis.findings)
+    shown = every if all_notes else brief(analysis.findings)
+    say(console, analysis.sentence, style="bold")
+    console.print()
+    console.print(_table(analysis, all_notes))
+    lines = [f"- {note}" for note in shown]
+    if left := len(every) - len(shown):
+        lines.append(f"{left} more notes: {elsewhere}")
+    if lines or after:
+        console.print()
+    for line in (*lines, *after):
+        say(console, line)
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """Print one line, broken between words where a terminal ends, and never in a pipe."""
+    console.print(
+        line, style=style, highlight=False, markup=False, soft_wrap=not console.is_terminal
+    )
+
+
+def _table(analysis: StudyAnalysis, every_rule: bool) -> Table:
+    """The payoff points: of the asked rule, which then heads its column, or of all."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    rows = analysis.rows()
+    if not every_rule and rows:
+        rule = rows[0]["rule"]
+        rows = [
+            {rule if name == "verdict" else name: text for name, text in row.items()}
+            for row in rows
+            if row.pop("rule") == rule
+        ]
+    for name in rows[0] if rows else ():
+        table.add_column(name)
+    for row in rows:
+        waits = any(text in OPEN for text in row.values())
+        table.add_row(*row.values(), style="yellow" if waits else "")
+    return table

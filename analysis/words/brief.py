@@ -1,0 +1,44 @@
+"""The few notes that may change a decision, of all that an analysis found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.findings import Finding, Kind
+from analysis.verdicts.decide import PayoffPoint
+from analysis.words.kinds import notes
+
+MOST = 3
+"""More than so many are not read."""
+
+DECIDING: tuple[tuple[Kind, ...], ...] = (
+    ("interleaved",),
+    ("cannot_tell",),
+    ("route", "saving", "crossing"),
+    ("emptied_layers", "small_teachers"),
+    ("best_shape",),
+    ("undertrained",),
+    ("tuning", "tuning_unjudged"),
+    ("open_crossings", "short_routes"),
+    ("growth",),
+)
+"""What may change a decision, the weightiest first; the kinds of one line weigh alike."""
+
+
+def brief(findings: Sequence[Finding[Any]]) -> list[str]:
+    """Return the sentences of the weightiest findings, those of the largest data set first.
+
+    Of what cannot be told those of the asked rule: the other rules' stand in all notes.
+    """
+    asked = next((f.facts.rule for f in findings if isinstance(f.facts, PayoffPoint)), None)
+    found: list[str] = []
+    for kinds in DECIDING:
+        mine = [
+            f
+            for f in findings
+            if f.kind in kinds and not (isinstance(f.facts, PayoffPoint) and f.facts.rule != asked)
+        ]
+        mine.sort(key=lambda f: -(f.n_examples or 0.0))
+        found += notes(mine)
+    return found[:MOST]
