@@ -17,7 +17,8 @@ CostName = Annotated[str, "cost"]
 """A field of the trial table that a model may be counted by; any of them can be the x axis."""
 
 
-MOST_RESAMPLES = 10**8
+MOST_RESAMPLES = 100_000
+"""Half a gigabyte for each curve; by then quantiles are known to a tenth of a percent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +204,7 @@ def mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
         "price",
         "the economic rule needs one, the error a unit must save",
     )
+    yield from unless(s["seed"] >= 0, "seed", "must be at least 0")
     yield from unless(s["resamples"] >= 100, "resamples", "must be at least 100")
     most = f"must be at most {MOST_RESAMPLES:,}"
     yield from unless(s["resamples"] <= MOST_RESAMPLES, "resamples", most)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import io
 import lzma
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
+from analysis.bounded import MOST_BYTES, Unreadable, read_bounded
 from analysis.errors import AnalysisError
 
-_PACKED = {
-    b"\x1f\x8b": ("gzip", gzip.decompress),
-    b"\xfd7zXZ\x00": ("xz", lzma.decompress),
-    b"BZh": ("bzip2", bz2.decompress),
+_PACKED: dict[bytes, tuple[str, Any]] = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"\xfd7zXZ\x00": ("xz", lzma.open),
+    b"BZh": ("bzip2", bz2.open),
 }
+MOST_PACKED = 200
+"""Times by which packing makes a table smaller: rows that are all alike, not fewer than these."""
+SURELY_HELD = 64_000_000
+"""Bytes that are unpacked whatever they were packed to."""
+_CHUNK = 1 << 20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
@@ -56,16 +64,17 @@ def unpack(path: Path) -> Unpacked:
             f"{path}: is a folder; name a file in it, or MLflow's old file store as mlflow+{path}"
         )
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
     except FileNotFoundError:
         raise AnalysisError(f"{path}: there is no such file; check the path") from None
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Unreadable as error:
+        raise AnalysisError(f"{path}: {error}") from None
     packing = ""
-    for mark, (name, decompress) in _PACKED.items():
+    for mark, (name, opened) in _PACKED.items():
         if content.startswith(mark):
             try:
-                content, packing = decompress(content), name
+                with opened(io.BytesIO(content)) as file:
+                    content, packing = _unpacked(file, len(content), path), name
             except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
                 raise AnalysisError(
                     f"{path}: is damaged or cut off ({name}: {error}); copy it again"
@@ -75,6 +84,35 @@ def unpack(path: Path) -> Unpacked:
         if content[: len(mark)].lower() == mark.lower():
             raise AnalysisError(f"{path}: is {what}")
     return Unpacked(content=content, packing=packing)
+
+
+def _unpacked(file: IO[bytes], packed: int, path: Path) -> bytes:
+    """All that was packed, but no file that grows beyond what any table would."""
+    most = min(MOST_BYTES, max(SURELY_HELD, MOST_PACKED * packed))
+    parts = []
+    read = 0
+    while part := file.read(_CHUNK):
+        parts.append(part)
+        read += len(part)
+        if read > most:
+            raise AnalysisError(
+                f"{path}: unpacks to more than {most / 1e6:,.0f} MB, from {packed / 1e6:,.1f}; "
+                "unpack it and take a part of it"
+            )
+    return b"".join(parts)
+
+
+def require_text(content: bytes, shown: str) -> None:
+    """Raise AnalysisError where zero bytes stand in what should be text."""
+    at = content.find(0)
+    if at < 0 or content.startswith(tuple(mark for mark, _, _ in _MARKS)):
+        return
+    if not _unmarked_utf16(content):
+        line = content.count(b"\n", 0, at) + 1
+        raise AnalysisError(
+            f"{shown}: holds zero bytes from line {line} on, which no text has: it is damaged, or "
+            "no table; copy it again, or save it as UTF-8"
+        )
 
 
 def decode(content: bytes) -> tuple[str, str]:

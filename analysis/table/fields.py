@@ -31,6 +31,10 @@ Place = Literal["own", "params", "metrics", "sizes", "flags", "words"]
 UNKNOWN = -1
 """An integer that nobody recorded (a width, a seed, a number of examples)."""
 
+MEASURABLE = (1e-100, 1e100)
+"""Sizes and errors that anything measures lie between these: what is beyond is a failure, or a
+mistake, and powers of it are no numbers."""
+
 LOGGED: Mapping[Place, str] = {
     "params": "params", "metrics": "metrics", "sizes": "metrics", "flags": "tags", "words": "tags"
 }  # fmt: skip
@@ -226,6 +230,8 @@ class Size(Number):
     def check(self, key: str, row: dict[str, Any]) -> None:
         if math.isinf(row[self.name]) or row[self.name] <= 0.0:
             raise RowError(f"{key}: must be positive and finite")
+        if not (math.isnan(row[self.name]) or is_measurable(row[self.name])):
+            raise RowError(f"{key}: {BEYOND}")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -249,6 +255,8 @@ class Error(Number):
             row[self.name] = math.nan
         if row[self.name] < 0.0:
             raise RowError(f"{key}: must not be negative")
+        if row[self.name] > 0.0 and not is_measurable(row[self.name]):
+            raise RowError(f"{key}: {BEYOND}")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -321,10 +329,21 @@ class Params(Field[Mapping[str, tuple[Value, ...]]]):
         )
 
 
+BEYOND = f"must lie between {MEASURABLE[0]:g} and {MEASURABLE[1]:g}"
+"""What is said of a number that nothing measures."""
+
+
+def is_measurable(values: Any) -> Any:
+    """Whether positive numbers (one, or an array of them) are such as anything measures."""
+    return (values >= MEASURABLE[0]) & (values <= MEASURABLE[1])
+
+
 def as_number(key: str, value: object) -> float:
     """A value as a number; RowError with ``key`` if it is none."""
     try:
         return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return math.copysign(math.inf, value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise RowError(f"{key}: must be a number") from None
 

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from analysis.errors import AnalysisError
-from analysis.table.encodings import decode, unpack
+from analysis.table.encodings import decode, require_text, unpack
 from analysis.table.json_forms import read_json
 from analysis.table.separated import read_separated
 from analysis.table.sheet import Sheet
 
+MOST_CELLS = 100_000_000
+MOST_CELLS_A_BYTE = 100
+"""Parquet holds columns that are all alike in hardly a byte; a table of runs has others too."""
+SURELY_CELLS = 5_000_000
+"""Cells that are read whatever they were packed to."""
 _LINES = (".jsonl", ".ndjson")
 _TEXT = {".csv": "CSV", ".tsv": "TSV", ".tab": "TSV"}
 
@@ -35,6 +40,7 @@ def read_sheet(path: Path | str, *, shown: str = "") -> Sheet:
     if unpacked.content.startswith(b"PAR1") or ".parquet" in kinds or ".pq" in kinds:
         sheet, encoding = _parquet(unpacked.content, shown), ""
     else:
+        require_text(unpacked.content, shown)
         text, encoding = decode(unpacked.content)
         begin = text.lstrip("\ufeff \t\r\n")[:1]
         if not begin:
@@ -92,9 +98,11 @@ def frame_sheet(frame: Frame) -> Sheet:
 def _parquet(content: bytes, shown: str) -> Sheet:
     arrow, parquet = arrow_of(shown)
     try:
-        table = parquet.ParquetFile(io.BytesIO(content)).read()
-    except (arrow.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
+        file = parquet.ParquetFile(io.BytesIO(content))
+        _require_some(file.metadata.num_rows * file.metadata.num_columns, len(content), shown)
+        table = file.read()
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
         raise AnalysisError(f"{shown}: is not readable as Parquet ({reason})") from None
     from analysis.table.separated import is_index, refuse_doubled
 
@@ -102,7 +110,8 @@ def _parquet(content: bytes, shown: str) -> Sheet:
     cells: dict[str, list[Any]] = {}
     notes = []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        values = column.to_pylist()
+        values, told = _values(column, arrow)
+        notes += [f"{name}: {told}"] if told else []
         if name.startswith("__index_level_") and is_index(values):
             notes.append(f"the column {name} counts the rows: not used")
         else:
@@ -110,6 +119,28 @@ def _parquet(content: bytes, shown: str) -> Sheet:
     return Sheet(
         cells=cells, n_rows=table.num_rows, name=shown, format="Parquet", notes=tuple(notes)
     )
+
+
+def _require_some(cells: int, n_bytes: int, shown: str) -> None:
+    """Raise AnalysisError of more cells than memory bears, or than so few bytes hold in earnest."""
+    most = min(MOST_CELLS, max(SURELY_CELLS, MOST_CELLS_A_BYTE * n_bytes))
+    if cells > most:
+        raise AnalysisError(
+            f"{shown}: says that it has {cells:,} cells, more than the {most:,} that a table of "
+            f"{n_bytes:,} bytes may have; take a part of its rows or columns"
+        )
+
+
+def _values(column: Any, arrow: Any) -> tuple[list[Any], str]:
+    """The cells of a column, and what was done where Python has no such values."""
+    try:
+        return column.to_pylist(), ""
+    except (arrow.ArrowException, ValueError, OverflowError, KeyError, ImportError):
+        pass
+    try:  # a moment beyond the calendar, or of a time zone that nobody knows
+        return column.cast(arrow.int64()).to_pylist(), "times beyond the calendar, read as numbers"
+    except (arrow.ArrowException, ValueError, OverflowError):
+        return [None] * len(column), f"cells of the type {column.type} cannot be read: left empty"
 
 
 def arrow_of(shown: str) -> tuple[Any, Any]:

@@ -26,7 +26,7 @@ from analysis.metric import MOST_NATS, Better, Metric, MetricKind, metric_of
 from analysis.settings import AnalysisSettings
 from analysis.table.direction import trend
 from analysis.table.draft import MOST_ROWS_NAMED, Draft, shown
-from analysis.table.fields import BoolArray, FloatArray
+from analysis.table.fields import BEYOND, BoolArray, FloatArray, is_measurable
 from analysis.table.vocabulary import (
     BELOW_ZERO,
     BITS,
@@ -43,10 +43,11 @@ from analysis.table.vocabulary import (
     words_of,
 )
 
-LARGEST_EXPONENT = 300.0
+LARGEST_EXPONENT = 230.0
 """Losses beyond this have no perplexity that a computer can hold."""
-MOST_EXPONENT = 700.0
-"""Of e, beyond which (709) a float holds no power: refused even where somebody says nats."""
+MOST_EXPONENT = 230.0
+"""Of e, whose power is the largest error that is read: beyond, even what somebody calls nats is
+refused."""
 MOST_FLOOR = 1.0 / 3.0
 """A loss that falls to this share of its largest value is not mostly floor."""
 MIXED = 20.0
@@ -79,6 +80,8 @@ def settle(draft: Draft) -> Draft:
     broken = kept & (~np.isfinite(error) | (error < 0.0))
     reason = f"{column}: lies beyond {metric.bound:g}" if metric.formula else f"{column}: no error"
     draft = draft.leave_out(broken, reason=reason, column=column)
+    beyond = (error > 0.0) & ~is_measurable(error)
+    draft = draft.leave_out(beyond, reason=f"{column}: {BEYOND}", column=column)
     return draft.telling(unit=metric.unit or _unit(draft), transform=metric.formula)
 
 
@@ -184,7 +187,7 @@ def _floats(values: Sequence[object]) -> FloatArray:
     for k, value in enumerate(values):
         try:
             found[k] = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
     return found
 

@@ -103,7 +103,10 @@ def read(sheet: Sheet, asked: Asked) -> Reading:
     AnalysisError
         If a column is missing or no row can be used.
     """
-    sheet = exports.recognise(sheet)
+    try:
+        sheet = exports.recognise(sheet)
+    except RecursionError:
+        raise AnalysisError(f"{sheet.name}: is nested too deeply for a table") from None
     draft = choose(Draft.of(sheet, asked))
     if sheet.ours:
         return _ours(draft)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.table.sheet import Sheet
+from analysis.table.sheet import Sheet, require_filled
 
 Row = list[str]
 
@@ -28,6 +28,8 @@ _CHUNK = 50_000
 _COMMENT = ("#", "%", "//")
 _RULE = re.compile(r"[\s+\-=|:─━═╭╮╰╯├┤┼│┃┏┓┗┛┡┩╇]*")
 """A line that only frames a table."""
+_MOST_DIGITS = 15
+"""Of the number of a row."""
 _ENTRY = 500_000_000
 """Longest field that is read, in characters."""
 
@@ -112,7 +114,7 @@ def counts(column: Iterable[Any]) -> bool:
     first: int | None = None
     for k, cell in enumerate(column):
         text = str(cell)
-        if not text.isdigit():
+        if not text.isdecimal() or len(text) > _MOST_DIGITS:
             return False
         if first is None:
             first = int(text)
@@ -297,11 +299,12 @@ def _gather(rows: Iterable[Row], width: int) -> tuple[list[list[str | None]], _L
     lengths = _Lengths(longer=[], shorter={})
     hashed: list[int] = []
     chunk: list[Sequence[str | None]] = []
-    n = 0
+    n = filled = 0
     for row in rows:
         if not row or not any(row):
             continue
         here = len(row)
+        filled += here
         while here > width and not row[here - 1].strip():
             here -= 1
         if here == width:
@@ -323,8 +326,10 @@ def _gather(rows: Iterable[Row], width: int) -> tuple[list[list[str | None]], _L
             hashed.append(n)
         n += 1
         if len(chunk) == _CHUNK:
+            require_filled(n, width, filled)
             _add(columns, chunk)
             chunk = []
+    require_filled(n, width, filled)
     _add(columns, chunk)
     out = [k for k in hashed if k >= 0]
     if out and len(out) <= n / 2:

@@ -7,6 +7,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from analysis.errors import AnalysisError
+
+SURELY_CELLS = 5_000_000
+"""Cells that a table may have whatever it holds."""
+MOST_EMPTY = 50
+"""Cells of a larger one for each that holds something."""
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """A mapping that is empty."""
 
@@ -42,6 +49,7 @@ class Sheet:
         """The sheet of rows that may each have columns of their own."""
         rows = list(rows)
         names = dict.fromkeys(name for row in rows for name in row)
+        require_filled(len(rows), len(names), sum(map(len, rows)), facts.get("name", ""))
         cells = {name: [row.get(name) for row in rows] for name in names}
         return cls(cells=MappingProxyType(cells), n_rows=len(rows), **facts)
 
@@ -54,3 +62,14 @@ class Sheet:
         names = self.names
         for row in zip(*self.cells.values(), strict=True):
             yield dict(zip(names, row, strict=True))
+
+
+def require_filled(n_rows: int, n_columns: int, n_filled: int, name: str = "") -> None:
+    """Raise AnalysisError of a table that is mostly holes, more of them than memory bears."""
+    cells = n_rows * n_columns
+    if cells > SURELY_CELLS and cells > MOST_EMPTY * n_filled:
+        where = f"{name}: " if name else ""
+        raise AnalysisError(
+            f"{where}{n_rows:,} rows with {n_columns:,} columns hold {n_filled:,} cells in all: "
+            "rows have hardly a column in common; write all of them with the same columns"
+        )

@@ -13,7 +13,17 @@ import numpy as np
 from analysis.errors import AnalysisError
 from analysis.table.columns import FIELDS
 from analysis.table.draft import Draft
-from analysis.table.fields import Field, FloatArray, Integer, Number, RowError, Share, Size
+from analysis.table.fields import (
+    BEYOND,
+    Field,
+    FloatArray,
+    Integer,
+    Number,
+    RowError,
+    Share,
+    Size,
+    is_measurable,
+)
 from analysis.table.numbers import Numbers, read_numbers
 from analysis.table.roles import find
 from analysis.table.units import unit_in, unit_of_cells
@@ -88,6 +98,7 @@ def _counted(draft: Draft, field: str, column: str, option: str) -> Draft:
     draft = draft.leave_out(np.isnan(values), reason=f"{column}: has no value", column=column)
     wrong = ~(np.isfinite(values) & (values > 0.0))
     draft = draft.leave_out(wrong, reason=f"{column}: must be positive and finite", column=column)
+    draft = draft.leave_out(~is_measurable(values), reason=f"{column}: {BEYOND}", column=column)
     return draft.with_numbers(**{field: values})
 
 
@@ -115,7 +126,7 @@ def _labels(cells: Sequence[Any]) -> FloatArray:
         found = [-1.0 if cell in (None, "") else float(cell) for cell in cells]
         if all(math.isfinite(one) and one == int(one) and -1 <= one < 2**53 for one in found):
             return np.array(found)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in cells if c))}
     return np.array([float(place.get(cell, -1)) for cell in cells])

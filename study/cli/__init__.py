@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from search_spaces.errors import PayoffError
 from study.errors import StudyFileError
+from study.terminal import plain_streams, say
 
 COMMANDS: dict[str, str] = {
     "run": "run a study, or go on with it where it stopped",
@@ -34,11 +35,15 @@ EXIT_MISTAKE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (2 for a user's mistake)."""
+    with plain_streams():
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(words: list[str]) -> int:
     # Small matrices: one arithmetic thread a process is fastest, and many fight over the cores.
     # Set before NumPy is loaded; workers get their own number from the study file.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="payoff",
         description="How big must a model be for its data, and where does more stop paying off?",
@@ -64,14 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except PayoffError as error:
         for mistake in error.mistakes if isinstance(error, StudyFileError) else [error]:
-            print(f"payoff: {mistake}{_again(mistake, words)}", file=sys.stderr)
+            say(f"{mistake}{_again(mistake, words)}")
         return EXIT_MISTAKE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"payoff: {where}{error.strerror or error}", file=sys.stderr)
+        say(f"{where}{error.strerror or error}")
+        return EXIT_MISTAKE
+    except MemoryError:
+        say("there is not enough memory for this; ask for less, or take a larger machine")
         return EXIT_MISTAKE
     except KeyboardInterrupt:
         return 130

@@ -13,6 +13,7 @@ from study.cli.fit import TABLE, analyse_table, table_arguments
 from study.cli.report import names_table, refuse_table_options
 from study.cli.studies import study_arguments, study_of, with_size
 from study.launch.hints import command
+from study.terminal import say
 
 if TYPE_CHECKING:
     from analysis.export.facts import StudyFacts
@@ -99,6 +100,6 @@ def _write(
     for path in written:
         print(path)
     if "pgf" in kinds and not has_latex():
-        print("payoff: no PGF: it is measured by pdflatex, which is not installed", file=sys.stderr)
+        say("no PGF: it is measured by pdflatex, which is not installed")
     print(f"wrote {len(written)} files to {folder}", file=sys.stderr)
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import PayoffError, nearest
+from study.terminal import console, say
 
 if TYPE_CHECKING:
     from analysis.settings import AnalysisSettings
@@ -130,11 +131,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(analysis.to_json(), indent=2, allow_nan=False))
     elif sys.stdout.isatty():
-        from rich.console import Console
-
         from study.cli.verdict import print_verdict
 
-        print_verdict(analysis, Console(), all_notes=args.notes, elsewhere="--notes")
+        print_verdict(analysis, console(), all_notes=args.notes, elsewhere="--notes")
     else:
         print(analysis.markdown(), end="")
     return 0
@@ -160,13 +159,13 @@ def _run_groups(args: argparse.Namespace) -> int:
     found: dict[str, StudyAnalysis] = {}
     failed: AnalysisError | None = None
     for value in sorted(values):
-        _say(f"{column} = {value}")
+        say(f"{column} = {value}")
         where = [*args.where, f"{column}={value}"]
         one = argparse.Namespace(**(vars(args) | {"where": where, "group": None}))
         try:
             found[value], _ = analyse_table(one, sheet)
         except AnalysisError as error:
-            _say(f"{column} = {value}: {error}")
+            say(f"{column} = {value}: {error}")
             failed = error
     if failed is not None and not found:
         raise failed
@@ -196,7 +195,7 @@ def analyse_table(
     from analysis.words.account import short, whole
 
     for line in (whole if args.explain else short)(reading.account):
-        _say(line)
+        say(line)
     if args.sheet:
         _write_sheet(reading, Path(args.sheet))
     return replace(analyse(reading.table, settings), reading=reading.account), reading.table
@@ -345,7 +344,7 @@ def _sheet(table: str) -> Sheet:
             "where they are known, intervals differ a little"
         )
     for note in notes:
-        _say(note)
+        say(note)
     source = "Optuna" if table.startswith("optuna") else "MLflow"
     return Sheet.of_rows(
         found.rows, name=shown, format=source, notes=tuple(notes), better=found.better
@@ -361,11 +360,7 @@ def _write_sheet(reading: Reading, path: Path) -> None:
     except OSError as error:
         text = f"--sheet: {path} cannot be written ({error.strerror}); choose another place"
         raise PayoffError(text) from None
-    _say(f"wrote {path}: each row, and what happened to it")
-
-
-def _say(text: str) -> None:
-    print(f"payoff: {text}", file=sys.stderr)
+    say(f"wrote {path}: each row, and what happened to it")
 
 
 def _draw(analysis: StudyAnalysis, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 
 from search_spaces.errors import PayoffError
 from study.cli.run import (
@@ -17,6 +16,7 @@ from study.cli.run import (
 )
 from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.launch.engines import ENGINES, engine_named
+from study.terminal import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
             "journal of this machine; give --storage postgresql://..., or grpc://HOST:PORT"
         )
     if engine.elsewhere and not spec.storage.mlflow:
-        print(
-            "payoff: storage.mlflow is not set: each machine logs its trials in its own folder, "
-            "and this one logs all of them again at the end, without their curves",
-            file=sys.stderr,
+        say(
+            "storage.mlflow is not set: each machine logs its trials in its own folder, "
+            "and this one logs all of them again at the end, without their curves"
         )
     return run_and_show(spec, args, engine)

@@ -8,6 +8,7 @@ import sys
 
 from search_spaces.errors import PayoffError
 from study.cli.studies import study_arguments, study_of
+from study.terminal import as_it_is
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +31,10 @@ def run(args: argparse.Namespace) -> int:
         )
 
     def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
+        screen = as_it_is(sys.stderr)
+        if screen.isatty():
             end = "\n" if done == total else ""
-            print(f"\rtimed {done} of {total} architectures", end=end, file=sys.stderr, flush=True)
+            print(f"\rtimed {done} of {total} architectures", end=end, file=screen, flush=True)
 
     store = stored_study(spec, places, again)
     laboratory = Laboratory(store.spec, cache=places.cache)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from search_spaces.errors import PayoffError
 from study.cli.hosts import is_here
 from study.cli.studies import spec_of
 from study.places import Places
 from study.redaction import redact
+from study.terminal import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> int:
             "give --i-know where only your workers reach it"
         )
 
-    def say() -> None:
-        print(f"payoff: serves {redact(address)}; Ctrl-C ends it", file=sys.stderr)
+    def ready() -> None:
+        say(f"serves {redact(address)}; Ctrl-C ends it")
         whom = "every user of this machine" if here else "whoever reaches it"
-        print(f"payoff: the proxy has no authentication: it serves {whom}", file=sys.stderr)
+        say(f"the proxy has no authentication: it serves {whom}")
         print(f"grpc://{args.host}:{args.port}", flush=True)
 
-    serve(open_storage(address, Places.at("mlruns")), args.host, args.port, args.threads, say)
+    serve(open_storage(address, Places.at("mlruns")), args.host, args.port, args.threads, ready)
     return 0

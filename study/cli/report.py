@@ -14,6 +14,7 @@ from study.cli.studies import mlflow_of, study_arguments, study_of, with_size
 from study.handover.readers import is_address
 from study.launch.hints import command
 from study.redaction import redact
+from study.terminal import say
 
 if TYPE_CHECKING:
     from analysis.report import ReportSource
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
         spec, places, _ = study_of(args)
         log_report(mlflow_of(spec, places), spec.name, source.facts["Study digest"], path)
-        print("payoff: kept with the analysis run in MLflow", file=sys.stderr)
+        say("kept with the analysis run in MLflow")
     print(f"wrote {path.stat().st_size / 1e6:.1f} MB; open it in a browser", file=sys.stderr)
     return 0
 

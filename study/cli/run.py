@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from study.cli.studies import spec_of, study_arguments
 from study.cli.verdict import print_verdict
 from study.launch.hints import command
@@ -20,6 +18,7 @@ from study.places import Places
 from study.record import Value
 from study.spec.space import space_as_text
 from study.spec.study_file import StudySpec, checked_decide
+from study.terminal import console, say
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -106,14 +105,14 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
         return command(name, args.study, places, *options)
 
     began = time.monotonic()
-    with Screen(Console(stderr=True), quiet=args.quiet) as view:
+    with Screen(console(stderr=True), quiet=args.quiet) as view:
 
         def show(analysis: StudyAnalysis) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
             if args.json:
                 print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
             else:
-                print_verdict(analysis, Console(), all_notes=args.notes)
+                print_verdict(analysis, console(), all_notes=args.notes)
 
         outcome = run_study(
             spec, args.study, places, view, show, engine, retry_failed=args.retry_failed
@@ -153,7 +152,7 @@ def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
     if spec.training.function:
         from study.preflight.own_trainer import call
 
-        print(f"payoff: calling {spec.training.function} once", file=sys.stderr)
+        say(f"calling {spec.training.function} once")
         own = call(spec, laboratory)
     if as_json:
         told = {**dataclasses.asdict(found), "axes": space_as_text(spec.space)}

@@ -10,6 +10,7 @@ from collections import Counter
 
 from study.cli.studies import storage_arguments, study_arguments, study_of
 from study.launch.hints import command
+from study.terminal import one_line
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +32,10 @@ def run(args: argparse.Namespace) -> int:
     store = stored_study(spec, places, again)
     keeper = Keeper(store, places, "status")
     if args.watch:
-        from rich.console import Console
-
         from study.cli.watching import watch
+        from study.terminal import console
 
-        watch(keeper, Console())
+        watch(keeper, console())
         return 0
     keeper.look()
     counts = store.counts()
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         what = f"{len(alive)} workers at it" if alive else f"nobody at it; go on with: {again}"
         print(f"  {counts.waiting} waiting, {counts.running} running, {what}")
     for reason, number in reasons.most_common():
-        print(f"  {number} {reason}")
+        print(f"  {number} {one_line(reason)}")
     if undertrained:
         print(f"  {undertrained} were still improving at their last step")
     if waiting:

@@ -23,6 +23,7 @@ from study.launch.joining import from_environment
 from study.places import Places, sqlite_file
 from study.redaction import MASK, redact
 from study.spec.study_file import StudySpec, load_spec
+from study.terminal import say
 from study.tracking.spool import BROKEN, Spool
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(_sentence(name, report))
         for line in _troubles(report, places.spool(name)):
-            print(f"payoff: {name}: {line}", file=sys.stderr)
+            say(f"{name}: {line}")
     left = any(
         (one.waiting and not one.elsewhere) or one.refused or one.error for one in reports.values()
     )

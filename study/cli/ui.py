@@ -26,6 +26,7 @@ from study.cli.studies import mlflow_of, spec_of, study_arguments
 from study.launch.hints import command
 from study.places import Places, is_server, sqlite_file
 from study.redaction import redact
+from study.terminal import say
 from study.tracking.views import view_fragment
 
 START_SECONDS = 180.0
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     address = mlflow_of(spec, places) if spec else places.mlflow_address
     if is_server(address):
         print(redact(address))
-        print("payoff: this study is logged to a server; that is its UI", file=sys.stderr)
+        say("this study is logged to a server; that is its UI")
         return 0
     file = sqlite_file(address)
     if file is not None and not file.is_file():
@@ -91,10 +92,9 @@ def serve_until_interrupted(
     before = signal.signal(signal.SIGTERM, interrupt)
     try:  # whoever reads the address may answer with Ctrl-C at once
         print(place, flush=True)
-        print(f"payoff: Ctrl-C ends the {what}", file=sys.stderr)
+        say(f"Ctrl-C ends the {what}")
         if not here:
-            text = f"the {what} has no authentication: whoever reaches it can change and delete"
-            print(f"payoff: {text}", file=sys.stderr)
+            say(f"the {what} has no authentication: whoever reaches it can change and delete")
         if open_it:
             webbrowser.open(place)
         serve()
@@ -165,7 +165,7 @@ def _server(
             start_new_session=True,
         )
         try:
-            print("payoff: starting the MLflow UI, about ten seconds", file=sys.stderr)
+            say("starting the MLflow UI, about ten seconds")
             _wait_until_healthy(server, f"http://{shown_host(host)}:{port}/health")
             if server.poll() is not None:
                 log.seek(0)
@@ -212,7 +212,7 @@ def _page_of(name: str, place: str) -> str:
         with _OPENER.open(address, timeout=30) as answer:
             number = json.load(answer)["experiment"]["experiment_id"]
     except (urllib.error.URLError, OSError, KeyError, ValueError):
-        print(f"payoff: {name}: nothing of this study is logged yet", file=sys.stderr)
+        say(f"{name}: nothing of this study is logged yet")
         return ""
     return view_fragment(number)
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from study.errors import StorageAway
 from study.launch.progress import duration
+from study.terminal import shown
 
 if TYPE_CHECKING:
     from study.launch.keeping import Keeper
@@ -66,7 +67,7 @@ def watch(keeper: Keeper, console: Console, *, once: bool = False) -> None:
                 workers = keeper.living()
                 failures = keeper.store.failures()
             except StorageAway as error:
-                live.update(Text(str(error), style="yellow"), refresh=True)
+                live.update(shown(Text(str(error), style="yellow")), refresh=True)
             else:
                 done, cost, costs = (
                     progress.counts.finished,
@@ -74,7 +75,8 @@ def watch(keeper: Keeper, console: Console, *, once: bool = False) -> None:
                     progress.cost_total,
                 )
                 pace = meter.look(time.monotonic(), done, cost, costs)
-                live.update(screen(name, progress, pace, workers, failures), refresh=True)
+                seen = screen(name, progress, pace, workers, failures)
+                live.update(shown(seen), refresh=True)
                 if once or progress.is_done:
                     return
             time.sleep(LOOK_SECONDS)

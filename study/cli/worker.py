@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import threading
 import time
 from types import FrameType
 
 from study.cli.studies import spec_of, storage_arguments, study_arguments
 from study.places import Places
+from study.terminal import say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,19 +31,18 @@ def run(args: argparse.Namespace) -> int:
     def drain(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        print("payoff: ending after the trials in hand", file=sys.stderr, flush=True)
+        say("ending after the trials in hand")
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, drain)
     spec = spec_of(args)
     if spec.storage.optuna and not spec.storage.mlflow:
-        print(
-            f"payoff: storage.mlflow is not set: trials are logged to {args.root} on this machine; "
-            "whoever concludes the study logs them again in its own store",
-            file=sys.stderr,
+        say(
+            f"storage.mlflow is not set: trials are logged to {args.root} on this machine; "
+            "whoever concludes the study logs them again in its own store"
         )
     until = float("inf") if args.max_hours is None else began + 3600 * args.max_hours
     tally = work(spec, Places.at(args.root), stop, alone=True, until=until)
-    print(f"payoff: {tally.trials} trials done by this worker", file=sys.stderr)
+    say(f"{tally.trials} trials done by this worker")
     return 0

@@ -93,10 +93,9 @@ def run(
         goes on. Also where what was in hand was the last: a loop over studies ends here.
     """
     _import_optuna()
-    from rich.console import Console
-
     from study.launch.progress import Screen, duration
     from study.launch.run import run_study
+    from study.terminal import console
 
     places = Places.at(root)
     spec, file = _read(study)
@@ -108,7 +107,7 @@ def run(
         file = _written(spec, places)
     began = time.monotonic()
     # Not as Jupyter's widget, which is another package: plain lines do in a notebook.
-    with Screen(Console(stderr=True, force_jupyter=False), quiet=quiet) as view:
+    with Screen(console(stderr=True, force_jupyter=False), quiet=quiet) as view:
         outcome = run_study(spec, file, places, view, retry_failed=retry_failed)
         done = f"{outcome.trials - outcome.before:,} trials in {duration(time.monotonic() - began)}"
         if outcome.analysis is None:

@@ -41,6 +41,7 @@ from study.queue.store import StudyStore
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec, load_spec
+from study.terminal import plain_streams, say
 from study.trials.laboratory import Laboratory
 from study.trials.own_trainer import BrokenAnswer, broken
 
@@ -103,7 +104,7 @@ class Worker:
         """Note that a storage is away, or back."""
         self.log.write("away" if text else "back", reason=text)
         if self.alone:
-            print(f"payoff: {text or 'it answers again'}", file=sys.stderr, flush=True)
+            say(text or "it answers again")
         if self.heart is not None:
             self.heart.report(doing="waiting for storage" if text else "working")
 
@@ -284,13 +285,14 @@ def main(words: list[str]) -> int:
         told.wait()
         work(spec, places, stop)
     except PayoffError as error:
-        print(f"payoff: {redact(error)}", file=sys.stderr)
+        say(redact(error))
         return 2
     except OSError as error:
-        print(f"payoff: {places.root}: cannot be written ({error.strerror})", file=sys.stderr)
+        say(f"{places.root}: cannot be written ({error.strerror})")
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with plain_streams():
+        sys.exit(main(sys.argv[1:]))
