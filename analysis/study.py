@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -255,10 +256,21 @@ def analyse(
     )
 
 
-def fit_curves(table: TrialTable, settings: AnalysisSettings) -> tuple[CurveFit, ...]:
-    """Fit the curve of each dataset size as :func:`analyse` does, and nothing else."""
+def fit_curves(
+    table: TrialTable, settings: AnalysisSettings, known: Sequence[CurveFit] = ()
+) -> tuple[CurveFit, ...]:
+    """Fit the curve of each dataset size as :func:`analyse` does, and nothing else.
+
+    ``known`` are earlier fits: one whose replicates are still all that there are stays.
+    """
     table, settings = _asked(table, settings, "", "")
-    return tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
+    before = {fit.curve.n_examples: fit for fit in known if fit.settings == settings}
+    found = []
+    for curve in build_curves(table, settings):
+        fit = before.get(curve.n_examples)
+        same = fit is not None and fit.curve.same_runs(curve)
+        found.append(fit if fit is not None and same else CurveFit.of(curve, settings))
+    return tuple(found)
 
 
 def _asked(

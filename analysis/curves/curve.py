@@ -117,6 +117,16 @@ class Curve:
             k = max(int(np.searchsorted(logs, logs[k] + 0.02, side="right")), k + 1)
         return count
 
+    def same_runs(self, other: Curve) -> bool:
+        """Whether the curve has the same cells, with the same replicates, as another one."""
+        return (
+            self.cell == other.cell
+            and self.shapes == other.shapes
+            and np.array_equal(self.run_cell, other.run_cell)
+            and np.array_equal(self.run_error, other.run_error)
+            and np.array_equal(self.run_draw, other.run_draw)
+        )
+
     def only(self, keep: BoolArray) -> Curve:
         """The cells for which ``keep`` (shape ``(K,)``) is true, with their replicates."""
         runs = keep[self.run_cell]

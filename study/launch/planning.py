@@ -65,8 +65,16 @@ def _flops(record: TrialRecord) -> float:
     return record.metrics.get("route_flops", record.metrics.get("train_flops", 0.0))
 
 
-def plan_round(store: StudyStore) -> Round:
+@dataclass
+class Memory:
+    """The fits of the round before: those of dataset sizes without new trials stay."""
+
+    fits: tuple[CurveFit, ...] = ()
+
+
+def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
     """Plan the next round of a study all of whose trials have finished."""
+    memory = memory or Memory()
     spec, rounds = store.spec, store.rounds
     asked = store.planned.asked() or {}
     decide = _decide(asked)
@@ -79,7 +87,7 @@ def plan_round(store: StudyStore) -> Round:
         "spent": dataclasses.asdict(spent),
     }
     try:
-        fits = _fits(spec, records)
+        fits = memory.fits = _fits(spec, records, memory.fits)
     except PayoffError as error:
         return Round(**told, ends="stuck", because=str(error))
     from analysis.design.candidates import Target
@@ -114,11 +122,13 @@ def _decide(asked: Mapping[str, Any]) -> DecideSection:
     return DecideSection(**{**asked, "sizes": tuple(asked.get("sizes", ()))})
 
 
-def _fits(spec: StudySpec, records: Sequence[TrialRecord]) -> tuple[CurveFit, ...]:
+def _fits(
+    spec: StudySpec, records: Sequence[TrialRecord], known: Sequence[CurveFit]
+) -> tuple[CurveFit, ...]:
     """Fit the curve of each dataset size, and nothing else."""
     from analysis.study import fit_curves
 
-    return fit_curves(table_of(records), settings_of(spec))
+    return fit_curves(table_of(records), settings_of(spec), known)
 
 
 def _finite(value: float) -> float | None:

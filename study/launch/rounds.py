@@ -15,7 +15,7 @@ from typing import Literal
 
 from study.launch.keeping import Keeper
 from study.launch.locking import exclusively, planning
-from study.launch.planning import plan_round
+from study.launch.planning import Memory, plan_round
 from study.plan.rounds import Round
 from study.queue.turns import Turn
 
@@ -29,6 +29,7 @@ class Rounds:
     def __init__(self, keeper: Keeper, me: str) -> None:
         self._keeper, self._me = keeper, me
         self._turn: Turn | None = None
+        self._memory = Memory()
 
     def advance(self, say: Callable[[Round], object]) -> Next:
         """Take over the next round, or plan it if nobody does; ``say`` is told what was planned."""
@@ -45,7 +46,7 @@ class Rounds:
             counts = store.counts()
             if counts.finished < counts.total or not store.awaits_round():
                 return "wait"
-            planned = plan_round(store)
+            planned = plan_round(store, self._memory)
             store.planned.add(planned)
             store.renew()
             say(planned)
