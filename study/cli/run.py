@@ -96,6 +96,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     130 is for whoever pressed Ctrl-C before the result was there, also where it came all the same:
     what stands behind ``&&`` was not meant to begin.
     """
+    from study.launch.nursery import nursery
     from study.launch.progress import Screen, duration
     from study.launch.run import run_study
 
@@ -105,7 +106,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
         return command(name, args.study, places, *options)
 
     began = time.monotonic()
-    with Screen(console(stderr=True), quiet=args.quiet) as view:
+    with nursery() as young, Screen(console(stderr=True), quiet=args.quiet) as view:
 
         def show(analysis: StudyAnalysis) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
@@ -115,7 +116,14 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
                 print_verdict(analysis, console(), all_notes=args.notes)
 
         outcome = run_study(
-            spec, args.study, places, view, show, engine, retry_failed=args.retry_failed
+            spec,
+            args.study,
+            places,
+            view,
+            show,
+            engine,
+            retry_failed=args.retry_failed,
+            nursery=young,
         )
     if outcome.analysis is None:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")

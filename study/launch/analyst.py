@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from study.launch.nursery import Forked, Nursery
 from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 
@@ -24,20 +25,28 @@ if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
 
 
-class Analyst:
-    """The process, once it has begun."""
+ANALYST = "study.launch.analyst"
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+
+class Analyst:
+    """The process, once it has begun; forked by a nursery if there is one that can."""
+
+    def __init__(self, nursery: Nursery | None = None) -> None:
+        self._nursery = nursery
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def begin(self) -> None:
         """Let it import, if it has not begun; :meth:`close` ends it, whatever it does."""
         if self._process is not None:
             return
+        if self._nursery is not None:
+            self._process = self._nursery.start(ANALYST)
+        if self._process is not None:
+            return
         with contextlib.suppress(OSError):  # no process to be had: then there is none
             # -P: a file called study.py in the user's folder must not stand in for this package.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "study.launch.analyst"],
+                [sys.executable, "-P", "-m", ANALYST],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
@@ -103,8 +112,13 @@ def _end_with_asker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-if __name__ == "__main__":
+def main(words: Sequence[str]) -> int:
+    """Be the process that analyses one study; return its exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     with open(0, "rb", closefd=False) as asked, open(os.dup(1), "wb") as told:
         os.dup2(2, 1)  # what a library prints is no answer
-        sys.exit(serve(asked, told))
+        return serve(asked, told)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

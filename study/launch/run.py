@@ -14,9 +14,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from study.errors import StorageAway
+from study.launch.analyst import Analyst
 from study.launch.conclusion import break_off, conclude
 from study.launch.engines.engine import Engine, Order
-from study.launch.engines.local import Local
+from study.launch.engines.local import WORKER, Local, variables_of
 from study.launch.hints import command
 from study.launch.job import Job, Outcome, make_tracker
 from study.launch.keeping import Keeper
@@ -38,11 +39,15 @@ from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.launch.nursery import Nursery
 
 
 ENDING = "finishing the trials in hand; Ctrl-C again stops at once"
 
 NOTHING_FAILED = "no failed trial to run again"
+
+TRAINING = ("study.packs.fused", "study.compression.packs", "study.trials.networks")
+"""Modules that a worker imports before or with its first pack: torch, and what stands on it."""
 
 NEAR_END = 0.7
 """Part of the trials after which the analysis is got ready."""
@@ -57,23 +62,28 @@ def run_study(
     engine: Engine | None = None,
     *,
     retry_failed: bool = False,
+    nursery: Nursery | None = None,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
     The workers, which are processes of this machine unless ``engine`` runs others, read it from
     ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
     waited for. With ``retry_failed``, what failed runs again, also with other code of the user's.
+    Processes of this machine are forked by ``nursery``, if there is one.
     """
+    engine = engine or Local()
+    is_done = (places.results(spec.name) / "payoff.json").exists()
+    if nursery is not None and not is_done:  # a study that is done needs no workers
+        nursery.load(_needed(spec, engine), variables_of(spec))
     store = begun(spec, places)
     spec = store.spec if store is not None else spec
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
     seen = fingerprints(spec, laboratory)
-    engine = engine or Local()
 
     def get_ready() -> None:
-        """Let workers import while the databases are made; a study that is done needs none."""
-        if not (places.results(spec.name) / "payoff.json").exists():
+        """Let workers import while the databases are made."""
+        if nursery is None and not is_done:
             engine.get_ready(spec, study_file, places)
 
     try:
@@ -100,6 +110,7 @@ def run_study(
             thread=TrackerThread(tracker, keeper.spool),
             view=view,
             again=command("run", study_file, places),
+            analyst=Analyst(nursery),
         )
         order = Order(
             spec=spec,
@@ -108,10 +119,18 @@ def run_study(
             keeper=keeper,
             on_poll=_Poll(job),
             stop=job.stop,
+            nursery=nursery,
         )
         return replace(_train_and_conclude(job, engine, order, show), before=before)
     finally:
         engine.close()
+
+
+def _needed(spec: StudySpec, engine: Engine) -> list[str]:
+    """Return the modules that the run's processes on this machine import."""
+    if engine.elsewhere:
+        return []
+    return [WORKER] if spec.training.function else [WORKER, *TRAINING]
 
 
 def _train_and_conclude(

@@ -20,6 +20,7 @@ from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
     from study.launch.keeping import Keeper
+    from study.launch.nursery import Nursery
 
 POLL_SECONDS = 1.0
 """How often an engine's workers are looked after."""
@@ -38,6 +39,8 @@ class Order:
     """To be called now and then; raises :class:`StorageAway` while the storage is away."""
     stop: threading.Event
     """Once set the workers finish what they have in hand and no more."""
+    nursery: Nursery | None = None
+    """What forks workers of this machine, if anything can."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,12 @@ from search_spaces.errors import PayoffError
 from study.errors import StorageAway
 from study.launch.engines.engine import Engine, Order
 from study.launch.joining import environment
+from study.launch.nursery import Forked, Nursery
 from study.places import Places
 from study.spec.study_file import StudySpec
+
+WORKER = "study.launch.worker"
+"""The module whose ``main`` is a worker."""
 
 POLL_SECONDS = 0.3
 TIDY_SECONDS = 2.0
@@ -33,7 +37,7 @@ QUICK_DEATHS = 3
 class Worker:
     """A worker process and its log."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
     file: IO[bytes] = field(repr=False)
 
@@ -81,7 +85,7 @@ class Local(Engine):
         workers = self.ahead[:count]
         del self.ahead[:count]
         self.close()
-        workers += [_started(order) for _ in range(count - len(workers))]
+        workers += [_started(order, order.nursery) for _ in range(count - len(workers))]
         for worker in workers:
             worker.begin()
         crew = _Crew(order, workers)
@@ -163,36 +167,48 @@ class _Crew:
         ):
             raise PayoffError(last_words(worker))
         worker.file.close()
-        new = _started(self._order)
+        new = _started(self._order)  # anew: whatever killed it, it was no fault of a fork
         new.begin()
         return new
 
 
-def _started(order: Order) -> Worker:
-    return start_worker(order.spec, order.study_file, order.places)
+def _started(order: Order, nursery: Nursery | None = None) -> Worker:
+    return start_worker(order.spec, order.study_file, order.places, nursery)
 
 
-def start_worker(spec: StudySpec, study_file: str | None, places: Places) -> Worker:
-    """Start one worker process with its thread counts set before anything is imported.
+def variables_of(spec: StudySpec) -> dict[str, str]:
+    """Return the variables of a worker's environment: its threads, and where the study is stored.
+
+    The threads must be set before what counts them is imported.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return {**dict.fromkeys(names, str(spec.run.threads)), **environment(spec)}
+
+
+def start_worker(
+    spec: StudySpec, study_file: str | None, places: Places, nursery: Nursery | None = None
+) -> Worker:
+    """Start one worker process: forked by a nursery if there is one that can, else anew.
 
     It waits for :meth:`Worker.begin`.
     """
     logs = places.logs(spec.name)
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"worker-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}.log"
-    threads = str(spec.run.threads)
-    variables = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    variables |= {"OPENBLAS_NUM_THREADS": threads, **environment(spec)}
-    # -P: a file called study.py in the user's folder must not stand in for this package.
-    words = [sys.executable, "-P", "-m", "study.launch.worker", str(places.root)]
+    words = [str(places.root), *([study_file, str(spec.base)] if study_file else [])]
     file = log.open("wb")
-    process = subprocess.Popen(
-        [*words, *([study_file, str(spec.base)] if study_file else [])],
-        stdin=subprocess.PIPE,
-        stdout=file,
-        stderr=subprocess.STDOUT,
-        env=variables,
-    )
+    process: subprocess.Popen[bytes] | Forked | None = None
+    if nursery is not None:
+        process = nursery.start(WORKER, words, variables=variables_of(spec), log=file.fileno())
+    if process is None:
+        process = subprocess.Popen(
+            # -P: a file called study.py in the user's folder must not stand in for this package.
+            [sys.executable, "-P", "-m", WORKER, *words],
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **variables_of(spec)},
+        )
     return Worker(process=process, log=log, file=file)
 
 
@@ -214,7 +230,7 @@ def last_words(worker: Worker) -> str:
     """Return one line about why a worker died."""
     lines = [line for line in worker.log.read_text(errors="replace").splitlines() if line.strip()]
     last = lines[-1].removeprefix("payoff: ") if lines else "it said nothing"
-    status = worker.process.returncode
+    status = worker.process.wait()  # it has ended
     if status == 2:
         return last
     how = f"signal {-status}" if status < 0 else f"status {status}"
