@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from study.errors import StorageError
@@ -28,10 +27,8 @@ from study.tracking.entries import (
 from study.tracking.experiment import Experiment
 from study.tracking.known import FINISHED
 from study.tracking.reading import asking
+from study.tracking.stored import StoredRun
 from study.tracking.views import CURVES, view_fragment
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
 
 REPORT = "report.html"
 """The report's name in MLflow, whatever the file is called."""
@@ -94,7 +91,7 @@ def log_analysis(analysis: Analysis, experiment: Experiment) -> str:
     earlier = [
         run
         for run in (*experiment.our_runs(ANALYSIS), *experiment.our_runs(CURVE))
-        if run.data.tags[DIGEST_TAG] == experiment.study.digest
+        if run.tags[DIGEST_TAG] == experiment.study.digest
     ]
     kept = _current(earlier, content, analysis)
     run_id = kept.get(ANALYSIS, "")
@@ -104,10 +101,10 @@ def log_analysis(analysis: Analysis, experiment: Experiment) -> str:
         _write_curves(analysis, content, experiment, after_ms)
         run_id = _write_analysis(analysis, content, experiment, before_ms)
     for run in earlier:
-        if run.info.run_id not in kept.values():
-            experiment.remove(run.info.run_id, finished=run.info.status in FINISHED)
+        if run.run_id not in kept.values():
+            experiment.remove(run.run_id, finished=run.status in FINISHED)
     note = _experiment_note(analysis, experiment, run_id)
-    experiment.client.set_experiment_tag(experiment.number, NOTE_TAG, note)
+    experiment.set_note(note)
     return run_id
 
 
@@ -127,15 +124,17 @@ def log_report(address: str, experiment: str, digest: str, path: Path) -> str:
         return str(runs[0].info.run_id)
 
 
-def _current(earlier: Sequence[Run], content: str, analysis: Analysis) -> dict[str | int, str]:
+def _current(
+    earlier: Sequence[StoredRun], content: str, analysis: Analysis
+) -> dict[str | int, str]:
     """Return the runs that hold this analysis already: the id of ``"analysis"``, and that of the
     curve of each dataset size; empty if any is missing."""
     found: dict[str | int, str] = {}
     for run in earlier:
-        tags = run.data.tags
-        if tags.get(RECORD_TAG) == content and run.info.status in FINISHED:
+        tags = run.tags
+        if tags.get(RECORD_TAG) == content and run.status in FINISHED:
             name = ANALYSIS if tags[KIND_TAG] == ANALYSIS else int(tags["n_examples"])
-            found.setdefault(name, run.info.run_id)
+            found.setdefault(name, run.run_id)
     return found if found.keys() == {ANALYSIS, *analysis.curves} else {}
 
 
@@ -145,7 +144,7 @@ def _study_start(experiment: Experiment) -> tuple[int, int]:
     What is about the whole study starts with it, so that a list sorted by time begins with it.
     """
     parents = experiment.our_runs("size")
-    starts = [int(run.info.start_time) for run in parents] or [round(experiment.born * 1000)]
+    starts = [run.start_ms for run in parents] or [round(experiment.born * 1000)]
     return min(starts) - 1, max(starts) + 1
 
 
@@ -176,15 +175,15 @@ def _write_curves(analysis: Analysis, content: str, experiment: Experiment, star
             for name, curve in named.items()
             for size, error in curve
         ]
-        experiment.log_metrics(run.info.run_id, points)
-        experiment.client.set_terminated(run.info.run_id, "FINISHED")
+        experiment.log_metrics(run.run_id, points)
+        experiment.client.set_terminated(run.run_id, "FINISHED")
 
 
 def _write_analysis(analysis: Analysis, content: str, experiment: Experiment, start_ms: int) -> str:
     """Make the run of an analysis, whole, and return its id."""
     client = experiment.client
     run = experiment.create_run(ANALYSIS, start_ms, _tags(experiment.study, content))
-    run_id = str(run.info.run_id)
+    run_id = str(run.run_id)
     for figure in analysis.figures:
         client.log_artifact(run_id, str(figure), "figures")
     if analysis.table is not None:

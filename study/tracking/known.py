@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from study.record import TrialRecord
 from study.tracking.entries import (
@@ -16,12 +15,13 @@ from study.tracking.entries import (
     record_digest,
 )
 from study.tracking.experiment import Experiment
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+from study.tracking.stored import StoredRun
 
 ERRORS = ("val_error", "test_error")
 """Metrics that say what came of a trial."""
+
+TAGS = (KIND_TAG, SIZE_TAG, TRIAL_TAG, RECORD_TAG, PARENT_TAG, DIGEST_TAG)
+"""Tags that are read of all runs."""
 
 FINISHED = ("FINISHED", "FAILED")
 """Statuses of a run that says all it has to say."""
@@ -43,16 +43,16 @@ class KnownRun:
     """Validation and test error, as logged."""
 
     @classmethod
-    def of(cls, run: Run) -> KnownRun:
+    def of(cls, run: StoredRun) -> KnownRun:
         """Keep of a run what is needed later."""
         return cls(
-            run_id=run.info.run_id,
-            status=run.info.status,
-            record=run.data.tags.get(RECORD_TAG, ""),
-            artifacts=run.info.artifact_uri,
-            parent=run.data.tags.get(PARENT_TAG, ""),
-            study=run.data.tags.get(DIGEST_TAG, ""),
-            errors=tuple(run.data.metrics.get(name) for name in ERRORS),
+            run_id=run.run_id,
+            status=run.status,
+            record=run.tags.get(RECORD_TAG, ""),
+            artifacts=run.artifacts,
+            parent=run.tags.get(PARENT_TAG, ""),
+            study=run.tags.get(DIGEST_TAG, ""),
+            errors=tuple(run.metrics.get(name) for name in ERRORS),
         )
 
     @property
@@ -94,14 +94,14 @@ class Known:
     def read(cls, experiment: Experiment) -> Known:
         """Read all runs; of a trial that stands twice, one run is kept and the others removed."""
         known = cls()
-        for run in experiment.runs():
-            kind = run.data.tags.get(KIND_TAG)
+        for run in experiment.runs(tags=TAGS, metrics=ERRORS):
+            kind = run.tags.get(KIND_TAG)
             if kind == "size":
-                known.parents.setdefault(run.data.tags[SIZE_TAG], run.info.run_id)
-                if run.info.status != "RUNNING":
-                    known.closed.add(run.info.run_id)
+                known.parents.setdefault(run.tags[SIZE_TAG], run.run_id)
+                if run.status != "RUNNING":
+                    known.closed.add(run.run_id)
             elif kind == "trial":
-                key, new = run.data.tags[TRIAL_TAG], KnownRun.of(run)
+                key, new = run.tags[TRIAL_TAG], KnownRun.of(run)
                 if key in known.trials:
                     less, new = sorted((known.trials[key], new), key=lambda one: one._worth)
                     experiment.remove(less.run_id, finished=less.finished)

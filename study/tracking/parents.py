@@ -19,9 +19,10 @@ from study.tracking.entries import (
 )
 from study.tracking.experiment import Experiment
 from study.tracking.known import FINISHED, Known, KnownRun
+from study.tracking.stored import StoredRun
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import DatasetInput
 
 MAX_DIGEST = 36
 """Longest digest of a data set that the store accepts."""
@@ -74,9 +75,9 @@ def _create(record: TrialRecord, experiment: Experiment, known: Known) -> None:
             continue
         tags = parent_tags(study, record, n_examples, study.trials.get(n_examples))
         run = experiment.create_run(f"n={n_examples}", start_ms + rank, tags)
-        known.parents[key] = run.info.run_id
+        known.parents[key] = run.run_id
         data = dataset_input(study.tags.get("data", ""), record, n_examples)
-        experiment.client.log_inputs(run.info.run_id, [data])
+        experiment.client.log_inputs(run.run_id, [data])
 
 
 def close_parents(
@@ -84,34 +85,34 @@ def close_parents(
 ) -> None:
     """Close the parents of our study, each with its summary; remove those that stand twice."""
     trials = [one for one in known.trials.values() if one.study in experiment.digests]
-    kept: list[Run] = []
+    kept: list[StoredRun] = []
     for run in experiment.our_runs("size"):
-        parent = known.parents.setdefault(run.data.tags[SIZE_TAG], run.info.run_id)
-        if run.info.run_id == parent:
+        parent = known.parents.setdefault(run.tags[SIZE_TAG], run.run_id)
+        if run.run_id == parent:
             kept.append(run)
             continue
         for child in _children(run, trials):
             experiment.client.set_tag(child.run_id, PARENT_TAG, parent)
             child.parent = parent
-        experiment.remove(run.info.run_id, finished=run.info.status in FINISHED)
+        experiment.remove(run.run_id, finished=run.status in FINISHED)
     for run in kept:
         _close(run, _children(run, trials), experiment, summaries)
-        known.closed.add(run.info.run_id)
+        known.closed.add(run.run_id)
 
 
-def _children(run: Run, trials: Sequence[KnownRun]) -> list[KnownRun]:
-    return [one for one in trials if one.parent == run.info.run_id]
+def _children(run: StoredRun, trials: Sequence[KnownRun]) -> list[KnownRun]:
+    return [one for one in trials if one.parent == run.run_id]
 
 
 def _close(
-    run: Run,
+    run: StoredRun,
     children: Sequence[KnownRun],
     experiment: Experiment,
     summaries: Mapping[int, Mapping[str, float]],
 ) -> None:
     """Write a parent's summary and set its status, where they changed."""
-    n_examples = int(run.data.tags["n_examples"])
-    ours = run.data.tags.get(DIGEST_TAG) == experiment.study.digest
+    n_examples = int(run.tags["n_examples"])
+    ours = run.tags.get(DIGEST_TAG) == experiment.study.digest
     finished = sum(one.finished for one in children)
     metrics = legal_names(
         {
@@ -120,14 +121,12 @@ def _close(
             **(summaries.get(n_examples, {}) if ours else {}),
         }
     )
-    changed = {
-        name: value for name, value in metrics.items() if run.data.metrics.get(name) != value
-    }
-    experiment.log_metrics(run.info.run_id, ((name, v, 0) for name, v in changed.items()))
-    expected = int(run.data.tags.get(EXPECTED_TAG, "0"))
+    changed = {name: value for name, value in metrics.items() if run.metrics.get(name) != value}
+    experiment.log_metrics(run.run_id, ((name, v, 0) for name, v in changed.items()))
+    expected = int(run.tags.get(EXPECTED_TAG, "0"))
     if ours:
         expected = experiment.study.trials.get(n_examples, expected)
     status = "FINISHED" if finished >= expected else "KILLED"
-    if run.info.status != status:
+    if run.status != status:
         now_ms = round(time.time() * 1000)
-        experiment.client.set_terminated(run.info.run_id, status, now_ms)
+        experiment.client.set_terminated(run.run_id, status, now_ms)
