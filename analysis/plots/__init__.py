@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.plots.best_shape import best_shape_figure, best_shape_info, draw_best_shape
@@ -23,12 +24,15 @@ from analysis.plots.surface import draw_surface, surface_info
 from analysis.study import StudyAnalysis
 
 SUFFIXES = (".png", ".svg", ".pdf")
+"""The forms that the main figures may have, in the order in which they are written."""
 
 
-def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
-    """Write the main figures of a study as PNG, SVG and PDF; return the files, PNGs first.
+def write_figures(
+    analysis: StudyAnalysis, directory: Path | str, suffixes: Sequence[str] = SUFFIXES
+) -> list[Path]:
+    """Write the main figures of a study, as PNG, SVG and PDF unless told otherwise.
 
-    The same analysis gives the same bytes.
+    The files are returned, PNGs first. The same analysis gives the same bytes.
     """
     directory = Path(directory)
     figures = {
@@ -37,7 +41,7 @@ def write_figures(analysis: StudyAnalysis, directory: Path | str) -> list[Path]:
         if picture.main and picture.shown(analysis)
     }
     paths = []
-    for suffix in SUFFIXES:
+    for suffix in suffixes:
         for name, figure in figures.items():
             path = directory / f"{name}{suffix}"
             save_figure(figure, path)

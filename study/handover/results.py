@@ -21,6 +21,10 @@ from study.spec.study_file import StudySpec
 from study.trials.latency import latency_file, with_latency
 
 
+SCREEN = ".png"
+"""The form of the figures that a run writes; each further form would take as long again."""
+
+
 def table_of(records: Iterable[TrialRecord]) -> TrialTable:
     """Lay the records of finished trials out as the trial table of the analysis."""
     return TrialTable.from_rows([record.row() for record in records])
@@ -64,8 +68,12 @@ def analyse_study(
 
 
 def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -> list[Path]:
-    """Write the verdict, the numbers, the trial table and the figures; return the figures."""
-    from analysis.plots import write_figures
+    """Write the verdict, the numbers, the trial table and the figures; return the figures.
+
+    Figures are for the screen; those for paper are drawn when they are asked for
+    (:mod:`analysis.plots.print_figures`), and what an earlier version left in other forms goes.
+    """
+    from analysis.plots import SUFFIXES, write_figures
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -75,10 +83,14 @@ def write_results(analysis: StudyAnalysis, table: TrialTable, directory: Path) -
             text = json.dumps(analysis.to_json(), indent=2, sort_keys=True, allow_nan=False)
             (folder / "payoff.json").write_text(text + "\n", encoding="utf-8")
             write_table(table, folder / "trials.csv")
-            figures = [path.name for path in write_figures(analysis, folder)]
+            figures = [path.name for path in write_figures(analysis, folder, (SCREEN,))]
             # Each file appears whole or not at all, and an older one stays until then.
             for path in sorted(folder.iterdir()):
                 path.replace(directory / path.name)
+            for name in figures:
+                for suffix in SUFFIXES:
+                    if suffix != SCREEN:
+                        (directory / name).with_suffix(suffix).unlink(missing_ok=True)
         return [directory / name for name in figures]
     except OSError as error:
         raise PayoffError(

@@ -59,6 +59,8 @@ def test_the_process_writes_and_answers_what_the_analysis_within_does(
 ) -> None:
     spec, records = finished
     analysis, table = analyse_study(spec, records)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "size_error.svg").write_text("of an earlier version, and another study")
     here = [path.name for path in write_results(analysis, table, tmp_path / "here")]
 
     analyst.begin()
@@ -70,7 +72,7 @@ def test_the_process_writes_and_answers_what_the_analysis_within_does(
     assert [path.name for path in found[1]] == here
     names = sorted(path.name for path in (tmp_path / "here").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "there").iterdir())
-    assert {"verdict.md", "payoff.json", "size_error.pdf"} <= set(names)
+    assert {"verdict.md", "payoff.json", "size_error.png"} <= set(names)
     for name in names:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
