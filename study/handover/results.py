@@ -20,7 +20,6 @@ from study.record import TrialRecord
 from study.spec.study_file import StudySpec
 from study.trials.latency import latency_file, with_latency
 
-
 SCREEN = ".png"
 """The form of the figures that a run writes; each further form would take as long again."""
 
