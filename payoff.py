@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis import plots as plots
+    from analysis.design.candidates import Candidate as Candidate
+    from analysis.design.candidates import Target as Target
     from analysis.errors import AnalysisError as AnalysisError
     from analysis.findings import Finding as Finding
     from analysis.fitted import CurveFit as CurveFit
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from analysis.forecasts.frontier import frontier as frontier
     from analysis.forecasts.support import UnsupportedForecast as UnsupportedForecast
     from analysis.laws.fitting import fit_law as fit_law
+    from analysis.next_runs import NextRuns as NextRuns
+    from analysis.next_runs import next_runs as next_runs
     from analysis.settings import AnalysisSettings as AnalysisSettings
     from analysis.study import StudyAnalysis as StudyAnalysis
     from analysis.study import analyse as analyse
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnalysisError": "analysis.errors",
     "AnalysisSettings": "analysis.settings",
+    "Candidate": "analysis.design.candidates",
     "Comparison": "analysis.verdicts.comparison",
     "CurveFit": "analysis.fitted",
     "DataError": "study.errors",
@@ -75,6 +80,7 @@ _HOMES = {
     "FrontierPoint": "analysis.forecasts.frontier",
     "Growth": "analysis.verdicts.growth",
     "NameTaken": "search_spaces.errors",
+    "NextRuns": "analysis.next_runs",
     "PayoffError": "search_spaces.errors",
     "PayoffPoint": "analysis.verdicts.decide",
     "SpaceError": "search_spaces.errors",
@@ -84,6 +90,7 @@ _HOMES = {
     "StudyFileError": "study.errors",
     "StudySpec": "study.spec.study_file",
     "SurfaceFit": "analysis.fitted",
+    "Target": "analysis.design.candidates",
     "TrialTable": "analysis.table.trials",
     "UnsupportedForecast": "analysis.forecasts.support",
     "analyse": "analysis.study",
@@ -93,6 +100,7 @@ _HOMES = {
     "fit_surface": "analysis.fitted",
     "frontier": "analysis.forecasts.frontier",
     "load": "study.launch.interface",
+    "next_runs": "analysis.next_runs",
     "profile_interval": "analysis.verdicts.profile",
     "read_table": "analysis.table.reading",
     "run": "study.launch.interface",

@@ -229,7 +229,7 @@ def analyse(
     AnalysisError
         If it is no trial table, has no trial, or no value of the size or the error.
     """
-    table, settings = _asked(table, settings, better, metric or "")
+    table, settings = asked(table, settings, better, metric or "")
     fits = tuple(CurveFit.of(curve, settings) for curve in build_curves(table, settings))
     return StudyAnalysis(
         settings=settings,
@@ -263,7 +263,7 @@ def fit_curves(
 
     ``known`` are earlier fits: one whose replicates are still all that there are stays.
     """
-    table, settings = _asked(table, settings, "", "")
+    table, settings = asked(table, settings, "", "")
     before = {fit.curve.n_examples: fit for fit in known if fit.settings == settings}
     found = []
     for curve in build_curves(table, settings):
@@ -273,7 +273,7 @@ def fit_curves(
     return tuple(found)
 
 
-def _asked(
+def asked(
     table: TrialTable, settings: AnalysisSettings | None, better: str, metric: str
 ) -> tuple[TrialTable, AnalysisSettings]:
     """Return a table that holds errors, and the settings that know what they are of."""

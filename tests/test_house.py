@@ -116,7 +116,7 @@ def test_only_one_room_imports_an_outside_system(system: str, room: str) -> None
     assert importers == {room}
 
 
-FILES = {"payoff", "analysis.study", "analysis.fitted"}
+FILES = {"payoff", "analysis.next_runs", "analysis.study", "analysis.fitted"}
 """Rooms that are one file."""
 
 

@@ -114,6 +114,18 @@ class Answers:
         log_weight -= log_weight.max(axis=1, keepdims=True)
         return self._outcome(np.exp(log_weight))
 
+    def variance(self, cells: Sequence[Candidate]) -> FloatArray:
+        """(C,) noise variance of one packet of each."""
+        return np.array([self.signals.noise([one], [one.runs])[0, 0] for one in cells])
+
+    def moments(self, cells: Sequence[Candidate]) -> tuple[FloatArray, FloatArray]:
+        """Covariance of what cells show over the drawn curves (C, C), and with the answer (C,)."""
+        seen = np.stack([self._signal(one) for one in cells])
+        seen = seen - seen.mean(axis=1, keepdims=True)
+        answer = self.location - self.location.mean()
+        n = len(answer)
+        return seen @ seen.T / n, seen @ answer / n
+
     def _signal(self, cell: Candidate) -> FloatArray:
         if cell.cell not in self._seen:
             self._seen[cell.cell] = self.signals.of(cell)[self.order]
@@ -143,13 +155,17 @@ def asked_settings(fit: FittedCurve, target: Target) -> AnalysisSettings:
 def _locations(
     draws: CurveDraws, rule: Rule, settings: AnalysisSettings, reach: Sequence[float]
 ) -> FloatArray:
-    """(R,) log payoff points, over the range tried and the sizes that may be."""
+    """(R,) log payoff points: in the range tried, or, where the largest size may well still pay, in
+    that and the sizes that may be tried."""
     n = draws.n_inside
-    if rule in RANGED and len(reach):
-        step = float(draws.x[1] - draws.x[0])
-        furthest = (math.log(max(reach)) - float(draws.x[0])) / step
-        n = int(np.clip(math.ceil(furthest - 1e-6) + 1, n, len(draws.x)))
     applied = apply_rule(draws.x[:n], draws.log_error[:, :n], rule, settings)
+    if rule in RANGED and (applied.outcome == STILL).mean() > (1.0 - settings.level) / 2.0:
+        step = float(draws.x[1] - draws.x[0])
+        furthest = (math.log(max(reach, default=0.0) or 1e-300) - float(draws.x[0])) / step
+        wider = int(np.clip(math.ceil(furthest - 1e-6) + 1, n, len(draws.x)))
+        if wider > n:
+            n = wider
+            applied = apply_rule(draws.x[:n], draws.log_error[:, :n], rule, settings)
     found = np.where(np.isfinite(applied.location), applied.location, draws.x[n - 1])
     found = found + OUTSIDE * np.isin(applied.outcome, (STILL, NONE))
     return np.asarray(found - OUTSIDE * (applied.outcome == FLAT))

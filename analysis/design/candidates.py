@@ -36,6 +36,9 @@ class Candidate:
     """Packets of it that may be chosen at once."""
     name: str = ""
     """What whoever asks calls it."""
+    between: tuple[float, float] | None = None
+    """Sizes between which any one will do, where it is not known which can be made; then ``size``
+    is only where it is valued."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.size) and self.size > 0.0):

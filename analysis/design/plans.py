@@ -18,15 +18,21 @@ import numpy as np
 from analysis.design.answers import Answers, Outcome
 from analysis.design.candidates import Candidate, Target
 from analysis.design.coarse import coarse
+from analysis.design.influence import allocated
 from analysis.design.standings import Standing, listed, standing
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import too_little
 
-AT_ONCE = (1, 2, 4)
+AT_ONCE = (1, 3, 9)
 """Packets of one candidate that are weighed together: where one run tells little, four may."""
-LEAST_GAIN = 1e-3
-"""Expected fall of the log width below which a packet is not worth weighing."""
-MOST_STEPS = 40
+LEAST_GAIN = 0.001
+"""Share of the spread that a step must take away; less than that is the luck of few curves."""
+LEAST_COST = 0.001
+"""Share of the budget (or of the dearest candidate) that is added to the cost of a step: what costs
+next to nothing is no reason to make it a hundred times."""
+MOST_STEPS = 60
+MOST_RUNS = 3
+"""So many times more runs may a batch have that is as dear and tells more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +83,11 @@ class Plan:
     ahead: tuple[Valued, ...]
     """What would come after it."""
     standings: tuple[Standing, ...]
-    """How far the answers are now, in the order of the factors."""
+    """How far the answers are now. Factors are of those that are not decided, in this order."""
     path: tuple[PlanStep, ...]
     """Step by step, the batch first; the first entry is the state now."""
+    after: tuple[float, ...] = ()
+    """The factors that are expected after the batch."""
     coarse: bool = False
     """Whether the sizes tried are too few to value anything, and these are chosen to be spread."""
 
@@ -152,13 +160,17 @@ def choose(
         return _coarse(few, candidates, standings, budget)
     outlook = _Outlook.of(fits, candidates, target, standings)
     added, path = _greedy(outlook, candidates, budget)
-    whole = path[-1].cost
-    n = _in_batch(path, batch, share * whole)
+    n = _in_batch(path, batch, share * path[-1].cost)
+    chosen, rest = _counted(added[:n]), added[n:]
+    better = _together(outlook, candidates, chosen, path[n]) if n else None
+    if better is not None:
+        chosen = better
     return Plan(
-        chosen=_gathered(outlook, added[:n], {}),
-        ahead=_gathered(outlook, added[n:], _counted(added[:n])),
+        chosen=_gathered(outlook, chosen, {}),
+        ahead=_gathered(outlook, _counted(rest), chosen),
         standings=standings,
         path=tuple(path),
+        after=tuple(_factor(outlook.after(one, chosen)) for one in outlook.answers.values()),
     )
 
 
@@ -201,9 +213,13 @@ class _Outlook:
 
     def after(self, answers: Answers, packets: dict[Candidate, int]) -> Outcome:
         """What is left open of one answer after what was chosen."""
-        return answers.after(
-            [(one, n * one.runs) for one, n in packets.items() if self.of_candidate(one) is answers]
-        )
+        return answers.after(self.looks(answers, packets))
+
+    def looks(self, answers: Answers, packets: dict[Candidate, int]) -> list[tuple[Candidate, int]]:
+        """Runs of the cells of one answer among what was chosen."""
+        return [
+            (one, n * one.runs) for one, n in packets.items() if self.of_candidate(one) is answers
+        ]
 
     def cost(self, one: Candidate, packets: dict[Candidate, int], more: int) -> float:
         """What more packets of a candidate cost."""
@@ -249,6 +265,8 @@ def _greedy(
     now = {n: outlook.after(answers, {}) for n, answers in outlook.answers.items()}
     names = {id(a): n for n, a in outlook.answers.items()}
     options = [(one, more) for one in candidates for more in AT_ONCE if more <= one.most]
+    dearest = max((one.cost for one in candidates), default=0.0)
+    step_cost = LEAST_COST * (budget if math.isfinite(budget) else dearest)
     # The best first; what was worth less before more was chosen is, nearly always, worth no more.
     heap = [(-math.inf, -1, k) for k in range(len(options))]
     added: list[_Added] = []
@@ -271,8 +289,8 @@ def _greedy(
         if seen != len(added):
             after = outlook.after(answers, {**packets, one: total})
             gain = now[n].spread - after.spread
-            if gain > LEAST_GAIN:
-                heapq.heappush(heap, (-gain / cost, len(added), k))
+            if gain > LEAST_GAIN * now[n].spread:
+                heapq.heappush(heap, (-gain / (cost + step_cost), len(added), k))
             continue
         packets[one] = total
         now[n] = outlook.after(answers, packets)
@@ -307,12 +325,34 @@ def _counted(added: Sequence[_Added]) -> dict[Candidate, int]:
     return packets
 
 
+def _together(
+    outlook: _Outlook,
+    candidates: Sequence[Candidate],
+    chosen: dict[Candidate, int],
+    step: PlanStep,
+) -> dict[Candidate, int] | None:
+    """The batch that is best as a whole, for the same cost; None where that of steps is better."""
+    found: dict[Candidate, int] = {}
+    spread = {n: a.after(outlook.looks(a, chosen)).spread for n, a in outlook.answers.items()}
+    before = {n: a.after().spread for n, a in outlook.answers.items()}
+    fall = {n: before[n] - spread[n] for n in spread}
+    total = sum(fall.values())
+    for n, answers in outlook.answers.items():
+        part = step.cost * (fall[n] / total if total > 0.0 else 1.0 / len(fall))
+        mine = [one for one in candidates if outlook.of_candidate(one) is answers]
+        found.update(allocated(answers, mine, part))
+    if sum(n * one.runs for one, n in found.items()) > MOST_RUNS * step.runs:
+        return None
+    other = sum(a.after(outlook.looks(a, found)).spread for a in outlook.answers.values())
+    return found if other < sum(spread.values()) else None
+
+
 def _gathered(
-    outlook: _Outlook, added: Sequence[_Added], before: dict[Candidate, int]
+    outlook: _Outlook, added: dict[Candidate, int], before: dict[Candidate, int]
 ) -> tuple[Valued, ...]:
     """What is added, one entry a candidate, each valued after those before it."""
     packets, found = dict(before), []
-    for one, more in _counted(added).items():
+    for one, more in added.items():
         found.append(outlook.valued(one, packets, more))
         packets[one] = packets.get(one, 0) + more
     return tuple(found)

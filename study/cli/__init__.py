@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "status": "show what is done, what failed and what is left",
     "measure": "time the networks of a finished study on this machine",
     "fit": "fit size-versus-error curves to any table of trials",
+    "next": "say what to run next for any table of trials, and what it would tell",
     "export": "write figures, tables and numbers for a paper",
     "report": "write one HTML page that holds everything, for a mail or an archive",
     "register": "train the model of the payoff point again and register it in MLflow",
@@ -50,7 +51,8 @@ def _main(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    chosen = next((word for word in words if not word.startswith("-")), None)
+    named = [word for word in words if not word.startswith("-")]  # next() is a command of ours
+    chosen = named[0] if named else None
     for name, line in COMMANDS.items():
         command = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
         if name == chosen:

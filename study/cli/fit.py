@@ -187,18 +187,27 @@ def analyse_table(
     """
     if args.group:
         raise PayoffError("--group: only payoff fit draws several; take one group with --where")
+    reading, settings = read_asked(args, sheet)
+    from analysis.study import analyse
+
+    return replace(analyse(reading.table, settings), reading=reading.account), reading.table
+
+
+def read_asked(
+    args: argparse.Namespace, sheet: Sheet | None = None
+) -> tuple[Reading, AnalysisSettings]:
+    """Read the table that ``args.table`` names, with the settings that the arguments ask for."""
     args, mapped = _mapped(args)
     settings = _settings(args)
     reading = _read(args, mapped, sheet)
     settings = replace(_measuring(settings, reading, args), shape=reading.shape)
-    from analysis.study import analyse
     from analysis.words.account import short, whole
 
     for line in (whole if args.explain else short)(reading.account):
         say(line)
     if args.sheet:
         _write_sheet(reading, Path(args.sheet))
-    return replace(analyse(reading.table, settings), reading=reading.account), reading.table
+    return reading, settings
 
 
 def read_named(args: argparse.Namespace) -> Reading:

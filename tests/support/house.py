@@ -38,6 +38,7 @@ ROOMS: tuple[str, ...] = (
     "analysis.report",
     "analysis.export",
     "analysis.plots",
+    "analysis.next_runs",
     "analysis.study",
     "analysis.fitted",
     *(

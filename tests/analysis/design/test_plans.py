@@ -99,7 +99,8 @@ def test_sizes_are_spread_first_where_there_are_too_few() -> None:
 def test_dataset_sizes_that_are_not_asked_about_get_nothing() -> None:
     fit = study()
     plan = choose(fit, everything(fit), Target(n_examples=(500.0,)), budget=2.0)
-    assert plan.chosen == plan.standings == ()
+    assert plan.chosen == ()
+    assert plan.standings == ()
 
 
 @pytest.mark.parametrize("wrong", [{"size": 0.0}, {"cost": math.inf}, {"runs": 0}])

@@ -1,0 +1,98 @@
+"""What to run next for any trial table: in its words, at its costs, of sizes that can be made."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from analysis.design.candidates import Candidate, Target
+from analysis.errors import AnalysisError
+from analysis.next_runs import next_runs
+from analysis.settings import AnalysisSettings
+from analysis.table.trials import TrialTable
+
+SIZES = 100.0 * 4.0 ** np.arange(7)
+SETTINGS = AnalysisSettings(resamples=400)
+
+
+def table(spread: float = 0.1, sizes: np.ndarray = SIZES, **more: float) -> TrialTable:
+    rng = np.random.default_rng(1)
+    return TrialTable.from_rows(
+        {
+            "n_parameters": float(size),
+            "test_error": 0.05 * (1.0 + (size / k) ** -0.6) * math.exp(spread * rng.normal()),
+            "n_examples": n,
+            "seed": seed,
+            **more,
+        }
+        for n, k in ((500, 2000.0), (2000, 8000.0))
+        for size in sizes
+        for seed in range(3)
+    )
+
+
+def test_without_candidates_no_size_is_named_that_the_table_does_not_have() -> None:
+    found = next_runs(table(), settings=SETTINGS)
+    assert found.plan.chosen
+    for one in found.plan.chosen:
+        candidate = one.candidate
+        if candidate.between is None:
+            assert candidate.size in SIZES
+        else:
+            assert candidate.between[0] in SIZES
+
+
+def test_sizes_that_can_be_made_are_the_only_new_ones() -> None:
+    found = next_runs(table(), [800.0, 12_800.0], settings=SETTINGS, runs=200)
+    sizes = {one.candidate.size for one in (*found.plan.chosen, *found.plan.ahead)}
+    assert sizes <= {*SIZES, 800.0, 12_800.0}
+
+
+def test_only_the_dataset_size_that_is_asked_about_gets_runs() -> None:
+    found = next_runs(table(), target=Target(n_examples=(500.0,), factor=1.5), settings=SETTINGS)
+    assert {one.candidate.n_examples for one in found.plan.chosen} == {500.0}
+
+
+def test_costs_are_read_off_the_column_that_tells_them() -> None:
+    found = next_runs(table(train_flops=7.0), settings=SETTINGS)
+    assert found.prices.name == "train_flops"
+    assert found.prices.spent == pytest.approx(7.0 * 42)
+    doubled = next_runs(table(), cost=lambda size, examples: 2.0 * size * examples)
+    plain = next_runs(table())
+    assert doubled.prices.spent == pytest.approx(2.0 * plain.prices.spent)
+    assert [one.candidate.size for one in doubled.plan.chosen] == [
+        one.candidate.size for one in plain.plan.chosen
+    ]
+
+
+def test_candidates_of_ones_own_keep_their_costs_and_names() -> None:
+    mine = [
+        Candidate(size=float(size), n_examples=500.0, cost=3.0, name=f"w{k}")
+        for k, size in enumerate(SIZES)
+    ]
+    found = next_runs(table(), mine, settings=SETTINGS, budget=60.0)
+    assert found.plan.cost <= 60.0
+    assert {one.candidate for one in found.plan.chosen} <= set(mine)
+
+
+def test_the_batch_is_told_in_words_and_as_json() -> None:
+    found = next_runs(table(), settings=SETTINGS)
+    assert f"next: {found.plan.runs} runs" in found.summary()
+    rows = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert sum(row["runs"] for row in rows["runs"]) == found.plan.runs
+    assert [row["state"] for row in rows["standings"]] == [
+        one.state for one in found.plan.standings
+    ]
+
+
+def test_a_table_without_a_curve_says_what_to_run() -> None:
+    with pytest.raises(AnalysisError, match="runs of several sizes"):
+        next_runs(table(sizes=SIZES[:1]), settings=SETTINGS)
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(AnalysisError, match=r"cost: .*'price'"):
+        next_runs(table(), cost="price", settings=SETTINGS)

@@ -1,0 +1,60 @@
+"""``payoff next TABLE``: what to run next, in the words of the table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.cli import main
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "any.csv"
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["weights", "err", "rows", "seed", "gpu_hours"])
+        for size in (100 * 3**k for k in range(8)):
+            for seed in range(4):
+                error = 0.06 * (1.0 + (size / 3000) ** -0.6) * math.exp(0.1 * rng.normal())
+                writer.writerow([size, round(error, 4), 320, seed, size * 1e-4])
+    return path
+
+
+WORDS = ("--size", "weights", "--error", "err", "--examples", "rows", "--cost", "gpu_hours")
+
+
+def test_columns_are_named_as_the_table_names_them(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", str(file), *WORDS, "--resamples", "400"]) == 0
+    said = capsys.readouterr().out
+    assert "| examples | weights | runs | cost |" in said
+    assert "gpu_hours" in said
+    assert "n_parameters" not in said
+    assert "train_flops" not in said
+
+
+def test_the_same_as_json_keeps_to_the_budget(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*WORDS, "--resamples", "400", "--budget", "20", "--sizes", "450,5000", "--json"]
+    assert main(["next", str(file), *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cost"] == "gpu_hours"
+    assert 0.0 < sum(row["cost"] for row in found["runs"]) <= 20.0
+    sizes = {100.0 * 3**k for k in range(8)} | {450.0, 5000.0}
+    assert {row["size"] for row in found["runs"]} <= sizes
+
+
+def test_a_size_that_is_no_number_is_a_mistake(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", str(file), *WORDS, "--sizes", "small"]) == 2
+    assert "--sizes: must be numbers" in capsys.readouterr().err
