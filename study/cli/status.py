@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the state of a study."""
     spec, places, again = study_of(args)
     from study.launch.keeping import Keeper
+    from study.launch.progress import round_line
     from study.queue.opening import stored_study
 
     store = stored_study(spec, places, again)
@@ -58,13 +59,17 @@ def run(args: argparse.Namespace) -> int:
             "failures": dict(reasons),
             "still_improving": undertrained,
             "waiting_for_mlflow": waiting,
+            "rounds": [dataclasses.asdict(one) for one in store.rounds],
+            "round_to_come": store.awaits_round(),
         }
         print(json.dumps(told, indent=2))
         return 0
     print(f"{spec.name}: {counts.finished} of {counts.total} trials done")
-    if counts.finished < counts.total:
+    if counts.finished < counts.total or store.awaits_round():
         what = f"{len(alive)} workers at it" if alive else f"nobody at it; go on with: {again}"
         print(f"  {counts.waiting} waiting, {counts.running} running, {what}")
+    if store.rounds:
+        print(f"  {round_line(store.rounds[-1])}")
     for reason, number in reasons.most_common():
         print(f"  {number} {one_line(reason)}")
     if undertrained:

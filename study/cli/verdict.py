@@ -44,7 +44,7 @@ def print_verdict(
     console.print(_table(analysis, all_notes))
     lines = [f"- {note}" for note in shown]
     if left := len(every) - len(shown):
-        lines.append(f"{left} more notes: {elsewhere}")
+        lines.append(f"{left} more note{'s' if left > 1 else ''}: {elsewhere}")
     if lines or after:
         console.print()
     for line in (*lines, *after):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -196,4 +197,8 @@ def test_who_asks_for_more_gets_another_round(alone: Path) -> None:
     assert last.ends in ("spent", "no help")
     assert last.asked["target"] == 1.2
     assert f"{done:,} trials" in more.stderr
+    told = json.loads(payoff("status", "study.toml", "--json", folder=alone).stdout)
+    assert [one["number"] for one in told["rounds"]] == list(range(1, len(after.rounds) + 1))
+    assert told["round_to_come"] is False
+    assert "dataset sizes decided" in payoff("status", "study.toml", folder=alone).stdout
     check_logged_once(alone)
