@@ -77,9 +77,10 @@ def round_line(planned: Round) -> str:
     sizes = planned.sizes
     done = sum(one.state == "decided" for one in sizes)
     stand = f"{done} of {len(sizes)} dataset sizes decided"
+    if planned.ends == "decided":
+        return f"after round {planned.number - 1}: decided"
     if planned.ends:
         words = {
-            "decided": "decided",
             "spent": "the budget is spent",
             "no help": "more trials would not help",
             "stuck": "cannot go on",

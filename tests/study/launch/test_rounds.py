@@ -200,5 +200,5 @@ def test_who_asks_for_more_gets_another_round(alone: Path) -> None:
     told = json.loads(payoff("status", "study.toml", "--json", folder=alone).stdout)
     assert [one["number"] for one in told["rounds"]] == list(range(1, len(after.rounds) + 1))
     assert told["round_to_come"] is False
-    assert "dataset sizes decided" in payoff("status", "study.toml", folder=alone).stdout
+    assert "after round" in payoff("status", "study.toml", folder=alone).stdout
     check_logged_once(alone)
