@@ -201,6 +201,8 @@ class StudyAnalysis:
         return plain
 
 
+# Where data leave nearly anything possible, some curves lie beyond all numbers: they are infinite.
+@np.errstate(over="ignore")
 def analyse(
     table: TrialTable,
     settings: AnalysisSettings | None = None,

@@ -35,6 +35,7 @@ FIGURES = "figures"
 """Folder of the pictures."""
 
 
+@np.errstate(over="ignore")  # of curves that lie beyond all numbers
 def export_study(
     analysis: StudyAnalysis,
     table: TrialTable,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.plots import style
 from analysis.plots.best_shape import best_shape_info, draw_best_shape
 from analysis.plots.effects import draw_effects, effects_info
@@ -158,6 +160,7 @@ def _worth(regulariser: str) -> Picture:
     )
 
 
+@np.errstate(over="ignore")  # of curves that lie beyond all numbers
 def screen_figure(picture: Picture, analysis: StudyAnalysis) -> Figure:
     """A picture on axes of its own, in the size for a screen."""
     return style.on_screen(picture.size, lambda axes: picture.draw(analysis, axes))

@@ -74,8 +74,11 @@ def draw_residuals(info: ResidualsInfo, axes: Axes | None = None) -> Axes:
             markersize=4.0 * k, color=colour, markerfacecolor="white", markeredgewidth=1.1 * k,
             elinewidth=0.9 * k, label=group.label,
         )  # fmt: skip
-    lowest = min(float((g.residual - g.low).min()) for g in info.groups)
-    highest = max(float((g.residual + g.high).max()) for g in info.groups)
+    ends = np.concatenate(
+        [e for g in info.groups for e in (g.residual - g.low, g.residual + g.high)]
+    )
+    ends = ends[np.isfinite(ends)]
+    lowest, highest = float(ends.min(initial=0.0)), float(ends.max(initial=0.0))
     axes.set_ylim(min(1.08 * lowest, -0.01), max(1.08 * highest, 0.01))
     lines.plain_axis(axes, "y", lines.percent_off, 6)
     axes.set_ylabel(f"{info.error_label} off the curve")

@@ -6,6 +6,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from analysis.report import evidence, sections
 from analysis.report.costs import costs
 from analysis.report.drawings import drawings
@@ -21,6 +23,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 """A browser is told to refuse whatever would leave the page."""
 
 
+@np.errstate(over="ignore")  # of curves that lie beyond all numbers
 def report_html(
     analysis: StudyAnalysis, table: TrialTable, source: ReportSource | None = None
 ) -> str:

@@ -31,7 +31,7 @@ Place = Literal["own", "params", "metrics", "sizes", "flags", "words"]
 UNKNOWN = -1
 """An integer that nobody recorded (a width, a seed, a number of examples)."""
 
-MEASURABLE = (1e-100, 1e100)
+MEASURABLE = (1e-50, 1e50)
 """Sizes and errors that anything measures lie between these: what is beyond is a failure, or a
 mistake, and powers of it are no numbers."""
 

@@ -43,9 +43,9 @@ from analysis.table.vocabulary import (
     words_of,
 )
 
-LARGEST_EXPONENT = 230.0
+LARGEST_EXPONENT = 115.0
 """Losses beyond this have no perplexity that a computer can hold."""
-MOST_EXPONENT = 230.0
+MOST_EXPONENT = 115.0
 """Of e, whose power is the largest error that is read: beyond, even what somebody calls nats is
 refused."""
 MOST_FLOOR = 1.0 / 3.0
