@@ -10,6 +10,7 @@ from study.cli.run import (
     at_least_one,
     decide_arguments,
     deciding,
+    many_argument,
     notes_argument,
     retry_argument,
     run_and_show,
@@ -34,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         engine_named(name).options(parser)
     decide_arguments(parser)
     retry_argument(parser)
+    many_argument(parser)
     notes_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -36,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what it will take, and stop")
     decide_arguments(parser)
     retry_argument(parser)
+    many_argument(parser)
     notes_argument(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -49,6 +50,12 @@ def decide_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=float, metavar="FACTOR", help=words)
     words = 'what all trials may take: "2000 trials", "1e15 FLOPs", "10 min"'
     parser.add_argument("--budget", metavar="BUDGET", help=words)
+
+
+def many_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the consent to very many trials."""
+    words = "begin also a study of more than 100,000 trials"
+    parser.add_argument("--yes", action="store_true", help=words)
 
 
 def deciding(spec: StudySpec, args: argparse.Namespace) -> StudySpec:
@@ -123,6 +130,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             show,
             engine,
             retry_failed=args.retry_failed,
+            many=args.yes,
             nursery=young,
         )
     if outcome.analysis is None:

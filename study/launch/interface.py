@@ -57,6 +57,7 @@ def run(
     root: str | Path = "mlruns",
     workers: int | None = None,
     retry_failed: bool = False,
+    many: bool = False,
     quiet: bool = False,
 ) -> StudyAnalysis:
     """Run a study, or go on with it where it stopped; return its analysis.
@@ -76,6 +77,8 @@ def run(
         Worker processes, at least 1; without it as the study says.
     retry_failed : bool
         Whether trials that failed are run again, after your code was mended.
+    many : bool
+        Whether a study of more than 100,000 trials is meant, and may begin.
     quiet : bool
         Whether to say nothing.
 
@@ -108,7 +111,7 @@ def run(
     began = time.monotonic()
     # Not as Jupyter's widget, which is another package: plain lines do in a notebook.
     with Screen(console(stderr=True, force_jupyter=False), quiet=quiet) as view:
-        outcome = run_study(spec, file, places, view, retry_failed=retry_failed)
+        outcome = run_study(spec, file, places, view, retry_failed=retry_failed, many=many)
         done = f"{outcome.trials - outcome.before:,} trials in {duration(time.monotonic() - began)}"
         if outcome.analysis is None:
             raise KeyboardInterrupt(f"stopped after {outcome.trials} trials; run it again to go on")

@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import PayoffError
 from study.errors import StorageAway
 from study.launch.analyst import Analyst
 from study.launch.conclusion import break_off, conclude
@@ -26,6 +27,7 @@ from study.launch.progress import Screen, duration, round_line
 from study.launch.worker_log import notes_in
 from study.packs.compiling import outlook
 from study.places import Places
+from study.plan.design import n_trials
 from study.preflight.check import check_study, fingerprints
 from study.preflight.routes import route_notes
 from study.queue import leases
@@ -49,6 +51,9 @@ NOTHING_FAILED = "no failed trial to run again"
 TRAINING = ("study.packs.fused", "study.compression.packs", "study.trials.networks")
 """Modules that a worker imports before or with its first pack: torch, and what stands on it."""
 
+MOST_UNASKED = 100_000
+"""Trials that begin without a question: Optuna's journal then has 200 MB, and opens in 12 s."""
+
 NEAR_END = 0.7
 """Part of the trials after which the analysis is got ready."""
 
@@ -63,19 +68,23 @@ def run_study(
     *,
     retry_failed: bool = False,
     nursery: Nursery | None = None,
+    many: bool = False,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
     The workers, which are processes of this machine unless ``engine`` runs others, read it from
     ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
     waited for. With ``retry_failed``, what failed runs again, also with other code of the user's.
-    Processes of this machine are forked by ``nursery``, if there is one.
+    Processes of this machine are forked by ``nursery``, if there is one. More trials than are asked
+    for by a slip of the pen are begun where there may be ``many``.
     """
     engine = engine or Local()
     is_done = (places.results(spec.name) / "payoff.json").exists()
     if nursery is not None and not is_done:  # a study that is done needs no workers
         nursery.load(_needed(spec, engine), variables_of(spec))
     store = begun(spec, places)
+    if store is None and not many:
+        _require_meant(spec, study_file, places)
     spec = store.spec if store is not None else spec
     laboratory = check_study(spec, cache=places.cache if places.root.is_dir() else None)
     tracker = make_tracker(spec, places)
@@ -124,6 +133,17 @@ def run_study(
         return replace(_train_and_conclude(job, engine, order, show), before=before)
     finally:
         engine.close()
+
+
+def _require_meant(spec: StudySpec, study_file: str | None, places: Places) -> None:
+    """Raise PayoffError of a study that begins with more trials than people mean to ask for."""
+    n = n_trials(spec)
+    if n > MOST_UNASKED:
+        raise PayoffError(
+            f"{spec.name}: has {n:,} trials, and more than {MOST_UNASKED:,} are begun only where "
+            f"they are meant; see what they take with: {command('run', study_file, places)} "
+            "--dry-run; list fewer values or repeats, or give --yes (in Python: many=True)"
+        )
 
 
 def _needed(spec: StudySpec, engine: Engine) -> list[str]:

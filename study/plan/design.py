@@ -125,6 +125,16 @@ def n_search(spec: StudySpec, cell: Cell | None = None) -> int:
     return int(any(axis.role == "nuisance" for axis in spec.distill_axes))
 
 
+def n_trials(spec: StudySpec) -> int:
+    """Return how many trials :func:`slots` yields, counted and not laid out."""
+    plain = len(spec.sizes) * len(capacities(spec.space))
+    student = Cell(n_examples=0, capacity={}, teacher=BEST)
+    students = plain * len(spec.distillation.teachers) if "distill" in spec.study.routes else 0
+    pruned = (len(prune_ratios(spec)) - 1) * len(prune_methods(spec))
+    search = plain * n_search(spec) + students * n_search(spec, student)
+    return search + spec.replicates.total * (plain * (1 + pruned) + students)
+
+
 def slots(spec: StudySpec) -> Iterator[Slot]:
     """Yield every trial of the study, all search trials before all replicates."""
     every = cells(spec)

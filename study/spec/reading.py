@@ -9,6 +9,7 @@ import math
 import textwrap
 import types
 import typing
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,8 @@ def _convert(value: object, hint: Any) -> object:
     kind, rule = _KINDS[hint]
     if not isinstance(value, kind) or (isinstance(value, bool) and hint is not bool):
         raise ValueError(rule)
+    if isinstance(value, str) and not is_text(value):
+        raise ValueError(NO_CONTROL, "leave them out")
     if hint is float:
         try:
             number = float(value)
@@ -149,6 +152,22 @@ def _convert(value: object, hint: Any) -> object:
             raise ValueError("must be a finite number")
         return number
     return value
+
+
+NO_CONTROL = "must have no control characters"
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a text has no control characters: no name of a column, file or study has them.
+
+    Examples
+    --------
+    >>> is_text("größe (大)"), is_text("red\\x1b[31m")
+    (True, False)
+    """
+    return not any(
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value
+    )
 
 
 def field_docs(section: type[Any]) -> dict[str, str]:

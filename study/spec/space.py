@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from analysis.table.columns import FIELDS
+from analysis.table.fields import Error
 from search_spaces.domains import Categorical, Domain, Float, Int
 from search_spaces.errors import SpaceError, nearest
 from search_spaces.space import Axis, SearchSpace
 from study.models.registry import family_named
-from study.spec.reading import Mistakes
+from study.spec.reading import NO_CONTROL, Mistakes, is_text
 
 SCIENTIFIC = ("width", "depth", "prune_ratio")
 """Axes that the question is about; every other one is nuisance when it varies."""
@@ -34,6 +36,20 @@ LIMITS: dict[str, tuple[float, float]] = {
 """Axis -> values allowed: from low (included) to high (left out; but the mixing may be 1). Upper
 limits of width, depth, learning_rate, weight_decay and l1 are far beyond any use: they catch a slip
 of the pen."""
+
+TAKEN = frozenset(
+    word
+    for name, field in FIELDS.items()
+    if field.place in ("own", "flags", "words") or isinstance(field, Error)
+    for word in (name, *field.names)
+)
+"""Names of the facts of a trial, which no axis may have: slot, draw, seed, test_error, ..."""
+
+MOST_POINTS = 100_000
+"""Of the grid of the scientific axes, at each dataset size."""
+
+LONGEST_NAME = 100
+"""Of an axis, which names trials, runs and columns."""
 
 DISTILL = ("distill_temperature", "distill_mixing")
 """Axes that only distilled networks have."""
@@ -71,12 +87,19 @@ def read_space(
             hint = nearest(name, LIMITS) or f"; known: {', '.join(LIMITS)}"
             mistakes.lines.append(f"space.{name}: unknown axis{hint}")
             continue
+        if not _is_free(name, mistakes):
+            continue
         axis = read_axis(name, value, mistakes)
         if axis is not None:
             axes[name] = axis
     if own_trainer and len(mistakes.lines) == before:
         mistakes.lines.extend(_lacks_size(axes.values()))
     if len(mistakes.lines) > before:
+        return None
+    n_points = math.prod(len(axis.values) for axis in axes.values() if axis.role == "scientific")
+    if n_points > MOST_POINTS:
+        rule = f"must lay out at most {MOST_POINTS:,} networks, got {n_points:,}"
+        mistakes.lines.append(f"space: {rule}; list fewer values of its scientific axes")
         return None
     ranks = {axis.name: rank for rank, axis in enumerate(default.axes)}
     ordered = sorted(axes.values(), key=lambda axis: (ranks.get(axis.name, len(ranks)), axis.name))
@@ -85,6 +108,20 @@ def read_space(
     except SpaceError as error:
         mistakes.lines.append(str(error.under("space")))
         return None
+
+
+def _is_free(name: str, mistakes: Mistakes) -> bool:
+    """Whether an axis can have this name: each trial has facts of its own under some."""
+    key = f"space.{name}"
+    if not name.strip() or not is_text(name) or len(name) > LONGEST_NAME:
+        rule = f"an axis needs a name of 1 to {LONGEST_NAME} characters, none of them for control"
+        mistakes.add("space", rule, name)
+    elif name in TAKEN:
+        rule = "is what payoff itself calls a column of the trials, and would be overwritten"
+        mistakes.lines.append(f"{key}: {rule}; give the axis another name, such as my_{name}")
+    else:
+        return True
+    return False
 
 
 def _lacks_size(axes: Iterable[Axis]) -> list[str]:
@@ -272,6 +309,9 @@ def _is_number(value: object, key: str, mistakes: Mistakes) -> bool:
 
 def _allowed(name: str, value: object, key: str, mistakes: Mistakes) -> bool:
     if name not in LIMITS:
+        if isinstance(value, str) and not is_text(value):
+            mistakes.add(key, NO_CONTROL, value, "leave them out")
+            return False
         if isinstance(value, (str, bool)):
             return True
         if not isinstance(value, (int, float)):

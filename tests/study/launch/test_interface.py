@@ -240,3 +240,14 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_call_goes_on(
     )
     assert again.stdout == "1\n"
     assert len(trials(tmp_path / "slow.toml", root=tmp_path / "mlruns")) == 12
+
+
+def test_very_many_trials_are_begun_only_where_they_are_meant(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def train(config, n_examples, seed): raise SystemExit\n")
+    file = tmp_path / "study.toml"
+    file.write_text(
+        '[study]\nname = "huge"\n[training]\nfunction = "mine.py:train"\n[data]\nsizes = [10, 20]\n'
+        "[space]\nwidth = [1, 2, 3]\n[replicates]\ndraws = 30000\n"
+    )
+    with pytest.raises(PayoffError, match=r"180,000 trials, and more than 100,000 .* give --yes"):
+        run(file, root=tmp_path / "mlruns", quiet=True)

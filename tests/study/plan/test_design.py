@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from study.plan.design import cells, n_search, prune_ratios, relative_cost, seed_of, slots
+from study.plan.design import cells, n_search, n_trials, prune_ratios, relative_cost, seed_of, slots
 from study.spec.study_file import StudySpec, load_spec, parse_spec
 
 
@@ -28,6 +28,31 @@ def test_the_number_of_trials_is_exactly_what_the_file_says() -> None:
     assert sum(slot.phase == "replicate" for slot in every) == 6 * 4 * 2
     assert len({slot.name for slot in every}) == len(every)
     assert prune_ratios(spec) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"space": {"prune_ratio": [0.0, 0.5, 0.9]}, "pruning": {"scopes": ["global", "layerwise"]}},
+        {"study": {"routes": ["train", "distill"]}, "search": {"trials": 2}},
+        {
+            "study": {"routes": ["train", "prune", "distill"]},
+            "distillation": {"teachers": ["best"]},
+        },
+        {"space": {"dropout": 0.1, "weight_decay": 0.0, "learning_rate": 0.01}},
+    ],
+)
+def test_trials_are_counted_without_being_laid_out(sections: dict[str, Any]) -> None:
+    spec = spec_of(**sections)
+    assert n_trials(spec) == len(list(slots(spec)))
+
+
+def test_trials_beyond_all_memory_are_counted_too() -> None:
+    spec = spec_of(
+        search={"trials": 99_999}, replicates={"draws": 99_999, "seeds_per_draw": 99_999}
+    )
+    assert n_trials(spec) > 10**11
 
 
 def test_seeds_differ_between_units_and_are_shared_within_one() -> None:

@@ -38,6 +38,43 @@ def test_the_embedded_study_sweeps_the_five_axes_over_five_sizes() -> None:
     assert spec.replicates.total >= 3
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["draw", "seed", "n_examples", "slot", "phase", "status", "trial", "test_error", "params"],
+)
+def test_an_axis_has_no_name_that_trials_have_already(name: str) -> None:
+    training = {"function": "mine.py:train"}
+    (found,) = mistakes({"training": training, "space": {"width": [1, 2], name: [1, 2]}})
+    assert f"space.{name}: is what payoff itself calls a column" in found
+    assert f"give the axis another name, such as my_{name}" in found
+
+
+@pytest.mark.parametrize("name", ["red\x1b[31m", "", " ", "a\nb", "a" * 101])
+def test_names_of_axes_are_names(name: str) -> None:
+    training = {"function": "mine.py:train"}
+    (found,) = mistakes({"training": training, "space": {"width": [1, 2], name: [1, 2]}})
+    assert "space: an axis needs a name of 1 to 100 characters, none of them for control" in found
+
+
+def test_texts_have_no_control_characters() -> None:
+    training = {"function": "mine.py:train"}
+    space = {"width": [1, 2], "größe": ["大", "a\x00b"]}
+    study = {"name": "a", "description": "\x1b]0;title\x07"}
+    found = mistakes({"study": study, "training": training, "space": space})
+    assert [line.partition(", got")[0] for line in found] == [
+        "study.description: must have no control characters",
+        "space.größe: must have no control characters",
+    ]
+    assert not any("\x1b" in line or "\x00" in line for line in found)
+
+
+def test_a_grid_that_no_memory_holds_is_refused_before_it_is_laid_out() -> None:
+    values = list(range(1, 3001))
+    training = {"function": "mine.py:train"}
+    (found,) = mistakes({"training": training, "space": {"width": values, "depth": values}})
+    assert "space: must lay out at most 100,000 networks, got 9,000,000" in found
+
+
 def test_every_mistake_is_reported_at_once() -> None:
     found = mistakes(
         {
