@@ -17,7 +17,7 @@ Kind = (
     | Literal[
         "answer", "growth", "carried", "interleaved",
         "best_shape", "ways_to_grow", "best_network", "shape_and_data", "short_ladders",
-        "tuning", "tuning_unjudged", "hyperparameters", "best_value",
+        "tuning", "tuning_unjudged", "hyperparameters", "best_value", "longer",
         "pruning",
         "route", "saving", "crossing", "short_routes", "open_crossings",
         "students", "teachers", "law", "regulariser", "masks",
@@ -42,7 +42,7 @@ _KINDS: dict[Place, tuple[Kind, ...]] = {
         "shape_and_data",
         "short_ladders",
     ),
-    "tuning": ("tuning", "tuning_unjudged", "hyperparameters", "best_value"),
+    "tuning": ("tuning", "tuning_unjudged", "hyperparameters", "best_value", "longer"),
     "pruning": ("pruning",),
     "routes": ("route", "saving", "crossing", "short_routes", "open_crossings"),
     "distillation": ("students", "teachers"),
@@ -70,8 +70,8 @@ ReasonKind = Literal[
 """Why something cannot be told."""
 
 ExclusionKind = Literal[
-    "search", "unfinished", "pruned", "distilled", "no_error", "negative_error", "no_size",
-    "undertrained", "worse_on_validation", "broken_row", "broken_rows",
+    "search", "longer", "unfinished", "pruned", "distilled", "no_error", "negative_error",
+    "no_size", "undertrained", "worse_on_validation", "broken_row", "broken_rows",
 ]  # fmt: skip
 """Why trials do not draw a curve."""
 
@@ -79,7 +79,8 @@ StepKind = Literal[
     "run_replicates", "add_sizes", "widen_range", "train_seeds", "more_test_examples",
     "another_law", "more_replicates", "try_larger", "add_larger", "add_smaller", "ask_less",
     "same_sizes", "more_or_further", "size_between", "sizes_of_shape",
-    "raise_search_trials", "widen_search", "prune_more_ratios", "run_more_points",
+    "raise_search_trials", "widen_search", "train_longer", "train_some_longer",
+    "prune_more_ratios", "run_more_points",
     "lower_prune_ratio", "larger_teacher",
     "more_points", "vary_ratio", "wider_surface", "as_measured", "runs_nearer",
     "off_the_line", "name_shape",

@@ -34,6 +34,8 @@ class Stream(enum.Enum):
     """How the runs of a network scatter, which is judged by them."""
     NEXT_RUNS = (12,)
     """What runs that nobody made yet may show."""
+    LONGER = (13,)
+    """What twice the training would change."""
 
 
 def generator(

@@ -37,6 +37,7 @@ from analysis.table.metrics import measured_errors
 from analysis.table.trials import UNKNOWN, Dropped, TrialTable
 from analysis.tuning.best_values import BestValue, best_value_findings, study_best_values
 from analysis.tuning.findings import regulariser_findings, tuning_findings
+from analysis.tuning.longer import Longer, longer_findings, study_longer
 from analysis.tuning.regularisation import Regularisation, study_regularisation
 from analysis.tuning.sensitivity import Tuning, study_tuning
 from analysis.verdicts.findings import (
@@ -88,6 +89,10 @@ class StudyAnalysis:
     """What to know of how networks were made."""
     shapes: tuple[ShapeStudy, ...] = ()
     """Width or depth: one for each dataset size at which shapes can be compared."""
+    longer: tuple[Longer, ...] = ()
+    """What twice the training would do, where some networks were trained so."""
+    own_design: bool = False
+    """Whether the trials are those of a study file that trains its networks itself."""
     reading: Account | None = None
     """What was done to the table that the trials were read from; None where it was none."""
 
@@ -105,6 +110,7 @@ class StudyAnalysis:
             *shape_findings(self.shapes, self.fits, s),
             *tuning_findings(self.tuning),
             *best_value_findings(self.best_values),
+            *longer_findings(self.longer, s.size_name),
             *prune_findings(self.ladders, s.size_name),
             *route_findings(self.routes),
             *distillation_findings(self.distilled),
@@ -112,7 +118,7 @@ class StudyAnalysis:
             *regulariser_findings(self.regularisation),
             *mask_findings(self.masks),
             *self.made,
-            *exclusions(self.fits, self.dropped),
+            *exclusions(self.fits, self.dropped, can_tell=self.own_design and not self.longer),
         )
 
     def found(self, *kinds: Kind) -> list[Finding[Any]]:
@@ -249,6 +255,8 @@ def analyse(
         best_values=study_best_values(table, settings)
         if settings.scale == Metric(name=settings.scale.name)
         else (),
+        longer=study_longer(table, fits, settings),
+        own_design=any(table.slot) and "custom" not in table.route,
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         # A study's own cells say how they are made.

@@ -49,6 +49,7 @@ from analysis.words.verdicts import SHORT, VERDICTS
 from study.cli.verdict import print_verdict
 from tests.analysis.export.test_export import FACTS
 from tests.analysis.routes.test_findings import distilled_rows, pruned_rows, regularised_table
+from tests.analysis.tuning.test_longer import longer_rows
 from tests.analysis.tuning.test_sensitivity import search_rows
 from tests.analysis.words.test_remarks import table_with
 from tests.support.house import ROOT
@@ -131,6 +132,10 @@ def study() -> Study:
         interleaved=analyse(two_curves(), SETTINGS).interleaved,
         best_values=study_best_values(Search(answers=DEFAULTS).table(1), SETTINGS),
         made=analyse(table_with(emptied=3, small=2), SETTINGS).made,
+        longer=analyse(
+            TrialTable.from_rows([*study_rows(), *longer_rows(study_rows(), lambda row: -0.1)]),
+            SETTINGS,
+        ).longer,
     )
     return Study(analysis=analysis, table=table)
 

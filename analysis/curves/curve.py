@@ -187,7 +187,10 @@ def _reasons(
     Of several reasons the first counts.
     """
     pruned = _is(table.route, "pruned") | (table.prune_ratio > 0.0)
-    held: list[tuple[_Reason, BoolArray]] = [(("search", ""), ~_is(table.phase, "replicate"))]
+    held: list[tuple[_Reason, BoolArray]] = [
+        (("longer", ""), _is(table.phase, "longer")),
+        (("search", ""), ~_is(table.phase, "replicate")),
+    ]
     held += [
         (("unfinished", status), _is(table.status, status))
         for status in dict.fromkeys(table.status)

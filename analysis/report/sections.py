@@ -38,11 +38,10 @@ def head(analysis: StudyAnalysis, trials: TrialTable, source: ReportSource) -> s
     facts: dict[str, Sequence[str]] = {name: told}
     sizes = [fit.curve.n_examples for fit in analysis.fits if fit.curve.n_examples != UNKNOWN]
     replicates = sum(phase == "replicate" for phase in trials.phase)
-    searched = len(trials) - replicates
-    facts["Trials"] = (
-        f"{len(trials):,}",
-        f"{searched:,} search, {replicates:,} replicate" if searched else "replicates",
-    )
+    longer = sum(phase == "longer" for phase in trials.phase)
+    searched = len(trials) - replicates - longer
+    kinds = f"{searched:,} search, {replicates:,} replicate" if searched else "replicates"
+    facts["Trials"] = f"{len(trials):,}", kinds + (f", {longer:,} longer" if longer else "")
     if sizes:
         facts["Dataset sizes"] = (
             f"{count(min(sizes))} to {count(max(sizes))}" if len(sizes) > 1 else count(sizes[0]),
@@ -161,7 +160,8 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
         ),
         notes(notes_of(analysis.findings, "failures")),
         table(left, caption="Trials that do not draw a curve", words=("left out",)),
-        paragraph(f"{tell(short).label}{tell(short).text}."),
+        paragraph(f"{tell(short).whole}."),
+        notes([f"{tell(one).whole}." for one in analysis.found("longer") if one.noted]),
     )
 
 

@@ -28,7 +28,7 @@ from analysis.table.fields import (
     Word,
 )
 
-Phase = Literal["search", "replicate"]
+Phase = Literal["search", "replicate", "longer"]
 Status = Literal["complete", "diverged", "failed"]
 PHASES: tuple[str, ...] = get_args(Phase)
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -45,7 +45,7 @@ class Columns:
     cell = Word()
     """Name of the trial's dataset size and capacity; empty where the source has none."""
     phase = Word(choices=PHASES, default="replicate")
-    """Only replicates draw curves."""
+    """Only replicates draw curves; longer: a replicate trained once more, twice as long."""
     status = Word(choices=STATUSES, default="complete")
     reason = Word()
     """Why a trial diverged or failed."""

@@ -116,8 +116,13 @@ def payoff_finding(fit: FittedCurve, point: PayoffPoint) -> Finding[PayoffPoint]
     )
 
 
-def exclusions(fits: Sequence[FittedCurve], dropped: Sequence[Dropped]) -> list[Finding[Any]]:
-    """What does not draw a curve, over all dataset sizes, and what does though it should not."""
+def exclusions(
+    fits: Sequence[FittedCurve], dropped: Sequence[Dropped], *, can_tell: bool = False
+) -> list[Finding[Any]]:
+    """What does not draw a curve, over all dataset sizes, and what does though it should not.
+
+    ``can_tell``: the study could train some networks longer, to tell what comes of it.
+    """
     counts: Counter[tuple[ExclusionKind, str]] = Counter()
     for fit in fits:
         for one in fit.curve.excluded:
@@ -127,6 +132,7 @@ def exclusions(fits: Sequence[FittedCurve], dropped: Sequence[Dropped]) -> list[
     undertrained = Count(
         n=sum(fit.curve.undertrained for fit in fits),
         of=sum(int(fit.curve.replicates.sum()) for fit in fits),
+        next_step=NextStep(kind="train_some_longer") if can_tell else None,
     )
     return [
         *(

@@ -10,6 +10,7 @@ from analysis.words.told import Told
 
 EXCLUSIONS: Mapping[ExclusionKind, Callable[[str], str]] = {
     "search": lambda _: "search trials (their errors helped to choose them)",
+    "longer": lambda _: "trials trained twice as long (compared with their replicates)",
     "unfinished": lambda status: f"{status} runs",
     "pruned": lambda _: "pruned models (summarised apart)",
     "distilled": lambda _: "distilled models (another route to a size)",
@@ -38,10 +39,11 @@ def left_out(f: Finding[Exclusion]) -> Told:
 
 def undertrained(f: Finding[Count]) -> Told:
     """Runs on the curves that were not trained to their end; the label counts them."""
+    step = what_next(f.next_step)
     return Told(
         label=f"{f.facts.n:,} of {f.facts.of:,} ",
         text="runs on the curves were still improving at their last step",
-        tail=": with longer training their errors may be lower",
+        tail=": with longer training their errors may be lower" + (f"; {step}" if step else ""),
     )
 
 

@@ -30,6 +30,7 @@ WORDS: dict[Kind, Callable[[Finding[Any]], Told]] = {
     "tuning_unjudged": tuning.tuning_unjudged,
     "hyperparameters": tuning.hyperparameters,
     "best_value": tuning.best_value,
+    "longer": tuning.longer,
     "pruning": routes.pruning,
     "route": routes.route,
     "saving": routes.saving,

@@ -211,6 +211,13 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
     "same_sizes": lambda s: "run both routes over the same sizes",
     "more_or_further": lambda s: "run more replicates of both routes, or sizes further apart",
     "raise_search_trials": lambda s: "raise search.trials",
+    "train_longer": lambda s: (
+        "set training.epochs and training.min_steps to twice what they are, in a new study"
+    ),
+    "train_some_longer": lambda s: (
+        "set replicates.longer = 1 and run the study again: some networks trained twice as long "
+        "say how far the payoff point would move"
+    ),
     "widen_search": lambda s: (
         f"search above {short(s.high or 0.0)} too"
         if s.low is None

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from analysis.findings import Count, Estimate, Finding
 from analysis.routes.paired import Gain
-from analysis.table.names import format_examples, plain_name
+from analysis.table.names import format_examples, format_size, plain_name
 from analysis.tuning.best_values import BestAt, BestValue, Move
 from analysis.tuning.findings import Enough, Worth
+from analysis.tuning.longer import Longer
 from analysis.tuning.sensitivity import Effect, Seen
 from analysis.words.reasons import what_next, why
 from analysis.words.rounding import short, span
 from analysis.words.told import Told, at
+from analysis.words.verdicts import SHORT
 
 SEEN: dict[Seen, str] = {
     "best_inside": "best inside the range",
@@ -34,6 +36,40 @@ def tuning(f: Finding[Enough]) -> Told:
         text=f"the last doubling of the search trials {_doubled(f.facts)}",
         tail=f"; {step}" if step else "",
     )
+
+
+def longer(f: Finding[Longer]) -> Told:
+    """What twice the training would save, and what it would do to the verdict."""
+    found, step = f.facts, what_next(f.next_step)
+    saved = f"would save {percent(found.saved)} of the error"
+    ratio = _times_as_large(found.estimate)
+    before, after = found.before, found.after
+    if found.effect == "verdict":
+        does = f'and change the verdict from "{SHORT[before.kind]}" to "{SHORT[after.kind]}"'
+        does += f" {format_size(after.size)} {plain_name(f.size)}" if after.placed else ""
+    elif found.effect == "moves":
+        does = f"and move the payoff point to {format_size(after.size)} {plain_name(f.size)}, "
+        does += ratio
+    elif not before.confident:
+        does = "; the payoff point cannot be told either way"
+    elif not before.placed:
+        does = "and leave the verdict what it is"
+    elif found.effect == "stays":
+        does = f"and move the payoff point by less than a factor of two: {ratio}"
+    else:
+        does = f"; whether the payoff point would move cannot be told: {ratio}"
+    return Told(
+        label=f"Training twice as long{at(f.n_examples)} ",
+        text=f"{saved}{'' if does.startswith(';') else ' '}{does}",
+        tail=f" ({found.pairs:,} networks were){f'; {step}' if step else ''}",
+    )
+
+
+def _times_as_large(ratio: Estimate) -> str:
+    value, low, high = (f"{x:.2f}" if x < 9.995 else f"{x:.2g}"
+                        for x in (ratio.value, ratio.low, ratio.high))  # fmt: skip
+    ends = f"{low}{' or less' * ratio.low_open} to {high}{' or more' * ratio.high_open}"
+    return f"{value} times as large ({ratio.level:.0%} interval {ends})"
 
 
 def tuned_enough(found: Sequence[Finding[Enough]]) -> str:

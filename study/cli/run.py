@@ -277,6 +277,7 @@ def _lines(
         ("cells", f"{found.n_cells:,} ({cells}{_students(spec)})"),
         ("search trials", f"{found.n_search_trials:,}"),
         ("replicate trials", f"{found.n_replicate_trials:,} (pruned ones included)"),
+        *_longer(found),
         ("trials", f"{found.n_trials:,}"),
     ]
     if spec.decide.goes_on:
@@ -302,6 +303,12 @@ def _goes_on(spec: StudySpec) -> str:
         f"rounds of further trials until each interval is at most {asked.target:g} times wide, or "
         f"{most} in all"
     )
+
+
+def _longer(found: Forecast) -> list[tuple[str, str]]:
+    """Say how many replicates are trained once more, if any are."""
+    n = found.n_longer_trials
+    return [("trained longer", f"{n:,} replicates once more, twice the steps")] if n else []
 
 
 def _students(spec: StudySpec) -> str:

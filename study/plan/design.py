@@ -22,6 +22,9 @@ from study.record import Value
 from study.spec.routes import BEST, capacities, capacity_name
 from study.spec.study_file import StudySpec
 
+LONGER = 2
+"""How often the steps of the others a trial of phase longer takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -62,6 +65,11 @@ class Slot:
     params: Mapping[str, Value]
     """What is known before the trial starts: all of it for search trials, only the scientific and
     fixed values for replicates (the rest comes from the winner of the cell's search)."""
+
+    @property
+    def length(self) -> int:
+        """How often the steps of the study file it is trained for."""
+        return LONGER if self.phase == "longer" else 1
 
 
 def seed_of(study_seed: int, *words: object) -> int:
@@ -136,12 +144,14 @@ def n_trials(spec: StudySpec) -> int:
 
 
 def slots(spec: StudySpec) -> Iterator[Slot]:
-    """Yield every trial of the study, all search trials before all replicates."""
+    """Yield every trial of the study: all search trials, all replicates, and those again longer."""
     every = cells(spec)
     for cell in every:
         yield from search_slots(spec, cell, 0, n_search(spec, cell))
     for cell in every:
         yield from replicate_slots(spec, cell, 0, spec.replicates.total)
+    for cell in every:
+        yield from _longer_slots(spec, cell)
 
 
 def search_slots(spec: StudySpec, cell: Cell, start: int, stop: int) -> Iterator[Slot]:
@@ -182,6 +192,31 @@ def replicate_slots(
                 prune_ratio=ratio,
                 params={**cell.capacity, "prune_ratio": ratio, **fixed_params(spec, cell)},
             )
+
+
+def _longer_slots(spec: StudySpec, cell: Cell) -> Iterator[Slot]:
+    """Yield some replicates of a cell without a teacher once more.
+
+    Each has the seed, the draw and the values of the replicate that it is compared with. Cells take
+    draws in an order of their own, so that the luck of one draw is not that of a whole curve, and a
+    study that grows keeps the trials it had.
+    """
+    total, each = spec.replicates.total, spec.replicates.seeds_per_draw
+    order = sorted(range(total), key=lambda index: seed_of(spec.study.seed, cell.name, index))
+    in_turn = sorted(order, key=lambda index: index % each)  # one seed of each draw comes first
+    for index in [] if cell.teacher else in_turn[: spec.replicates.longer]:
+        name = f"{cell.name}-longer{index}"
+        yield Slot(
+            name=name,
+            unit=name,
+            cell=cell,
+            phase="longer",
+            index=index,
+            draw=1 + index // each,
+            seed=seed_of(spec.study.seed, f"{cell.name}-replicate{index}"),
+            prune_ratio=0.0,
+            params={**cell.capacity, "prune_ratio": 0.0, **fixed_params(spec, cell)},
+        )
 
 
 def _prunings(spec: StudySpec, cell: Cell) -> Iterator[tuple[float, str]]:

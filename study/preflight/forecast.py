@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from study.plan.design import Cell, cells, n_search, prune_methods, prune_ratios
+from study.plan.design import LONGER, Cell, cells, n_search, prune_methods, prune_ratios
 from study.preflight.pace import Pace, measure_pace
 from study.record import Value
 from study.spec.routes import capacity_name
@@ -52,6 +52,8 @@ class Forecast:
     n_search_trials: int
     n_replicate_trials: int
     """Dense replicates and what is pruned from them."""
+    n_longer_trials: int
+    """Replicates trained once more, twice as long."""
     smallest: ModelForecast | None
     """None with a trainer of the user's own, whose models can't be seen beforehand."""
     largest: ModelForecast | None
@@ -63,7 +65,7 @@ class Forecast:
     @property
     def n_trials(self) -> int:
         """All trials: the number that will stand in Optuna and in MLflow."""
-        return self.n_search_trials + self.n_replicate_trials
+        return self.n_search_trials + self.n_replicate_trials + self.n_longer_trials
 
 
 def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
@@ -77,6 +79,7 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
     n_replicates = spec.replicates.total * sum(
         1 if cell.teacher else 1 + pruned_from_each for cell in every
     )
+    longer = {cell.name: 0 if cell.teacher else spec.replicates.longer for cell in every}
     distinct = {capacity_name(cell.capacity): cell for cell in every}
     smallest = largest = None
     train_flops = seconds = None
@@ -92,16 +95,18 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
             batch = min(spec.training.batch_size, cell.n_examples)
             model_flops = flops[capacity_name(cell.capacity)]
             dense = n_search(spec, cell) + spec.replicates.total
+            again = longer[cell.name]
             levels = [] if cell.teacher else tunings(spec, steps)
             taken = spec.replicates.total * sum(levels)
-            train_flops += 3.0 * model_flops * batch * (steps * dense + taken)
+            train_flops += 3.0 * model_flops * batch * (steps * (dense + again * LONGER) + taken)
             pace = pace_at(model_flops)
             evaluations = min(spec.training.evaluations, steps)
             busy += dense * pace.seconds(steps, evaluations)
+            busy += again * pace.seconds(steps * LONGER, evaluations)
             busy += spec.replicates.total * sum(
                 pace.seconds(tuning, evaluations * tuning / steps) for tuning in levels
             )
-        n_trials = n_searches + n_replicates
+        n_trials = n_searches + n_replicates + sum(longer.values())
         busy *= CROWDING if workers > 1 else 1.0
         seconds = START_SECONDS + _wall(busy + n_trials * STORING_SECONDS, n_trials, workers)
     return Forecast(
@@ -110,6 +115,7 @@ def forecast(spec: StudySpec, laboratory: Laboratory, workers: int) -> Forecast:
         n_cells=len(every),
         n_search_trials=n_searches,
         n_replicate_trials=n_replicates,
+        n_longer_trials=sum(longer.values()),
         smallest=smallest,
         largest=largest,
         train_flops=train_flops,

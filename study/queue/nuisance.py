@@ -49,7 +49,7 @@ class Nuisance:
         """Return the values of a trial by name; empty where the design has them."""
         spec = self._trials.spec
         space = space_of(spec, slot.cell)
-        if slot.phase == "replicate" and n_search(spec, slot.cell):
+        if slot.phase != "search" and n_search(spec, slot.cell):
             found = _nuisance(space, self._winners.of(slot))
             self._tell(taken, found)
             return found

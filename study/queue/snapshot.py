@@ -33,7 +33,7 @@ class Snapshot:
             every,
             needs(every, pooled=pooled),
             gates=gates(every) if pooled else None,
-            order=lambda slot: (slot.phase == "replicate", -trials.costs[slot.unit]),
+            order=lambda slot: (slot.phase != "search", -trials.costs[slot.unit]),
             group=lambda slot: pack_group(trials.spec, slot),
         )
         self._seen: dict[str, Stored] = {}

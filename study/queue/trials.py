@@ -100,7 +100,7 @@ class StoredTrials:
         self.spec, self.storage = spec, storage
         self.slots: dict[str, Slot] = {slot.name: slot for slot in slots_with(spec, rounds)}
         self.costs: dict[str, float] = {
-            slot.unit: relative_cost(spec, slot.cell) for slot in self.slots.values()
+            slot.unit: relative_cost(spec, slot.cell) * slot.length for slot in self.slots.values()
         }
         """Relative cost of each unit, which is one training, whatever is pruned from it."""
         self._ids: dict[str, int] = {}

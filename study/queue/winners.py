@@ -29,7 +29,7 @@ class Winners:
         self._searches = searches(trials.slots.values())
         self._replicates: dict[str, list[str]] = defaultdict(list)
         for slot in trials.slots.values():
-            if slot.phase == "replicate":
+            if slot.phase != "search":
                 self._replicates[slot.cell.name].append(slot.name)
         self._pooled: dict[str, dict[str, dict[str, Value]]] = {}
         """By teacher, what the model says of each cell."""

@@ -205,10 +205,15 @@ class ReplicatesSection:
     fixed, a validation set of its own."""
     seeds_per_draw: int = 1
     """Trainings on each draw, with fresh seeds."""
+    longer: int = 0
+    """Replicates of each cell that are trained once more, with the same seed and twice the steps.
+    They draw no curve: they tell how far the payoff point would move if all trained longer. One of
+    each cell is mostly enough; it can be added to a finished study."""
 
     def check(self, mistakes: Mistakes) -> None:
         mistakes.between("replicates.draws", self.draws, 1, MOST_REPEATS)
         mistakes.between("replicates.seeds_per_draw", self.seeds_per_draw, 1, MOST_REPEATS)
+        mistakes.between("replicates.longer", self.longer, 0, max(self.total, 0))
 
     @property
     def total(self) -> int:

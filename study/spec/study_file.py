@@ -55,7 +55,7 @@ whatever its default."""
 
 EXTENT: dict[str, tuple[str, ...]] = {
     "study": ("description", "routes"),
-    "replicates": ("draws",),
+    "replicates": ("draws", "longer"),
     "pruning": ("methods", "scopes"),
     "distillation": ("teachers",),
 }
@@ -235,6 +235,9 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
     if training.function and values["data"].test_sets == "rotate":
         rule = "means nothing to a trainer of one's own, which has its own test set"
         mistakes.add("data.test_sets", rule, "rotate", "remove it")
+    if training.function and values["replicates"].longer:
+        rule = "means nothing to a trainer of one's own, which decides how long it trains"
+        mistakes.add("replicates.longer", rule, values["replicates"].longer, "remove it")
     routes = values["study"].routes
     given = raw.get("space", {})
     space = read_space(given, model.family, bool(training.function), mistakes)

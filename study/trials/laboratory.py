@@ -165,7 +165,7 @@ class Laboratory:
     def _lacks(self, task: Task) -> str:
         """Say what a trial would need and does not have; empty if it can be run."""
         tuned = {axis.name for axis in space_of(self.spec, task.slot.cell).nuisance}
-        if task.slot.phase == "replicate" and not tuned <= task.params.keys():
+        if task.slot.phase != "search" and not tuned <= task.params.keys():
             return "every search trial of its cell failed"
         if task.slot.cell.teacher and task.teacher is None:
             return "every network that could have been its teacher failed"

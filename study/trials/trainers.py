@@ -20,7 +20,7 @@ def settings_of(spec: StudySpec, task: Task | Teacher) -> TrainSettings:
     from study.training.settings import TrainSettings
 
     training = spec.training
-    steps = training.steps(task.slot.cell.n_examples)
+    steps = training.steps(task.slot.cell.n_examples) * task.slot.length
     params = {"patience": training.patience, **task.params}
     del params["prune_ratio"]
     return TrainSettings(

@@ -76,6 +76,36 @@ def test_search_uses_draw_zero_and_replicates_fresh_ones() -> None:
     assert draws == {1, 2, 3}
 
 
+def test_longer_trials_repeat_replicates_and_stay_when_the_study_grows() -> None:
+    changes: dict[str, Any] = {"data": {"sizes": [80, 160]}}
+    some = spec_of(**changes, replicates={"draws": 4, "seeds_per_draw": 2, "longer": 3})
+    more = spec_of(**changes, replicates={"draws": 4, "seeds_per_draw": 2, "longer": 5})
+    none = spec_of(**changes, replicates={"draws": 4, "seeds_per_draw": 2})
+    longer = [slot for slot in slots(some) if slot.phase == "longer"]
+    assert len(longer) == 3 * len(cells(some))
+    assert [slot for slot in slots(some) if slot.phase != "longer"] == list(slots(none))
+    assert some.digest() == none.digest()
+    by_name = {slot.name: slot for slot in slots(more)}
+    assert all(by_name[slot.name] == slot for slot in longer)
+    for slot in longer:
+        pair = by_name[slot.name.replace("-longer", "-replicate")]
+        assert (slot.seed, slot.draw, slot.params) == (pair.seed, pair.draw, pair.params)
+        assert (slot.length, pair.length, slot.unit) == (2, 1, slot.name)
+    # A draw comes twice in a cell only once all have come, and cells begin with different ones.
+    for cell in cells(some):
+        assert len({slot.draw for slot in longer if slot.cell == cell}) == 3
+    assert {slot.draw for slot in longer[::3]} == {1, 2, 3, 4}
+
+
+def test_students_are_not_trained_longer() -> None:
+    spec = spec_of(
+        study={"routes": ["train", "distill"]},
+        space={"width": [4, 8], "depth": [1]},
+        replicates={"longer": 1},
+    )
+    assert {slot.cell.teacher for slot in slots(spec) if slot.phase == "longer"} == {""}
+
+
 @pytest.mark.parametrize("sampler", ["halton", "random"])
 def test_search_points_lie_in_the_space_and_depend_on_nothing_but_the_study(sampler: str) -> None:
     spec = spec_of(search={"sampler": sampler, "trials": 7})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_the_counts_are_those_of_the_design(monkeypatch: pytest.MonkeyPatch) -> 
     assert [capacity["width"] for capacity in asked] == [2, 32, 128]
     assert found.smallest is not None and found.smallest.n_parameters == 64 * 2 + 2 + 2 * 10 + 10
     assert found.largest is not None and found.largest.capacity == {"width": 128, "depth": 1}
+
+
+def test_a_training_twice_as_long_counts_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    constant(Pace(once=0.0, step=1.0, evaluation=0.0), monkeypatch)
+    spec = small()
+    longer = replace(spec, replicates=replace(spec.replicates, longer=1))
+    plain, more = of(spec), of(longer)
+    assert (plain.n_longer_trials, more.n_longer_trials) == (0, 10)
+    assert more.n_trials == len(list(slots(longer))) == plain.n_trials + 10
+    assert plain.train_flops is not None and more.train_flops is not None
+    assert plain.seconds is not None and more.seconds is not None
+    # 5 dense trainings a cell, and two levels of a quarter of one for both replicates.
+    assert more.train_flops / plain.train_flops == pytest.approx((5 + 2 + 1.0) / (5 + 1.0))
+    steps = 5 * (100 + 200)
+    assert more.seconds - plain.seconds >= 2 * steps
 
 
 @pytest.mark.parametrize(
