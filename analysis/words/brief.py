@@ -15,6 +15,7 @@ MOST = 3
 DECIDING: tuple[tuple[Kind, ...], ...] = (
     ("interleaved",),
     ("cannot_tell",),
+    ("longer",),
     ("route", "saving", "crossing"),
     ("emptied_layers", "small_teachers"),
     ("best_shape",),
@@ -29,7 +30,8 @@ DECIDING: tuple[tuple[Kind, ...], ...] = (
 def brief(findings: Sequence[Finding[Any]]) -> list[str]:
     """Return the sentences of the weightiest findings, those of the largest data set first.
 
-    Of what cannot be told those of the asked rule: the other rules' stand in all notes.
+    Of what cannot be told those of the asked rule, of longer training what it would change: the
+    others stand in all notes.
     """
     asked = next((f.facts.rule for f in findings if isinstance(f.facts, PayoffPoint)), None)
     found: list[str] = []
@@ -37,7 +39,9 @@ def brief(findings: Sequence[Finding[Any]]) -> list[str]:
         mine = [
             f
             for f in findings
-            if f.kind in kinds and not (isinstance(f.facts, PayoffPoint) and f.facts.rule != asked)
+            if f.kind in kinds
+            and not (isinstance(f.facts, PayoffPoint) and f.facts.rule != asked)
+            and not (f.kind == "longer" and f.next_step is None)
         ]
         mine.sort(key=lambda f: -(f.n_examples or 0.0))
         found += notes(mine)

@@ -13,6 +13,7 @@ import pytest
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
 from analysis.findings import NextStep
 from analysis.tuning.longer import Longer
+from analysis.words.brief import brief
 from analysis.words.kinds import tell
 from tests.support.tables import shaped_rows, study_rows
 
@@ -76,6 +77,9 @@ def test_small_networks_that_gain_most_make_the_payoff_point_smaller() -> None:
     assert "and move the payoff point to" in told
     assert "set training.epochs and training.min_steps to twice what they are" in told
     assert finding.noted
+    assert any("and move the payoff point to" in note for note in brief(analysis.findings))
+    quiet = brief(analysed(lambda row: -0.2).findings)
+    assert not any("Training twice as long" in note for note in quiet)
 
 
 def test_a_curve_that_goes_on_falling_once_trained_longer_changes_the_verdict() -> None:

@@ -44,7 +44,7 @@ resamples = 100
 
 def run(folder: Path, longer: int) -> str:
     (folder / "long.toml").write_text(STUDY.replace("LONGER", str(longer)))
-    return payoff("run", "long.toml", folder=folder).stdout
+    return payoff("run", "long.toml", "--notes", folder=folder).stdout
 
 
 def records(folder: Path) -> dict[str, TrialRecord]:
