@@ -64,7 +64,7 @@ class Signals:
         count = np.asarray(runs, dtype=np.float64)
         own = self._run_variance(x)
         basis = np.stack([np.ones_like(x), x - self._middle], axis=1)
-        covariance: FloatArray = basis @ self._luck @ basis.T
+        covariance: FloatArray = basis @ self.luck @ basis.T
         covariance += np.diag(own / count)
         variance = self.fit.noise.draw_variance
         if variance > 0.0:
@@ -82,7 +82,7 @@ class Signals:
         return float(np.log(self.fit.curve.size).mean())
 
     @cached_property
-    def _luck(self) -> FloatArray:
+    def luck(self) -> FloatArray:
         """(2, 2) covariance of level and tilt that stay, however many runs are made."""
         noise, curve = self.fit.noise, self.fit.curve
         _, luck = split_test_luck(np.log(curve.size), noise.test_covariance)

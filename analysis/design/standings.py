@@ -9,9 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.curves.points import draw_test_luck
+from analysis.curves.noise import gaussian
 from analysis.design.answers import asked_settings
 from analysis.design.candidates import Target
+from analysis.design.signals import Signals
 from analysis.findings import VerdictKind
 from analysis.streams import Stream, generator
 from analysis.verdicts.curve_fit import FittedCurve
@@ -115,7 +116,10 @@ def _limit(fit: FittedCurve, target: Target) -> float:
     inside = slice(0, draws.n_inside)
     middle = np.median(draws.log_error[:, inside], axis=0)
     rng = generator(settings.seed, Stream.NEXT_RUNS, fit.curve.n_examples, 1)
-    luck = draw_test_luck(np.log(fit.curve.size), noise, draws.x[inside], LUCKS, rng)
+    # Of test sets that rotate, only what they have in common stays.
+    at = draws.x[inside]
+    basis = np.stack([np.ones_like(at), at - np.log(fit.curve.size).mean()])
+    luck = gaussian(Signals(fit=fit).luck, LUCKS, rng) @ basis
     found = apply_rule(draws.x[inside], middle + luck, settings.rule, settings).location
     found = found[np.isfinite(found)]
     if not len(found):
