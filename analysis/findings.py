@@ -137,7 +137,9 @@ class NextStep:
     better: int | None = None
     low: float | None = None
     high: float | None = None
-    """Sizes from and up to which; the number of a rule."""
+    """Sizes, or values of a hyperparameter, from and up to which; the number of a rule."""
+    about: str = ""
+    """The hyperparameter."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Winners by the luckiest score of a cell, or by a model of all search trials of the study.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.search [--searches 3] [--rivals]
+    OMP_NUM_THREADS=1 python -m benchmarks.search [--searches 3] [--rivals] [--points 5]
 
 Search trials of a whole study are trained, with their full Halton points. Then each rule chooses
 the hyperparameters of each cell from the first points of each cell, and the choices are trained
@@ -9,7 +9,8 @@ again on draws and with seeds of their own, the same for all rules:
 - best of k: the trial of the cell with the lowest validation error of k;
 - pooled k: where the model of all trials of the study has the lowest error for the cell, of k
   trials in each cell (`search.winner = "pooled"`); where it cannot tell, the best of k;
-- tpe, gp: the best of k trials of the cell that one of Optuna's adaptive samplers chose.
+- tpe, gp: the best of k trials of the cell that one of Optuna's adaptive samplers chose; of a
+  cell's trainings all take as many steps, so that equal trials are equal FLOPs.
 
 What is printed: the mean test error over cells, and the geometric mean of its ratios to that of
 the best of five, with a 95% interval (bootstrap over the cells of all searches). A diverged
@@ -62,6 +63,8 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }
 POINTS = 10
+TRIALS = (5, 1, 2, 3, 10)
+"""Trials a cell that rules choose from, where there are so many points."""
 REFERENCE = "best of 5"
 
 Scores = dict[str, float]
@@ -72,9 +75,9 @@ Searched = dict[str, list[tuple[dict[str, Value], Scores]]]
 class Bench:
     """Trains and remembers."""
 
-    def __init__(self, case: str, seed: int, cache: Path) -> None:
+    def __init__(self, case: str, seed: int, cache: Path, points: int = POINTS) -> None:
         raw = {**CASES[case], "study": {"seed": seed, "routes": ["train"]}}
-        raw["search"] = {"trials": POINTS}
+        raw["search"] = {"trials": points}
         self.spec: StudySpec = parse_spec(raw, base=Path.cwd())
         self.laboratory = Laboratory(self.spec, cache=cache)
         self.file = cache / f"{case}-{seed}.json"
@@ -173,14 +176,17 @@ def by_sampler(bench: Bench, k: int, name: str) -> dict[str, dict[str, Value]]:
     return {cell: dict(study.best_params) for cell, study in studies.items()}
 
 
-def compare(case: str, searches: Sequence[int], times: int, rivals: bool, cache: Path) -> None:
+def compare(
+    case: str, searches: Sequence[int], points: int, times: int, rivals: bool, cache: Path
+) -> None:
     """Print the rules of one case."""
     errors: dict[str, list[np.ndarray]] = {}
     for seed in searches:
-        bench = Bench(case, seed, cache)
+        bench = Bench(case, seed, cache, points)
         found = bench.search()
-        chosen = {f"best of {k}": by_score(found, k) for k in (5, 2, 3, 10)}
-        chosen |= {f"pooled {k}": by_model(bench, found, k) for k in (1, 2, 3, 5, 10)}
+        few = [k for k in TRIALS if k <= points]
+        chosen = {f"best of {k}": by_score(found, k) for k in few}
+        chosen |= {f"pooled {k}": by_model(bench, found, k) for k in few}
         if rivals:
             chosen |= {
                 f"{name} {k}": by_sampler(bench, k, name) for name in ("tpe", "gp") for k in (5,)
@@ -208,6 +214,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--searches", type=int, default=3, help="searches with seeds of their own")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first search")
+    parser.add_argument("--points", type=int, default=POINTS, help="trials a cell, 5 or more")
     parser.add_argument("--retrainings", type=int, default=5)
     parser.add_argument("--rivals", action="store_true", help="Optuna's samplers too")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was trained")
@@ -217,7 +225,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in args.cases.split(","):
             cache = args.cache or Path(folder)
-            compare(case, range(args.searches), args.retrainings, args.rivals, cache)
+            seeds = range(args.first, args.first + args.searches)
+            compare(case, seeds, args.points, args.retrainings, args.rivals, cache)
 
 
 def _error(scores: Scores) -> float:

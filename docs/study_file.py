@@ -43,7 +43,7 @@ def page() -> str:
     spec = load_spec(None)
     parts = [HEAD]
     for field in dataclasses.fields(spec):
-        if field.name in ("sizes", "base", "distill_axes"):
+        if field.name in ("sizes", "base", "distill_axes", "unsaid"):
             continue
         parts.append(_space() if field.name == "space" else _section(spec, field.name))
     return "\n".join(parts)

@@ -67,8 +67,6 @@ TURNS = 40
 """Steps of the search for the lengths."""
 GRID, SWEEPS = 41, 2
 """Values looked at in each range, and rounds in which each is set to its best, given the others."""
-LEAST_TRIALS = 2
-"""Trials that the model wants for each hyperparameter, and as many more."""
 LEAST_GAIN = 0.01
 """Values matter in a cell where the log errors expected of those tried differ by more."""
 
@@ -93,10 +91,10 @@ class Searched:
 def pooled_best(trials: Searched) -> FloatArray | None:
     """Return the best values of each cell, (C, K); NaN in cells where they hardly matter.
 
-    None where there are too few trials to tell.
+    None where trials do not scatter, or nothing was varied.
     """
     n, count = trials.u.shape
-    if not count or n < LEAST_TRIALS * (count + 1):
+    if not count:
         return None
     y = bounded_above(trials.y, Cells.of(trials.cell))
     values = _columns(trials.u, trials.choices)

@@ -85,6 +85,13 @@ def _beyond_points(r: Reason) -> str:
     )
 
 
+def _widen_search(s: NextStep) -> str:
+    end, to = ("high", s.high) if s.low is None else ("low", s.low)
+    way = "up" if end == "high" else "down"
+    key = f" (in a study file: space.{s.about}.{end})" if s.about.isidentifier() else ""
+    return f"search {way} to {short(to or 0.0)} too{key}"
+
+
 def _more_replicates(s: NextStep) -> str:
     text = f"train {s.to} replicates of each size instead of {s.now}"
     if s.low is None or s.high is None:
@@ -218,11 +225,7 @@ STEPS: Mapping[StepKind, Callable[[NextStep], str]] = {
         "set replicates.longer = 1 and run the study again: some networks trained twice as long "
         "say how far the payoff point would move"
     ),
-    "widen_search": lambda s: (
-        f"search above {short(s.high or 0.0)} too"
-        if s.low is None
-        else f"search below {short(s.low)} too"
-    ),
+    "widen_search": _widen_search,
     "prune_more_ratios": lambda s: f"prune to at least {s.to}",
     "run_more_points": lambda s: f"run at least {s.to}",
     "lower_prune_ratio": lambda s: "lower the largest prune_ratio or start from larger networks",

@@ -151,6 +151,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
 
 def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
     from study.launch.engines.local import n_workers
+    from study.plan.winners import lacking
     from study.preflight.check import check_study
     from study.preflight.forecast import forecast
     from study.preflight.routes import route_notes
@@ -186,6 +187,8 @@ def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:
     tests = () if own is not None else (("test sets", _test_sets(laboratory.dataset, spec.sizes)),)
     for name, value in _lines(spec, found, own, tests):
         print(f"{name:<22} {value}")
+    if why := lacking(spec):
+        print(f"note: {why}", file=sys.stderr)
     if not spec.training.function:
         from study.packs.compiling import outlook
 

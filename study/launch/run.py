@@ -28,6 +28,7 @@ from study.launch.worker_log import notes_in
 from study.packs.compiling import outlook
 from study.places import Places
 from study.plan.design import n_trials
+from study.plan.winners import lacking
 from study.preflight.check import check_study, fingerprints
 from study.preflight.routes import route_notes
 from study.queue import leases
@@ -106,6 +107,8 @@ def run_study(
         if unused := store.n_unused():
             text = "finished trials are not asked for by the study file any more: kept, unused"
             view.say(f"{unused:,} {text}")
+        if (why := lacking(spec)) and store.counts().waiting:
+            view.say(f"note: {why}")
         if not spec.training.function:
             own = outlook(spec) if not engine.elsewhere and store.counts().waiting else ""
             for note in filter(None, (own, *laboratory.dataset.notes, *route_notes(laboratory))):

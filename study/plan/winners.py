@@ -16,9 +16,12 @@ import numpy as np
 from analysis.table.trials import FloatArray
 from search_spaces.domains import Categorical, Domain, Int
 from search_spaces.space import Axis
-from study.plan.design import Cell
+from study.plan.design import Cell, cells, n_search, space_of
 from study.record import Value
+from study.spec.study_file import StudySpec
 
+LEAST_TRIALS = 2
+"""Trials in all that the model wants for each hyperparameter, and as many more."""
 LOG_RATIO = 4.0
 """Capacities whose ends differ by this factor are compared by their ratios."""
 
@@ -32,6 +35,27 @@ class Tried:
     """Of the axes that the search varies."""
     error: float
     """On the validation set; infinite if it diverged or failed."""
+
+
+def lacking(spec: StudySpec) -> str:
+    """Say why winners that should be pooled are the best of each cell's own; empty if they are not.
+
+    Networks that are made in one way share a model.
+    """
+    if spec.search.winner != "pooled":
+        return ""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells(spec):
+        groups.setdefault(cell.teacher, []).append(cell)
+    for same in groups.values():
+        count = len(space_of(spec, same[0]).nuisance)
+        trials = len(same) * n_search(spec, same[0])
+        if count and trials < (least := LEAST_TRIALS * (count + 1)):
+            return (
+                f"winners are the best of each cell's own search trials: {trials} in all are too "
+                f"few for a model of them, which asks for {least} (search.trials)"
+            )
+    return ""
 
 
 def pooled_winners(axes: Sequence[Axis], tried: Sequence[Tried]) -> dict[str, dict[str, Value]]:
@@ -48,6 +72,8 @@ def pooled_winners(axes: Sequence[Axis], tried: Sequence[Tried]) -> dict[str, di
     kept = [mine for mine in members.values() if any(math.isfinite(one.error) for one in mine)]
     trials = [one for mine in kept for one in mine]
     positive = [one.error for one in trials if 0.0 < one.error < math.inf]
+    if len(trials) < LEAST_TRIALS * (len(axes) + 1):
+        return {}
     if not positive or any(one.error < 0.0 for one in trials):
         return {}
     # An error of zero of a finite validation set is less than its smallest step.

@@ -35,17 +35,13 @@ def write_identity(
 
 
 def as_begun(storage: BaseStorage, spec: StudySpec) -> StudySpec:
-    """Return the study as the storage says that it was begun.
-
-    One from before test sets could rotate goes on with its fixed one, unless its file asks for
-    another.
-    """
-    if spec.data.test_sets != "auto" or not spec.rotates:
+    """Return the study as the storage says that it was begun, where its file leaves that open."""
+    if not spec.leaves_open:
         return spec
     for study in storage.get_all_studies():
         semantics = study.user_attrs.get(SEMANTICS)
         if semantics is not None and owner_of(study.study_name) == spec.name:
-            return spec if "test_sets" in json.loads(semantics)["data"] else spec.with_fixed_test()
+            return spec.as_stored(json.loads(semantics))
     return spec
 
 

@@ -141,7 +141,7 @@ def begun(spec: StudySpec, places: Places) -> StudyStore | None:
     """
     address = spec.storage.optuna
     file = sqlite_file(address) if address else places.optuna_journal
-    if spec.data.test_sets != "auto" or not spec.rotates:
+    if not spec.leaves_open:
         return None
     if file is not None and not file.is_file():
         return None

@@ -8,7 +8,7 @@ from typing import Any
 MNIST1D = {"name": "mnist1d", "n_examples": 16_500, "test": 12_000, "validation": 500}
 
 EXAMPLES: dict[str, Mapping[str, Any]] = {
-    "digits": {},
+    "digits": {"search": {"trials": 2}},
     "mnist1d": {
         "study": {"description": "How wide must an MLP be for 500 to 4,000 signals of MNIST-1D?"},
         "data": {**MNIST1D, "sizes": [500, 1000, 2000, 4000]},

@@ -181,16 +181,18 @@ class DistillationSection:
 class SearchSection:
     """How the nuisance hyperparameters of each cell are tuned, on validation error only."""
 
-    trials: int = 5
-    """Search trials a cell. 0 is allowed when no hyperparameter is left to tune."""
+    trials: int = 3
+    """Search trials a cell; of 50 cells or more, 2 are enough where winners are pooled. 0 is
+    allowed when no hyperparameter is left to tune."""
     sampler: Literal["halton", "random", "tpe"] = "halton"
     """halton: quasi-random points fixed by the study's seed, the same for any number of workers;
     random: likewise but independent; tpe: Optuna's TPE, which learns from the trials before it."""
-    winner: Literal["best", "pooled"] = "best"
-    """What replicates are trained with. best: the values of the cell's search trial with the lowest
-    validation error; pooled: where a model of all search trials of the study has the lowest error
-    for the cell, so that each cell learns from all and fewer trials a cell are enough. Replicates
-    then wait for the whole search."""
+    winner: Literal["pooled", "best"] = "pooled"
+    """What replicates are trained with. pooled: where a model of all search trials of the study has
+    the lowest error for the cell, so that each cell learns from all and fewer trials a cell are
+    enough; replicates then wait for the whole search. best: the values of the cell's search trial
+    with the lowest validation error, which is also taken where a model cannot tell: of fewer trials
+    in all than two for each hyperparameter and two more, or of errors below zero."""
 
     def check(self, mistakes: Mistakes) -> None:
         mistakes.between("search.trials", self.trials, 0, MOST_REPEATS)
@@ -200,7 +202,7 @@ class SearchSection:
 class ReplicatesSection:
     """How often the winner of each cell is retrained; only replicates draw the curve."""
 
-    draws: int = 5
+    draws: int = 6
     """Independent subset draws, each with a test set of its own (data.test_sets) or, where that is
     fixed, a validation set of its own."""
     seeds_per_draw: int = 1

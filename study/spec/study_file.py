@@ -19,6 +19,7 @@ from search_spaces.space import Axis, SearchSpace
 from study.data.source import DataSource, may_rotate
 from study.data.source import check as check_source
 from study.errors import StudyFileError
+from study.spec.embedded import EXAMPLES
 from study.spec.reading import Mistakes, read_values
 from study.spec.routes import check_routes, later_defaults, read_distill_axes
 from study.spec.sections import (
@@ -65,7 +66,11 @@ WHEREABOUTS = ("root", "download")
 """Keys of [data] that say where the examples lie, not what they are: no part of the digest. That
 the examples are the same is seen from the examples: `study.preflight.check.fingerprints`."""
 
-UNSAID = {"data.test_sets": "fixed"}
+EARLIER: dict[str, Any] = {"search.winner": "best", "search.trials": 5, "replicates.draws": 5}
+"""What keys meant, where a study file leaves them out, before winners were pooled: studies begun
+then go on with it."""
+
+UNSAID = {"data.test_sets": "fixed", "search.winner": "best"}
 """What holds where the settings that make the digest don't say."""
 
 MOST_EXAMPLES = 10**12
@@ -95,6 +100,8 @@ class StudySpec:
     analysis: AnalysisSettings = field(default_factory=AnalysisSettings)
     base: Path = field(default_factory=Path.cwd)
     """Folder that relative paths in the file start from."""
+    unsaid: frozenset[str] = frozenset()
+    """Keys of :data:`EARLIER` that the file leaves out."""
 
     @property
     def name(self) -> str:
@@ -139,19 +146,42 @@ class StudySpec:
         """Whether each draw has its own test set, unless the data turn out to bring one."""
         return may_rotate(self.data) and not self.training.function
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the file leaves out what a study that has begun may have settled."""
+        return bool(self.unsaid) or (self.data.test_sets == "auto" and self.rotates)
+
     def as_begun(self, digests: Iterable[str]) -> StudySpec:
         """Return the study as it was begun, if the digests of its trials or of its storage say so.
 
-        One that began before test sets could rotate goes on with its fixed one, unless its file
-        asks for another.
+        What the file leaves out is then what it meant when the study began.
         """
-        if self.data.test_sets != "auto" or not self.rotates:
-            return self
-        fixed = self.with_fixed_test()
-        return fixed if fixed.digest() in set(digests) else self
+        known = set(digests)
+        free = (self, self.with_earlier())
+        ways = (*free, *(way.with_fixed_test() for way in free))
+        return next((way for way in ways if way.digest() in known), self)
+
+    def as_stored(self, stored: Mapping[str, Mapping[str, Any]]) -> StudySpec:
+        """Return the study as it was begun, by what was stored of its :meth:`semantics`."""
+        search = {"winner": "best", **stored["search"]}
+        keys = [key for key in ("winner", "trials") if f"search.{key}" in self.unsaid]
+        earlier = any(search[key] == EARLIER[f"search.{key}"] for key in keys)
+        found = self.with_earlier() if earlier else self
+        return found if "test_sets" in stored["data"] else found.with_fixed_test()
+
+    def with_earlier(self) -> StudySpec:
+        """Return the study with what the keys that its file leaves out meant earlier."""
+        changed: dict[str, Any] = {}
+        for key in sorted(self.unsaid):
+            section, _, name = key.partition(".")
+            before = changed.get(section, getattr(self, section))
+            changed[section] = dataclasses.replace(before, **{name: EARLIER[key]})
+        return dataclasses.replace(self, **changed)
 
     def with_fixed_test(self) -> StudySpec:
-        """Return the study with one test set for all its trials."""
+        """Return the study with one test set for all its trials, unless its file asks for more."""
+        if self.data.test_sets != "auto" or not self.rotates:
+            return self
         return dataclasses.replace(self, data=dataclasses.replace(self.data, test_sets="fixed"))
 
     def digest(self) -> str:
@@ -182,7 +212,8 @@ def load_spec(path: str | Path | None, *, base: Path | None = None) -> StudySpec
     StudyFileError with every mistake of the file.
     """
     if path is None:
-        return parse_spec({}, base=base or Path.cwd())
+        spec = parse_spec(EXAMPLES["digits"], base=base or Path.cwd())
+        return dataclasses.replace(spec, unsaid=frozenset(EARLIER))
     file = Path(path).expanduser()
     try:
         text = file.read_text(encoding="utf-8")
@@ -258,6 +289,7 @@ def parse_spec(raw: Mapping[str, Any], *, base: Path) -> StudySpec:
         distill_axes=students,
         analysis=AnalysisSettings(**asked),
         base=base,
+        unsaid=_unsaid(raw),
         **values,
     )
 
@@ -305,6 +337,12 @@ def _check_decide(
             rule = "a range of a capacity is for a study that chooses its own trials"
             remedy = "add a [decide] section, or list its values"
             mistakes.add(f"space.{axis.name}", rule, {"low": low, "high": high}, remedy)
+
+
+def _unsaid(raw: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys of :data:`EARLIER` that a file leaves out."""
+    said = {f"{section}.{key}" for section, keys in raw.items() for key in keys}
+    return frozenset(EARLIER) - said
 
 
 def _read_sizes(value: object, mistakes: Mistakes) -> tuple[int, ...]:

@@ -64,7 +64,7 @@ def as_toml(spec: StudySpec, *, file: str) -> str:
     """Return a study as TOML, every key commented."""
     parts = [HEADER.format(file=file)]
     for field in dataclasses.fields(spec):
-        if field.name in ("sizes", "base", "distill_axes"):
+        if field.name in ("sizes", "base", "distill_axes", "unsaid"):
             continue
         if field.name == "space":
             parts.append(_space(spec))

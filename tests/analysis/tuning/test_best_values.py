@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ from analysis.table.trials import TrialTable
 from analysis.tuning.best_values import (
     BestAt,
     BestValue,
+    _widening,
     best_value_findings,
     study_best_values,
 )
 from analysis.tuning.responses import DEGREE, legendre
-from analysis.tuning.searched import searched_trials
+from analysis.tuning.searched import Scale, searched_trials
 from analysis.words.kinds import tell
 from tests.support.searches import DEFAULTS, Answer, Search
 from tests.support.tables import study_rows
@@ -132,13 +134,39 @@ def test_at_an_end_of_the_range_the_interval_is_open_and_the_next_step_is_beyond
     rate, dropout = found["learning_rate"], found["dropout"]
     assert rate.told is not None and dropout.told is not None
     assert rate.end == "high" and rate.told.best.high_open and rate.told.at_edge
-    assert rate.next_step == NextStep(kind="widen_search", high=rate.high)
+    further = rate.next_step
+    assert further is not None and further.high == pytest.approx(3.0 * rate.high, rel=0.05)
+    assert further == NextStep(kind="widen_search", about="learning_rate", high=further.high)
     assert dropout.end == "low" and dropout.told.best.low_open
     assert dropout.next_step is None  # nothing lies below 0
     (finding,) = (f for f in best_value_findings((rate,)))
     text = tell(finding).whole
     assert "is at the high end of the range searched, 0.0" in text
-    assert text.endswith("; search above 0.098 too")
+    assert text.endswith("; search up to 0.29 too (in a study file: space.learning_rate.high)")
+
+
+@pytest.mark.parametrize(
+    ("scale", "end", "further"),
+    [
+        (Scale(name="learning_rate", log=True, low=0.001, high=0.03), "high", {"high": 0.09}),
+        (Scale(name="learning_rate", log=True, low=0.001, high=0.03), "low", {"low": 0.00033}),
+        (Scale(name="dropout", log=False, low=0.0, high=0.3), "high", {"high": 0.4}),
+        (Scale(name="dropout", log=False, low=0.0, high=0.3), "low", None),
+        (Scale(name="dropout", log=False, low=0.2, high=0.5), "low", {"low": 0.1}),
+        (Scale(name="dropout", log=False, low=0.0, high=0.9), "high", None),
+        (Scale(name="momentum", log=False, low=0.9, high=0.99), "high", {"high": 0.999}),
+        (Scale(name="noise", log=False, low=0.1, high=1.3), "low", {"low": 0.0}),
+        (Scale(name="noise", log=True, low=0.1, high=1.3), None, None),
+    ],
+)
+def test_a_search_is_widened_within_bounds(
+    scale: Scale, end: Literal["low", "high"] | None, further: dict[str, float] | None
+) -> None:
+    step = _widening(scale, end)
+    assert (step is None) == (further is None)
+    if step is not None and further is not None:
+        assert (step.kind, step.about) == ("widen_search", scale.name)
+        assert (step.low, step.high) == (further.get("low"), further.get("high"))
 
 
 @pytest.mark.parametrize(

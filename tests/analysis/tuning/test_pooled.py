@@ -72,11 +72,6 @@ def test_where_nothing_matters_cells_are_left_to_themselves() -> None:
     assert np.isnan(found).all()
 
 
-@pytest.mark.parametrize("cells", [1, 2])
-def test_too_few_trials_tell_nothing(cells: int) -> None:
-    assert pooled_best(made(cells, 3)[0]) is None
-
-
 def test_trials_without_scatter_tell_nothing() -> None:
     trials, _ = made()
     same = Searched(

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from study.places import Places
 from study.queue.leases import living
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
+from study.record import TrialRecord, Value
 from study.spec.study_file import load_spec
 from study.tracking.spool import Spool
 from tests.support.commands import environment
@@ -43,7 +45,9 @@ draws = 2
 [analysis]
 resamples = 100
 """
-TOTAL = 6 * 4 + 6 * 2 * 2
+SEARCHES = 6 * 4
+TOTAL = SEARCHES + 6 * 2 * 2
+NUISANCE = ("learning_rate", "weight_decay", "dropout")
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -70,7 +74,7 @@ def gets_further(folder: Path, than: int) -> bool:
     return finished(folder) > than
 
 
-def check_everything(folder: Path) -> None:
+def check_everything(folder: Path, total: int = TOTAL) -> None:
     """Exactly the design's trials in Optuna, and exactly one finished MLflow run for each."""
     from mlflow import MlflowClient
 
@@ -78,9 +82,9 @@ def check_everything(folder: Path) -> None:
     spec = load_spec(folder / "study.toml")
     store = StudyStore(spec, open_storage("", places))
     counts = store.counts()
-    assert (counts.complete, counts.waiting, counts.running, counts.failed) == (TOTAL, 0, 0, 0)
+    assert (counts.complete, counts.waiting, counts.running, counts.failed) == (total, 0, 0, 0)
     records = store.records()
-    assert len(records) == TOTAL
+    assert len(records) == total
     assert Spool(places.spool(spec.name)).waiting() == 0
     client = MlflowClient(tracking_uri=places.mlflow_address)
     experiment = client.get_experiment_by_name(spec.name)
@@ -89,8 +93,9 @@ def check_everything(folder: Path) -> None:
     trials = [run for run in runs if "payoff.trial" in run.data.tags]
     assert {run.info.status for run in runs} == {"FINISHED"}
     per_trial = Counter(run.data.tags["payoff.trial"] for run in trials)
-    assert len(per_trial) == TOTAL
+    assert len(per_trial) == total
     assert set(per_trial.values()) == {1}
+    check_winners(records)
     # The run says what Optuna says.
     logged = {run.data.tags["payoff.trial"].split("/")[-1]: run for run in trials}
     for record in records:
@@ -99,6 +104,18 @@ def check_everything(folder: Path) -> None:
     assert kinds["size"] == 2
     assert kinds["analysis"] == 1
     assert kinds["curve"] == 2
+
+
+def check_winners(records: Iterable[TrialRecord]) -> None:
+    """One winner in each cell, found by the model: all replicates have its values."""
+    tried: dict[str, set[tuple[Value, ...]]] = defaultdict(set)
+    given: dict[str, set[tuple[Value, ...]]] = defaultdict(set)
+    for record in records:
+        found = tried if record.phase == "search" else given
+        found[record.cell].add(tuple(record.params[name] for name in NUISANCE))
+    assert len(given) == 6
+    assert {len(values) for values in given.values()} == {1}
+    assert any(not values & tried[cell] for cell, values in given.items())
 
 
 @pytest.mark.slow
@@ -131,6 +148,23 @@ def test_a_killed_worker_is_replaced_and_its_trials_run_again(tmp_path: Path) ->
     os.kill(worker, signal.SIGKILL)
     end_of(run)
     check_everything(tmp_path)
+
+
+@pytest.mark.slow
+def test_workers_killed_among_replicates_leave_each_cell_its_one_winner(tmp_path: Path) -> None:
+    # Many cheap replicates, so that some are in hand and some wait when each worker dies.
+    study = STUDY.replace("draws = 2", "draws = 12") + "[run]\nmax_attempts = 9\n"
+    (tmp_path / "study.toml").write_text(study)
+    run = start(tmp_path)
+    leases = tmp_path / "mlruns" / "leases"
+    for n_finished in (SEARCHES, SEARCHES + 12, SEARCHES + 48):
+        wait_until(partial(gets_further, tmp_path, n_finished), alive=run)
+        for name in living(leases):
+            if (worker := int(name.split("-")[-2])) != run.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+    end_of(run)
+    check_everything(tmp_path, SEARCHES + 6 * 12 * 2)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from search_spaces.domains import Categorical, Float, Int
 from search_spaces.space import Axis
 from study.plan.design import Cell, cells, slots
-from study.plan.winners import Tried, _unit, _value, pooled_winners
+from study.plan.winners import Tried, _unit, _value, lacking, pooled_winners
 from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
 
@@ -83,6 +83,30 @@ def test_errors_without_logarithms_leave_cells_to_themselves(error: float) -> No
     spec = spec_of()
     tried = [Tried(cell=one.cell, values=one.values, error=error) for one in searched(spec)]
     assert pooled_winners(spec.space.nuisance, tried) == {}
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8])
+def test_too_few_trials_leave_cells_to_themselves(n: int) -> None:
+    spec = spec_of()
+    assert bool(pooled_winners(spec.space.nuisance, searched(spec)[:n])) == (n >= 8)
+
+
+def test_a_study_whose_trials_are_too_few_for_a_model_says_so() -> None:
+    small = {"data": {"sizes": [80]}, "space": {"width": [4, 8], "depth": [1]}}
+
+    def said(**changes: Any) -> str:
+        return lacking(parse_spec({**small, **changes}, base=Path.cwd()))
+
+    text = "6 in all are too few for a model of them, which asks for 8 (search.trials)"
+    assert said().endswith(text)
+    assert not said(search={"trials": 4})
+    assert not said(search={"winner": "best"})
+    fixed = {"learning_rate": 0.01, "weight_decay": 0.0, "dropout": 0.0}
+    assert not said(space={**small["space"], **fixed})  # nothing is searched
+    # Students, whose axes are their own, have a model of their own.
+    taught = {"study": {"routes": ["train", "distill"]}}
+    assert "8 in all" in said(**taught, search={"trials": 4})
+    assert not said(**taught, search={"trials": 6})
 
 
 def test_some_errors_of_zero_are_less_than_the_least() -> None:

@@ -115,3 +115,24 @@ def test_a_study_whose_test_sets_rotate_is_not_gone_on_with_on_a_fixed_one(
             continue
         with pytest.raises(StorageError, match=r'data.test_sets: "rotate" -> "fixed"'):
             store.prepare()
+
+
+def test_a_study_from_before_winners_were_pooled_goes_on_as_it_began(storage: BaseStorage) -> None:
+    then: dict[str, Any] = {"search": {"winner": "best", "trials": 5}, "replicates": {"draws": 5}}
+    left_out: dict[str, Any] = {"search": {}, "replicates": {}}
+    old = spec_of(**then)
+    assert "winner" not in old.semantics()["search"]  # as every study was stored then
+    StudyStore(old, storage).prepare()
+    store = StudyStore(spec_of(**left_out), storage)
+    assert (store.spec.search, store.spec.replicates) == (old.search, old.replicates)
+    assert (store.digest, store.prepare()) == (old.digest(), 0)
+    changed = spec_of(**left_out, training={"epochs": 31})
+    with pytest.raises(StorageError, match=r"\(training.epochs: 30 -> 31[^:]*: \S+ -> 400\); undo"):
+        StudyStore(changed, storage).prepare()
+    asked = spec_of(search={"winner": "pooled", "trials": 5}, replicates={"draws": 5})
+    with pytest.raises(StorageError, match=r'\(search.winner: "best" -> "pooled"\); undo'):
+        StudyStore(asked, storage).prepare()
+    # Another study beside it is a new one.
+    beside = StudyStore(spec_of(**left_out, study={"name": "other"}), storage)
+    assert beside.prepare() > 0
+    assert beside.spec.search.winner == "pooled"

@@ -215,7 +215,7 @@ def test_students_may_be_all_that_is_tuned(storage: BaseStorage) -> None:
 
 
 def test_a_new_key_leaves_old_studies_what_they_are() -> None:
-    plain = small(search={"trials": 2})
+    plain = small(search={"trials": 2}).with_earlier()
     assert plain.digest() == small(search={"trials": 2, "winner": "best"}).digest()
     assert plain.digest() != small(search={"trials": 2, "winner": "pooled"}).digest()
 

@@ -239,8 +239,11 @@ def test_the_digest_covers_what_decides_a_result_and_nothing_else() -> None:
 
 
 def test_the_digest_tells_rotating_test_sets_from_a_fixed_one() -> None:
+    search, replicates = {"winner": "best", "trials": 5}, {"draws": 5}
+
     def read(**data: Any) -> StudySpec:
-        return parse_spec({"data": data}, base=Path.cwd())
+        raw = {"data": data, "search": search, "replicates": replicates}
+        return parse_spec(raw, base=Path.cwd())
 
     auto, rotating, fixed = read(), read(test_sets="rotate"), read(test_sets="fixed")
     golden = "00fb562160d109aad4cc0208f6c4db994ae239d02017abd68faa9bf302ac2751"
@@ -259,6 +262,48 @@ def test_the_digest_tells_rotating_test_sets_from_a_fixed_one() -> None:
         read(**images, download=True).digest()
         == read(**images, download=True, test_sets="fixed").digest()
     )
+
+
+def test_what_a_file_leaves_out_means_what_it_did_when_the_study_began() -> None:
+    def read(search: dict[str, Any] | None = None, **raw: Any) -> StudySpec:
+        return parse_spec({**raw, "search": search or {}}, base=Path.cwd())
+
+    said = {"winner": "best", "trials": 5}
+    fixed_then = "00fb562160d109aad4cc0208f6c4db994ae239d02017abd68faa9bf302ac2751"
+    then = read(said).digest()
+    today = read()
+    assert (today.search.winner, today.search.trials, today.replicates.draws) == ("pooled", 3, 6)
+    assert today.digest() == read({"winner": "pooled", "trials": 3}).digest()
+    assert differences(read(said).semantics(), today.semantics()) == [
+        "search.trials: 5 -> 3",
+        'search.winner: "best" -> "pooled"',
+    ]
+    assert today.as_begun([today.digest()]) is today is today.as_begun([])
+    assert today.as_begun(["another"]) is today
+    for digest, rotates in ((then, True), (fixed_then, False)):
+        begun = today.as_begun([digest])
+        assert (begun.search.winner, begun.search.trials) == ("best", 5)
+        assert (begun.replicates.draws, begun.rotates) == (5, rotates)
+        assert begun.digest() == digest
+        assert today.as_stored(begun.semantics()) == begun
+    # So does the embedded study, which nobody's file tells.
+    embedded = load_spec(None)
+    assert len(list(slots(embedded))) == 1120
+    assert (embedded.search.trials, embedded.replicates.draws) == (2, 6)
+    assert embedded.as_begun([embedded.digest()]) is embedded
+    begun = embedded.as_begun([then])
+    assert (begun.search.winner, begun.search.trials, begun.replicates.draws) == ("best", 5, 5)
+    # What is said stays.
+    draws = read(replicates={"draws": 4}).as_begun([then])
+    assert (draws.search.winner, draws.replicates.draws) == ("best", 4)
+    assert read({"winner": "pooled", "trials": 3}).as_begun([then]).search.winner == "pooled"
+    for search in ({"trials": 4}, {"trials": 5}):
+        old = read({**search, "winner": "best"})
+        assert read(search).as_begun([old.digest()]).digest() == old.digest()
+        assert read(search).as_stored(old.semantics()).digest() == old.digest()
+    # Pooled winners had been asked for before they were the default, with five trials a cell.
+    asked = read({"winner": "pooled"})
+    assert asked.as_stored(read({"winner": "pooled", "trials": 5}).semantics()).search.trials == 5
 
 
 def test_a_missing_file_and_broken_toml_are_one_line_each(tmp_path: Path) -> None:
