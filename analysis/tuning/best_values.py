@@ -42,6 +42,7 @@ from analysis.table.trials import FloatArray, TrialTable, known
 from analysis.tuning.responses import Responses, Trials, fit_responses
 from analysis.tuning.searched import Scale, SearchedCell, searched_trials
 from analysis.tuning.sensitivity import CLAIM_LEVEL
+from analysis.tuning.widening import widening
 
 GRID = 41
 """Values looked at; a parabola through the best three finds what lies between."""
@@ -53,8 +54,6 @@ EDGE = 0.02
 """A best value within this share of the range of an end lies on it."""
 WRONG_FACTOR = 3.0
 """How far off a wrong value of a log scale is."""
-MOST = {"dropout": 0.9, "momentum": 0.999, "label_smoothing": 0.9, "distill_mixing": 1.0}
-"""Up to which a search of these may be widened; no hyperparameter is looked for below 0."""
 NOTED_COST = 0.03
 """Notes tell of hyperparameters whose wrong value costs at least this."""
 
@@ -265,7 +264,7 @@ def _placed(
             why = Reason(kind="wide_best", value=level, low=ends.low, high=ends.high)
         else:
             end = _end(best[k, :, told])
-            step = _widening(scale, end)
+            step = widening(scale, end)
         found.append(
             BestValue(
                 hyperparameter=scale.name,
@@ -354,28 +353,6 @@ def _end(best: FloatArray) -> Literal["low", "high"] | None:
     if abs(middle) < 1.0 - 2.0 * EDGE:
         return None
     return "low" if middle < 0.0 else "high"
-
-
-def _widening(scale: Scale, end: Literal["low", "high"] | None) -> NextStep | None:
-    """To search further, beyond that end, where values beyond it are possible.
-
-    Three times as far on a log scale, by a third of the range on another.
-    """
-    if end is None:
-        return None
-    away = 1.0 if end == "high" else -1.0
-    edge = scale.high if end == "high" else scale.low
-    further = edge + away * (scale.high - scale.low) / 3.0
-    if scale.log:
-        further = edge * WRONG_FACTOR**away
-    further = min(max(float(f"{further:.2g}"), 0.0), MOST.get(scale.name, math.inf))
-    # A range that begins at 0 has nothing below; a coarse list of values may begin just above.
-    if away * (further - edge) <= 0.0 or (
-        end == "low" and not scale.log and abs(scale.low) <= 0.05 * (scale.high - scale.low)
-    ):
-        return None
-    low, high = (further, None) if end == "low" else (None, further)
-    return NextStep(kind="widen_search", about=scale.name, low=low, high=high)
 
 
 # -- costs and moves ----------------------------------------------------------------------------

@@ -18,12 +18,12 @@ from analysis.table.trials import TrialTable
 from analysis.tuning.best_values import (
     BestAt,
     BestValue,
-    _widening,
     best_value_findings,
     study_best_values,
 )
 from analysis.tuning.responses import DEGREE, legendre
 from analysis.tuning.searched import Scale, searched_trials
+from analysis.tuning.widening import widening
 from analysis.words.kinds import tell
 from tests.support.searches import DEFAULTS, Answer, Search
 from tests.support.tables import study_rows
@@ -162,7 +162,7 @@ def test_at_an_end_of_the_range_the_interval_is_open_and_the_next_step_is_beyond
 def test_a_search_is_widened_within_bounds(
     scale: Scale, end: Literal["low", "high"] | None, further: dict[str, float] | None
 ) -> None:
-    step = _widening(scale, end)
+    step = widening(scale, end)
     assert (step is None) == (further is None)
     if step is not None and further is not None:
         assert (step.kind, step.about) == ("widen_search", scale.name)
