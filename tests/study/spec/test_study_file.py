@@ -131,7 +131,7 @@ def test_every_mistake_is_reported_at_once() -> None:
         ({"search": {"trials": 0}}, "search.trials"),
         ({"search": {"sampler": "grid"}}, "search.sampler"),
         ({"replicates": {"draws": 0}}, "replicates.draws"),
-        ({"replicates": {"longer": 6}}, "replicates.longer"),
+        ({"replicates": {"longer": 7}}, "replicates.longer"),
         ({"replicates": {"longer": -1}}, "replicates.longer"),
         ({"training": {"epochs": 0}}, "training.epochs"),
         ({"training": {"schedule": 3}}, "training.schedule"),
