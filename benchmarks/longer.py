@@ -1,6 +1,6 @@
 """Do a few networks trained twice as long tell how far the payoff point would move?
 
-    OMP_NUM_THREADS=1 python -m benchmarks.longer [--studies 40]
+    OMP_NUM_THREADS=1 python -m benchmarks.longer [--studies 30]
 
 Simulated studies of four dataset sizes, nine network sizes and five replicates, as noisy as the
 default study's, of laws whose payoff point is known; twice the training changes the error by a
@@ -18,7 +18,8 @@ import math
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,36 +88,66 @@ def rows_of(kind: str, seed: int) -> tuple[list[dict[str, Any]], dict[int, tuple
     return rows, truth
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What came of the studies of one kind of change."""
+
+    curves: int
+    held: float
+    """Share of the intervals that hold the true ratio of payoff points."""
+    factor: float
+    """Median width of these, from end to end."""
+    saved_held: float
+    saved_width: float
+    said: Mapping[str, int]
+    wrong: Mapping[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"ratio held {self.held:.3f} of {self.curves} (factor {self.factor:.2f}), saved held "
+            f"{self.saved_held:.3f} (width {self.saved_width:.3f}); said {dict(self.said)}, of "
+            f"these wrong {dict(self.wrong)}"
+        )
+
+
+def tally(kind: str, studies: int) -> Tally:
+    """Analyse studies of one kind of change."""
+    holds, saves, widths = [], [], []
+    said, wrong = Counter[str](), Counter[str]()
+    for seed in range(studies):
+        rows, truth = rows_of(kind, seed)
+        for one in analyse(TrialTable.from_rows(rows), SETTINGS).longer:
+            ratio, change = truth[int(one.n_examples)]
+            e, s = one.estimate, one.saved
+            low, high = e.low * (1 - 1e-9), e.high * (1 + 1e-9)
+            holds.append((low <= ratio or e.low_open) and (ratio <= high or e.high_open))
+            saves.append(s.low <= 1.0 - math.exp(change) <= s.high)
+            widths.append((e.high / e.low, s.high - s.low))
+            said[one.effect] += 1
+            far = abs(math.log(ratio)) > math.log(STAYS if one.effect == "stays" else 1.1)
+            same_way = math.log(ratio) * math.log(e.value) > 0.0
+            bad = {"stays": far, "moves": not (far and same_way)}
+            wrong[one.effect] += bad.get(one.effect, False)
+    factor, width = np.median(np.array(widths), axis=0)
+    return Tally(
+        curves=len(holds),
+        held=float(np.mean(holds)),
+        factor=float(factor),
+        saved_held=float(np.mean(saves)),
+        saved_width=float(width),
+        said=said,
+        wrong=+wrong,
+    )
+
+
 def main() -> None:
     """Print all of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=40, help="of each kind of change")
+    parser.add_argument("--studies", type=int, default=30, help="of each kind of change")
     args = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores; {args.studies} studies of each kind")
     for kind in CHANGES:
-        holds, saves, widths = [], [], []
-        said, wrong = Counter[str](), Counter[str]()
-        for seed in range(args.studies):
-            rows, truth = rows_of(kind, seed)
-            for one in analyse(TrialTable.from_rows(rows), SETTINGS).longer:
-                ratio, change = truth[int(one.n_examples)]
-                e, s = one.estimate, one.saved
-                low, high = e.low * (1 - 1e-9), e.high * (1 + 1e-9)
-                holds.append((low <= ratio or e.low_open) and (ratio <= high or e.high_open))
-                saves.append(s.low <= 1.0 - math.exp(change) <= s.high)
-                widths.append((e.high / e.low, s.high - s.low))
-                said[one.effect] += 1
-                far = abs(math.log(ratio)) > math.log(STAYS if one.effect == "stays" else 1.1)
-                same_way = math.log(ratio) * math.log(e.value) > 0.0
-                bad = {"stays": far, "moves": not (far and same_way)}
-                wrong[one.effect] += bad.get(one.effect, False)
-        wide = np.median(np.array(widths), axis=0)
-        print(
-            f"{kind}: ratio held {np.mean(holds):.3f} of {len(holds)} (factor {wide[0]:.2f}), "
-            f"saved held {np.mean(saves):.3f} (width {wide[1]:.3f}); said "
-            f"{dict(said)}, of these wrong {dict(+wrong)}",
-            flush=True,
-        )
+        print(f"{kind}: {tally(kind, args.studies)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -249,9 +249,16 @@ def _left_out(analysis: StudyAnalysis, ink: Ink) -> str:
     text = f"Left out of the curves: {ink.listed(counts)}." if counts else "No run was left out."
     total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
     short = ink.number(analysis.undertrained)
+    text += f" Of {ink.number(total)} runs on the curves {short} were still improving at their "
+    text += "last step."
+    if not analysis.longer:
+        return text
+    pairs = ink.number(analysis.longer[-1].pairs)
     return (
-        f"{text} Of {ink.number(total)} runs on the curves {short} were still improving at their "
-        "last step."
+        f"{text} To tell what longer training would do, {pairs} replicates were trained once more, "
+        "with the same seed, hyperparameters and examples and twice the steps. The log ratio of "
+        "their errors, as a Gaussian process of log size, log dataset size and shape, was added to "
+        "every drawn curve, and the payoff point found again."
     )
 
 

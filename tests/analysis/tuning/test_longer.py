@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis import AnalysisSettings, StudyAnalysis, TrialTable, analyse
+from analysis.export import export_study
 from analysis.findings import NextStep
 from analysis.tuning.longer import Longer
 from analysis.words.brief import brief
@@ -134,6 +136,23 @@ def test_each_shape_has_a_gain_of_its_own() -> None:
         assert one.saved.value > 0.15 > other.saved.high
         # Deep networks are the large ones' best: with them better, size pays for longer.
         assert one.after.kind != other.after.kind or one.after.size != other.after.size
+
+
+def test_the_paper_says_how_it_was_told(tmp_path: Path) -> None:
+    def exported(change: Change | None) -> tuple[str, str]:
+        rows = study_rows()
+        more = [] if change is None else longer_rows(rows, change)
+        table = TrialTable.from_rows(rows + more)
+        folder = tmp_path / str(len(more))
+        export_study(analyse(table, SETTINGS), table, folder, formats=("svg",))
+        found = [folder / name for name in ("methods.md", "checklist.md")]
+        return found[0].read_text(), found[1].read_text()
+
+    methods, checklist = exported(lambda row: -0.2)
+    assert "24 replicates were trained once more" in methods
+    assert "Training twice as long at 1,600 examples would save" in checklist
+    for text in exported(None):
+        assert "trained once more" not in text and "Training twice as long" not in text
 
 
 def test_losses_have_no_test_errors_to_count() -> None:
