@@ -41,12 +41,22 @@ def main() -> int:
     parser.add_argument("--rule", choices=("marginal", "plateau"), default="marginal")
     parser.add_argument("--choice", action="append", choices=list(CHOICES), help="only these")
     parser.add_argument("--factor", type=float, default=3.0, help="that is narrow enough")
+    parser.add_argument("--no-search", action="store_true", help="count no search trials")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     began = time.monotonic()
     choices = tuple(args.choice or CHOICES)
     tasks = [
-        (name, args.studies, args.seed, args.test_set, args.rule, args.factor, choices)
+        (
+            name,
+            args.studies,
+            args.seed,
+            args.test_set,
+            args.rule,
+            args.factor,
+            choices,
+            not args.no_search,
+        )
         for name in args.truth or GROUPS[args.group]
     ]
     print(_head(choices))
@@ -78,6 +88,7 @@ def _one_truth(
     rule: str,
     factor: float,
     choices: Sequence[str],
+    search: bool,
 ) -> list[_Done]:
     """Studies of one truth whose payoff point lies inside the range; none where it never does."""
     settings = AnalysisSettings(resamples=600, rule=rule)  # type: ignore[arg-type]
@@ -85,7 +96,7 @@ def _one_truth(
     for k in range(TRIES * studies):
         world = world_of(
             name, k, seed=seed, test_set=test_set, rule=settings.rule, settings=settings,
-            factor=factor,
+            factor=factor, search=search,
         )  # fmt: skip
         if math.isfinite(world.answer) and len(worlds) < studies:
             worlds.append(world)

@@ -47,7 +47,7 @@ MOST_CURVES = 1000
 """Drawn curves that are weighed."""
 OUTSIDE = math.log(2.0)
 """How far beyond the range an answer is taken to lie of which the range tells no more."""
-WIDER = 2.0
+WIDER = 4.0
 """The tails whose means are taken hold so much more than what lies outside of the interval: means
 of a twentieth of the curves would be ruled by few of them."""
 RANGED: tuple[Rule, ...] = ("marginal", "economic")

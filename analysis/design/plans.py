@@ -83,7 +83,7 @@ class Plan:
     ahead: tuple[Valued, ...]
     """What would come after it."""
     standings: tuple[Standing, ...]
-    """How far the answers are now. Factors are of those that are not decided, in this order."""
+    """How far the answers are now. Factors are of those not settled, in this order."""
     path: tuple[PlanStep, ...]
     """Step by step, the batch first; the first entry is the state now."""
     after: tuple[float, ...] = ()
@@ -194,7 +194,7 @@ class _Outlook:
         target: Target,
         standings: Sequence[Standing] = (),
     ) -> _Outlook:
-        settled = {one.n_examples for one in standings if one.state == "decided"}
+        settled = {one.n_examples for one in standings if one.settled}
         single = len(fits) == 1
         answers = {}
         for fit in fits:

@@ -21,6 +21,8 @@ from analysis.verdicts.rules import apply_rule
 
 State = Literal["decided", "open", "cannot_tell", "would_not_help"]
 Obstacle = Literal["", "test_set", "rule", "test_errors"]
+NEAR = 1.5
+"""Times the limit that the test examples set, below which runs hardly narrow an interval."""
 LUCKS = 400
 """Draws of the test set's luck."""
 
@@ -39,6 +41,13 @@ class Standing:
     """What that factor stays at, however many runs are made: the luck of the test examples."""
     obstacle: Obstacle = ""
     """What stands in the way where more runs would not help."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether runs are no use: it is decided, or as narrow as runs can make it."""
+        if self.state == "would_not_help":
+            return self.obstacle != "test_set" or self.factor <= NEAR * self.limit
+        return self.state == "decided"
 
     @property
     def kind(self) -> VerdictKind:

@@ -112,7 +112,7 @@ def _state(one: Standing, size_name: str, target: Target) -> str:
 
 def _ahead(plan: Plan, size_name: str, cost_name: str) -> list[str]:
     """What is expected of the batch, and of what would come after it."""
-    asked = [one for one in plan.standings if one.state != "decided"]
+    asked = [one for one in plan.standings if not one.settled]
     lines = ["", f"expected of the interval, its largest {size_name} over its smallest:"]
     steps = [("now", plan.path[0].factors), (f"after {plan.cost:.3g} {cost_name}", plan.after)]
     for part in PARTS:

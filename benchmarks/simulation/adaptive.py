@@ -34,14 +34,14 @@ SEARCH = ((0.2, 0), (0.02, 1), (0.0, 2))
 dearest one's: the dearest are trained with what all the others say of them."""
 UNSEARCHED = 2.0
 """So much wider is the luck of tuning in a cell without search trials of its own."""
-ROUNDS = 7
+ROUNDS = 6
 POOL = 1437
 """Examples that test sets of 360 are taken from where they rotate, as on digits."""
 MOST_COST = 0.5
 """Share of the even grid's cost that is spent at most."""
 MOST_RUNS = 64
 """Of one size."""
-HORIZON = 0.25
+HORIZON = 0.2
 """Share of the even grid's cost that is looked ahead to."""
 SHARE = 0.35
 """Of what is left to spend, in one round."""
@@ -99,13 +99,15 @@ class World:
     kind: str
     places: tuple[float, ...]
     """Log sizes that can be made: those of the even grid, and one between each two."""
+    search: bool
+    """Whether search trials are counted."""
     rng: np.random.Generator = field(repr=False)
 
     @property
     def even_cost(self) -> float:
-        """Of the even grid, search included."""
-        x = self.laboratory.truth.x
-        return sum(self.laboratory.cost(z) for z in x) * (SEARCH_EVEN + self.replicates)
+        """Of the even grid, search included where it is counted."""
+        trials = self.replicates + (SEARCH_EVEN if self.search else 0)
+        return sum(self.laboratory.cost(z) for z in self.laboratory.truth.x) * trials
 
     def look(self, runs: Mapping[float, int], cost: float) -> tuple[Look, FittedCurve]:
         """Fit what was run, and compare the answer with the truth."""
@@ -230,6 +232,7 @@ CHOICES: Mapping[str, Choice] = MappingProxyType(
 def world_of(
     name: str, study: int, *, seed: int, test_set: str, rule: Rule, settings: AnalysisSettings,
     factor: float = 3.0,
+    search: bool = True,
 ) -> World:  # fmt: skip
     """The world of one study of a truth: the same for all ways to choose."""
     place = list(TRUTHS).index(name)
@@ -253,6 +256,7 @@ def world_of(
         replicates=int(noise.replicates[0]),
         answer=float(applied.location[0]) if inside else math.nan,
         kind=kind,
+        search=search,
         places=tuple(float(z) for z in np.sort(np.concatenate([x, 0.5 * (x[1:] + x[:-1])]))),
         rng=rng,
     )
@@ -290,7 +294,7 @@ def _candidates(world: World, runs: Mapping[float, int]) -> list[Candidate]:
         if runs.get(x, 0) >= MOST_RUNS:
             continue
         one = world.laboratory.cost(x)
-        search = searched(one)
+        search = searched(one) if world.search else 0
         tried = x in runs
         found.append(
             Candidate(
