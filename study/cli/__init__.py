@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "status": "show what is done, what failed and what is left",
     "measure": "time the networks of a finished study on this machine",
     "fit": "fit size-versus-error curves to any table of trials",
-    "next": "say what to run next for any table of trials, and what it would tell",
+    "next": "list what to run next for a study or any table, its price and what it would tell",
     "export": "write figures, tables and numbers for a paper",
     "report": "write one HTML page that holds everything, for a mail or an archive",
     "register": "train the model of the payoff point again and register it in MLflow",

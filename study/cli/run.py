@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from study.preflight.own_trainer import OwnCall
 
 
+LISTED = " lists ways to go on, each with its price and what it promises"
+"""What the command does that a study which is not decided names at its end."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     study_arguments(parser)
@@ -120,7 +124,8 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             if args.json:
                 print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
             else:
-                print_verdict(analysis, console(), all_notes=args.notes)
+                after = [] if _is_decided(analysis, spec) else [f"next: {hint('next')}{LISTED}"]
+                print_verdict(analysis, console(), all_notes=args.notes, after=after)
 
         outcome = run_study(
             spec,
@@ -147,6 +152,16 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     view.say(f"figures and numbers: {places.results(spec.name)}")
     view.say(f"every trial: {hint('ui')} · into a paper: {hint('export', '--to', 'paper/')}")
     return 130 if outcome.interrupted else 0
+
+
+def _is_decided(analysis: StudyAnalysis, spec: StudySpec) -> bool:
+    """Whether no dataset size asks for more runs: each has a narrow interval, within the range."""
+    from analysis.design.candidates import Target
+    from analysis.design.standings import standing
+
+    target = Target(n_examples=tuple(map(float, spec.decide.sizes)), factor=spec.decide.target)
+    found = standing(analysis.fits, target)
+    return all(one.state == "decided" and one.kind != "still_paying" for one in found)
 
 
 def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:

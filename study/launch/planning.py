@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.table.trials import FloatArray
 from search_spaces.errors import PayoffError
 from study.handover.results import settings_of, table_of
 from study.plan.design import Cell, n_search
@@ -87,7 +88,7 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
         "spent": dataclasses.asdict(spent),
     }
     try:
-        fits = memory.fits = _fits(spec, records, memory.fits)
+        fits = memory.fits = fits_of(spec, records, memory.fits)
     except PayoffError as error:
         return Round(**told, ends="stuck", because=str(error))
     from analysis.design.candidates import Target
@@ -122,8 +123,8 @@ def _decide(asked: Mapping[str, Any]) -> DecideSection:
     return DecideSection(**{**asked, "sizes": tuple(asked.get("sizes", ()))})
 
 
-def _fits(
-    spec: StudySpec, records: Sequence[TrialRecord], known: Sequence[CurveFit]
+def fits_of(
+    spec: StudySpec, records: Sequence[TrialRecord], known: Sequence[CurveFit] = ()
 ) -> tuple[CurveFit, ...]:
     """Fit the curve of each dataset size, and nothing else."""
     from analysis.study import fit_curves
@@ -212,7 +213,7 @@ class Cells:
             known = np.log([float(one.capacity[axis]) for one in ladder])
 
             def placed(values: Sequence[float], at: float = at, known: Any = known) -> float:
-                return float(np.exp(np.interp(at, known, np.log(np.maximum(values, 1e-300)))))
+                return _on_line(known, np.log(np.maximum(values, 1e-300)), at)
 
             names = [one.name for one in ladder]
             cells[cell.name], shape[cell.name] = cell, self.shape[names[0]]
@@ -222,6 +223,33 @@ class Cells:
                 for kind in self.cost[names[0]]
             }
         return dataclasses.replace(self, cells=cells, size=size, shape=shape, cost=cost)
+
+    def wider(self) -> Cells | None:
+        """Add a capacity twice as large as the largest of each ladder; None where none grows."""
+        new = []
+        for cell in self.cells.values():
+            axis = _grown(self.spec, cell)
+            value = cell.capacity[axis]
+            ladder = self._ladder(cell)
+            larger = {**cell.capacity, axis: 2 * value if isinstance(value, int) else value}
+            may_grow = self.spec.space[axis].domain.contains(larger[axis])
+            if may_grow and ladder and ladder[-1].name == cell.name:
+                new.append(dataclasses.replace(cell, capacity=larger))
+        found = self.with_new(new)
+        return found if len(found.cells) > len(self.cells) else None
+
+    def beyond(self, before: Cells) -> tuple[Wanted, ...]:
+        """Return the cells that these have more than others, as the design would train them."""
+        return tuple(
+            Wanted(
+                n_examples=cell.n_examples,
+                capacity=dict(cell.capacity),
+                replicates=self.spec.replicates.total,
+                search=n_search(self.spec, cell),
+            )
+            for name, cell in self.cells.items()
+            if name not in before.cells
+        )
 
     def _ladder(self, cell: Cell) -> list[Cell]:
         """Return the cells that differ from one only in the axis that grows, rising."""
@@ -287,6 +315,14 @@ class Cells:
             replicates, search = self.have.get(one.cell.name, (0, 0))
             more += one.replicates - replicates + one.search - search
         return more
+
+
+def _on_line(known: FloatArray, values: FloatArray, at: float) -> float:
+    """Return what lies straight between two known logs, or beyond the last two."""
+    right = int(np.clip(np.searchsorted(known, at), 1, len(known) - 1))
+    low, high = known[right - 1], known[right]
+    part = (at - low) / (high - low)
+    return float(np.exp(values[right - 1] + part * (values[right] - values[right - 1])))
 
 
 def _costs(records: Iterable[TrialRecord]) -> dict[str, dict[str, float]]:

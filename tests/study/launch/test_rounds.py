@@ -46,6 +46,29 @@ rounds = 6
 resamples = 300
 """
 
+GRID = """
+[study]
+name = "rounds"
+routes = ["train"]
+[data]
+sizes = [80, 160]
+[space]
+width = [1, 2, 4, 8, 16]
+depth = [1]
+learning_rate = 0.01
+weight_decay = 0.01
+dropout = 0.0
+[training]
+epochs = 10
+min_steps = 100
+[search]
+trials = 0
+[replicates]
+draws = 3
+[analysis]
+resamples = 300
+"""
+
 TRAINER = """
 import math, random
 
@@ -202,3 +225,36 @@ def test_who_asks_for_more_gets_another_round(alone: Path) -> None:
     assert told["round_to_come"] is False
     assert "after round" in payoff("status", "study.toml", folder=alone).stdout
     check_logged_once(alone)
+
+
+@pytest.mark.slow
+def test_an_entry_of_the_price_list_is_taken_to_the_trial(tmp_path: Path) -> None:
+    folder = tmp_path
+    (folder / "study.toml").write_text(GRID)
+    payoff("run", "study.toml", folder=folder)
+    before = store_of(folder).counts().total
+    assert before == 2 * 5 * 3
+    listed = json.loads(payoff("next", "study.toml", "--json", folder=folder).stdout)
+    offers = listed["offers"]
+    assert [one["number"] for one in offers] == list(range(1, len(offers) + 1))
+    new = [w for w in offers[-1]["wanted"] if w["capacity"]["width"] == 32]
+    assert new, "no entry adds a larger capacity"
+    words = payoff("next", "study.toml", folder=folder).stdout
+    assert f"1  {offers[0]['n_trials']:,} trials, " in words
+    assert "take one with: payoff next study.toml --take 1" in words
+    assert store_of(folder).counts().total == before
+    last = offers[-1]
+    taken = payoff("next", "study.toml", "--take", str(last["number"]), folder=folder)
+    assert "training examples" in taken.stdout
+    store = store_of(folder)
+    assert store.counts().complete == store.counts().total == before + last["n_trials"]
+    assert not store.awaits_round()
+    assert 32 in {record.params["width"] for record in store.records()}
+    check_logged_once(folder)
+    none = subprocess.run(
+        [sys.executable, "-m", "study.cli", "next", "study.toml", "--take", "99"],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert none.returncode == 2
+    assert "--take: must be an entry of the list" in none.stderr
+    assert none.stderr.count("\n") == 1

@@ -1,0 +1,223 @@
+"""A few ways to go on with a study, each with its price and what it promises: the price list.
+
+An offer is a round that nobody has queued yet. Taking it queues exactly its trials.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.errors import PayoffError
+from study.launch.planning import Cells, Spent, fits_of
+from study.plan.rounds import Round, Wanted
+from study.queue.store import StudyStore
+
+if TYPE_CHECKING:
+    from analysis.design.plans import Plan
+    from analysis.design.standings import Standing
+
+FIRST, LAST = 0.2, 1.0
+"""Of the whole plan, how much the first offer and the last of more of the same may cost."""
+
+LOOK_AHEAD = 2.0
+"""Offers cost at most so many times what all trials so far did."""
+
+TOLD = 0.98
+"""An interval that is not expected to become narrower than this share of it stays as it is."""
+
+WORTH = 1.5
+"""An offer that costs less than so many times another one, of the same cells, is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One way to go on."""
+
+    number: int
+    wanted: tuple[Wanted, ...]
+    n_trials: int
+    flops: float | None
+    """None with a trainer of the user's own, which does not tell."""
+    seconds: float
+    """Of all workers together, by the pace of the trials so far."""
+    expected: tuple[float | None, ...]
+    """Of each dataset size that is not decided, what its factor is expected to become; None where
+    that cannot be foretold."""
+    what: str
+    """Where the trials go, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offers:
+    """How far a study is, and ways to go on."""
+
+    standings: tuple[Standing, ...]
+    offers: tuple[Offer, ...]
+    target: float
+
+    @property
+    def open(self) -> tuple[Standing, ...]:
+        """The dataset sizes that are not decided."""
+        return tuple(one for one in self.standings if one.state != "decided")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything by name."""
+        return {
+            "target": self.target,
+            "standings": [
+                {
+                    "n_examples": int(one.n_examples),
+                    "state": one.state,
+                    "obstacle": one.obstacle,
+                    "factor": one.factor if math.isfinite(one.factor) else None,
+                }
+                for one in self.standings
+            ],
+            "offers": [dataclasses.asdict(one) for one in self.offers],
+        }
+
+
+def offers_of(store: StudyStore, target: float | None = None) -> Offers:
+    """Return the price list of a study whose trials have finished.
+
+    Raises
+    ------
+    PayoffError
+        If trials wait or run, or nothing can be analysed.
+    """
+    from analysis.design.candidates import Target
+    from analysis.design.plans import choose
+
+    counts, spec = store.counts(), store.spec
+    if counts.finished < counts.total:
+        left = counts.total - counts.finished
+        raise PayoffError(
+            f"{spec.name}: {left:,} of {counts.total:,} trials have not finished; "
+            "go on with the study first"
+        )
+    decide = spec.decide if target is None else dataclasses.replace(spec.decide, target=target)
+    records = store.records()
+    fits = fits_of(spec, records)
+    spent = Spent.of(records)
+    kind = "flops" if spent.flops > 0.0 else "trials"
+    before = spent.flops if kind == "flops" else spent.trials
+    aim = Target(n_examples=tuple(map(float, decide.sizes)), factor=decide.target)
+    cells = Cells.of(spec, store.rounds, records, fits)
+    wider = cells.wider()
+    found: list[Offer] = []
+    standings: tuple[Standing, ...] = ()
+    for table, share in ((cells, FIRST), (cells, LAST), (wider, LAST)):
+        if table is None:
+            continue
+        plan = choose(
+            fits, table.candidates(decide, kind), aim, budget=LOOK_AHEAD * before, share=share
+        )
+        standings = plan.standings
+        offer = _offer(plan, table, len(found) + 1, kind, spent)
+        if offer is not None and all(_differs(offer, other) for other in found):
+            found.append(offer)
+    beyond = [int(one.n_examples) for one in standings if one.kind == "still_paying"]
+    if wider is not None and beyond:
+        wanted = tuple(one for one in wider.beyond(cells) if one.n_examples in beyond)
+        offer = _priced(wanted, wider, len(found) + 1, spent)
+        if all(_differs(offer, other) for other in found):
+            found.append(offer)
+    return Offers(standings=standings, offers=tuple(found), target=decide.target)
+
+
+def _offer(plan: Plan, cells: Cells, number: int, kind: str, spent: Spent) -> Offer | None:
+    wanted = cells.wanted(plan.chosen)
+    if not wanted:
+        return None
+    flops = plan.cost if kind == "flops" else None
+    share = plan.cost / max(spent.flops if kind == "flops" else spent.trials, 1e-300)
+    return Offer(
+        number=number,
+        wanted=wanted,
+        n_trials=cells.n_more(wanted),
+        flops=flops,
+        seconds=share * spent.seconds,
+        expected=tuple(float(f) if math.isfinite(f) else None for f in plan.after),
+        what=_what(wanted, cells.have),
+    )
+
+
+def _priced(wanted: tuple[Wanted, ...], cells: Cells, number: int, spent: Spent) -> Offer:
+    """An offer of larger capacities, of which nothing tells what they will show."""
+    kind = "flops" if spent.flops > 0.0 else "trials"
+    cost = sum((one.replicates + one.search) * cells.cost[one.cell.name][kind] for one in wanted)
+    before = spent.flops if kind == "flops" else spent.trials
+    return Offer(
+        number=number,
+        wanted=wanted,
+        n_trials=cells.n_more(wanted),
+        flops=cost if kind == "flops" else None,
+        seconds=cost / max(before, 1e-300) * spent.seconds,
+        expected=(),
+        what=_what(wanted, cells.have),
+    )
+
+
+def _differs(offer: Offer, other: Offer) -> bool:
+    """Whether two offers are worth listing both."""
+    new = {one.cell.name for one in offer.wanted} - {one.cell.name for one in other.wanted}
+    return offer.n_trials >= WORTH * other.n_trials or bool(new)
+
+
+def _what(wanted: Sequence[Wanted], have: Mapping[str, tuple[int, int]]) -> str:
+    """Say where the trials go: more replicates, and new capacities."""
+    new = [one for one in wanted if one.cell.name not in have]
+    old = [one for one in wanted if one.cell.name in have]
+    parts = []
+    if old:
+        most = Counter(
+            {_named(one): one.replicates - have[one.cell.name][0] for one in old}
+        ).most_common(2)
+        named = ", ".join(f"{count} at {name}" for name, count in most)
+        more = "" if len(old) <= len(most) else f" and {len(old) - len(most)} more cells"
+        parts.append(f"replicates: {named}{more}")
+    if new:
+        named = ", ".join(dict.fromkeys(_capacity(one) for one in new[:3]))
+        parts.append(f"new: {named}{' ...' if len(new) > 3 else ''}")
+    return "; ".join(parts)
+
+
+def _capacity(one: Wanted) -> str:
+    return " ".join(f"{axis} {value}" for axis, value in one.capacity.items())
+
+
+def _named(one: Wanted) -> str:
+    return f"{_capacity(one)} on {one.n_examples:,}"
+
+
+def take(store: StudyStore, offer: Offer) -> None:
+    """Queue the trials of an offer, as the study's next round."""
+    asked = store.planned.asked() or {"until": "designed"}
+    store.planned.add(
+        Round(
+            number=len(store.rounds) + 1,
+            asked=dict(asked),
+            wanted=offer.wanted,
+            n_trials=offer.n_trials,
+        )
+    )
+    store.prepare()
+
+
+def expected_words(offers: Offers, expected: Iterable[float | None]) -> str:
+    """Say what the factor of each open dataset size is expected to become."""
+    if not offers.open:
+        return ""
+    parts = []
+    for one, after in zip(offers.open, expected, strict=False):
+        if after is not None and after > TOLD * one.factor:
+            continue
+        now = f"{one.factor:.3g}" if math.isfinite(one.factor) else "open"
+        then = "?" if after is None else f"{after:.3g}"
+        parts.append(f"{one.n_examples:,.0f}: {now} -> {then}")
+    return ", ".join(parts) or "little"
