@@ -51,7 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     words = "train the trials of this entry of the list, and show the study as it is then"
     study.add_argument("--take", type=at_least_one, metavar="K", help=words)
     study.add_argument("--root", default="mlruns", help="folder of all storages (default: mlruns)")
-    storage_arguments(study)
+    storage_arguments(parser)
     study.add_argument("--quiet", action="store_true", help="say nothing but the result")
     table_arguments(parser)
 
