@@ -107,7 +107,7 @@ def _of_study(args: argparse.Namespace) -> int:
         raise PayoffError(f"--take: must be an entry of the list ({known}), got {args.take}")
     with exclusively(places):
         take(store, found.offers[args.take - 1])
-    args.retry_failed, args.notes = False, False
+    args.retry_failed, args.notes, args.yes = False, False, True
     return run_and_show(store.spec, args, None)
 
 
