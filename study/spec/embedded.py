@@ -18,7 +18,6 @@ EXAMPLES: dict[str, Mapping[str, Any]] = {
             "prune_ratio": [0.0, 0.5],
         },
         "training": {"batch_size": 100, "epochs": 60, "min_steps": 1200},
-        "search": {"trials": 6},
     },
     "routes-digits": {
         "study": {
