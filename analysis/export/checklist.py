@@ -170,7 +170,9 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         "Were runs trained to their end?": (
             f"{tell(short).label}{tell(short).text}"
             + ("; they were kept" if s.undertrained == "keep" else "")
-            + "".join(f". {tell(one).whole}" for one in analysis.found("longer")[-1:])
+            + "".join(
+                f". {tell(one).label}{tell(one).text}" for one in analysis.found("longer")[-1:]
+            )
         ),
         "Are the data points published?": "every trial in trials.csv, the fitted curves in "
         "curves.csv",
