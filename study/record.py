@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from analysis.table.columns import FIELDS, Phase, Status
 from analysis.table.fields import Size
+from study.redaction import redact
 
 Value = str | int | float | bool
 
@@ -88,6 +89,8 @@ class TrialRecord:
             else field.found_in(getattr(self, field.place))
             for name, field in FIELDS.items()
         }
+        if self.reason:  # of an earlier version, which kept it as it came
+            found["reason"] = redact(self.reason)
         return {name: value for name, value in found.items() if value is not None}
 
     def holding(self, values: Mapping[str, Value], *, numbers_in: str) -> TrialRecord:

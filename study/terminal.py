@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from study.redaction import Redacting, redact
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.measure import Measurement
@@ -49,8 +51,8 @@ def one_line(text: object) -> str:
 
 
 def say(text: object) -> None:
-    """Tell a person something, on one line, beside what a command answers."""
-    print(f"payoff: {one_line(text)}", file=sys.stderr)
+    """Tell a person something, on one line without a secret, beside what a command answers."""
+    print(f"payoff: {one_line(redact(text))}", file=sys.stderr)
 
 
 class Plain:
@@ -94,7 +96,9 @@ def plain_streams() -> Iterator[None]:
 
 def as_it_is(stream: TextIO) -> TextIO:
     """The stream itself, for whoever moves the cursor on purpose."""
-    return stream.stream if isinstance(stream, Plain) else stream
+    while isinstance(stream, Plain | Redacting):
+        stream = stream.stream
+    return stream
 
 
 def console(*, stderr: bool = False, **options: Any) -> Console:

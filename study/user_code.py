@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from search_spaces.errors import PayoffError, nearest
+from study.redaction import redact
 
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -123,7 +124,7 @@ def describe_failure(key: str, reference: str, error: BaseException) -> str:
         where = f" (line {error.lineno})"
     else:
         where = f" (line {own[-1].lineno})" if own else ""
-    words = " ".join(str(error).split())
+    words = redact(" ".join(str(error).split()))
     module = error.name if isinstance(error, ImportError) else None
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         module = error.obj.__name__

@@ -7,9 +7,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import NoReturn
 
 from search_spaces.errors import PayoffError
 from study.errors import StudyFileError
+from study.redaction import redact, redact_tracebacks, redacted_output
 from study.terminal import plain_streams, say
 
 COMMANDS: dict[str, str] = {
@@ -31,11 +34,23 @@ COMMANDS: dict[str, str] = {
 }
 """Name -> one line of help. The module ``study.cli.NAME`` has ``arguments`` and ``run``."""
 
+CALLING = ("run", "launch", "worker", "measure", "register")
+"""Commands that may call functions of the user's, which may print anything."""
+
 EXIT_MISTAKE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line, without a password in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(redact(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (2 for a user's mistake)."""
+    if argv is None:
+        redact_tracebacks()
     with plain_streams():
         return _main(list(sys.argv[1:] if argv is None else argv))
 
@@ -45,7 +60,7 @@ def _main(words: list[str]) -> int:
     # Set before NumPy is loaded; workers get their own number from the study file.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="payoff",
         description="How big must a model be for its data, and where does more stop paying off?",
     )
@@ -67,7 +82,9 @@ def _main(words: list[str]) -> int:
         parser.print_help()
         return 0
     try:
-        status: int = importlib.import_module(f"study.cli.{args.command}").run(args)
+        asked = importlib.import_module(f"study.cli.{args.command}")
+        with redacted_output() if args.command in CALLING else nullcontext():
+            status: int = asked.run(args)
         return status
     except PayoffError as error:
         for mistake in error.mistakes if isinstance(error, StudyFileError) else [error]:
@@ -93,7 +110,5 @@ def _again(mistake: object, words: Sequence[str]) -> str:
     if not add:
         return ""
     import shlex
-
-    from study.redaction import redact
 
     return f"; for example: {shlex.join(['payoff', *map(redact, words)])} {add[0]}"

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from study.errors import StorageAway
 from study.launch.progress import duration
+from study.redaction import redact
 from study.terminal import shown
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def watch(keeper: Keeper, console: Console, *, once: bool = False) -> None:
                 workers = keeper.living()
                 failures = keeper.store.failures()
             except StorageAway as error:
-                live.update(shown(Text(str(error), style="yellow")), refresh=True)
+                live.update(shown(Text(redact(error), style="yellow")), refresh=True)
             else:
                 done, cost, costs = (
                     progress.counts.finished,

@@ -15,6 +15,7 @@ from study.handover.report_source import installed
 from study.models.registry import family_named
 from study.plan.design import n_search, prune_ratios
 from study.record import TrialRecord
+from study.redaction import redact
 from study.spec.study_file import StudySpec
 
 PROGRAMS = ("payoff", "torch", "optuna", "mlflow", "numpy", "scipy", "matplotlib")
@@ -37,7 +38,7 @@ def facts_of(
     return StudyFacts(
         name=spec.name,
         digest=spec.digest(),
-        description=spec.study.description,
+        description=redact(spec.study.description),
         seed=spec.study.seed,
         data="the authors' own data" if own else data.phrase(spec.data),
         references={} if own else data.references(spec.data),

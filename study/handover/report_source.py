@@ -73,7 +73,7 @@ def study_source(
             missing = f"Learning curves were not read: {error}."
     return ReportSource(
         name=spec.name,
-        description=spec.study.description,
+        description=redact(spec.study.description),
         commands=commands,
         facts=_facts(spec, rows) | versions(),
         study_file=redact(study_file, spec.storage.optuna, spec.storage.mlflow),

@@ -36,6 +36,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from study.redaction import redact
+
 TASKS = Path("/proc/self/task")
 """Has an entry for each thread of this process, Python's and all others."""
 
@@ -297,7 +299,7 @@ def _end_with(live: Any) -> NoReturn:
     except SystemExit as wish:
         status = wish.code if isinstance(wish.code, int) else int(wish.code is not None)
     except BaseException:
-        traceback.print_exc()
+        sys.stderr.write(redact(traceback.format_exc()))
     finally:
         try:
             for thread in threading.enumerate():

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from study.plan.rounds import Round
 from study.queue.store import StudyProgress
+from study.redaction import redact
 
 
 class Screen:
@@ -42,7 +43,7 @@ class Screen:
     def say(self, text: str) -> None:
         """Show one line that stays."""
         if not self._quiet:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(redact(text), highlight=False, markup=False, soft_wrap=True)
 
     def show(self, now: StudyProgress, to_log: int, note: str) -> None:
         """Show how far the run is, and how many finished trials MLflow has not yet."""

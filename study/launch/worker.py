@@ -39,7 +39,7 @@ from study.queue.leases import Lease
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
 from study.record import TrialRecord
-from study.redaction import redact
+from study.redaction import redact_tracebacks, redacted_output
 from study.spec.study_file import StudySpec, load_spec
 from study.terminal import plain_streams, say
 from study.trials.laboratory import Laboratory
@@ -267,6 +267,12 @@ def _die_with_parent() -> threading.Event:
 
 def main(words: list[str]) -> int:
     """Run one worker of a run; return its exit status."""
+    redact_tracebacks()
+    with redacted_output():
+        return _main(words)
+
+
+def _main(words: list[str]) -> int:
     stop = threading.Event()
 
     def drain(number: int, frame: FrameType | None) -> None:
@@ -285,7 +291,7 @@ def main(words: list[str]) -> int:
         told.wait()
         work(spec, places, stop)
     except PayoffError as error:
-        say(redact(error))
+        say(error)
         return 2
     except OSError as error:
         say(f"{places.root}: cannot be written ({error.strerror})")

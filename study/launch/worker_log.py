@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from study.redaction import redact
+from study.redaction import redact, redacted
 
 NOTE = "note"
 """Event of what the user should know of the trials themselves."""
@@ -24,14 +24,14 @@ class WorkerLog:
 
     def write(self, event: str, **what: Any) -> None:
         """Append one event with the time and the worker's name."""
-        line = json.dumps(
-            {"time": round(time.time(), 3), "event": event, "worker": self._worker, **what},
-            default=str,
-        )
+        told = {"time": round(time.time(), 3), "event": event, "worker": self._worker, **what}
+        line = json.dumps(told, default=str)
+        if redact(line) != line:  # text by text: what is cut out of a line may be no JSON any more
+            line = json.dumps(redacted(json.loads(line)))
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(redact(line) + "\n")
+                file.write(line + "\n")
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

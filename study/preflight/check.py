@@ -17,6 +17,7 @@ from study.models.registry import family_named
 from study.plan.design import cells
 from study.preflight.routes import check_routes
 from study.record import Value
+from study.redaction import redact
 from study.spec.study_file import StudySpec
 from study.trials.laboratory import Laboratory
 from study.user_code import describe_failure
@@ -158,7 +159,7 @@ def _model(laboratory: Laboratory, capacity: Mapping[str, Value], device: str) -
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = redact(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 

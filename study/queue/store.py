@@ -29,6 +29,7 @@ from study.queue.rounds import StoredRounds
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, by_slot, record_of
 from study.record import TrialRecord
+from study.redaction import redact
 from study.spec.study_file import StudySpec
 
 
@@ -294,7 +295,7 @@ class StudyStore:
     def failures(self) -> Counter[str]:
         """Count the trials that gave no usable result by what became of them."""
         return Counter(
-            f"{record.status}: {record.reason}"
+            f"{record.status}: {redact(record.reason)}"
             for one in self.trials.read()
             if one.trial.state in (TrialState.FAIL, TrialState.PRUNED)
             and (record := one.record) is not None

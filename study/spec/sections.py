@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from analysis.settings import AnalysisSettings
 from study.data.source import DataSource
 from study.models.registry import CUSTOM, FAMILIES
+from study.redaction import keep_secret
 from study.spec.reading import Mistakes, field_docs
 from study.spec.routes import Method, Scope
 
@@ -349,6 +350,9 @@ class StorageSection:
     Leave passwords to the environment (PGPASSWORD) or a .pgpass file."""
     mlflow: str = ""
     """MLflow tracking address, such as http://host:5000; empty: mlruns/mlflow.db."""
+
+    def __post_init__(self) -> None:
+        keep_secret(self.optuna, self.mlflow)
 
 
 SECTIONS: Mapping[str, type[Any]] = {

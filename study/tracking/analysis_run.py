@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from study.errors import StorageError
-from study.redaction import redact
+from study.redaction import keep_secret, redact, redacted
 from study.tracking.entries import (
     ANALYSIS,
     CURVE,
@@ -55,11 +55,12 @@ class Analysis:
     """How many of these steps are one unit of size."""
 
     def legal(self, address: str) -> Analysis:
-        """Return it as the store accepts it, with no password of its address in it."""
+        """Return it as the store accepts it, with no password in it."""
+        keep_secret(address)
         return replace(
             self,
             markdown=redact(self.markdown, address),
-            json=redact(self.json, address),
+            json=_without_secrets(self.json),
             metrics=legal_names(self.metrics),
             curves={
                 n_examples: {
@@ -227,3 +228,8 @@ def _picture(figures: Sequence[Path], run_id: str) -> str:
             place = urlencode({"path": f"figures/{figure.name}", "run_uuid": run_id})
             return f"\n\n![{figure.stem}](get-artifact?{place})"
     return ""
+
+
+def _without_secrets(text: str) -> str:
+    """Return JSON with its texts redacted; as it is where they hold no secret."""
+    return text if redact(text) == text else json.dumps(redacted(json.loads(text)), indent=2)

@@ -18,6 +18,7 @@ from analysis.table.fields import Size
 from analysis.table.vocabulary import is_metric
 from search_spaces.errors import PayoffError, nearest
 from study.record import TrialRecord, Value, pack_bits
+from study.redaction import redact, redacted
 from study.trials.task import describe, failed
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def own_record(laboratory: Laboratory, task: Task) -> TrialRecord:
     given, measured = _asked(laboratory, task)
     answer = checked(given)
     laboratory.notes += [note for note in answer.notes if note not in laboratory.notes]
-    values = {**measured, **answer.values}
+    values = {**measured, **redacted(answer.values)}
     bits = answer.test_correct
     reason = "" if answer.is_finite else "the trainer returned an error that is not finite"
     return dataclasses.replace(
@@ -195,7 +196,7 @@ def _bits(given: Any) -> npt.NDArray[np.bool_] | None:
 
 def _shown(value: object) -> str:
     """Return a value as one short piece of a line, with its type."""
-    text = " ".join(repr(value).split())
+    text = redact(" ".join(repr(value).split()))
     text = text if len(text) <= 40 else f"{text[:37]}..."
     return f"{text} ({type(value).__name__})"
 

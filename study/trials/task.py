@@ -15,6 +15,7 @@ from search_spaces.errors import PayoffError
 from study.compression.teachers import Teacher
 from study.plan.design import Slot
 from study.record import TrialRecord, Value
+from study.redaction import redact
 from study.spec.study_file import StudySpec
 
 
@@ -78,13 +79,16 @@ def route_of(spec: StudySpec, slot: Slot) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Say in one line what was raised and where; what is for people already, as it is."""
+    """Say in one line, without a password, what was raised and where.
+
+    What is for people already stays as it is.
+    """
     if isinstance(error, PayoffError):
-        return str(error)
+        return redact(error)
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0] if text else ''}{where}"
+    return redact(f"{type(error).__name__}: {text[0] if text else ''}{where}")
 
 
 def code_version(spec: StudySpec) -> str:

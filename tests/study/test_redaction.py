@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.redaction import redact
+from study.redaction import keep_secret, redact, redacted_output
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,19 @@ from study.redaction import redact
         "OperationalError: (connecting to 'postgresql://anna:hunter22@db/payoff') refused",
         "MLFLOW_TRACKING_PASSWORD=hunter22",
         "redis://:hunter22@cache:6379/0",
+        "postgresql://anna:two words hunter22@db/payoff is away",
+        "password=two words hunter22 dbname=payoff",
+        "s3://AKIAIOSFODNN7EXAMPLE:hunter22/hunter22@bucket/key",
+        "https://bucket/x?X-Amz-Security-Token=hunter22&X-Amz-Signature=hunter22",
+        "https://host/?AWSAccessKeyId=hunter22&Signature=hunter22",
+        "{'Authorization': 'Token hunter22', 'X-Api-Key': 'hunter22', 'Cookie': 'hunter22'}",
+        '{\\"password\\": \\"hunter22\\"}',
+        "('password', 'hunter22')",
+        "mysql --password hunter22 payoff",
+        "Driver={ODBC};Uid=anna;Pwd={hunter22;x};",
+        "unclosed password='hunter22",
+        "ghp_hunter22hunter22hunter22",
+        "-----BEGIN RSA PRIVATE KEY-----\nhunter22\n-----END RSA PRIVATE KEY-----",
     ],
 )
 def test_secrets_of_every_form_are_masked(text: str) -> None:
@@ -50,6 +66,9 @@ def test_secrets_of_every_form_are_masked(text: str) -> None:
         "postgresql://anna@db:5432/payoff",
         "n=1280: 3 trials failed; loss became NaN at step 40",
         "tokens_per_example 12, passes: 3, compass=north",
+        "n_tokens=1280, max_token=512, tokenizer=bpe, design=2, signal=3",
+        "a basic understanding: bearer of bad news",
+        "http://localhost:5000/api did not answer; ask admin@example.org",
         "",
     ],
 )
@@ -83,3 +102,39 @@ def test_any_password_in_an_address_is_masked(password: str) -> None:
     assert shown.startswith("postgresql://anna:***@")
     assert shown.endswith("db.example.org:5432/payoff") or "@" in password
     assert shown != address or password == "***"
+
+
+def test_a_password_of_an_address_is_known_in_whatever_way_it_is_written() -> None:
+    password = 'two words/zw\u00f6lf@7:"?'
+    address = f"postgresql://anna:{quote(password, safe='')}@db/payoff"
+    for form in (
+        password,
+        quote(password, safe=""),
+        json.dumps(password),
+        json.dumps(password, ensure_ascii=False),
+        repr(password),
+        password.partition("@")[0],  # as a driver takes it apart where it was not encoded
+        password.partition("/")[2],
+    ):
+        shown = redact(f"no {form} here", address)
+        assert "***" in shown and "words" not in shown and "zw" not in shown, form
+
+
+def test_a_variable_that_is_named_like_a_secret_is_masked_and_a_place_or_switch_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEAM_API_KEY", "kestrel99")
+    monkeypatch.setenv("PAYROLL_URL", "mysql://paul:merlin77@db/x")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "disabled-here")
+    monkeypatch.setenv("SERVICE_TOKEN_FILE", "/run/secrets/token")
+    monkeypatch.setenv("USE_TOKEN", "enabled")
+    text = "kestrel99 merlin77 disabled-here /run/secrets/token enabled"
+    assert redact(text) == "*** *** disabled-here /run/secrets/token enabled"
+
+
+def test_what_is_printed_is_masked_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    keep_secret("postgresql://anna:kestrel99@db/payoff")
+    with redacted_output():
+        for piece in ("one kest", "rel99\ntwo ", "kestrel99 three"):
+            print(piece, end="")
+    assert capsys.readouterr().out == "one ***\ntwo *** three"

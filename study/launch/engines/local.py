@@ -20,6 +20,7 @@ from study.launch.engines.engine import Engine, Order
 from study.launch.joining import environment
 from study.launch.nursery import Forked, Nursery
 from study.places import Places
+from study.redaction import redact
 from study.spec.study_file import StudySpec
 
 WORKER = "study.launch.worker"
@@ -229,7 +230,7 @@ def end(workers: list[Worker]) -> None:
 def last_words(worker: Worker) -> str:
     """Return one line about why a worker died."""
     lines = [line for line in worker.log.read_text(errors="replace").splitlines() if line.strip()]
-    last = lines[-1].removeprefix("payoff: ") if lines else "it said nothing"
+    last = redact(lines[-1]).removeprefix("payoff: ") if lines else "it said nothing"
     status = worker.process.wait()  # it has ended
     if status == 2:
         return last
