@@ -122,7 +122,8 @@ class Metric:
         e = np.asarray(error, dtype=np.float64)
         if self.kind in ("error", "perplexity"):
             return e
-        value: FloatArray = self.centre + np.log(e) / self._step()
+        with np.errstate(divide="ignore"):  # of one below all numbers
+            value: FloatArray = self.centre + np.log(e) / self._step()
         return value
 
     def shown_step(self, value: float) -> float:

@@ -44,13 +44,15 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
         curve = fit.curve
         off = np.exp(fit.noise.log_error - np.log(fit.cell_errors()))
         spread = np.sqrt(fit.noise.run_variance / np.maximum(curve.replicates, 1))
+        with np.errstate(over="ignore", invalid="ignore"):  # bars beyond all numbers are not drawn
+            low, high = -off * np.expm1(-spread), off * np.expm1(spread)
         groups.append(
             ResidualGroup(
                 label=lines.data_label(curve.n_examples),
                 size=curve.size,
                 residual=off - 1.0,
-                low=-off * np.expm1(-spread),
-                high=off * np.expm1(spread),
+                low=low,
+                high=high,
             )
         )
     return ResidualsInfo(groups=tuple(groups), **lines.names_of(analysis))
