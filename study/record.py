@@ -11,17 +11,25 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.table.columns import FIELDS, Phase, Status
+from analysis.table.columns import FIELDS, PHASES, STATUSES, Phase, Status
 from analysis.table.fields import Size
 from study.redaction import redact
 
 Value = str | int | float | bool
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading raises of JSON that is none, or of something else than it should be."""
+
+
+class MalformedRecord(ValueError):
+    """What should be a record and is none; says which part is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,18 +144,67 @@ class TrialRecord:
     @classmethod
     def from_json(cls, text: str) -> TrialRecord:
         """Read back what :meth:`to_json` wrote."""
-        raw: dict[str, Any] = json.loads(text)
-        raw["curve"] = {
-            name: tuple((int(step), float(value)) for step, value in points)
-            for name, points in raw["curve"].items()
-        }
+        try:
+            raw: dict[str, Any] = json.loads(text)
+            raw["curve"] = {
+                name: tuple((int(step), float(value)) for step, value in points)
+                for name, points in raw["curve"].items()
+            }
+        except MALFORMED as error:
+            raise MalformedRecord(f"is no record ({error or type(error).__name__})") from None
         return cls.from_content(raw)
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> TrialRecord:
-        """Read back what :meth:`content` gave, but for fields that a later version added."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in content.items() if name in known})
+        """Read back what :meth:`content` gave, but for fields that a later version added.
+
+        Raises
+        ------
+        MalformedRecord
+            If it is something else: a disk, or another program, has changed it.
+        """
+        if not isinstance(content, Mapping):
+            raise MalformedRecord(f"must be an object, got {type(content).__name__}")
+        for name, kinds in _KINDS.items():
+            if name in content and type(content[name]) not in kinds:
+                raise MalformedRecord(f"{name}: must not be {content[name]!r:.60}")
+        for part, kinds in _PARTS.items():
+            for name, value in content.get(part, {}).items():
+                if type(value) not in kinds or (type(value) is float and not isfinite(value)):
+                    raise MalformedRecord(f"{part}.{name}: must not be {value!r:.60}")
+        missing = _NEEDED - content.keys()
+        if missing:
+            raise MalformedRecord(f"{min(missing)}: is missing")
+        for name, words in (("phase", PHASES), ("status", STATUSES)):
+            if content[name] not in words:
+                raise MalformedRecord(f"{name}: must not be {content[name]!r:.60}")
+        return cls(**{name: value for name, value in content.items() if name in _KINDS})
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "Phase": (str,),
+    "Status": (str,),
+    "int": (int,),
+    "float": (float, int),
+}
+_KINDS = {
+    field.name: _TYPES.get(str(field.type), (dict,)) for field in dataclasses.fields(TrialRecord)
+}
+"""Field -> types of its values."""
+_NEEDED = frozenset(
+    field.name
+    for field in dataclasses.fields(TrialRecord)
+    if field.default is MISSING and field.default_factory is MISSING
+)
+_PARTS: dict[str, tuple[type, ...]] = {
+    "params": (str, int, float, bool),
+    "metrics": (float, int),
+    "sizes": (float, int),
+    "flags": (bool,),
+    "words": (str,),
+}
+"""Field of several values -> types of each."""
 
 
 def pack_bits(correct: npt.NDArray[np.bool_] | None) -> str:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "register": "train the model of the payoff point again and register it in MLflow",
     "ui": "browse every trial in the MLflow UI",
     "dashboard": "browse the search in the Optuna dashboard (extra)",
+    "mend": "go on with a journal of which some lines cannot be read",
     "sync": "bring MLflow level with what has been trained",
 }
 """Name -> one line of help. The module ``study.cli.NAME`` has ``arguments`` and ``run``."""

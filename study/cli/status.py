@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from study.launch.keeping import Keeper
     from study.launch.progress import round_line
     from study.queue.opening import stored_study
+    from study.queue.store import left_out
 
     store = stored_study(spec, places, again)
     keeper = Keeper(store, places, "status")
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         (one.slot, one.worker, keeper.is_alive(one.worker)) for one in store.running() if one.worker
     ]
     waiting = keeper.spool.waiting()
+    # A study that is whole has a record of each trial that finished: nothing to look for.
+    unread = left_out(store) if len(records) < counts.finished else {}
     alive = {worker for _, worker, living in running if living}
     undertrained = sum(bool(record.flags.get("still_improving")) for record in records)
     if args.json:
@@ -58,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
             "interrupted": [slot for slot, _, living in running if not living],
             "failures": dict(reasons),
             "still_improving": undertrained,
+            **({"unreadable": unread} if unread else {}),
             "waiting_for_mlflow": waiting,
             "rounds": [dataclasses.asdict(one) for one in store.rounds],
             "round_to_come": store.awaits_round(),
@@ -72,6 +76,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {round_line(store.rounds[-1])}")
     for reason, number in reasons.most_common():
         print(f"  {number} {one_line(reason)}")
+    for slot, reason in unread.items():
+        print(f"  left out: the record of {one_line(slot)} cannot be read ({one_line(reason)})")
+    if unread and store.is_local:
+        print("  train these again: payoff mend", file=sys.stderr)
     if undertrained:
         print(f"  {undertrained} were still improving at their last step")
     if waiting:

@@ -25,7 +25,7 @@ from analysis.table.nested import flatten
 from search_spaces.errors import nearest
 from study.errors import StorageError
 from study.queue.names import owner_of
-from study.record import TrialRecord
+from study.record import MalformedRecord, TrialRecord
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -287,7 +287,10 @@ def _optuna_study(
         better[column] = way if better.get(column, way) == way else ""
     for trial in trials:
         if "record" in trial.user_attrs and trial.state.is_finished():
-            rows.append(TrialRecord.from_content(trial.user_attrs["record"]).row())
+            try:
+                rows.append(TrialRecord.from_content(trial.user_attrs["record"]).row())
+            except MalformedRecord:
+                left_out["trials whose record cannot be read"] += 1
         elif trial.state == TrialState.PRUNED:
             left_out["trials that Optuna stopped early"] += 1
         elif not trial.state.is_finished():

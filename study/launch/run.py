@@ -34,7 +34,7 @@ from study.preflight.routes import route_notes
 from study.queue import leases
 from study.queue.opening import begun, open_storage
 from study.queue.retrying import Retried
-from study.queue.store import StudyStore
+from study.queue.store import StudyStore, left_out
 from study.spec.study_file import StudySpec
 from study.tracking.client import StoreAway
 from study.tracking.delivery import TrackerThread
@@ -100,6 +100,8 @@ def run_study(
         store, before, said = _set_up(spec, places, tracker, seen, get_ready, retry_failed, store)
         for line in said:
             view.say(line)
+        for slot, reason in left_out(store).items() if before else ():
+            view.say(f"left out: the record of {slot} cannot be read ({reason})")
         keeper = Keeper(store, places, f"launcher-{uuid.uuid4().hex[:8]}")
         keeper.tidy(blame=engine.elsewhere)  # a local run that was killed, was killed whole
         done = f", {before:,} done before" if before else ""

@@ -29,6 +29,19 @@ BLOCK = 65536
 """Bytes read at a time in search of the end of a line."""
 
 
+UNREADABLE = (AssertionError, KeyError, ValueError, TypeError, AttributeError, IndexError,
+              OverflowError, RecursionError)  # fmt: skip
+"""What Optuna raises of a line that is none of its own."""
+
+
+class UnreadableLine(ValueError):
+    """A line of a journal of which Optuna can make nothing; says which, and why."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line = line
+        super().__init__(f"line {line:,} ({reason})")
+
+
 class LocalJournal(JournalFileBackend):
     """Optuna's journal file with the writing of this module, where Optuna's lines are like ours."""
 
@@ -37,7 +50,25 @@ class LocalJournal(JournalFileBackend):
         self.durable = True
         self._ours = _is_known()
         lock = {"lock_obj": NoLock()} if self._ours else {}
+        self.line = 0
+        """The line that is read; Optuna stops there if it cannot make anything of it."""
         super().__init__(str(path), **lock)  # type: ignore[arg-type]
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Read what was appended, and remember where."""
+        self.line = log_number_from + 1
+        for log in super().read_logs(log_number_from):
+            yield log
+            self.line += 1
+
+    def check_last_line(self) -> None:
+        """Raise where nothing can be made of the last line, which Optuna passes by at first."""
+        with self.path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - BLOCK))
+            lines = file.read().splitlines(keepends=True)
+        if lines and lines[-1].endswith(b"\n") and (len(lines) > 1 or end <= BLOCK):
+            json.loads(lines[-1])
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append, all or nothing, and reach the disk before returning."""
@@ -54,7 +85,12 @@ class LocalStorage(JournalStorage):
 
     def __init__(self, path: Path) -> None:
         self.journal = LocalJournal(path)
-        super().__init__(self.journal)
+        try:
+            super().__init__(self.journal)
+            self.journal.check_last_line()
+        except UNREADABLE as error:
+            reason = str(error) if isinstance(error, ValueError) else f"{error!r}"
+            raise UnreadableLine(self.journal.line, reason) from None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from study.errors import StorageAway, StorageError
 from study.places import Places, sqlite_file
 from study.queue.away import is_away
 from study.queue.databases import cached, open_database, with_driver
-from study.queue.journal import LocalStorage
+from study.queue.journal import UNREADABLE, LocalStorage
 from study.queue.proxy import PROXY, open_proxy
 from study.queue.store import StudyStore, records_of, started
 from study.record import TrialRecord
@@ -59,11 +59,11 @@ def _refusal(error: Exception, address: str, shown: str, create: bool) -> Storag
             f"{shown}: cannot be opened ({error.strerror or error}); "
             "make room, or choose another folder with --root"
         )
-    if not address and isinstance(error, AssertionError | KeyError | ValueError | TypeError):
+    if not address and isinstance(error, UNREADABLE):
+        reason = redact(str(error)) or type(error).__name__
         return StorageError(
-            f"{shown}: is not a journal that Optuna {optuna.__version__} can read "
-            f"({redact(str(error)) or type(error).__name__}); "
-            "use the version that wrote it, or start afresh with --root"
+            f"{shown}: is not a journal that Optuna {optuna.__version__} can read: {reason}; use "
+            "the version that wrote it, or see what can be read, and go on with that: payoff mend"
         )
     if isinstance(error, ImportError):
         extra = EXTRAS.get(re.split("[+:]", address)[0])

@@ -27,7 +27,7 @@ from study.queue.names import owner_of
 from study.queue.retrying import Retried, find_retriable, queue_again
 from study.queue.rounds import StoredRounds
 from study.queue.snapshot import Snapshot
-from study.queue.trials import Stored, StoredTrials, by_slot, record_of
+from study.queue.trials import Stored, StoredTrials, by_slot, malformed, record_of
 from study.record import TrialRecord
 from study.redaction import redact
 from study.spec.study_file import StudySpec
@@ -320,6 +320,16 @@ class StudyStore:
                 self.storage.get_study_id_from_name(name), deepcopy=False
             )
         )
+
+
+@explained
+def left_out(store: StudyStore) -> dict[str, str]:
+    """Return the finished trials whose records cannot be read: the slot, and what is wrong."""
+    return {
+        one.slot: reason
+        for one in store.trials.read()
+        if one.is_finished and (reason := malformed(one.trial))
+    }
 
 
 @explained

@@ -17,7 +17,7 @@ from study.plan.rounds import Round, slots_with
 from study.queue.names import optuna_study
 from study.queue.readiness import State
 from study.queue.upstream import go_public
-from study.record import TrialRecord
+from study.record import MalformedRecord, TrialRecord
 from study.spec.study_file import StudySpec
 
 AGAIN = "again"
@@ -72,9 +72,30 @@ class Stored(NamedTuple):
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord | None:
-    """Return what came of a trial; None if nothing was told."""
+    """Return what came of a trial; None if nothing was told, or what was told is no record.
+
+    Those are named by :func:`malformed`, and counted by whoever reads the study.
+    """
     content = trial.user_attrs.get("record")
-    return None if content is None else TrialRecord.from_content(content)
+    if content is None:
+        return None
+    try:
+        record = TrialRecord.from_content(content)
+    except MalformedRecord:
+        return None
+    return record if record.slot == trial.user_attrs.get("slot", record.slot) else None
+
+
+def malformed(trial: FrozenTrial) -> str:
+    """Say what is wrong with a finished trial's record; empty if nothing is."""
+    content = trial.user_attrs.get("record")
+    if record_of(trial) is not None:
+        return ""
+    try:
+        TrialRecord.from_content({} if content is None else content)
+    except MalformedRecord as error:
+        return "there is none" if content is None else str(error)
+    return "it is that of another trial"
 
 
 def study_of(storage: BaseStorage, name: str) -> int:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from analysis.bounded import Unreadable, read_bounded
 from study.errors import StorageAway, StorageError
 from study.locks import lock, open_lock
 from study.record import TrialRecord
@@ -31,6 +32,9 @@ BROKEN = "broken"
 
 DESTINATION = ".destination"
 """File that says which MLflow address the records are meant for (never with a password)."""
+
+MOST_BYTES = 256_000_000
+"""Of one record: curves of millions of steps."""
 
 STALE_SECONDS = 600.0
 """Age after which a half-written temporary file is that of a dead worker: a write takes ms."""
@@ -62,17 +66,16 @@ class Spool:
         """Yield the waiting records, oldest first; what is no record is moved to ``broken/``."""
         for path in self._waiting_files():
             try:
-                record = TrialRecord.from_json(path.read_text(encoding="utf-8"))
+                record = TrialRecord.from_json(read_bounded(path, MOST_BYTES).decode("utf-8"))
             except FileNotFoundError:
                 continue  # delivered meanwhile by the holder of the lock
-            except (ValueError, KeyError, TypeError, AttributeError):
-                record = None
-            except OSError as error:
-                raise StorageError(
-                    f"{path}: cannot be read ({_reason(error)}); give this user the right to do so"
-                ) from None
-            if record is None or self._path(record).name != path.name:
-                self._set_aside(path)
+            except ValueError as error:
+                self._explain(self._set_aside(path), str(error))
+                continue
+            except Unreadable as error:
+                raise StorageError(f"{path}: {error}; give this user the right to do so") from None
+            if self._path(record).name != path.name:
+                self._explain(self._set_aside(path), "its name is not that of the trial in it")
             else:
                 yield record
 
@@ -100,9 +103,7 @@ class Spool:
 
     def reject(self, record: TrialRecord, reason: str) -> None:
         """Move a record that MLflow refuses for good to ``broken/``, with the reason beside it."""
-        moved = self._set_aside(self._path(record))
-        if moved is not None:
-            moved.with_suffix(".reason.txt").write_text(redact(reason) + "\n", encoding="utf-8")
+        self._explain(self._set_aside(self._path(record)), reason)
 
     def waiting(self) -> int:
         """Return how many records wait."""
@@ -188,6 +189,13 @@ class Spool:
         except FileNotFoundError:
             return None
         return target
+
+    def _explain(self, moved: Path | None, reason: str) -> None:
+        """Say beside a file that was moved aside why it was."""
+        if moved is not None:
+            moved.with_suffix(".reason.txt").write_text(
+                redact(reason) + "\n", encoding="utf-8", errors="backslashreplace"
+            )
 
     def _clear_leftovers(self) -> None:
         """Remove temporary files of workers that were killed in the middle of writing."""

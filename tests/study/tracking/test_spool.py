@@ -91,7 +91,10 @@ def test_what_is_no_record_is_moved_aside_and_counted(tmp_path: Path, content: b
     assert list(spool.pending()) == [good]
     assert spool.broken() == 1
     assert spool.waiting() == 1
-    assert [path.read_bytes() for path in (tmp_path / BROKEN).iterdir()] == [content]
+    aside = sorted((tmp_path / BROKEN).iterdir())
+    assert [path.read_bytes() for path in aside if path.suffix == ".json"] == [content]
+    (reason,) = (path.read_text() for path in aside if path.suffix == ".txt")  # said beside it
+    assert reason.strip()
 
 
 def test_a_record_cut_short_by_hand_is_moved_aside(tmp_path: Path) -> None:
