@@ -21,6 +21,9 @@ from study.tracking.views import view_tags
 MAX_METRICS, MAX_PARAMS, MAX_TAGS = 1000, 100, 100
 """Most entries of one ``log_batch`` call (MLflow's own limits)."""
 
+MOST_SCORES = 20_000
+"""Of one trial: more are nobody's metrics, and would take the store a minute."""
+
 MAX_NAME, MAX_PARAM, MAX_TAG, MAX_EXPERIMENT_TAG = 250, 6000, 8000, 20000
 """Longest names and values that the store accepts, in characters."""
 
@@ -148,7 +151,7 @@ def entry(record: TrialRecord) -> RunEntry:
     scores.setdefault("wall_seconds", max(0.0, record.finished_at - record.started_at))
     finals = [
         Point(name=name, value=float(value), step=0) for name, value in legal_names(scores).items()
-    ][:MAX_METRICS]
+    ][:MOST_SCORES]
     start_ms = max(0, round(record.started_at * 1000))
     return RunEntry(
         name=run_name(record),
@@ -157,7 +160,10 @@ def entry(record: TrialRecord) -> RunEntry:
         status="FINISHED" if record.status == "complete" else "FAILED",
         tags=_tags(record, digest),
         params=_params(record),
-        points=(*finals, *_curve_points(record.curve, MAX_METRICS - len(finals))),
+        points=(
+            *finals,
+            *_curve_points(record.curve, MAX_METRICS - min(len(finals), MAX_METRICS // 2)),
+        ),
         artifact=record.to_json(),
     )
 
@@ -264,7 +270,7 @@ def _params(record: TrialRecord) -> dict[str, str]:
     """Return the hyperparameters, and what else a chart may want to group by."""
     charted = {name: getattr(record, name) for name, field in FIELDS.items() if field.charted}
     legal = legal_names({**charted, **record.params})
-    return {name: _text(legal[name])[:MAX_PARAM] for name in list(legal)[:MAX_PARAMS]}
+    return {name: _text(legal[name])[:MAX_PARAM] for name in list(legal)[:MOST_SCORES]}
 
 
 def _tags(record: TrialRecord, digest: str) -> dict[str, str]:

@@ -11,7 +11,15 @@ from urllib.request import url2pathname
 
 from study.places import is_server, sqlite_file
 from study.tracking.client import user
-from study.tracking.entries import ARTIFACT, DIGEST_TAG, PARENT_TAG, RECORD_TAG, RunEntry
+from study.tracking.entries import (
+    ARTIFACT,
+    DIGEST_TAG,
+    MAX_METRICS,
+    MAX_PARAMS,
+    PARENT_TAG,
+    RECORD_TAG,
+    RunEntry,
+)
 from study.tracking.experiment import Experiment
 from study.tracking.known import ERRORS, KnownRun
 from study.tracking.rows import NotWritable, RunRows, Unfamiliar, reads_otherwise
@@ -50,7 +58,11 @@ class TrialRuns:
             Metric(point.name, point.value, written.end_ms, point.step) for point in written.points
         ]
         params = [Param(name, value) for name, value in written.params.items()]
-        client.log_batch(known.run_id, metrics, params, synchronous=True)
+        while metrics or params:  # one call, but for a trial with more than MLflow takes in one
+            some, params = params[:MAX_PARAMS], params[MAX_PARAMS:]
+            room = MAX_METRICS - len(some)  # of all entries together, too
+            client.log_batch(known.run_id, metrics[:room], some, synchronous=True)
+            metrics = metrics[room:]
         self.log_artifact(known, written.artifact)
         client.set_terminated(known.run_id, written.status, written.end_ms)
         known.status = written.status

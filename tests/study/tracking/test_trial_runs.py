@@ -13,6 +13,7 @@ from study.record import TrialRecord
 from study.tracking.analysis_run import Analysis
 from study.tracking.client import connect, explain
 from study.tracking.tracker import Tracker
+from study.tracking.trial_runs import TrialRuns
 from tests.support.records import bits_of, make_record
 from tests.support.tracking import assert_exactly_once, tracker, trial_runs
 
@@ -110,6 +111,22 @@ def test_a_trial_beyond_every_limit_of_a_batch_is_logged(ready: Tracker, tmp_pat
     assert run.data.metrics["nested/name"] == 2.0
     (path,) = (tmp_path / "artifacts").rglob("trial.json")
     assert TrialRecord.from_json(path.read_text()) == record
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_rows", [True, False])
+def test_no_metric_of_thousands_is_lost(ready: Tracker, as_rows: bool) -> None:
+    metrics = {"val_error": 0.5, **{f"class/{k}": float(k) for k in range(2500)}}
+    params = {f"p{k}": k for k in range(250)}
+    record = make_record(1, metrics=metrics, params=params, curve={"loss": ((1, 0.5), (2, 0.25))})
+    ready.runs = TrialRuns(ready.experiment, as_rows=as_rows)
+    assert ready.deliver(record) == "logged"
+    (run,) = trial_runs(ready.address)
+    assert {name: run.data.metrics.get(name) for name in metrics} == metrics
+    assert {name: run.data.params.get(name) for name in params} == {
+        n: str(v) for n, v in params.items()
+    }
+    assert run.data.metrics["curve/loss"] == 0.25
 
 
 @pytest.mark.slow
