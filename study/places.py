@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from study.errors import StorageError
+
+DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg"),
+    "mysql": ("pymysql", "MySQLdb"),
+    "mariadb": ("pymysql", "MySQLdb"),
+}
+"""Python's drivers of each database, the one of our own extra first."""
+
+EXTRAS = {
+    "grpc": "grpc",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+}
+"""Which of our extras brings the driver of an address."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,7 @@ class Places:
     @property
     def mlflow_address(self) -> str:
         """Tracking address of the default MLflow store, always given explicitly."""
-        return f"sqlite:///{quote(str(self.mlflow_database))}"
+        return sqlite_address(self.mlflow_database)
 
     @property
     def artifacts(self) -> Path:
@@ -83,4 +104,61 @@ def sqlite_file(address: str) -> Path | None:
     """
     if urlsplit(address).scheme.split("+")[0] != "sqlite":
         return None
-    return Path(unquote(address.split(":///", 1)[-1].split("?", 1)[0]))
+    path = address.split(":///", 1)[-1].split("?", 1)[0]
+    return Path(unquote(path) if "%" in path and _is_decoded() else path)
+
+
+def sqlite_address(file: Path) -> str:
+    """Return the address of a SQLite file, whatever its folders are called.
+
+    Examples
+    --------
+    >>> sqlite_address(Path("/data/my runs/mlflow.db"))
+    'sqlite:////data/my runs/mlflow.db'
+
+    Raises
+    ------
+    StorageError
+        Where the installed SQLAlchemy can open no file of such a name.
+    """
+    path = str(file)
+    if ("%" in path and _is_decoded()) or "?" in path:
+        if not _is_decoded():
+            raise StorageError(
+                f"{file}: SQLAlchemy before 2.1 opens no file with '?' in its path; choose another "
+                "folder with --root, or pip install -U sqlalchemy"
+            )
+        path = path.replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}"
+
+
+@cache
+def _is_decoded() -> bool:
+    """Tell whether SQLAlchemy reads %20 in the path of a file as a space: from 2.1 on."""
+    from sqlalchemy.engine import make_url
+
+    return make_url("sqlite:///a%20b").database == "a b"
+
+
+def with_driver(address: str) -> str:
+    """Name a driver that is installed where an address names none.
+
+    Releases of SQLAlchemy differ in the driver that they take for PostgreSQL by default.
+
+    Examples
+    --------
+    >>> with_driver("sqlite:///a.db"), with_driver("mysql+pymysql://host/db")
+    ('sqlite:///a.db', 'mysql+pymysql://host/db')
+    """
+    scheme, separator, rest = address.partition("://")
+    if scheme == "postgres":  # as many hosts still write it; SQLAlchemy knows it no more
+        scheme, address = "postgresql", f"postgresql://{rest}"
+    for driver in DRIVERS.get(scheme, ()):
+        if find_spec(driver) is not None:
+            return f"{scheme}+{driver}{separator}{rest}"
+    return address
+
+
+def extra_of(address: str) -> str:
+    """Return the extra of ours that brings the driver of an address; empty where none does."""
+    return EXTRAS.get(re.split("[+:]", address)[0], "")

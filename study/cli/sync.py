@@ -176,7 +176,7 @@ def _tracker(target: Target, places: Places, spool: Spool) -> Tracker | None:
     from study.tracking.entries import StudyInfo
     from study.tracking.tracker import Tracker
 
-    artifacts = places.artifacts if target.address == places.mlflow_address else None
+    artifacts = places.artifacts if sqlite_file(target.address) == places.mlflow_database else None
     info = StudyInfo(name=record.study, digest=record.study_digest)
     return Tracker(target.address, artifacts, info)
 

@@ -27,6 +27,7 @@ from study.launch.hints import command
 from study.places import Places, is_server, sqlite_file
 from study.redaction import redact
 from study.terminal import say
+from study.tracking.client import folder_beside, for_mlflow, remove_empty
 from study.tracking.views import view_fragment
 
 START_SECONDS = 180.0
@@ -147,13 +148,14 @@ def _server(
         # uvicorn.py for one, may stand in for what is installed.
         "PYTHONSAFEPATH": "1",
         # By the environment: the address may hold a password, and a command line is public.
-        "MLFLOW_BACKEND_STORE_URI": address,
+        "MLFLOW_BACKEND_STORE_URI": for_mlflow(address),
         # The jobs are those of language-model evaluation; they cost 20 s and eight processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
     }
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory(prefix="payoff-") as empty:
+        beside = folder_beside(address)
         # Uvicorn puts a folder first on the path all the same, by default where it is started.
         command += ["--uvicorn-opts", shlex.join(["--app-dir", empty])]
         server = subprocess.Popen(
@@ -167,6 +169,8 @@ def _server(
         try:
             say("starting the MLflow UI, about ten seconds")
             _wait_until_healthy(server, f"http://{shown_host(host)}:{port}/health")
+            if beside is not None:
+                remove_empty(beside)
             if server.poll() is not None:
                 log.seek(0)
                 raise PayoffError(_cause(log.read().decode(errors="replace"), address))

@@ -24,6 +24,7 @@ from analysis.table.fields import Word
 from analysis.table.nested import flatten
 from search_spaces.errors import nearest
 from study.errors import StorageError
+from study.places import extra_of, sqlite_address, sqlite_file, with_driver
 from study.queue.names import owner_of
 from study.record import MalformedRecord, TrialRecord
 from study.redaction import redact
@@ -193,7 +194,7 @@ def _logged(address: str, experiment: str) -> Sequence[LoggedRun]:
                 f"{address}: is no store of MLflow's; name a folder such as ./mlruns, or an "
                 "address like sqlite:///FILE or http://HOST"
             )
-        address = f"sqlite:///{folder / 'mlflow.db'}"
+        address = sqlite_address(folder / "mlflow.db")
     elif not address.startswith(("http://", "https://", "databricks")):
         _require_table(address, "experiments", "an MLflow store")
     from study.tracking.reading import read_runs
@@ -210,8 +211,6 @@ def _some(rows: list[dict[str, Any]], left_out: Counter[str], shown: str) -> Row
 
 def _require_table(address: str, table: str, what: str) -> None:
     """Raise unless the database is there: opening it with Optuna or MLflow would create it."""
-    from study.places import sqlite_file
-
     if address.startswith("journal://"):
         return
     shown = redact(address)
@@ -228,10 +227,16 @@ def _require_table(address: str, table: str, what: str) -> None:
     import sqlalchemy
 
     try:
-        engine = sqlalchemy.create_engine(address)
+        engine = sqlalchemy.create_engine(with_driver(address))
         found = sqlalchemy.inspect(engine).has_table(table)
         engine.dispose()
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+    except ImportError as error:
+        extra = extra_of(address)
+        raise StorageError(
+            f"{shown}: the database's driver is not installed ({redact(error)}); "
+            + (f"pip install 'payoff[{extra}]'" if extra else "install it")
+        ) from None
+    except sqlalchemy.exc.SQLAlchemyError as error:
         reason = redact(str(error), address).splitlines()[0]
         raise StorageError(
             f"{shown}: the database cannot be read ({reason}); see that it runs, that the address "

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from importlib.util import find_spec
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 
+from study.places import with_driver
 from study.queue.away import is_of_database, was_overtaken
 from study.queue.upstream import go_public
 
@@ -20,13 +20,6 @@ CONNECT_SECONDS = 10
 BUSY_SECONDS = 60.0
 """How long a writer waits for SQLite's one lock before it gives up."""
 
-
-DRIVERS = {
-    "postgresql": ("psycopg2", "psycopg"),
-    "mysql": ("pymysql", "MySQLdb"),
-    "mariadb": ("pymysql", "MySQLdb"),
-}
-"""Python's drivers of each database, the one of our own extra first."""
 
 RACE_PAUSES = (0.2, 0.5, 1.0, 2.0)
 """Seconds before each new attempt to open a database whose tables others make meanwhile."""
@@ -70,25 +63,6 @@ def _connect(address: str, create: bool) -> RDBStorage:
     if address.startswith(("postgres", "mysql", "mariadb")):
         options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     return RDBStorage(with_driver(address), engine_kwargs=options, skip_table_creation=not create)
-
-
-def with_driver(address: str) -> str:
-    """Name a driver that is installed where an address names none.
-
-    Releases of SQLAlchemy differ in the driver that they take for PostgreSQL by default.
-
-    Examples
-    --------
-    >>> with_driver("sqlite:///a.db"), with_driver("mysql+pymysql://host/db")
-    ('sqlite:///a.db', 'mysql+pymysql://host/db')
-    """
-    scheme, separator, rest = address.partition("://")
-    if scheme == "postgres":  # as many hosts still write it; SQLAlchemy knows it no more
-        scheme, address = "postgresql", f"postgresql://{rest}"
-    for driver in DRIVERS.get(scheme, ()):
-        if find_spec(driver) is not None:
-            return f"{scheme}+{driver}{separator}{rest}"
-    return address
 
 
 def _sqlite(address: str, create: bool) -> RDBStorage:

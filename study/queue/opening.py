@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import optuna
@@ -11,9 +10,9 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from search_spaces.errors import PayoffError, nearest
 from study.errors import StorageAway, StorageError
-from study.places import Places, sqlite_file
+from study.places import Places, extra_of, sqlite_file, with_driver
 from study.queue.away import is_away
-from study.queue.databases import cached, open_database, with_driver
+from study.queue.databases import cached, open_database
 from study.queue.journal import UNREADABLE, LocalStorage
 from study.queue.proxy import PROXY, open_proxy
 from study.queue.store import StudyStore, records_of, started
@@ -23,9 +22,6 @@ from study.spec.study_file import StudySpec
 
 Storage = BaseStorage
 """Any of Optuna's storages, for the types of whoever only hands one on."""
-
-EXTRAS = {"grpc": "grpc", "mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql"}
-"""Which of our extras brings the driver of an address."""
 
 EMPTY = ("no such table", "does not exist", "doesn't exist")
 """Words of drivers whose database holds no tables yet."""
@@ -66,7 +62,7 @@ def _refusal(error: Exception, address: str, shown: str, create: bool) -> Storag
             "the version that wrote it, or see what can be read, and go on with that: payoff mend"
         )
     if isinstance(error, ImportError):
-        extra = EXTRAS.get(re.split("[+:]", address)[0])
+        extra = extra_of(address)
         return StorageError(
             f"{shown}: the database's driver is not installed ({redact(str(error))}); "
             + (f"pip install 'payoff[{extra}]'" if extra else "install it, or use PostgreSQL")

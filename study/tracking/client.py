@@ -11,9 +11,12 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StorageError
+from study.places import extra_of, is_server, sqlite_file, with_driver
 from study.redaction import redact
 
 if TYPE_CHECKING:
@@ -56,7 +59,36 @@ def connect(address: str) -> MlflowClient:
     quieten()
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=address, registry_uri=address)
+    named, beside = for_mlflow(address), folder_beside(address)
+    try:
+        return MlflowClient(tracking_uri=named, registry_uri=named)
+    finally:
+        if beside is not None:
+            remove_empty(beside)
+
+
+def for_mlflow(address: str) -> str:
+    """Return an address as MLflow knows it, with a driver that is installed."""
+    scheme, separator, rest = address.partition("://")
+    kind, _, driver = scheme.partition("+")
+    if kind == "mariadb":  # MLflow knows it by the name of MySQL
+        address = f"mysql{f'+{driver}' if driver else ''}{separator}{rest}"
+    return with_driver(address)
+
+
+def folder_beside(address: str) -> Path | None:
+    """Return the folder that MLflow makes in vain for a SQLite file with a % in its path."""
+    file = sqlite_file(address)
+    written = Path(address.removeprefix("sqlite:///")).parent
+    made = file is not None and written != file.parent and not written.exists()
+    return written if made else None
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder, and those above it, as far as they are empty."""
+    with suppress(OSError):
+        for each in (folder, *folder.parents):
+            each.rmdir()
 
 
 def make_tables(address: str) -> None:
@@ -147,6 +179,12 @@ def explain(error: Exception, address: str) -> StorageError | None:
         return StorageError(
             f"{place}: a database of another MLflow version ({reason}); back it up and run "
             "mlflow db upgrade ADDRESS, or choose another folder"
+        )
+    if isinstance(error, ImportError) and not is_server(address):
+        extra = extra_of(address)
+        return StorageError(
+            f"{place}: the database's driver is not installed ({reason}); "
+            + (f"pip install 'payoff[{extra}]'" if extra else "install it")
         )
     driver = type(error).__module__.split(".")[0] in _DRIVERS
     if code or driver or isinstance(error, OSError):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from study.errors import StorageError
 from study.locks import holding, holding_address
-from study.places import sqlite_file
+from study.places import sqlite_address, sqlite_file
 
 LOCAL_FILE_SYSTEMS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs"}
@@ -49,7 +49,7 @@ def create(address: str, build: Callable[[str], None]) -> None:
     unfinished = file.with_name(file.name + _UNFINISHED)
     for leftover in unfinished.parent.glob(unfinished.name + "*"):
         leftover.unlink()
-    build(address.split(":///", 1)[0] + f":///{unfinished}")
+    build(sqlite_address(unfinished))
     if _is_local(unfinished.parent):
         # Readers (the UI) then don't wait for the writer, and a commit syncs once, not thrice.
         with closing(sqlite3.connect(unfinished)) as connection:

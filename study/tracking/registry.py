@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from study.tracking.client import for_mlflow
 from study.tracking.entries import KIND_TAG, NOTE_TAG
 from study.tracking.parents import dataset_input
 from study.tracking.reading import asking
@@ -82,8 +83,8 @@ def _at(address: str) -> Iterator[Any]:
     import mlflow
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(address)
-    mlflow.set_registry_uri(address)
+    mlflow.set_tracking_uri(for_mlflow(address))
+    mlflow.set_registry_uri(for_mlflow(address))
     try:
         yield mlflow
     finally:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from study.queue.databases import with_driver
+from study.places import with_driver
 from tests.support.commands import environment
 from tests.support.servers import free_port, mlflow_server
 

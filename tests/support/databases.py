@@ -204,7 +204,7 @@ def _execute(address: str, statement: str) -> None:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from study.queue.databases import with_driver
+    from study.places import with_driver
 
     engine = create_engine(with_driver(address), isolation_level="AUTOCOMMIT")
 

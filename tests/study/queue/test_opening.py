@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import StorageAway, StorageError
-from study.places import Places
-from study.queue.databases import with_driver
+from study.places import Places, with_driver
 from study.queue.opening import open_storage
 
 
