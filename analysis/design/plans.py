@@ -20,6 +20,7 @@ from analysis.design.candidates import Candidate, Target
 from analysis.design.coarse import coarse
 from analysis.design.influence import allocated
 from analysis.design.standings import Standing, listed, standing
+from analysis.design.support import bearing
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.verdicts.decide import too_little
 
@@ -165,6 +166,8 @@ def choose(
     better = _together(outlook, candidates, chosen, path[n]) if n else None
     if better is not None:
         chosen = better
+    for one, more in _bearing(fits, candidates, standings, budget):
+        chosen[one] = max(chosen.get(one, 0), more)
     return Plan(
         chosen=_gathered(outlook, chosen, {}),
         ahead=_gathered(outlook, _counted(rest), chosen),
@@ -345,6 +348,30 @@ def _together(
         return None
     other = sum(a.after(outlook.looks(a, found)).spread for a in outlook.answers.values())
     return found if other < sum(spread.values()) else None
+
+
+def _bearing(
+    fits: Sequence[FittedCurve],
+    candidates: Sequence[Candidate],
+    standings: Sequence[Standing],
+    budget: float,
+) -> list[_Added]:
+    """Runs that would bear the answers which are narrow enough, and borne by too few."""
+    found: list[_Added] = []
+    points = {one.n_examples: one.point for one in standings if not one.supported}
+    for fit in fits:
+        point = points.get(fit.curve.n_examples)
+        if point is None:
+            continue
+        mine = [
+            one for one in candidates if len(fits) == 1 or one.n_examples == fit.curve.n_examples
+        ]
+        for one, more in bearing(fit, point, mine):
+            cost = more * one.cost + one.setup
+            if cost <= budget * (1.0 + 1e-9):
+                found.append((one, more))
+                budget -= cost
+    return found
 
 
 def _gathered(

@@ -13,6 +13,7 @@ from analysis.curves.noise import gaussian
 from analysis.design.answers import asked_settings
 from analysis.design.candidates import Target
 from analysis.design.signals import Signals
+from analysis.design.support import supported
 from analysis.findings import VerdictKind
 from analysis.streams import Stream, generator
 from analysis.verdicts.curve_fit import FittedCurve
@@ -41,6 +42,8 @@ class Standing:
     """What that factor stays at, however many runs are made: the luck of the test examples."""
     obstacle: Obstacle = ""
     """What stands in the way where more runs would not help."""
+    supported: bool = True
+    """Whether an answer that is narrow enough is borne by runs where it lies."""
 
     @property
     def settled(self) -> bool:
@@ -64,7 +67,8 @@ def standing(fits: FittedCurve | Sequence[FittedCurve], target: Target) -> tuple
     """How far the answer is, for each dataset size that is asked about.
 
     *Decided* is an answer that names a size with a closed interval at most ``target.factor`` wide,
-    and one that says that the point lies beyond an end of the range, as surely as intervals are.
+    and one that says that the point lies beyond an end of the range, as surely as intervals are;
+    both only where runs bear it (:mod:`analysis.design.support`).
     """
     return tuple(_one(fit, target) for fit in listed(fits) if target.asks(fit.curve.n_examples))
 
@@ -87,8 +91,9 @@ def _one(fit: FittedCurve, target: Target) -> Standing:
         done = factor <= target.factor
     else:
         done = point.confident and point.probability >= settings.level
+    borne = not done or supported(fit, point)
     limit = _limit(fit, target) if fit.draws is not None else 1.0
-    state, obstacle = _state(fit, point, done, limit > target.factor)
+    state, obstacle = _state(fit, point, done and borne, borne and limit > target.factor)
     return Standing(
         n_examples=fit.curve.n_examples,
         state=state,
@@ -96,6 +101,7 @@ def _one(fit: FittedCurve, target: Target) -> Standing:
         factor=factor,
         limit=limit,
         obstacle=obstacle,
+        supported=borne,
     )
 
 

@@ -107,6 +107,8 @@ def _state(one: Standing, size_name: str, target: Target) -> str:
         return f"more runs would not help: {OBSTACLES[one.obstacle]} ({ends})"
     if one.state == "cannot_tell":
         return f"cannot tell yet ({ends})"
+    if not one.supported:
+        return f"open, {ends}: borne by too few runs there"
     return f"open, {ends}: wider than a factor of {target.factor:g}"
 
 
