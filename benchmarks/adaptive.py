@@ -25,7 +25,7 @@ from benchmarks.simulation.adaptive import (
 from benchmarks.simulation.calibration import DEVELOPED, HELD_OUT, TRUTHS
 
 GROUPS = {"developed": DEVELOPED, "held-out": HELD_OUT, "all": tuple(TRUTHS)}
-SHARES = np.geomspace(0.05, MOST_COST, 80)
+SHARES = np.geomspace(0.05, 1.0, 100)
 TRIES = 4
 """Worlds looked at, at most, for each whose payoff point lies inside the range."""
 
@@ -42,6 +42,8 @@ def main() -> int:
     parser.add_argument("--choice", action="append", choices=list(CHOICES), help="only these")
     parser.add_argument("--factor", type=float, default=3.0, help="that is narrow enough")
     parser.add_argument("--no-search", action="store_true", help="count no search trials")
+    words = f"share of the even grid's cost that is spent at most (default: {MOST_COST})"
+    parser.add_argument("--most", type=float, default=MOST_COST, help=words)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     began = time.monotonic()
@@ -89,6 +91,7 @@ def _one_truth(
     factor: float,
     choices: Sequence[str],
     search: bool,
+    most: float,
 ) -> list[_Done]:
     """Studies of one truth whose payoff point lies inside the range; none where it never does."""
     settings = AnalysisSettings(resamples=600, rule=rule)  # type: ignore[arg-type]
@@ -96,7 +99,7 @@ def _one_truth(
     for k in range(TRIES * studies):
         world = world_of(
             name, k, seed=seed, test_set=test_set, rule=settings.rule, settings=settings,
-            factor=factor, search=search,
+            factor=factor, search=search, most=most,
         )  # fmt: skip
         if math.isfinite(world.answer) and len(worlds) < studies:
             worlds.append(world)
@@ -115,7 +118,7 @@ def _tell(name: str, done: list[_Done], choices: Sequence[str]) -> list[_Done]:
 def _head(choices: Sequence[str]) -> str:
     ways = " | ".join(choices)
     return (
-        f"| truth | studies | even: width | held | {ways} | held at {MOST_COST:.0%} | decided at | "
+        f"| truth | studies | even: width | held | {ways} | held in the end | decided at | "
         f"held then |\n| --- | ---: | ---: | ---: |{' ---: |' * len(choices)} ---: | ---: | ---: |"
     )
 
@@ -127,7 +130,7 @@ def _row(name: str, done: Sequence[_Done], choices: Sequence[str]) -> str:
     costs = []
     for way in choices:
         share = _share(done, way, relative=name.startswith("*"))
-        costs.append(f"{share:.2f}" if math.isfinite(share) else f">{MOST_COST:g}")
+        costs.append(f"{share:.2f}" if math.isfinite(share) else "not")
     ours = [(cost, ways[choices[0]]) for cost, _, ways in done]
     last = np.mean([track.looks[-1].held for _, track in ours])
     ends = [(track.looks[track.decided], cost) for cost, track in ours if track.decided is not None]

@@ -38,7 +38,7 @@ ROUNDS = 6
 POOL = 1437
 """Examples that test sets of 360 are taken from where they rotate, as on digits."""
 MOST_COST = 0.5
-"""Share of the even grid's cost that is spent at most."""
+"""Share of the even grid's cost that is spent at most, if not said otherwise."""
 MOST_RUNS = 64
 """Of one size."""
 HORIZON = 0.2
@@ -101,6 +101,8 @@ class World:
     """Log sizes that can be made: those of the even grid, and one between each two."""
     search: bool
     """Whether search trials are counted."""
+    most: float
+    """Share of the even grid's cost that is spent at most."""
     rng: np.random.Generator = field(repr=False)
 
     @property
@@ -233,6 +235,7 @@ def world_of(
     name: str, study: int, *, seed: int, test_set: str, rule: Rule, settings: AnalysisSettings,
     factor: float = 3.0,
     search: bool = True,
+    most: float = MOST_COST,
 ) -> World:  # fmt: skip
     """The world of one study of a truth: the same for all ways to choose."""
     place = list(TRUTHS).index(name)
@@ -257,6 +260,7 @@ def world_of(
         answer=float(applied.location[0]) if inside else math.nan,
         kind=kind,
         search=search,
+        most=most,
         places=tuple(float(z) for z in np.sort(np.concatenate([x, 0.5 * (x[1:] + x[:-1])]))),
         rng=rng,
     )
@@ -267,7 +271,7 @@ def study(world: World, choice: Choice) -> Track:
     place = {math.exp(x): x for x in world.places}
     runs: dict[float, int] = {}
     cost, looks = 0.0, list[Look]()
-    most = MOST_COST * world.even_cost
+    most = world.most * world.even_cost
     chosen = coarse(None, _candidates(world, runs))
     for _ in range(ROUNDS):
         for one, packets in chosen:
