@@ -94,7 +94,7 @@ class Signals:
     def _run_variance(self, x: FloatArray) -> FloatArray:
         """(C,) variance of one run about its cell, as far as few replicates tell it."""
         noise = self.fit.noise
-        variance = np.exp(np.interp(x, np.log(self.fit.curve.size), np.log(noise.run_variance)))
+        variance = np.exp(np.interp(x, np.log(self.fit.curve.size), np.log(self.fit.run_variance)))
         return np.asarray(variance * (1.0 + DEGREES / (DEGREES + noise.degrees) * 0.5))
 
     @cached_property

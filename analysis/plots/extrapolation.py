@@ -76,7 +76,7 @@ def extrapolation_info(
     low, high = refit.band(grid)
     measured = np.exp(fit.noise.log_error)
     error = fit.shown(measured)
-    half = 1.645 * np.sqrt(fit.noise.run_variance / np.maximum(fit.curve.replicates, 1))
+    half = 1.645 * np.sqrt(fit.run_variance / np.maximum(fit.curve.replicates, 1))
     foretold = fit.shown(refit.cell_errors(fit.curve.only(hidden)))
     return ExtrapolationInfo(
         grid=grid,

@@ -43,7 +43,7 @@ def residuals_info(analysis: StudyAnalysis) -> ResidualsInfo:
             continue
         curve = fit.curve
         off = np.exp(fit.noise.log_error - np.log(fit.cell_errors()))
-        spread = np.sqrt(fit.noise.run_variance / np.maximum(curve.replicates, 1))
+        spread = np.sqrt(fit.run_variance / np.maximum(curve.replicates, 1))
         with np.errstate(over="ignore", invalid="ignore"):  # bars beyond all numbers are not drawn
             low, high = -off * np.expm1(-spread), off * np.expm1(spread)
         groups.append(

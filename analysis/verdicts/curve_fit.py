@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -138,6 +139,29 @@ class FittedCurve:
         return errors
 
     @cached_property
+    def run_variance(self) -> FloatArray:
+        """(K,) variance of one run about its cell, subset draws apart, on the log.
+
+        Where replicates do not tell it, the scatter of the points about the drawn curves does.
+        """
+        if self.noise.degrees > 0 or self.draws is None:
+            return self.noise.run_variance
+        x = np.log(self.curve.size)
+        rows = self.draws.log_error
+        own = [rows] * len(x)
+        if self.ladders is not None:
+            own = [self.ladders.log_error[:, self.ladders.shapes.index(self.curve.shapes[j])]
+                   for j in self.curve.shape]  # fmt: skip
+        step = float(self.draws.x[1] - self.draws.x[0])
+        place = np.clip((x - self.draws.x[0]) / step, 0.0, len(self.draws.x) - 1.0)
+        squares = 0.0
+        for y, at, curves in zip(self.noise.log_error, place, own, strict=True):
+            left = min(int(at), len(self.draws.x) - 2)
+            found = curves[:, left] + (at - left) * (curves[:, left + 1] - curves[:, left])
+            squares += float(np.mean((y - found) ** 2))
+        return np.maximum(self.noise.run_variance, squares / len(x))
+
+    @cached_property
     def ladder_middles(self) -> FloatArray:
         """(J, G) median of the drawn log errors of each shape, on the grid of the draws."""
         if self.ladders is None:
@@ -238,9 +262,11 @@ class FittedCurve:
     def _run_noise(self, shape: tuple[int, ...]) -> FloatArray:
         """Scatter of a new run, wider where few replicates say how wide it is."""
         rng = generator(self.settings.seed, Stream.NEW_RUN)
-        degrees = self.noise.degrees if self.noise.degrees > 0 else 3.0
+        known = self.noise.degrees > 0
+        degrees = self.noise.degrees if known else 3.0
         noise: FloatArray = rng.standard_t(min(degrees, 1e6), (shape[0], 1))
-        return noise * self._draws().run_spread
+        spread = self._draws().run_spread if known else math.sqrt(float(self.run_variance.mean()))
+        return noise * spread
 
 
 def _payoff(

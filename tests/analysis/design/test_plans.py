@@ -75,6 +75,13 @@ def test_more_runs_tell_more_and_none_that_cannot_matter_tell_much() -> None:
     assert first < 0.2 * middles
 
 
+def test_one_run_of_each_size_is_not_taken_for_the_truth() -> None:
+    fit = study(spread=0.2, replicates=1)
+    ends = [Candidate(size=float(fit.curve.size[k]), cost=1.0) for k in (0, 3)]
+    for one in value_candidates(fit, ends, Target()):
+        assert one.after > 0.5 * one.before
+
+
 def test_what_is_decided_asks_for_nothing() -> None:
     fit = study(spread=0.005, replicates=6)
     (now,) = standing(fit, Target(factor=4.0))

@@ -59,6 +59,20 @@ def test_bands_hold_the_mean_and_new_runs_as_often_as_they_say() -> None:
     assert 0.86 < np.mean(run) < 0.94
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.05, 0.2])
+def test_bands_hold_new_runs_where_no_size_has_two(spread: float) -> None:
+    sizes = 100.0 * 2.0 ** np.arange(10)
+    held = []
+    for seed in range(30):
+        noise = spread * np.random.default_rng(seed).standard_normal((2, len(sizes)))
+        seen, new = truth(sizes) * np.exp(noise)
+        fit = fit_curve(sizes, seen, settings=AnalysisSettings(resamples=500))
+        low, high = fit.band(sizes, 0.9, kind="run")
+        held.append(np.mean((low <= new) & (new <= high)))
+    assert 0.85 < np.mean(held) < 0.97
+
+
 def test_predictions_far_outside_are_refused(fit: CurveFit) -> None:
     assert fit.predict(25600.0 * 3.9) > 0.0
     with pytest.raises(AnalysisError, match=r"use analysis\.extrapolate"):
