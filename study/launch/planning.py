@@ -20,7 +20,7 @@ from analysis.table.trials import FloatArray
 from search_spaces.errors import PayoffError
 from study.handover.results import settings_of, table_of
 from study.plan.design import Cell, n_search
-from study.plan.rounds import Round, Size, Wanted, counts, every_cell
+from study.plan.rounds import Round, Size, Wanted, counts, every_cell, fell_short
 from study.queue.store import StudyStore
 from study.record import TrialRecord
 from study.spec.sections import Budget, BudgetKind, DecideSection
@@ -29,7 +29,7 @@ from study.spec.study_file import StudySpec
 
 if TYPE_CHECKING:
     from analysis.design.candidates import Candidate
-    from analysis.design.plans import Valued
+    from analysis.design.plans import Plan, Valued
     from analysis.fitted import CurveFit
 
 FINEST_RATIO = math.sqrt(2.0)
@@ -40,6 +40,21 @@ FIRST_BUDGETS = 4.0
 
 SHARE = 0.5
 """One round takes at most this share of what the whole plan would cost: later ones know more."""
+
+LOOK_AHEAD = 1.0
+"""A plan looks ahead to so many times what was spent so far."""
+
+LAST, NOTHING = 0.25, 0.02
+"""Where less than so much of what was spent is left, it is spent in one last round; where it is
+next to nothing, the budget is spent."""
+
+OBSTACLES = {
+    "test_set": "the luck of the test examples alone leaves more; test on more examples",
+    "rule": "the curve falls slowly all along; ask for less",
+    "test_errors": "most sizes make no error on the test examples; test on more",
+}
+
+SHORT = "the last rounds narrowed it by far less than they promised"
 
 MOST_MORE = 64
 """Replicates that one round gives a cell, at most."""
@@ -93,29 +108,50 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
         return Round(**told, ends="stuck", because=str(error))
     from analysis.design.candidates import Target
     from analysis.design.plans import choose
-    from analysis.design.standings import standing
 
     target = Target(n_examples=tuple(map(float, decide.sizes)), factor=decide.target)
-    stand = standing(fits, target)
-    told["sizes"] = tuple(
-        Size(n_examples=int(one.n_examples), state=one.state, factor=_finite(one.factor))
-        for one in stand
-    )
-    if all(one.state == "decided" for one in stand):
-        return Round(**told, ends="decided")
     left = _left(decide, rounds, records, spent)
-    if left.amount <= 0.0 or number > decide.rounds:
-        because = "" if left.amount <= 0.0 else f"after {decide.rounds} rounds (decide.rounds)"
-        return Round(**told, ends="spent", because=because)
     cells = Cells.of(spec, rounds, records, fits)
     plan = choose(
-        fits, cells.candidates(decide, left.kind), target, budget=left.amount, share=SHARE
+        fits,
+        cells.candidates(decide, left.kind),
+        target,
+        budget=min(left.amount, LOOK_AHEAD * getattr(spent, left.kind)),
+        share=1.0 if left.amount < LAST * getattr(spent, left.kind) else SHARE,
     )
-    wanted = cells.wanted(plan.chosen)
-    if wanted:
+    told["sizes"] = sizes = _sizes(plan)
+    if all(one.state == "decided" for one in sizes):
+        return Round(**told, ends="decided")
+    if number > decide.rounds:
+        return Round(**told, ends="spent", because=f"after {decide.rounds} rounds (decide.rounds)")
+    widths = {one.n_examples: one.width for one in sizes if one.width is not None}
+    if fell_short([one for one in rounds if one.asked == asked], widths):
+        return Round(**told, ends="no help", because=SHORT)
+    if wanted := cells.wanted(plan.chosen):
         return Round(**told, wanted=wanted, n_trials=cells.n_more(wanted))
-    obstacles = {one.obstacle for one in plan.standings if one.obstacle}
-    return Round(**told, ends="no help", because=", ".join(sorted(obstacles)))
+    if left.amount < NOTHING * getattr(spent, left.kind):
+        return Round(**told, ends="spent")
+    obstacles = {OBSTACLES[one.obstacle] for one in plan.standings if one.obstacle}
+    return Round(**told, ends="no help", because="; ".join(sorted(obstacles)))
+
+
+def _sizes(plan: Plan) -> tuple[Size, ...]:
+    """Return how far each dataset size is, and what the plan promises of it."""
+    now = plan.path[0].factors if plan.path else ()
+    still = [one.n_examples for one in plan.standings if one.state != "decided"]
+    reckoned = len(now) == len(plan.after) == len(still)
+    width = dict(zip(still, now, strict=True)) if reckoned else {}
+    after = dict(zip(still, plan.after, strict=True)) if reckoned else {}
+    return tuple(
+        Size(
+            n_examples=int(one.n_examples),
+            state=one.state,
+            factor=_finite(one.factor),
+            width=_finite(width.get(one.n_examples, math.inf)),
+            expected=_finite(after.get(one.n_examples, math.inf)),
+        )
+        for one in plan.standings
+    )
 
 
 def _decide(asked: Mapping[str, Any]) -> DecideSection:

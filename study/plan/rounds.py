@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,13 @@ from study.plan.design import (
 )
 from study.record import Value
 from study.spec.study_file import StudySpec
+
+PATIENCE = 2
+"""So many rounds in turn that bring far less than they promised are enough."""
+
+LEAST_PROMISED, LEAST_KEPT = math.log(1.5), 0.2
+"""What rounds must have promised, on the log of the width, to be judged by it; and what share of
+that they must have brought."""
 
 End = Literal["", "decided", "spent", "no help", "stuck"]
 """How a study that chooses its own trials ended: the answer is as narrow as was asked; the budget
@@ -55,8 +63,11 @@ class Size:
     """``"decided"``, ``"open"``, ``"cannot tell"`` or ``"would not help"``."""
     factor: float | None
     """Upper end of the payoff point's interval over its lower end; None where an end is open."""
+    width: float | None = None
+    """That factor as plans reckon it, an open end a doubling outside of the range; None where the
+    size is decided, or too little was run to reckon."""
     expected: float | None = None
-    """What that is expected to be after the round."""
+    """What the width is expected to be after the round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +100,27 @@ class Round:
         wanted = tuple(Wanted(**one) for one in raw.pop("wanted"))
         sizes = tuple(Size(**one) for one in raw.pop("sizes"))
         return cls(wanted=wanted, sizes=sizes, **raw)
+
+
+def fell_short(rounds: Sequence[Round], now: Mapping[int, float]) -> bool:
+    """Whether the last rounds narrowed the answers by far less than they promised.
+
+    ``now`` are the widths after the last one, by dataset size. Where plans promise much and bring
+    little, round after round, something that they do not reckon with stands in the way.
+    """
+    past = [one for one in rounds if not one.ends][-PATIENCE:]
+    if len(past) < PATIENCE:
+        return False
+    promised = got = 0.0
+    for one, after in zip(past, [*past[1:], None], strict=True):
+        later = now if after is None else {s.n_examples: s.width for s in after.sizes if s.width}
+        for size in one.sizes:
+            if size.width is None or size.expected is None:
+                continue
+            promised += math.log(size.width / size.expected)
+            # One that is no more among them has been decided, as was promised.
+            got += math.log(size.width / later.get(size.n_examples, size.expected))
+    return promised > LEAST_PROMISED and got < LEAST_KEPT * promised
 
 
 def slots_with(spec: StudySpec, rounds: Iterable[Round]) -> Iterator[Slot]:

@@ -10,7 +10,16 @@ import pytest
 
 from study.errors import StudyFileError
 from study.plan.design import cells, slots
-from study.plan.rounds import Round, Size, Wanted, counts, every_cell, slots_with
+from study.plan.rounds import (
+    End,
+    Round,
+    Size,
+    Wanted,
+    counts,
+    every_cell,
+    fell_short,
+    slots_with,
+)
 from study.spec.sections import Budget, DecideSection
 from study.spec.space import between
 from study.spec.study_file import StudySpec, parse_spec
@@ -146,3 +155,37 @@ def test_a_file_with_the_section_wants_a_decision_and_one_without_does_not() -> 
     assert not parse_spec({}, base=Path.cwd()).decide.goes_on
     digest = parse_spec({}, base=Path.cwd()).digest()
     assert parse_spec({"decide": {"target": 5}}, base=Path.cwd()).digest() == digest
+
+
+def told(number: int, width: float, expected: float, ends: End = "") -> Round:
+    size = Size(n_examples=80, state="open", factor=None, width=width, expected=expected)
+    return Round(number=number, asked=ASKED, sizes=(size,), ends=ends)
+
+
+@pytest.mark.parametrize(
+    ("widths", "short"),
+    [
+        ((100.0, 100.0, 100.0), True),  # twice promised to be 20, and never narrower
+        ((100.0, 110.0, 90.0), True),
+        ((100.0, 40.0, 40.0), False),
+        ((100.0, 100.0, 30.0), False),
+        ((100.0, 100.0), False),  # one round is no track record
+    ],
+)
+def test_rounds_that_bring_far_less_than_they_promise_are_enough(
+    widths: tuple[float, ...], short: bool
+) -> None:
+    *before, now = widths
+    rounds = [told(k + 1, width, 20.0) for k, width in enumerate(before)]
+    assert fell_short(rounds, {80: now}) is short
+
+
+def test_rounds_that_promised_little_are_not_judged_by_what_they_brought() -> None:
+    rounds = [told(1, 100.0, 95.0), told(2, 100.0, 95.0)]
+    assert not fell_short(rounds, {80: 100.0})
+
+
+def test_only_the_last_rounds_are_judged_and_none_of_a_size_that_is_decided() -> None:
+    rounds = [told(1, 100.0, 20.0), told(2, 100.0, 20.0), told(3, 50.0, 20.0)]
+    assert not fell_short(rounds, {80: 45.0})
+    assert not fell_short(rounds[:2], {})
