@@ -8,7 +8,6 @@ the environment. A reason is redacted where it is made, before anything keeps it
 
 from __future__ import annotations
 
-import html
 import io
 import json
 import os
@@ -49,52 +48,67 @@ LONGEST_LINE = 1_000_000
 LONGEST_WORD = 8
 """A password of so few letters, and nothing else, is masked only where it stands as a word."""
 
-_NAMED_LIKE_SECRETS = re.compile(
+
+class _Later:
+    """A pattern that is compiled when it is first used: most commands need none."""
+
+    def __init__(self, text: str, flags: int) -> None:
+        self._text, self._flags = text, flags
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(re.compile(self._text, self._flags), name)  # which keeps what it compiled
+
+
+def _later(text: str, flags: int = 0) -> re.Pattern[str]:
+    return cast("re.Pattern[str]", _Later(text, flags))
+
+
+_NAMED_LIKE_SECRETS = _later(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN(?!S|IZ)|CREDENTIAL|CONNECTION_STRING"
     r"|(?:API|ACCESS|ACCOUNT|PRIVATE|ENCRYPTION|STORAGE|SERVICE)_?KEY|(?:^|_)(?:PASS|PWD|AUTH)$"
 )
-_NO_SECRETS = re.compile(r"^(?:OLD)?PWD$|_(?:FILE|PATH|DIR|URI|URL|ID)$")
+_NO_SECRETS = _later(r"^(?:OLD)?PWD$|_(?:FILE|PATH|DIR|URI|URL|ID)$")
 """Names of variables that say where something is, or whose."""
-_NO_SECRET = re.compile(r"(?i)[/~.].*|true|false|none|null|default|\d{1,9}|enabled|disabled")
+_NO_SECRET = _later(r"(?i)[/~.].*|true|false|none|null|default|\d{1,9}|enabled|disabled")
 """Values of variables that are only named like secrets: places, switches and numbers."""
 
 # Possessive throughout: texts of millions of letters take no more than a look at each.
-_NAME = re.compile(
+_NAME = _later(
     r"(?<![\w.-])(?P<name>[\w.-]++)"
     r"(?P<mark>\\?[\"']?\s*+(?:=>|[=:])\s*+|[\"']\s*+,\s*+(?=[\"'])|(?<=[a-z])\s++(?=[^\s-]))"
 )
 """A name before what is assigned to it, paired with it, or given to it as an option."""
-_SECRET = re.compile(
+_SECRET = _later(
     r"password|passwd|passphrase|secret|token(?!s|iz)|credential"
     r"|(?:api|access|account|private)[_-]?key(?:[_-]?id)?$"
     r"|(?:^|[_.-])(?:pass|sig|signature|cookie|authorization)$|pwd$",
     re.IGNORECASE,
 )
 """Such names tell of secrets."""
-_PASSWORD = re.compile(r"(?:password|passwd|passphrase|pwd)$", re.IGNORECASE)
-_VALUE = re.compile(
+_PASSWORD = _later(r"(?:password|passwd|passphrase|pwd)$", re.IGNORECASE)
+_VALUE = _later(
     r"(?:(?:basic|bearer|token)\s++)?"
     r"(?:\\[\"'][^\"'\\]*+\\[\"']|\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\{[^{}]*+\}"
     r"|[\"']?[^\s&;,'\"<>)}\]]++)",
     re.IGNORECASE | re.DOTALL,
 )
 # Without quotes a password may go on after a space; another "name=" or the line ends it.
-_MORE_WORDS = re.compile(r"(?: +(?![\w.-]++ ?[=:])[^\s&;,'\"<>)}\]=]++)*+")
+_MORE_WORDS = _later(r"(?: +(?![\w.-]++ ?[=:])[^\s&;,'\"<>)}\]=]++)*+")
 
 # Up to the LAST @ of the word: an unescaped password may hold '/', ':' and '@' itself.
-_ADDRESS = re.compile(r"://\S*+")
-_USER = re.compile(r"://[^\s/:@'\"]*+:")
+_ADDRESS = _later(r"://\S*+")
+_USER = _later(r"://[^\s/:@'\"]*+:")
 # One with spaces reaches further, unless it starts like the port of an address without a password.
-_WITH_SPACES = re.compile(
+_WITH_SPACES = _later(
     r"(?P<head>://[^\s/:@'\"]*+):(?!\*\*\*@|\d{1,5}(?:[/\s?#)'\",;:]|$))"
     r"(?:(?!://)[^\n]){1,100}@(?=[\w.\[-])"
 )
-_WEB_TOKEN = re.compile(r"(?P<head>\bhttps?://)[^\s/:@'\"]++@", re.IGNORECASE)
-_HEADER = re.compile(
+_WEB_TOKEN = _later(r"(?P<head>\bhttps?://)[^\s/:@'\"]++@", re.IGNORECASE)
+_HEADER = _later(
     r"(?P<head>\b(?:bearer|basic)\s++)(?=[A-Za-z._~+/-]*+[0-9=])[A-Za-z0-9._~+/=-]{8,}+",
     re.IGNORECASE,
 )
-_KNOWN_KEYS = re.compile(
+_KNOWN_KEYS = _later(
     r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsur]_\w{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+"
     r"|hf_[A-Za-z0-9]{20,}+|xox[abprs]-[\w-]{10,}+|dapi[0-9a-f]{20,}+|sk-[\w-]{20,}+"
     r"|eyJ[\w-]{8,500}+\.[\w-]{8,}+\.[\w-]*+)"
@@ -256,8 +270,8 @@ def _without_values(text: str) -> str:
 
 def _values_of_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Yield where the values stand that names tell of as secret."""
-    place = 0
-    while (found := _NAME.search(text, place)) is not None:
+    search, place = _NAME.search, 0
+    while (found := search(text, place)) is not None:
         place = found.end()
         name, mark = found["name"], found["mark"]
         if _SECRET.search(name) is None or (mark.isspace() and not name.startswith("--")):
@@ -335,6 +349,8 @@ def _forms_of(secrets: frozenset[str]) -> tuple[str, ...]:
 
 def _forms(secret: str) -> Iterator[str]:
     """Yield the ways in which an address, JSON, Python, HTML or CSV may write a secret."""
+    import html
+
     yield secret
     yield quote(secret, safe="")
     yield quote(secret)
