@@ -16,7 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.metric import MetricKind
 from analysis.settings import AnalysisSettings
 from analysis.study import asked
-from analysis.table.trials import TrialTable
+from analysis.table.trials import UNKNOWN, TrialTable
 from analysis.verdicts.curve_fit import FittedCurve
 from analysis.words.plans import plan_lines, plan_rows
 
@@ -102,7 +102,8 @@ def next_runs(
     Raises
     ------
     AnalysisError
-        For a table that is none or has no usable trial, and a column that does not exist.
+        For a table that is none or has no usable trial, a column that does not exist, and candidates
+        or a target of dataset sizes that the table does not have.
 
     Examples
     --------
@@ -123,6 +124,12 @@ def next_runs(
     if target.rule is not None:
         settings = replace(settings, rule=target.rule)
     curves = build_curves(table, settings)
+    known = [curve.n_examples for curve in curves]
+    missing = [n for n in target.n_examples if n not in known]
+    if missing:
+        raise AnalysisError(
+            f"target: the table has the dataset sizes {_listed(known)}, got {_listed(missing)}"
+        )
     fits = tuple(
         FittedCurve.of(curve, settings) for curve in curves if target.asks(curve.n_examples)
     )
@@ -136,6 +143,11 @@ def next_runs(
         priced = replace(priced, name=cost_name)
     searched = _searched(table, sum(len(curve) for curve in curves))
     offered = [one for fit in fits for one in _offered(fit, candidates, priced.of, searched)]
+    if candidates is not None and not offered:
+        raise AnalysisError(
+            f"candidates: none is of a dataset size that is asked about "
+            f"({_listed([fit.curve.n_examples for fit in fits])})"
+        )
     most = LOOK_AHEAD * priced.spent if budget is None else budget
     plan = choose(fits, offered, target, budget=most, batch=runs, share=SHARE)
     return NextRuns(plan=plan, prices=priced, settings=settings, target=target)
@@ -147,15 +159,25 @@ def _offered(
     cost: CostOf,
     searched: float,
 ) -> list[Candidate]:
-    given = list(candidates or ())
+    given = [] if candidates is None else list(candidates)
     whole = [one for one in given if isinstance(one, Candidate)]
     if whole:
-        return [one for one in whole if one.n_examples in (fit.curve.n_examples, -1.0)]
-    sizes = [float(one) for one in given if isinstance(one, int | float)]
+        if len(whole) < len(given):
+            raise AnalysisError("candidates: must be sizes or candidates, not both")
+        n = fit.curve.n_examples
+        return [replace(one, n_examples=n) for one in whole if one.n_examples in (n, UNKNOWN)]
+    try:
+        sizes = [float(one) for one in given]  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise AnalysisError(f"candidates: sizes must be numbers, got {given}") from None
     for size in sizes:
         if not (math.isfinite(size) and size > 0.0):
             raise AnalysisError(f"candidates: sizes must be finite and above 0, got {size}")
     return offers(fit.curve, cost, sizes=sizes, searched=searched)
+
+
+def _listed(sizes: Sequence[float]) -> str:
+    return ", ".join(f"{n:,.0f}" for n in sizes)
 
 
 def _searched(table: TrialTable, cells: int) -> float:

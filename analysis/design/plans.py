@@ -158,7 +158,7 @@ def choose(
         if target.asks(fit.curve.n_examples) and (fit.draws is None or _few(fit))
     ]  # fmt: skip
     if few:
-        return _coarse(few, candidates, standings, budget)
+        return _coarse(few, candidates, standings, budget, single=len(fits) == 1)
     outlook = _Outlook.of(fits, candidates, target, standings)
     added, path = _greedy(outlook, candidates, budget)
     n = _in_batch(path, batch, share * path[-1].cost)
@@ -390,12 +390,14 @@ def _coarse(
     candidates: Sequence[Candidate],
     standings: tuple[Standing, ...],
     budget: float,
+    *,
+    single: bool,
 ) -> Plan:
     """Sizes that are spread, where there are too few to value any."""
     chosen, path = list[Valued](), [PlanStep(cost=0.0, runs=0, factors=())]
     for fit in fits:
         n = fit.curve.n_examples
-        mine = [one for one in candidates if len(fits) == 1 or one.n_examples == n]
+        mine = [one for one in candidates if single or one.n_examples == n]
         for one, more in coarse(fit.curve, mine, budget - path[-1].cost):
             cost = more * one.cost + one.setup
             chosen.append(

@@ -78,6 +78,42 @@ def test_candidates_of_ones_own_keep_their_costs_and_names() -> None:
     assert {one.candidate for one in found.plan.chosen} <= set(mine)
 
 
+def test_a_dataset_with_too_few_sizes_gets_runs_of_its_own() -> None:
+    both = table()
+    few = (both.n_examples == 2000) | (both.column("n_parameters") <= SIZES[1])
+    found = next_runs(both.where(few), settings=SETTINGS)
+    assert found.plan.coarse
+    assert {one.candidate.n_examples for one in found.plan.chosen} == {500.0}
+
+
+def test_candidates_that_name_no_dataset_are_of_each() -> None:
+    mine = [Candidate(size=float(size), cost=3.0) for size in SIZES]
+    found = next_runs(table(), mine, settings=SETTINGS, target=1.2)
+    assert {one.candidate.n_examples for one in found.plan.chosen} == {500.0, 2000.0}
+
+
+def test_sizes_may_be_an_array_of_whole_numbers() -> None:
+    listed = next_runs(table(), [800.0, 12_800.0], settings=SETTINGS)
+    array = next_runs(table(), np.array([800, 12_800]), settings=SETTINGS)  # type: ignore[arg-type]
+    assert array.plan.chosen == listed.plan.chosen
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "said"),
+    [
+        ([Candidate(size=800.0, cost=1.0, n_examples=501.0)], None, "none is of a dataset size"),
+        ([Candidate(size=800.0, cost=1.0), 900.0], None, "candidates: .* not both"),
+        (["wide"], None, "candidates: sizes must be numbers"),
+        (None, Target(n_examples=(501.0,)), r"target: .*500, 2,000.*501"),
+    ],
+)
+def test_what_is_about_nothing_in_the_table_is_refused(
+    given: list[Candidate], target: Target | None, said: str
+) -> None:
+    with pytest.raises(AnalysisError, match=said):
+        next_runs(table(), given, target=target, settings=SETTINGS)
+
+
 def test_the_batch_is_told_in_words_and_as_json() -> None:
     found = next_runs(table(), settings=SETTINGS)
     assert f"next: {found.plan.runs} runs" in found.summary()
