@@ -102,8 +102,8 @@ def next_runs(
     Raises
     ------
     AnalysisError
-        For a table that is none or has no usable trial, a column that does not exist, and candidates
-        or a target of dataset sizes that the table does not have.
+        For a table that is none or has no usable trial, a column that does not exist, and
+        candidates or a target of dataset sizes that the table does not have.
 
     Examples
     --------

@@ -72,8 +72,8 @@ def test_lines_that_say_what_is_next_end_it(analysis: StudyAnalysis) -> None:
 
 
 def test_what_cannot_be_told_is_among_the_few_notes_first() -> None:
-    rows = [row for row in study_rows() if row["n_parameters"] <= 200]
-    untold = analyse(TrialTable.from_rows(rows))
+    table = TrialTable.from_rows(study_rows())
+    untold = analyse(table.where(table.column("n_parameters") <= 200))
     assert "cannot be told" in untold.sentence
     assert "cannot tell" in brief(untold.findings)[0]
 
