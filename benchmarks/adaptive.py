@@ -30,7 +30,7 @@ TRIES = 4
 """Worlds looked at, at most, for each whose payoff point lies inside the range."""
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run what was asked for; the tables go to stdout, words to stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=20, help="of each truth (default: 20)")
@@ -45,7 +45,7 @@ def main() -> int:
     words = f"share of the even grid's cost that is spent at most (default: {MOST_COST})"
     parser.add_argument("--most", type=float, default=MOST_COST, help=words)
     parser.add_argument("--workers", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     began = time.monotonic()
     choices = tuple(args.choice or CHOICES)
     tasks = [
@@ -58,6 +58,7 @@ def main() -> int:
             args.factor,
             choices,
             not args.no_search,
+            args.most,
         )
         for name in args.truth or GROUPS[args.group]
     ]

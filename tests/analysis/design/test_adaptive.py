@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.settings import AnalysisSettings
+from benchmarks.adaptive import main
 from benchmarks.simulation.adaptive import CHOICES, MOST_COST, World, study, world_of
 
 
@@ -43,3 +44,14 @@ def test_a_study_in_rounds_keeps_to_its_cost(way: str) -> None:
     assert len(costs) > 1
     assert costs[-1] <= MOST_COST * one.even_cost * (1.0 + 1e-9)
     assert track.at(costs[0]) == track.looks[0]
+
+
+def test_the_benchmark_tells_each_truth_and_all_of_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--studies", "1", "--truth", "step", "--choice", "random", "--most", "0.2"]
+    assert main([*words, "--no-search"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0].startswith("| truth | studies | even: width")
+    assert [row.split(" | ")[0] for row in rows[2:4]] == ["| step", "| **all**"]
+    assert rows[-1].startswith("- random: ")
