@@ -8,6 +8,7 @@ from typing import Any
 from analysis.findings import Finding, Kind
 from analysis.verdicts.decide import PayoffPoint
 from analysis.words.kinds import notes
+from analysis.words.verdicts import alike
 
 MOST = 3
 """More than so many are not read."""
@@ -30,9 +31,10 @@ DECIDING: tuple[tuple[Kind, ...], ...] = (
 def brief(findings: Sequence[Finding[Any]]) -> list[str]:
     """Return the sentences of the weightiest findings, those of the largest data set first.
 
-    Of what cannot be told those of the asked rule, of longer training what it would change: the
-    others stand in all notes.
+    Of what cannot be told those of the asked rule, but for what the answer itself says; of longer
+    training what it would change: the others stand in all notes.
     """
+    answered = [f.n_examples for f in findings if f.kind == "answer"]
     asked = next((f.facts.rule for f in findings if isinstance(f.facts, PayoffPoint)), None)
     found: list[str] = []
     for kinds in DECIDING:
@@ -44,5 +46,8 @@ def brief(findings: Sequence[Finding[Any]]) -> list[str]:
             and not (f.kind == "longer" and f.next_step is None)
         ]
         mine.sort(key=lambda f: -(f.n_examples or 0.0))
-        found += notes(mine)
+        if kinds == ("cannot_tell",):
+            groups = [g for g in alike(mine) if [f.n_examples for f in g] != answered]
+            mine = [f for group in groups for f in group]
+        found += notes(mine, among=findings)
     return found[:MOST]

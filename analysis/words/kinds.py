@@ -54,13 +54,17 @@ def tell(finding: Finding[Any]) -> Told:
     return WORDS[finding.kind](finding)
 
 
-def notes(findings: Iterable[Finding[Any]], *places: Place) -> list[str]:
+def notes(
+    findings: Iterable[Finding[Any]], *places: Place, among: Iterable[Finding[Any]] | None = None
+) -> list[str]:
     """Return the sentences of what notes tell, at some places or (but for the headline) at all.
 
-    Verdicts that cannot be told for one reason are one sentence.
+    Verdicts that cannot be told for one reason are one sentence. ``among``: all that there are,
+    where ``findings`` are some of them.
     """
-    every = list(findings)
-    kept = [f for f in every if f.noted]
+    findings = list(findings)
+    every = findings if among is None else list(among)
+    kept = [f for f in findings if f.noted]
     kept = [f for f in kept if (f.place in places if places else f.place != "headline")]
     untold = verdicts.alike([f for f in kept if f.kind == "cannot_tell"])
     found = []

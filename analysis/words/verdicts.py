@@ -83,7 +83,7 @@ def of_all(group: Sequence[Finding[PayoffPoint]], findings: Sequence[Finding[Any
     by_rule = "every rule" if all_rules else listed(rules)
     if len({f.n_examples for f in every}) == len(data) > 1:
         return f"every dataset size, {by_rule}: "
-    sizes = [format_examples(n) for n in data if n is not None]
+    sizes = [format_examples(n) for n in sorted(n for n in data if n is not None)]
     return f"{listed(sizes)} examples, {by_rule}: " if sizes else f"{by_rule}: "
 
 
