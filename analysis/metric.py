@@ -32,6 +32,10 @@ import numpy.typing as npt
 from analysis.errors import AnalysisError
 
 FloatArray = npt.NDArray[np.float64]
+
+MEASURABLE = (1e-50, 1e50)
+"""Sizes and errors that anything measures lie between these: what is beyond is a failure, or a
+mistake, and powers of it are no numbers."""
 MetricKind = Literal["error", "nats", "bits", "perplexity", "own"]
 METRIC_KINDS: tuple[MetricKind, ...] = ("error", "nats", "bits", "perplexity", "own")
 Better = Literal["lower", "higher"]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal, Self
 
 from analysis.errors import AnalysisError
-from analysis.metric import METRIC_KINDS, OFS, Metric, MetricKind, Of, usual_thresholds
+from analysis.metric import MEASURABLE, METRIC_KINDS, OFS, Metric, MetricKind, Of, usual_thresholds
 
 Rule = Literal["marginal", "plateau", "overfit", "economic"]
 RULES: tuple[Rule, ...] = ("marginal", "plateau", "overfit", "economic")
@@ -199,6 +199,9 @@ def mistakes(given: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from unless(
         not priced or 0.0 < s["price"] < math.inf, "price", "must be positive and finite"
     )
+    for name in ("marginal", "plateau", "upturn", "prune_cost", *(["price"] if priced else [])):
+        some = not 0.0 < s[name] < math.inf or MEASURABLE[0] <= s[name] <= MEASURABLE[1]
+        yield from unless(some, name, f"must lie between {MEASURABLE[0]:g} and {MEASURABLE[1]:g}")
     yield from unless(
         priced or s["rule"] != "economic",
         "price",

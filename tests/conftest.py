@@ -99,7 +99,7 @@ LONG = (
 """Files that are slow as a whole: half of what all others without a mark take. Each room has
 quick ones beside them."""
 
-NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu"})
+NOT_QUICK = frozenset({"slow", "browser", "database", "engine", "latex", "gpu", "fuzz"})
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, ove
 import numpy as np
 import numpy.typing as npt
 
+from analysis.metric import MEASURABLE
 from analysis.table.made import Made
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,10 +31,6 @@ Place = Literal["own", "params", "metrics", "sizes", "flags", "words"]
 
 UNKNOWN = -1
 """An integer that nobody recorded (a width, a seed, a number of examples)."""
-
-MEASURABLE = (1e-50, 1e50)
-"""Sizes and errors that anything measures lie between these: what is beyond is a failure, or a
-mistake, and powers of it are no numbers."""
 
 LOGGED: Mapping[Place, str] = {
     "params": "params", "metrics": "metrics", "sizes": "metrics", "flags": "tags", "words": "tags"

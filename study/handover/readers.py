@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from analysis.table.columns import FIELDS
 from analysis.table.fields import Word
 from analysis.table.nested import flatten
-from search_spaces.errors import nearest
+from search_spaces.errors import PayoffError, nearest
 from study.errors import StorageError
 from study.places import extra_of, sqlite_address, sqlite_file, with_driver
 from study.queue.names import owner_of
@@ -122,6 +122,7 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
         If there is no storage or no such study.
     """
     _require_table(address, "studies", "an Optuna storage")
+    from study.queue.away import FOREIGN, unlike
     from study.queue.beats import PREFIX
     from study.queue.opening import open_to_read
 
@@ -143,6 +144,8 @@ def rows_from_optuna(address: str, *, names: Sequence[str] = (), prefix: str | N
                 group = owner_of(name)
                 read = [_in_group(row, group) for row in read]
             rows += read
+    except FOREIGN as error:
+        raise error if isinstance(error, PayoffError) else unlike(error) from error
     finally:
         storage.remove_session()
     known = {column: way for column, way in better.items() if way}

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import optuna
 from sqlalchemy import exc
 
+from search_spaces.errors import PayoffError
 from study.errors import StorageAway, StorageError
 from study.redaction import redact
 
@@ -63,6 +64,19 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
+FOREIGN = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError)
+"""What comes of reading something else than payoff wrote."""
+
+
+def unlike(error: Exception) -> StorageError:
+    """Say that a storage holds what payoff did not write, or a disk has changed."""
+    text = redact(f"{type(error).__name__}: {error}").partition("\n")[0]
+    return StorageError(
+        f"storage.optuna: holds something else than payoff wrote ({text:.200}); restore it from a "
+        "copy, see what can be read of a journal with: payoff mend, or start afresh with --root"
+    )
+
+
 def explained(method: Callable[P, T]) -> Callable[P, T]:
     """Turn a database's errors into one line without its password."""
 
@@ -71,6 +85,8 @@ def explained(method: Callable[P, T]) -> Callable[P, T]:
         try:
             return method(*args, **kwargs)
         except Exception as error:
+            if isinstance(error, FOREIGN) and not isinstance(error, PayoffError):
+                raise unlike(error) from error
             if not is_of_database(error):
                 raise
             text = redact(str(error.__cause__ or error).splitlines()[0])

@@ -38,6 +38,9 @@ RETURNED = tuple(
 )
 """Columns of the trial table that an answer may fill, beside ``test_correct``."""
 
+LONGEST_SHOWN = 1000
+"""Characters of a value that are looked at to show it."""
+
 LISTED = 5
 """Names of an answer that a line shows at most."""
 
@@ -138,7 +141,8 @@ def checked(answer: object) -> Answer:
         )
     odd = [name for name in answer if not isinstance(name, str)]
     if odd:
-        raise BrokenAnswer(f"the names in its answer must be texts, got {odd[0]!r}; write str(...)")
+        names = f"got {_shown(odd[0])}; write str(...)"
+        raise BrokenAnswer(f"the names in its answer must be texts, {names}")
     wrong = []
     if missing := [name for name in REQUIRED_METRICS if name not in answer]:
         names = ", ".join(list(answer)[:LISTED]) + (", ..." if len(answer) > LISTED else "")
@@ -188,7 +192,7 @@ def _bits(given: Any) -> npt.NDArray[np.bool_] | None:
         if callable(getattr(given, "detach", None)):  # a tensor, on whatever device
             given = given.detach().cpu()
         found = np.asarray(given)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:  # whatever the object's own code raises
         return None
     usable = found.ndim == 1 and found.size and found.dtype.kind in "biuf"
     return found.astype(bool) if usable and bool(np.isin(found, (0, 1)).all()) else None
@@ -196,7 +200,10 @@ def _bits(given: Any) -> npt.NDArray[np.bool_] | None:
 
 def _shown(value: object) -> str:
     """Return a value as one short piece of a line, with its type."""
-    text = redact(" ".join(repr(value).split()))
+    try:
+        text = redact(" ".join(repr(value)[:LONGEST_SHOWN].split()))
+    except Exception:  # whatever the object's own code raises
+        return f"a {type(value).__name__}"
     text = text if len(text) <= 40 else f"{text[:37]}..."
     return f"{text} ({type(value).__name__})"
 
@@ -257,6 +264,10 @@ def plain(value: object) -> Any:
     item = getattr(value, "item", None)
     try:
         value = item() if callable(item) else value
-    except (ValueError, RuntimeError):  # an array of several numbers
+        if isinstance(value, bool | str):
+            return value
+        return float(value) if isinstance(value, Real) else None
+    except OverflowError:  # a whole number beyond all floats
+        return math.inf
+    except Exception:  # an array of several numbers, or whatever the object's own code raises
         return None
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
