@@ -21,8 +21,8 @@ from study.spec.study_file import StudySpec, checked_decide
 from study.terminal import console, say
 
 if TYPE_CHECKING:
-    from analysis.study import StudyAnalysis
     from study.data.dataset import Dataset
+    from study.handover.told import Told
     from study.launch.engines.engine import Engine
     from study.preflight.forecast import Forecast, ModelForecast
     from study.preflight.own_trainer import OwnCall
@@ -119,13 +119,13 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     began = time.monotonic()
     with nursery() as young, Screen(console(stderr=True), quiet=args.quiet) as view:
 
-        def show(analysis: StudyAnalysis) -> None:
+        def show(told: Told) -> None:
             view.__exit__(None, None, None)  # a bar that moves and the verdict would mix
             if args.json:
-                print(json.dumps(analysis.to_json(), indent=2, allow_nan=False), flush=True)
+                print(told.json, flush=True)
             else:
-                after = [] if _is_decided(analysis, spec) else [f"next: {hint('next')}{LISTED}"]
-                print_verdict(analysis, console(), all_notes=args.notes, after=after)
+                after = [] if told.decided else [f"next: {hint('next')}{LISTED}"]
+                print_verdict(told.answer, console(), all_notes=args.notes, after=after)
 
         outcome = run_study(
             spec,
@@ -138,7 +138,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             many=args.yes,
             nursery=young,
         )
-    if outcome.analysis is None:
+    if outcome.told is None:
         view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
         return 130
     earlier = f" ({outcome.before:,} before)" if outcome.before else ""
@@ -152,16 +152,6 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
     view.say(f"figures and numbers: {places.results(spec.name)}")
     view.say(f"every trial: {hint('ui')} · into a paper: {hint('export', '--to', 'paper/')}")
     return 130 if outcome.interrupted else 0
-
-
-def _is_decided(analysis: StudyAnalysis, spec: StudySpec) -> bool:
-    """Whether no dataset size asks for more runs: each has a narrow interval, within the range."""
-    from analysis.design.candidates import Target
-    from analysis.design.standings import standing
-
-    target = Target(n_examples=tuple(map(float, spec.decide.sizes)), factor=spec.decide.target)
-    found = standing(analysis.fits, target)
-    return all(one.state == "decided" and one.kind != "still_paying" for one in found)
 
 
 def _dry_run(spec: StudySpec, places: Places, *, as_json: bool) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+from study.handover.told import Answer
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
@@ -20,7 +22,7 @@ OPEN = ("cannot tell", "still paying at the largest size tried")
 
 
 def print_verdict(
-    analysis: StudyAnalysis,
+    analysis: StudyAnalysis | Answer,
     console: Console,
     *,
     all_notes: bool = False,
@@ -32,18 +34,15 @@ def print_verdict(
     With ``all_notes`` a row for each rule too, and every note; else ``elsewhere`` says where these
     are. Lines ``after`` them end it.
     """
-    from analysis.words.brief import brief
-    from analysis.words.kinds import notes
-
+    answer = analysis if isinstance(analysis, Answer) else Answer.of(analysis)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
-    every = notes(analysis.findings)
-    shown = every if all_notes else brief(analysis.findings)
-    say(console, analysis.sentence, style="bold")
+    shown = answer.notes if all_notes else answer.brief
+    say(console, answer.sentence, style="bold")
     console.print()
-    console.print(_table(analysis, all_notes))
+    console.print(_table(answer.rows, all_notes))
     lines = [f"- {note}" for note in shown]
-    if left := len(every) - len(shown):
+    if left := len(answer.notes) - len(shown):
         lines.append(f"{left} more note{'s' if left > 1 else ''}: {elsewhere}")
     if lines or after:
         console.print()
@@ -58,10 +57,10 @@ def say(console: Console, line: str, style: str = "") -> None:
     )
 
 
-def _table(analysis: StudyAnalysis, every_rule: bool) -> Table:
+def _table(points: Sequence[Mapping[str, str]], every_rule: bool) -> Table:
     """The payoff points: of the asked rule, which then heads its column, or of all."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    rows = analysis.rows()
+    rows = [dict(row) for row in points]
     if not every_rule and rows:
         rule = rows[0]["rule"]
         rows = [

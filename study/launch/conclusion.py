@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.errors import StorageError
+from study.errors import StorageError, writing
 from study.handover.results import analyse_study, write_results
+from study.handover.told import Answer, Told, basis, is_decided, keep, told_before
 from study.launch.job import Job, Outcome
 from study.launch.locking import concluding
 from study.record import TrialRecord
 from study.redaction import redact
+from study.spec.study_file import StudySpec
 from study.tracking.analysis_run import Analysis
 from study.tracking.delivery import DeliveryReport, restore
 from study.trials import latency
@@ -47,31 +49,57 @@ SHORT_FLUSH_SECONDS = 20.0
 """How long an interrupted run logs on at most; what is left waits on disk."""
 
 
-def conclude(job: Job, show: Callable[[StudyAnalysis], object]) -> Outcome:
-    """Analyse the finished study, write its files, show it, and log it last.
+def conclude(job: Job, show: Callable[[Told], object]) -> Outcome:
+    """Analyse the finished study, write its files, show what they tell, and log it last.
 
     One process at a time does so for a study: the results are written by one, and logged once.
+    What was told before of the same trials is told again.
     """
     with concluding(job.places, job.spec.name):
         try:
-            analysis, figures = _analyse(job)
+            analysis, told = _analyse(job)
         except Exception:
             _log(job)  # no analysis is no reason to leave runs that look alive
             raise
-        show(analysis)
+        show(told)
         interrupted = job.stop.is_set()  # from now on, Ctrl-C only leaves what MLflow lacks
-        report = _log(job, analysis, figures)
-    return _outcome(job, report, analysis, interrupted=interrupted)
+        report = _log(job, told)
+    return replace(_outcome(job, report, told, interrupted=interrupted), analysis=analysis)
 
 
-def _analyse(job: Job) -> tuple[StudyAnalysis, list[Path]]:
-    """Analyse the study and write its results; in a process beside, if one is ready."""
+def _analyse(job: Job) -> tuple[StudyAnalysis | None, Told]:
+    """Analyse the study and write its results; in a process beside, if one is ready.
+
+    No analysis where the same was told before and that is enough.
+    """
     records, directory = _measured(job), job.places.results(job.spec.name)
+    follows_from = basis(job.spec, records)
+    if not job.whole and (before := told_before(directory, follows_from)) is not None:
+        return None, before
     found = job.analyst.analyse(job.spec, records, directory)
     if found is None:
         analysis, table = analyse_study(job.spec, records, again=job.again)
         found = analysis, write_results(analysis, table, directory)
-    return found
+    analysis, figures = found
+    told = tell(analysis, figures, job.spec)
+    with writing(directory, "make room, or choose another folder with --root"):
+        keep(told, directory, follows_from)
+    return analysis, told
+
+
+def tell(analysis: StudyAnalysis, figures: Sequence[Path], spec: StudySpec) -> Told:
+    """Return all that is told of an analysis, with figures that were written."""
+    return Told(
+        answer=Answer.of(analysis),
+        decided=is_decided(analysis, spec),
+        markdown=analysis.markdown(),
+        json=json.dumps(analysis.to_json(), indent=2, sort_keys=True, allow_nan=False),
+        figures=tuple(figure.name for figure in figures),
+        metrics=analysis.metrics(),
+        size_metrics=dict(payoff_metrics(analysis)),
+        curves=chart_curves(analysis),
+        steps=chart_steps(analysis),
+    )
 
 
 def _measured(job: Job) -> tuple[TrialRecord, ...]:
@@ -90,9 +118,7 @@ def _measured(job: Job) -> tuple[TrialRecord, ...]:
     return latency.with_latency(records, file)
 
 
-def _log(
-    job: Job, analysis: StudyAnalysis | None = None, figures: Sequence[Path] = ()
-) -> DeliveryReport:
+def _log(job: Job, told: Told | None = None) -> DeliveryReport:
     """Bring MLflow level with the finished study; what can't be logged is said, and stays."""
     announced_from = time.monotonic() + QUIET_SECONDS
 
@@ -117,33 +143,33 @@ def _log(
                 restored = restore(job.tracker, spool, records, patience=PATIENCE_SECONDS)
                 report = replace(report, waiting=restored.waiting, hangs=restored.hangs)
             if not report.hangs:
-                _log_results(job, analysis, figures)
+                _log_results(job, told)
             trouble = restored.error if report.hangs else ""
         except StorageError as error:
             trouble = str(error)
-    if trouble and analysis is not None:
+    if trouble and told is not None:
         job.view.say(
             f"the analysis is on disk, but not in MLflow: {trouble}; log it later: {job.again}"
         )
     return report
 
 
-def _log_results(job: Job, analysis: StudyAnalysis | None, figures: Sequence[Path]) -> None:
-    """Close the parents, and log the analysis if there is one."""
-    job.tracker.expect(job.keeper.store.trials.per_size())
-    if analysis is None:
+def _log_results(job: Job, told: Told | None) -> None:
+    """Close the parents, and log what is told of the analysis if there is one."""
+    if told is None:
         job.tracker.finish()
         return
-    job.tracker.finish(payoff_metrics(analysis))
+    results = job.places.results(job.spec.name)
+    job.tracker.finish(told.size_metrics)
     job.tracker.log_analysis(
         Analysis(
-            markdown=analysis.markdown(),
-            figures=figures,
-            json=json.dumps(analysis.to_json(), indent=2, allow_nan=False),
-            metrics=analysis.metrics(),
-            table=job.places.results(job.spec.name) / "trials.csv",
-            curves=chart_curves(analysis),
-            steps=chart_steps(analysis),
+            markdown=told.markdown,
+            figures=[results / name for name in told.figures],
+            json=told.json,
+            metrics=told.metrics,
+            table=results / "trials.csv",
+            curves=told.curves,
+            steps=told.steps,
         )
     )
 
@@ -158,12 +184,10 @@ def break_off(job: Job) -> Outcome:
     return _outcome(job, report, None, interrupted=True)
 
 
-def _outcome(
-    job: Job, report: DeliveryReport, analysis: StudyAnalysis | None, *, interrupted: bool
-) -> Outcome:
+def _outcome(job: Job, report: DeliveryReport, told: Told | None, *, interrupted: bool) -> Outcome:
     counts = job.keeper.store.counts()
     return Outcome(
-        analysis=analysis,
+        told=told,
         trials=counts.finished,
         failed=counts.failed,
         not_logged=report.waiting,

@@ -111,7 +111,9 @@ def run(
     began = time.monotonic()
     # Not as Jupyter's widget, which is another package: plain lines do in a notebook.
     with Screen(console(stderr=True, force_jupyter=False), quiet=quiet) as view:
-        outcome = run_study(spec, file, places, view, retry_failed=retry_failed, many=many)
+        outcome = run_study(
+            spec, file, places, view, retry_failed=retry_failed, many=many, whole=True
+        )
         done = f"{outcome.trials - outcome.before:,} trials in {duration(time.monotonic() - began)}"
         if outcome.analysis is None:
             raise KeyboardInterrupt(f"stopped after {outcome.trials} trials; run it again to go on")

@@ -20,14 +20,17 @@ from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from analysis.study import StudyAnalysis
+    from study.handover.told import Told
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a run ended with."""
 
-    analysis: StudyAnalysis | None
+    told: Told | None
     """None if it was interrupted before all trials had finished."""
+    analysis: StudyAnalysis | None = None
+    """None too where the same was told before and the analysis was not asked for."""
     trials: int
     failed: int
     not_logged: int
@@ -54,6 +57,8 @@ class Job:
     """Set by the first Ctrl-C."""
     analyst: Analyst = field(default_factory=Analyst)
     """Begins when the end is near."""
+    whole: bool = False
+    """Whether the analysis itself is asked for, and not only what is told of it."""
 
     @property
     def patience(self) -> Patience:

@@ -17,7 +17,7 @@ from study.queue.store import StudyStore
 from study.queue.trials import Stored
 from study.queue.turns import Turn
 from study.record import TrialRecord
-from study.tracking.spool import Spool
+from study.tracking.spool import Batch, Spool
 
 
 class Keeper:
@@ -60,17 +60,19 @@ class Keeper:
 
     # -- results ----------------------------------------------------------------------------
 
-    def settle(self, trial_id: int, record: TrialRecord) -> bool:
-        """Tell Optuna a result that is on disk, then pass it on to MLflow's spool.
+    def settle(self, ids: Mapping[str, int], batch: Batch) -> int:
+        """Tell Optuna results that are on disk, then pass them on to MLflow's spool.
 
-        False if the trial had finished with another result, which stands.
+        ``ids`` has the storage's id of each slot's trial. Returns how many count: a trial that had
+        finished with another result keeps that. Doing it again changes nothing.
         """
-        mine = self.store.finish(trial_id, record) or self.store.holds(record)
-        if mine:
-            self.spool.adopt(record, self.untold)
-        else:
-            self.untold.done(record)
-        return mine
+        mine = [
+            record
+            for record in batch.records
+            if self.store.finish(ids[record.slot], record) or self.store.holds(record)
+        ]
+        self.spool.adopt(batch, self.untold, mine)
+        return len(mine)
 
     def tell_left_behind(self) -> int:
         """Tell Optuna the results that dead workers of this folder left on disk; return how many.
@@ -78,13 +80,19 @@ class Keeper:
         Callers take turns (:func:`study.launch.locking.exclusively`).
         """
         told = 0
-        for record in self.untold.pending():
-            alive = record.worker and self.is_alive(record.worker)
-            if alive or record.study_digest != self.store.digest:
+        for batch in self.untold.batches():
+            worker = batch.records[0].worker  # one wrote them all
+            foreign = any(one.study_digest != self.store.digest for one in batch.records)
+            if foreign or (worker and self.is_alive(worker)):
                 continue
-            trial_id = self.store.id_of(record.slot)
-            if trial_id is not None:
-                told += self.settle(trial_id, record)
+            ids = {one.slot: self.store.id_of(one.slot) for one in batch.records}
+            known = {slot: trial_id for slot, trial_id in ids.items() if trial_id is not None}
+            if known and len(known) < len(ids):
+                batch = self.untold.split(
+                    batch, [one for one in batch.records if one.slot in known]
+                )
+            if known:
+                told += self.settle(known, batch)
         return told
 
     # -- the dead ---------------------------------------------------------------------------
@@ -125,8 +133,7 @@ class Keeper:
             )
 
     def _give_up(self, trial_id: int, record: TrialRecord) -> None:
-        self.untold.put(record)
-        self.settle(trial_id, record)
+        self.settle({record.slot: trial_id}, self.untold.put_together([record]))
 
     @contextmanager
     def _turn_taken(self) -> Iterator[bool]:

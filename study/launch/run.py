@@ -41,7 +41,7 @@ from study.tracking.delivery import TrackerThread
 from study.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from analysis.study import StudyAnalysis
+    from study.handover.told import Told
     from study.launch.nursery import Nursery
 
 
@@ -64,20 +64,22 @@ def run_study(
     study_file: str | None,
     places: Places,
     view: Screen,
-    show: Callable[[StudyAnalysis], object] = lambda analysis: None,
+    show: Callable[[Told], object] = lambda told: None,
     engine: Engine | None = None,
     *,
     retry_failed: bool = False,
     nursery: Nursery | None = None,
     many: bool = False,
+    whole: bool = False,
 ) -> Outcome:
     """Run a study, or go on with it; return when it is done or was interrupted.
 
     The workers, which are processes of this machine unless ``engine`` runs others, read it from
-    ``study_file``. ``show`` is called with the analysis as soon as it is on disk, before MLflow is
-    waited for. With ``retry_failed``, what failed runs again, also with other code of the user's.
-    Processes of this machine are forked by ``nursery``, if there is one. More trials than are asked
-    for by a slip of the pen are begun where there may be ``many``.
+    ``study_file``. ``show`` is called with what is told of the analysis as soon as it is on disk,
+    before MLflow is waited for; the outcome surely has the analysis itself if ``whole``. With
+    ``retry_failed``, what failed runs again, also with other code of the user's. Processes of this
+    machine are forked by ``nursery``, if there is one. More trials than are asked for by a slip of
+    the pen are begun where there may be ``many``.
     """
     engine = engine or Local()
     is_done = (places.results(spec.name) / "payoff.json").exists()
@@ -125,6 +127,7 @@ def run_study(
             view=view,
             again=command("run", study_file, places),
             analyst=Analyst(nursery),
+            whole=whole,
         )
         order = Order(
             spec=spec,
@@ -159,7 +162,7 @@ def _needed(spec: StudySpec, engine: Engine) -> list[str]:
 
 
 def _train_and_conclude(
-    job: Job, engine: Engine, order: Order, show: Callable[[StudyAnalysis], object]
+    job: Job, engine: Engine, order: Order, show: Callable[[Told], object]
 ) -> Outcome:
     """Let the workers run while a thread logs; then analyse, or break off."""
     store, stop, began = job.keeper.store, job.stop, time.time()

@@ -11,15 +11,16 @@ delivers its own results to MLflow.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -42,6 +43,7 @@ from study.record import TrialRecord
 from study.redaction import redact_tracebacks, redacted_output
 from study.spec.study_file import StudySpec, load_spec
 from study.terminal import plain_streams, say
+from study.tracking.spool import Batch
 from study.trials.laboratory import Laboratory
 from study.trials.own_trainer import BrokenAnswer, broken
 
@@ -50,6 +52,9 @@ IDLE_SECONDS = 0.25
 
 RETRY_SECONDS = 5.0
 """Pause between two attempts to tell a result while a pack is still being trained."""
+
+KEEP_SECONDS = 0.5
+"""Results that come sooner after those before them are written to disk together with the next."""
 
 NICENESS = 5
 """Workers fill every core: the process that logs, and whoever sits at the machine, come first."""
@@ -167,7 +172,7 @@ class Worker:
         ids = {claim.slot.name: claim.trial_id for claim in claims}
         began, before = time.monotonic(), self.tally.storage
         self.log.write("take", trials=sorted(ids))
-        owed: deque[tuple[int, TrialRecord]] = deque()
+        results = _Results()
         next_try = 0.0
         with in_bulk(self.store.storage):
             for task, record in self._laboratory.run(claims):
@@ -178,42 +183,67 @@ class Worker:
                 if any(claim.first for claim in claims):
                     for note in self._laboratory.notes:
                         self.log.write(NOTE, text=note)
-                self._keep_on_disk(record, claims)
-                owed.append((ids.pop(task.slot.name), record))
+                results.fresh.append(record)
+                if results.are_due():
+                    self._keep_on_disk(results, claims)
                 if time.monotonic() >= next_try:
                     try:
-                        self._tell(owed)
+                        self._tell(ids, results.kept)
                     except StorageAway:
                         next_try = time.monotonic() + RETRY_SECONDS
                 self.tally.storage += time.monotonic() - start
             start = time.monotonic()
-            self.patience.insist(lambda: self._tell(owed))
+            self._keep_on_disk(results, claims)
+            self.patience.insist(lambda: self._tell(ids, results.kept))
             self.tally.storage += time.monotonic() - start
         seconds = time.monotonic() - began
         self.tally.longest = max(self.tally.longest, seconds)
         self.tally.training += seconds - (self.tally.storage - before)
 
-    def _keep_on_disk(self, record: TrialRecord, claims: tuple[Claim, ...]) -> None:
-        """Write a result to disk; where there is no room for too long, hand back what is left."""
+    def _keep_on_disk(self, results: _Results, claims: tuple[Claim, ...]) -> None:
+        """Write what is not on disk; where there is no room for too long, hand back what is left.
+
+        What finishes at once is written at once: each file costs two waits for the disk.
+        """
+        if not results.fresh:
+            return
         try:
-            self.patience.insist(lambda: self.keeper.untold.put(record))
+            put = self.keeper.untold.put_together
+            results.kept.append(self.patience.insist(lambda: put(results.fresh)))
         except StorageAway:
             with contextlib.suppress(PayoffError):
                 self.store.give_back(claims)
             raise
+        results.fresh = []
+        results.written = time.monotonic()
 
-    def _tell(self, owed: deque[tuple[int, TrialRecord]]) -> None:
-        """Tell Optuna what it is owed, oldest first."""
-        while owed:
-            trial_id, record = owed[0]
-            self.keeper.settle(trial_id, record)
-            owed.popleft()
-            self.tally.trials += 1
-            told = {"trial": record.slot, "status": record.status, "reason": record.reason}
-            seconds = round(record.finished_at - record.started_at, 3)
-            self.log.write("trial", **told, seconds=seconds)
+    def _tell(self, ids: Mapping[str, int], kept: deque[Batch]) -> None:
+        """Tell Optuna what is on disk, oldest first."""
+        while kept:
+            self.keeper.settle(ids, kept[0])
+            for record in kept.popleft().records:
+                self.tally.trials += 1
+                told = {"trial": record.slot, "status": record.status, "reason": record.reason}
+                seconds = round(record.finished_at - record.started_at, 3)
+                self.log.write("trial", **told, seconds=seconds)
             if self.heart is not None:
                 self.heart.report(trials=self.tally.trials)
+
+
+@dataclass
+class _Results:
+    """The results of a pack that Optuna has not been told yet."""
+
+    fresh: list[TrialRecord] = field(default_factory=list)
+    """Not on disk yet."""
+    kept: deque[Batch] = field(default_factory=deque)
+    """On disk, oldest first."""
+    written: float = -math.inf
+    """When the last were written."""
+
+    def are_due(self) -> bool:
+        """Tell whether results have come slowly enough to be written one by one."""
+        return time.monotonic() - self.written >= KEEP_SECONDS
 
 
 def work(

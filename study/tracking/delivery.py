@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,8 @@ from study.errors import StorageError
 from study.record import TrialRecord
 from study.redaction import redact
 from study.tracking.client import RecordRefused
-from study.tracking.spool import Spool
+from study.tracking.entries import trial_key
+from study.tracking.spool import Batch, Spool
 from study.tracking.tracker import Tracker
 
 POLL_SECONDS = 0.2
@@ -27,6 +28,8 @@ LONGEST_PAUSE = 30.0
 """Pauses after a failure double from the shortest to the longest."""
 FLUSH_SECONDS = 60.0
 """At the end of a ``with`` block: how long the rest may take before it is left on disk."""
+MOST_TOGETHER = 100
+"""Runs written in one transaction: few enough that others who write wait a fraction of a second."""
 MOST_FAILURES = 5
 """Rounds in which a record may fail where others succeed, before it is moved aside."""
 
@@ -185,6 +188,7 @@ class TrackerThread:
         try:
             self._tracker.initialise()
             self._ready.set()
+            self._deliver_together()
             for record in sorted(self._spool.pending(), key=lambda one: one.slot in self._marks):
                 if time.monotonic() >= self._deadline or in_a_row == 2:
                     break
@@ -204,6 +208,31 @@ class TrackerThread:
         if not failed:
             self._report = replace(self._report, error="")
         return not failed
+
+    def _deliver_together(self) -> None:
+        """Deliver what waits in few transactions; what is in the way of that is met one by one.
+
+        A kill between a transaction and the removal of its files leaves records whose runs stand:
+        they are found to be there already.
+        """
+        waiting = [
+            batch
+            for batch in self._spool.batches()
+            if not any(record.slot in self._marks for record in batch.records)
+        ]
+        for some in _hundreds(waiting):
+            if time.monotonic() >= self._deadline:
+                return
+            records = [record for batch in some for record in batch.records]
+            try:
+                logged = self._tracker.deliver_together(records)
+            except Exception:  # delivered alone, the record at fault will say why
+                return
+            for batch in some:
+                self._spool.leave(
+                    batch, [one for one in batch.records if trial_key(one) not in logged]
+                )
+            self._report = replace(self._report, logged=self._report.logged + len(logged))
 
     def _blame(self, record: TrialRecord, error: Exception) -> None:
         """Hold a failure against a record if others went through since; give it up in the end."""
@@ -286,9 +315,21 @@ def restore(
     missing = tracker.missing(records)
     if not missing:
         return first
-    for record in missing:
-        spool.put(record)
+    for start in range(0, len(missing), MOST_TOGETHER):
+        spool.put_together(missing[start : start + MOST_TOGETHER])
     return deliver_all(tracker, spool, patience=patience, has_lock=has_lock).after(first)
+
+
+def _hundreds(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Put batches together until they hold as many records as are written at once."""
+    some: list[Batch] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(len(one.records) for one in some) >= MOST_TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _line(error: Exception) -> str:

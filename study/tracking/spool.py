@@ -1,4 +1,4 @@
-"""Finished trials on disk until MLflow has them: one small JSON file a trial.
+"""Finished trials on disk until MLflow has them: one small JSON file a trial, or one for several.
 
 A worker writes its record here before it tells anybody else, so a crash, a full database or an
 absent server loses no finished work. One process at a time, the holder of :meth:`Spool.drain_lock`,
@@ -6,7 +6,8 @@ delivers the records and removes them.
 
 A file appears whole or not at all (written beside, synced, renamed). Its name follows from the
 Optuna study and the slot, so a trial that is run again after a crash replaces its own record
-instead of adding a second one.
+instead of adding a second one. To sync a file takes milliseconds in which a worker waits: trials
+that finish together share a file, one record a line, which is named after its content.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.bounded import Unreadable, read_bounded
@@ -40,6 +42,16 @@ STALE_SECONDS = 600.0
 """Age after which a half-written temporary file is that of a dead worker: a write takes ms."""
 
 _SUFFIX = ".json"
+_SEVERAL = re.compile(r"trials-(\d+)-[0-9a-f]{24}\.jsonl")
+"""Name of a file of several records, which says how many."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The records of one file: they came together, and go together."""
+
+    path: Path
+    records: tuple[TrialRecord, ...]
 
 
 class Spool:
@@ -50,23 +62,34 @@ class Spool:
 
     def put(self, record: TrialRecord) -> Path:
         """Write a record so that it survives a crash of the process or of the machine."""
-        path = self._path(record)
+        return self.put_together([record]).path
+
+    def put_together(self, records: Sequence[TrialRecord]) -> Batch:
+        """Write records, at least one, into one file: all of them or none."""
+        text = "\n".join(record.to_json() for record in records)
+        path = self._path_of(records, text)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._write(path, record.to_json())
+            self._write(path, text)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise (StorageAway if full else StorageError)(
-                f"{self.directory}: the finished trial {record.slot} cannot be stored "
+                f"{self.directory}: the finished trial {records[0].slot} cannot be stored "
                 f"({_reason(error)}); {_remedy(error)}, then start the study again"
             ) from None
-        return path
+        return Batch(path, tuple(records))
 
     def pending(self) -> Iterator[TrialRecord]:
         """Yield the waiting records, oldest first; what is no record is moved to ``broken/``."""
+        for batch in self.batches():
+            yield from batch.records
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the waiting records file by file, as :meth:`pending` does."""
         for path in self._waiting_files():
             try:
-                record = TrialRecord.from_json(read_bounded(path, MOST_BYTES).decode("utf-8"))
+                text = read_bounded(path, MOST_BYTES).decode("utf-8")
+                records = tuple(map(TrialRecord.from_json, text.split("\n")))
             except FileNotFoundError:
                 continue  # delivered meanwhile by the holder of the lock
             except ValueError as error:
@@ -74,10 +97,10 @@ class Spool:
                 continue
             except Unreadable as error:
                 raise StorageError(f"{path}: {error}; give this user the right to do so") from None
-            if self._path(record).name != path.name:
-                self._explain(self._set_aside(path), "its name is not that of the trial in it")
+            if self._path_of(records, text).name != path.name:
+                self._explain(self._set_aside(path), "its name is not that of what is in it")
             else:
-                yield record
+                yield Batch(path, records)
 
     def done(self, record: TrialRecord) -> None:
         """Remove a delivered record, unless a newer one of the same trial has taken its place."""
@@ -85,29 +108,70 @@ class Spool:
         try:
             if path.read_text(encoding="utf-8") == record.to_json():
                 path.unlink()
-        except FileNotFoundError:
             return
+        except FileNotFoundError:
+            pass
         except OSError as error:
             raise StorageError(
                 f"{path}: cannot be removed ({_reason(error)}); {_remedy(error)}"
             ) from None
+        if (batch := self._holder(record)) is not None:
+            self.leave(batch, [one for one in batch.records if one != record])
 
-    def adopt(self, record: TrialRecord, other: Spool) -> None:
-        """Take over a record that waits in another spool of the same disk; doing it again is safe.
+    def done_together(self, batch: Batch) -> None:
+        """Remove the records of a file, all delivered."""
+        if len(batch.records) == 1:
+            self.done(batch.records[0])
+            return
+        with _writing(self.directory):
+            batch.path.unlink(missing_ok=True)
 
-        A machine that fails may leave it in either: from both it is delivered.
+    def leave(self, batch: Batch, left: Sequence[TrialRecord]) -> None:
+        """Remove the records of a file but some; a crash in between leaves those in two files.
+
+        They stay as old as they are, and so before what came later.
+        """
+        if len(left) == len(batch.records):
+            return
+        with _writing(self.directory):
+            if left:
+                age = batch.path.stat().st_mtime_ns
+                os.utime(self.put_together(left).path, ns=(age, age))
+        self.done_together(batch)
+
+    def adopt(self, batch: Batch, other: Spool, mine: Sequence[TrialRecord]) -> None:
+        """Take over some records of a file of another spool of the same disk; the rest goes.
+
+        Doing it again is safe. A machine that fails may leave records in either: from both they
+        are delivered.
         """
         with _writing(self.directory), suppress(FileNotFoundError):  # taken over before
             self.directory.mkdir(parents=True, exist_ok=True)
-            os.replace(other._path(record), self._path(record))
+            if len(mine) == len(batch.records):
+                os.replace(batch.path, self.directory / batch.path.name)
+                return
+        if mine:
+            self.put_together(mine)
+        other.done_together(batch)
+
+    def split(self, batch: Batch, some: Sequence[TrialRecord]) -> Batch:
+        """Give some records of a file one of their own, and return that."""
+        self.put_together([one for one in batch.records if one not in some])
+        alone = self.put_together(some)
+        self.done_together(batch)
+        return alone
 
     def reject(self, record: TrialRecord, reason: str) -> None:
         """Move a record that MLflow refuses for good to ``broken/``, with the reason beside it."""
+        batch = self._holder(record)
+        if batch is not None:
+            self.put(record)
+            self.leave(batch, [one for one in batch.records if one != record])
         self._explain(self._set_aside(self._path(record)), reason)
 
     def waiting(self) -> int:
         """Return how many records wait."""
-        return len(self._waiting_files())
+        return sum(map(_n_records, self._waiting_files()))
 
     def broken(self) -> int:
         """Return how many files were moved aside because they are no records."""
@@ -154,6 +218,18 @@ class Spool:
         readable = re.sub(r"[^A-Za-z0-9.=-]+", "-", f"{record.optuna_study} {record.slot}")
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
         return self.directory / f"{readable.lstrip('.')[:120]}-{digest}{_SUFFIX}"
+
+    def _path_of(self, records: Sequence[TrialRecord], text: str) -> Path:
+        """Return the file of one record or of several, whose text is one a line."""
+        if len(records) == 1:
+            return self._path(records[0])
+        digest = hashlib.sha256(text.encode()).hexdigest()[:24]
+        return self.directory / f"trials-{len(records)}-{digest}.jsonl"
+
+    def _holder(self, record: TrialRecord) -> Batch | None:
+        """Return the file of several records that holds this one."""
+        several = (batch for batch in self.batches() if len(batch.records) > 1)
+        return next((batch for batch in several if record in batch.records), None)
 
     def _write(self, path: Path, text: str) -> None:
         """Write a whole file or none: temporary file, sync, rename, sync of the folder."""
@@ -204,6 +280,12 @@ class Spool:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
+
+
+def _n_records(path: Path) -> int:
+    """Return how many records a file holds, by its name."""
+    several = _SEVERAL.fullmatch(path.name)
+    return int(several[1]) if several else 1
 
 
 def _sync_folder(path: Path) -> None:

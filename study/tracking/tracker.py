@@ -80,6 +80,24 @@ class Tracker:
             self._confirmed[key] = digest
         return outcome
 
+    def deliver_together(self, records: Iterable[TrialRecord]) -> set[str]:
+        """Write the runs of trials that have none, all in one transaction.
+
+        Returns what identifies the trials that were written; of two records of a trial, the last
+        was. :meth:`deliver` does what is left: trials that have a run, and all of them where runs
+        cannot be written so.
+        """
+        with self._explained():
+            stored = self._stored()
+            new = {trial_key(one): one for one in records if trial_key(one) not in stored.trials}
+            self.experiment.digests.update(one.study_digest for one in new.values())
+            runs = [(entry(one), parent_of(one, self.experiment, stored)) for one in new.values()]
+            made = self.runs.write_together(runs) if runs else []
+            written = dict(zip(new, made, strict=False))
+            stored.trials |= written
+            self._confirmed |= {key: record_digest(new[key]) for key in written}
+        return set(written)
+
     def abandon(self, record: TrialRecord) -> None:
         """Remove the half-written run of a record that is given up."""
         with self._explained():

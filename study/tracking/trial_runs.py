@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -39,11 +39,23 @@ class TrialRuns:
 
     def write(self, written: RunEntry, parent: str) -> KnownRun:
         """Write a run; one that is not finished then was only created, by MLflow's client."""
+        known = self._write_rows([(written, _tags(written, parent))])
+        if known:
+            return known[0]
         tags = {**written.tags, PARENT_TAG: parent}
-        known = self._write_rows(written, {**tags, "mlflow.user": user()})
-        if known is not None:
-            return known
         return KnownRun.of(self._experiment.create_run(written.name, written.start_ms, tags))
+
+    def write_together(self, runs: Sequence[tuple[RunEntry, str]]) -> list[KnownRun]:
+        """Write runs, each below its parent, in one transaction: all of them or none.
+
+        The first that is ever written stands alone, until it was read back. Fewer are written, and
+        returned, where the client has to write the others.
+        """
+        rows = [(written, _tags(written, parent)) for written, parent in runs]
+        alone = [] if self._rows_are_proven else self._write_rows(rows[:1])
+        if not self._rows_are_proven:
+            return []
+        return alone + self._write_rows(rows[len(alone) :])
 
     def complete(self, known: KnownRun, written: RunEntry) -> None:
         """Log everything and finish the run; doing it twice leaves the same as doing it once.
@@ -78,22 +90,23 @@ class TrialRuns:
             self._rows.close()
         self._rows, self._rows_are_proven = None, False
 
-    def _write_rows(self, written: RunEntry, tags: Mapping[str, str]) -> KnownRun | None:
-        """Write a run past MLflow's client; None where the client has to do it."""
+    def _write_rows(self, runs: Sequence[tuple[RunEntry, Mapping[str, str]]]) -> list[KnownRun]:
+        """Write runs past MLflow's client; none where the client has to do it."""
         file = sqlite_file(self._experiment.address)
         if file is None or not self._as_rows:
-            return None
+            return []
         made: list[str] = []
 
-        def keep(artifacts: str) -> None:
+        def keep(artifacts: str, written: RunEntry) -> None:
             made.append(artifacts)
             save(artifacts, written.artifact)
 
         try:
             if self._rows is None:
                 self._rows = RunRows(file, self._experiment.number)
-            run_id, place = self._rows.write(written, tags, keep)
-            self._read_back(self._rows, run_id, place, written, tags)
+            places = self._rows.write(runs, keep)
+            if not self._rows_are_proven:
+                self._read_back(self._rows, *places[0], *runs[0])
         except BaseException as reason:
             for artifacts in made:
                 discard(artifacts)
@@ -103,24 +116,16 @@ class TrialRuns:
             self._as_rows = isinstance(reason, NotWritable)
             what = "the trial" if self._as_rows else "all trials"
             log.warning("MLflow's client logs %s: %s", what, reason)
-            return None
-        final = {point.name: point.value for point in reversed(written.points)}
-        return KnownRun(
-            run_id=run_id,
-            status=written.status,
-            record=tags[RECORD_TAG],
-            artifacts=place,
-            parent=tags[PARENT_TAG],
-            study=tags[DIGEST_TAG],
-            errors=tuple(final.get(name) for name in ERRORS),
-        )
+            return []
+        return [
+            _known(run_id, place, written, tags)
+            for (run_id, place), (written, tags) in zip(places, runs, strict=True)
+        ]
 
     def _read_back(
         self, rows: RunRows, run_id: str, place: str, written: RunEntry, tags: Mapping[str, str]
     ) -> None:
         """Look once at what MLflow makes of a run written as rows; remove it if that is wrong."""
-        if self._rows_are_proven:
-            return
         client = self._experiment.client
         try:
             curve = next((point.name for point in written.points if point.step), None)
@@ -133,6 +138,25 @@ class TrialRuns:
             rows.remove(run_id)
             raise
         self._rows_are_proven = True
+
+
+def _tags(written: RunEntry, parent: str) -> dict[str, str]:
+    """Return all tags of a run that is written as rows."""
+    return {**written.tags, PARENT_TAG: parent, "mlflow.user": user()}
+
+
+def _known(run_id: str, place: str, written: RunEntry, tags: Mapping[str, str]) -> KnownRun:
+    """Return what is known of a run that was written."""
+    final = {point.name: point.value for point in reversed(written.points)}
+    return KnownRun(
+        run_id=run_id,
+        status=written.status,
+        record=tags[RECORD_TAG],
+        artifacts=place,
+        parent=tags[PARENT_TAG],
+        study=tags[DIGEST_TAG],
+        errors=tuple(final.get(name) for name in ERRORS),
+    )
 
 
 def save(artifacts: str, text: str) -> bool:

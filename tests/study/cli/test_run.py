@@ -241,6 +241,25 @@ def test_the_export_s_numbers_are_those_of_fit_and_repeat_byte_for_byte(
 
 
 @pytest.mark.slow
+def test_a_finished_study_tells_the_same_again_and_loads_nothing_for_it(finished: Path) -> None:
+    results = finished / "mlruns" / "results" / "small"
+    first = {path.name: path.read_bytes() for path in results.iterdir()}
+    program = (
+        "import sys; from study.cli import main; main(['run', 'study.toml', '--json'])\n"
+        "print(sorted({'torch', 'mlflow', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=finished, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (finished / "out.json").read_text() + "[]\n"
+    assert "0 trials" in done.stderr
+    # What is missing is made anew, and nothing else changes.
+    (results / "verdict.md").unlink()
+    assert payoff("run", "study.toml", "--json", folder=finished).stdout == done.stdout[:-3]
+    assert {path.name: path.read_bytes() for path in results.iterdir()} == first
+
+
+@pytest.mark.slow
 def test_export_imports_neither_torch_nor_mlflow(finished: Path) -> None:
     code = (
         "import sys; from study.cli import main; "

@@ -291,7 +291,7 @@ def test_a_file_that_was_replaced_is_not_written(store: Path) -> None:
     file.rename(store / "moved.db")
     file.write_bytes((store / "moved.db").read_bytes())
     with pytest.raises(NotWritable, match="was replaced"):
-        rows.write(None, {}, print)  # type: ignore[arg-type]
+        rows.write([(entry(make_record(1)), {})], print)
 
 
 def test_a_deleted_experiment_takes_no_rows(store: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_deleted_experiment_takes_no_rows(store: Path) -> None:
     rows = RunRows(store / "mlflow.db", ready.experiment.number)
     connect(ready.address).delete_experiment(ready.experiment.number)
     with pytest.raises(NotWritable, match="experiment is not there"):
-        rows.write(None, {}, print)  # type: ignore[arg-type]
+        rows.write([(entry(make_record(1)), {})], print)
     assert table_of(store, "runs") == []
 
 
@@ -310,4 +310,4 @@ def test_artifacts_that_are_in_no_local_folder_are_left_to_the_client(store: Pat
         database.execute("UPDATE experiments SET artifact_location = 's3://bucket/1'")
         database.commit()
     with pytest.raises(Unfamiliar, match="in no local folder"):
-        rows.write(None, {}, print)  # type: ignore[arg-type]
+        rows.write([(entry(make_record(1)), {})], print)

@@ -216,3 +216,62 @@ def test_a_writer_killed_at_any_moment_leaves_whole_records_only(tmp_path: Path)
     assert len(records) >= 20
     assert Spool(tmp_path).broken() == 0
     assert all(isinstance(record, TrialRecord) for record in records)
+
+
+def test_records_that_come_together_share_a_file_and_are_counted_each(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    records = [make_record(number) for number in range(3)]
+    batch = spool.put_together(records)
+    spool.put(make_record(7))
+    assert next(spool.batches()) == batch
+    assert [len(one.records) for one in spool.batches()] == [3, 1]
+    assert list(spool.pending()) == [*records, make_record(7)]
+    assert (spool.waiting(), len(list(tmp_path.iterdir()))) == (4, 2)
+    spool.done_together(batch)
+    spool.done_together(batch)
+    assert list(spool.pending()) == [make_record(7)]
+
+
+def test_records_of_one_file_go_one_by_one_too(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    records = [make_record(number) for number in range(3)]
+    spool.put_together(records)
+    spool.done(records[1])
+    assert list(spool.pending()) == [records[0], records[2]]
+    spool.reject(records[0], "it is blue")
+    assert list(spool.pending()) == [records[2]]
+    assert (spool.waiting(), spool.broken()) == (1, 1)
+    spool.done(records[2])
+    spool.done(records[2])
+    assert (spool.waiting(), spool.broken()) == (0, 1)
+
+
+def test_of_a_file_that_is_taken_over_some_records_may_be_left_out(tmp_path: Path) -> None:
+    untold, spool = Spool(tmp_path / "untold"), Spool(tmp_path / "spool")
+    records = [make_record(number) for number in range(4)]
+    for kept in (records, records[:2], records[:1], []):
+        batch = untold.put_together(records)
+        for _ in range(2):  # a crash may let it be done again
+            spool.adopt(batch, untold, kept)
+        assert (untold.waiting(), list(spool.pending())) == (0, kept)
+        for record in kept:
+            spool.done(record)
+
+
+def test_a_file_is_split_into_two(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    records = [make_record(number) for number in range(4)]
+    alone = spool.split(spool.put_together(records), records[1:3])
+    assert alone.records == tuple(records[1:3])
+    assert sorted(len(batch.records) for batch in spool.batches()) == [2, 2]
+    assert sorted(one.slot for one in spool.pending()) == sorted(one.slot for one in records)
+
+
+def test_a_file_of_several_that_was_cut_off_is_put_aside(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    batch = spool.put_together([make_record(1), make_record(2)])
+    whole = batch.path.read_text()
+    for text in (whole[:-20], whole.split("\n")[0], ""):
+        batch.path.write_text(text)
+        assert list(spool.pending()) == []
+    assert (spool.waiting(), spool.broken()) == (0, 3)
