@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from analysis.export.entries import growth_entry, key_of, payoff_entries
 from analysis.plots.print_figures import LETTERS
+from analysis.plots.scripts import in_latin
 from analysis.plots.venues import Venue
 from analysis.study import StudyAnalysis
 from analysis.table.columns import FIELDS
@@ -33,7 +34,7 @@ def escape(text: str) -> str:
     >>> escape("n_parameters > 5%")
     'n\\_parameters $>$ 5\\%'
     """
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+    return "".join(_SPECIAL.get(letter) or in_latin(letter) for letter in text)
 
 
 def unit_tex(size: str) -> str:

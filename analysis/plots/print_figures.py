@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from analysis.errors import AnalysisError
 from analysis.plots.gallery import pictures_of
+from analysis.plots.scripts import in_latin
 from analysis.plots.style import new_figure, printed, save_figure
 from analysis.plots.venues import Venue
 from analysis.study import StudyAnalysis
@@ -119,7 +120,7 @@ def tex_label(text: str) -> str:
     """
     if text.count("$") >= 2:
         return text
-    return "".join(LETTERS.get(letter, letter) for letter in text)
+    return "".join(LETTERS.get(letter) or in_latin(letter) for letter in text)
 
 
 def _save_pgf(figure: Figure, path: Path) -> None:
