@@ -91,8 +91,9 @@ class StudyAnalysis:
     """Width or depth: one for each dataset size at which shapes can be compared."""
     longer: tuple[Longer, ...] = ()
     """What twice the training would do, where some networks were trained so."""
-    own_design: bool = False
-    """Whether the trials are those of a study file that trains its networks itself."""
+    can_train_longer: bool = False
+    """Whether the trials are those of a study file that trains its networks itself, and has none
+    that were trained longer."""
     reading: Account | None = None
     """What was done to the table that the trials were read from; None where it was none."""
 
@@ -118,7 +119,7 @@ class StudyAnalysis:
             *regulariser_findings(self.regularisation),
             *mask_findings(self.masks),
             *self.made,
-            *exclusions(self.fits, self.dropped, can_tell=self.own_design and not self.longer),
+            *exclusions(self.fits, self.dropped, can_tell=self.can_train_longer),
         )
 
     def found(self, *kinds: Kind) -> list[Finding[Any]]:
@@ -256,7 +257,9 @@ def analyse(
         if settings.scale == Metric(name=settings.scale.name)
         else (),
         longer=study_longer(table, fits, settings),
-        own_design=any(table.slot) and "custom" not in table.route,
+        can_train_longer=any(table.slot)
+        and "custom" not in table.route
+        and "longer" not in table.phase,
         fronts=pareto_fronts(table, settings),
         masks=mask_costs(table, settings),
         # A study's own cells say how they are made.

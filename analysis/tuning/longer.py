@@ -17,8 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.curves.curve import rows_with
+from analysis.curves.curve import Curve, rows_with
 from analysis.findings import Estimate, Finding, NextStep
+from analysis.metric import Metric
 from analysis.posterior.curves import CurveDraws
 from analysis.settings import AnalysisSettings
 from analysis.streams import Stream, generator
@@ -36,6 +37,8 @@ MOVED, STAYS = math.sqrt(2.0), 2.0
 by less than one."""
 LEAST_CELLS = 4
 """Cells trained longer at all dataset sizes, below which nothing is said."""
+WHOLE = 0.02
+"""How far a number of errors may be from a whole one: rates may be written with few digits."""
 NODES = 24
 """Sizes at which the change of a curve is drawn; it is straight in between."""
 
@@ -51,6 +54,8 @@ class Longer:
     """Fraction of the error that it saves, on average over the cells of this dataset size."""
     estimate: Estimate
     """The payoff point over the one of now; what lies outside the range counts as its end."""
+    metric: Metric
+    """What the errors are."""
     before: PayoffPoint
     after: PayoffPoint
     effect: Effect
@@ -104,7 +109,7 @@ def _seen(table: TrialTable, fits: Sequence[FittedCurve], s: AnalysisSettings) -
     drawn: list[list[tuple[float, int]]] = []
     """Of each cell the draws of its pairs, each with its dataset size."""
     for curve in (fit.curve for fit in fits):
-        counts = 0.0 if s.scale.additive else float(max(curve.n_test, 0))
+        counts = 0.0 if s.scale.additive else _counted(curve)
         for k in range(len(curve)):
             rows = curve.run_row[curve.run_cell == k].tolist()
             both = [(row, after[key]) for row in rows if (key := _key(table, row)) in after]
@@ -129,6 +134,13 @@ def _seen(table: TrialTable, fits: Sequence[FittedCurve], s: AnalysisSettings) -
         runs=runs, errors_made=made_by, draws=np.array(shares),
     )  # fmt: skip
     return _Seen(changes=changes, pairs=int(runs.sum()), shapes=shapes)
+
+
+def _counted(curve: Curve) -> float:
+    """Test examples that errors are shares of; 0 where they are none, as of regressions."""
+    wrong = curve.run_error * max(curve.n_test, 0)
+    whole = bool((np.abs(wrong - np.rint(wrong)) < WHOLE).all())
+    return float(curve.n_test) if curve.n_test > 0 and whole else 0.0
 
 
 def _key(table: TrialTable, row: int) -> tuple[str, int, int]:
@@ -156,12 +168,17 @@ def _one(fit: FittedCurve, seen: _Seen, s: AnalysisSettings) -> Longer:
     then = FittedCurve.drawn(curve, fit.noise, after, s).verdict
     ratio = _ratio(draws, after, s)
     effect = _effect(fit.verdict, then, ratio)
-    saved = 1.0 - np.exp(_between(drawn, nodes, sizes).mean(axis=(1, 2)))
+    own = [0] * len(sizes)
+    if curve.shapes and len(numbers) > 1:
+        own = [numbers.index(seen.shapes.index(curve.shapes[j].name)) for j in curve.shape]
+    cells = _between(drawn, nodes, sizes)[:, own, np.arange(len(sizes))]
+    saved = 1.0 - np.exp(cells.mean(axis=1))
     return Longer(
         n_examples=curve.n_examples,
         pairs=seen.pairs,
         saved=_estimate(saved, s),
         estimate=ratio,
+        metric=s.scale,
         before=fit.verdict,
         after=then,
         effect=effect,

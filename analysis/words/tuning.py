@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analysis.findings import Count, Estimate, Finding
+from analysis.metric import Metric
 from analysis.routes.paired import Gain
 from analysis.table.names import format_examples, format_size, plain_name
 from analysis.tuning.best_values import BestAt, BestValue, Move
@@ -41,7 +43,7 @@ def tuning(f: Finding[Enough]) -> Told:
 def longer(f: Finding[Longer]) -> Told:
     """What twice the training would save, and what it would do to the verdict."""
     found, step = f.facts, what_next(f.next_step)
-    saved = f"would save {percent(found.saved)} of the error"
+    saved = f"would {_saves(found.saved, found.metric)}"
     ratio = _times_as_large(found.estimate)
     before, after = found.before, found.after
     if found.effect == "verdict":
@@ -63,6 +65,25 @@ def longer(f: Finding[Longer]) -> Told:
         text=f"{saved}{'' if does.startswith(';') else ' '}{does}",
         tail=f" ({found.pairs:,} networks were){f'; {step}' if step else ''}",
     )
+
+
+def _saves(saved: Estimate, metric: Metric) -> str:
+    """What is saved of errors or perplexities, or by how much other values change."""
+    worse = saved.high < 0.0
+    sign = -1.0 if worse else 1.0
+    ends = [saved.value, *sorted((saved.low, saved.high), key=lambda end: sign * end)]
+    if not metric.additive or metric.kind == "perplexity":
+        what = "perplexity" if metric.additive else "error"
+        value, low, high = (f"{sign * end:.0%}" for end in ends)
+        numbers = f"{value} ({low} to {high})"
+        return f"add {numbers} to the {what}" if worse else f"save {numbers} of the {what}"
+    value, low, high = (
+        short(-sign * math.log1p(-min(end, 0.999)) / metric.per_unit) for end in ends
+    )
+    unit = f" {metric.kind}" if metric.kind in ("nats", "bits") else ""
+    way = "raise" if (metric.shown_better == "higher") != worse else "lower"
+    name = plain_name(metric.name) if metric.name else "loss" if unit else "value"
+    return f"{way} the {name} by {value}{unit} ({low} to {high})"
 
 
 def _times_as_large(ratio: Estimate) -> str:

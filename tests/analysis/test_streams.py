@@ -24,6 +24,7 @@ KEYS = {
     Stream.BEST_VALUES: (10,),
     Stream.BUDGETS: (11,),
     Stream.NEXT_RUNS: (12,),
+    Stream.LONGER: (13,),
 }
 """Earlier results are found again by them: they never change."""
 

@@ -175,6 +175,39 @@ def test_runs_that_still_improve_ask_for_it_where_a_study_can() -> None:
     assert step(slot=("",) * n) is None
     assert step(route=("custom",) * n) is None
     rows = study_rows()
-    table = TrialTable.from_rows(rows + longer_rows(rows, lambda row: 0.0))
-    (found,) = analyse(table, SETTINGS).found("undertrained")
-    assert found.next_step is None
+    more = longer_rows(rows, lambda row: 0.0)
+    for some in (more, more[:3]):  # of three nothing can be said; they were trained all the same
+        (found,) = analyse(TrialTable.from_rows(rows + some), SETTINGS).found("undertrained")
+        assert found.next_step is None
+
+
+def test_errors_that_are_no_shares_of_test_examples_are_not_counted() -> None:
+    # Root mean squares of a regression, far below one in its 200 test examples.
+    rows = [{**row, "test_error": 0.01 * row["test_error"], "n_test": 200} for row in study_rows()]  # type: ignore[operator]
+    found = analyse(TrialTable.from_rows(rows + longer_rows(rows, lambda row: -0.5)), SETTINGS)
+    for one in found.longer:
+        assert one.saved.low < 1.0 - math.exp(-0.5) < one.saved.high
+
+
+def test_what_is_saved_is_of_each_cell_in_its_own_shape() -> None:
+    # A shape of three sizes gains; the other, of eight, does not.
+    rows: list[dict[str, Any]] = [dict(row) for row in shaped_rows()]
+    widths = sorted({row["width"] for row in rows if row["depth"] == 4})[:3]
+    rows = [row for row in rows if row["depth"] < 4 or row["width"] in widths]
+    more = longer_rows(rows, lambda row: -0.7 if row["depth"] == 4 else 0.0, noise=0.001)
+    (*_, found) = analyse(TrialTable.from_rows(rows + more), SETTINGS).longer
+    n = found.n_examples
+    cells = {(r["depth"], r["width"]) for r in rows if r["n_examples"] == n}
+    share = sum(depth == 4 for depth, _ in cells) / len(cells)
+    assert found.saved.value == pytest.approx(1.0 - math.exp(-0.7 * share), abs=0.03)
+
+
+def test_what_it_makes_worse_is_said_so_and_losses_have_their_unit() -> None:
+    worse = tell(analysed(lambda row: 0.4).found("longer")[-1]).whole
+    assert "would add 4" in worse and ") to the error and" in worse and "-" not in worse
+    rows = [{**row, "test_error": 2.0 + row["test_error"]} for row in study_rows()]  # type: ignore[operator]
+    more = longer_rows(rows, lambda row: -0.02, noise=0.001)
+    table = TrialTable.from_rows(rows + more)
+    found = analyse(table, replace(SETTINGS, metric="nats")).found("longer")[-1]
+    assert "would lower the test error by 0.04" in tell(found).whole
+    assert " nats (" in tell(found).whole
