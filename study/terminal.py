@@ -11,9 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, cast
-
-from study.redaction import Redacting, redact
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -52,6 +50,8 @@ def one_line(text: object) -> str:
 
 def say(text: object) -> None:
     """Tell a person something, on one line without a secret, beside what a command answers."""
+    from study.redaction import redact
+
     print(f"payoff: {one_line(redact(text))}", file=sys.stderr)
 
 
@@ -87,7 +87,7 @@ class Plain:
 def plain_streams() -> Iterator[None]:
     """Give both streams text only, while a command runs."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, Plain(stream)) for stream in before)
+    sys.stdout, sys.stderr = Plain(before[0]), Plain(before[1])
     try:
         yield
     finally:
@@ -96,6 +96,8 @@ def plain_streams() -> Iterator[None]:
 
 def as_it_is(stream: TextIO) -> TextIO:
     """The stream itself, for whoever moves the cursor on purpose."""
+    from study.redaction import Redacting
+
     while isinstance(stream, Plain | Redacting):
         stream = stream.stream
     return stream
