@@ -47,7 +47,8 @@ def prices(table: TrialTable, settings: AnalysisSettings, cost: CostOf | str | N
     examples = np.where(table.n_examples > 0, table.n_examples, 1).astype(np.float64)
     known = np.isfinite(size) & (size > 0.0)
     if callable(cost):
-        each = [cost(float(n), float(d)) for n, d in zip(size[known], examples[known], strict=True)]
+        told_of = zip(size[known].tolist(), table.n_examples[known].tolist(), strict=True)
+        each = [cost(n, float(d)) for n, d in told_of]
         return Prices(of=cost, name="cost", spent=float(np.sum(each)))
     names = (cost,) if cost else tuple(name for name in MEASURED if _told(table, name).any())
     for name in names:
@@ -58,8 +59,9 @@ def prices(table: TrialTable, settings: AnalysisSettings, cost: CostOf | str | N
         trend = _trend(size[told], examples[told], column[told])
         spent = float(column[told].mean()) * int(known.sum())
         return Prices(of=trend, name=name, spent=spent)
+    name = PRODUCT if (table.n_examples > 0).any() else "size"
     return Prices(
-        of=lambda n, d: n * max(d, 1.0), name=PRODUCT, spent=float((size * examples)[known].sum())
+        of=lambda n, d: n * max(d, 1.0), name=name, spent=float((size * examples)[known].sum())
     )
 
 

@@ -68,6 +68,21 @@ def test_costs_are_read_off_the_column_that_tells_them() -> None:
     ]
 
 
+def test_where_no_dataset_size_is_known_runs_cost_what_their_size_says() -> None:
+    one = table().where(table().n_examples == 500)
+    unknown = one.with_columns(n_examples=np.full(len(one), -1))
+    assert next_runs(unknown, settings=SETTINGS).prices.name == "size"
+    asked: set[float] = set()
+
+    def cost(size: float, examples: float) -> float:
+        asked.add(examples)
+        return size
+
+    found = next_runs(unknown, cost=cost, settings=SETTINGS)
+    assert asked == {-1.0}
+    assert found.prices.spent == pytest.approx(3.0 * SIZES.sum())
+
+
 def test_candidates_of_ones_own_keep_their_costs_and_names() -> None:
     mine = [
         Candidate(size=float(size), n_examples=500.0, cost=3.0, name=f"w{k}")
