@@ -209,10 +209,12 @@ class _Outlook:
         return cls(answers=answers, goal=math.log(target.factor), single=single)
 
     def of_candidate(self, one: Candidate) -> Answers | None:
-        """The answers that it is about; None where it is about none."""
+        """The answers that it is about; None where it is about none, or too far from what was
+        tried for the drawn curves to say anything of it."""
+        answers = self.answers.get(one.n_examples)
         if self.single and len(self.answers) == 1:
-            return next(iter(self.answers.values()))
-        return self.answers.get(one.n_examples)
+            answers = next(iter(self.answers.values()))
+        return answers if answers is not None and answers.signals.reach(one) else None
 
     def after(self, answers: Answers, packets: dict[Candidate, int]) -> Outcome:
         """What is left open of one answer after what was chosen."""

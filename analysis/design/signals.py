@@ -18,6 +18,7 @@ s^2, v   variance of a subset draw, of one run about its cell          scalar
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,14 @@ class Signals:
     """What any run of one dataset size would show."""
 
     fit: FittedCurve
+
+    def reach(self, candidate: Candidate) -> bool:
+        """Whether the drawn curves go as far as its size."""
+        draws = self.fit.draws
+        assert draws is not None
+        beyond = float(draws.x[-1] - draws.x[draws.n_inside - 1]) + SAME
+        at = math.log(candidate.size)
+        return bool(draws.x[0] - beyond <= at <= draws.x[-1] + SAME)
 
     def of(self, candidate: Candidate) -> FloatArray:
         """(R,) log errors of a cell on the drawn curves."""

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.design.candidates import Target
 from analysis.design.plans import Plan, Valued
 from analysis.design.standings import Obstacle, Standing
+from analysis.findings import VerdictKind
 from analysis.table.names import format_size
 from analysis.words.reasons import interval
 from analysis.words.rows import plain
@@ -18,6 +19,11 @@ OBSTACLES: dict[Obstacle, str] = {
     "on other ones for each draw",
     "rule": "no doubling gains what the rule asks, though larger sizes are better; ask for less",
     "test_errors": "most sizes make no error on the test examples; test on more",
+}
+ENDS: dict[VerdictKind, str] = {
+    "flat": "the smallest size is enough",
+    "still_paying": "the largest size still pays",
+    "no_upturn": "the error does not turn up",
 }
 PARTS, MORE = (0.6, 1.0), 1.5
 """Of the whole plan, for which is said what it is expected to bring, where they cost so many times
@@ -102,13 +108,15 @@ def _state(one: Standing, size_name: str, target: Target) -> str:
         else "no interval yet"
     )
     if one.state == "decided":
-        return f"decided, {ends}"
+        return f"decided, {ENDS.get(point.kind, ends)}"
     if one.state == "would_not_help":
         return f"more runs would not help: {OBSTACLES[one.obstacle]} ({ends})"
     if one.state == "cannot_tell":
         return f"cannot tell yet ({ends})"
     if not one.supported:
         return f"open, {ends}: borne by too few runs there"
+    if math.isnan(point.low):
+        return "open: more than one answer is left"
     return f"open, {ends}: wider than a factor of {target.factor:g}"
 
 

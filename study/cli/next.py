@@ -73,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
     cost = args.cost
     if cost is not None and cost not in FIELDS:  # a column of the table's own
         args.map, cost = [*args.map, f"train_flops={cost}"], "train_flops"
-    reading, settings = read_asked(args)
+    try:
+        reading, settings = read_asked(args)
+    except PayoffError as error:
+        if cost == args.cost or f"{args.cost!r}" not in str(error):
+            raise
+        raise PayoffError(str(error).replace("--map: ", "--cost: ", 1)) from None
     from analysis.next_runs import next_runs
 
     found = next_runs(

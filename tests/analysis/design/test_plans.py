@@ -114,3 +114,10 @@ def test_dataset_sizes_that_are_not_asked_about_get_nothing() -> None:
 def test_a_candidate_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(AnalysisError):
         Candidate(**{"size": 1.0, "cost": 1.0, **wrong})  # type: ignore[arg-type]
+
+
+def test_a_size_that_no_drawn_curve_reaches_is_worth_nothing_known() -> None:
+    fit = study()
+    far = [Candidate(size=float(SIZES[-1]) * 1e4, cost=1e-3), Candidate(size=1e-3, cost=1e-3)]
+    assert [one.gain for one in value_candidates(fit, far, Target())] == [0.0, 0.0]
+    assert choose(fit, far, Target()).chosen == ()

@@ -58,3 +58,15 @@ def test_a_size_that_is_no_number_is_a_mistake(
 ) -> None:
     assert main(["next", str(file), *WORDS, "--sizes", "small"]) == 2
     assert "--sizes: must be numbers" in capsys.readouterr().err
+
+
+def test_a_cost_that_no_column_tells_is_named_by_its_option(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", str(file), *WORDS[:-1], "price"]) == 2
+    assert "--cost: " in capsys.readouterr().err
+
+
+def test_an_answer_at_an_end_is_told_as_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["next", str(file), *WORDS, "--resamples", "400", "--rule", "overfit"]) == 0
+    assert "decided, the error does not turn up" in capsys.readouterr().out
