@@ -172,6 +172,9 @@ class TrialRecord:
             for name, value in content.get(part, {}).items():
                 if type(value) not in kinds or (type(value) is float and not isfinite(value)):
                     raise MalformedRecord(f"{part}.{name}: must not be {value!r:.60}")
+        for name in ("study", "study_digest", "optuna_study", "slot", "cell"):
+            if not str(content.get(name, "")).isprintable():  # of files and runs
+                raise MalformedRecord(f"{name}: must not be {content[name]!r:.60}")
         missing = _NEEDED - content.keys()
         if missing:
             raise MalformedRecord(f"{min(missing)}: is missing")
