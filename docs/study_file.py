@@ -18,7 +18,7 @@ from study.spec.reading import hints_of
 from study.spec.routes import DISTILL_AXES
 from study.spec.sections import entries
 from study.spec.space import DISTILL, LIMITS, space_as_text
-from study.spec.study_file import SEMANTIC, load_spec
+from study.spec.study_file import SEMANTIC, parse_spec
 from study.spec.writing import AXES, toml_value
 
 PAGE = Path(__file__).with_name("study-file.md")
@@ -40,7 +40,7 @@ All others may change at any time.
 
 def page() -> str:
     """The page."""
-    spec = load_spec(None)
+    spec = parse_spec({}, base=Path())  # what a file has that leaves all out
     parts = [HEAD]
     for field in dataclasses.fields(spec):
         if field.name in ("sizes", "base", "distill_axes", "unsaid"):
@@ -83,7 +83,7 @@ def _space() -> str:
         "| key | allowed | default | meaning |",
         "| --- | --- | --- | --- |",
     ]
-    values = space_as_text(load_spec(None).space, DISTILL_AXES)
+    values = space_as_text(parse_spec({}, base=Path()).space, DISTILL_AXES)
     for name in (*values, *(axis for axis in LIMITS if axis not in values)):
         low, high = LIMITS[name]
         end = f"to {high:g}" if name in DISTILL else f"to below {high:g}"

@@ -31,3 +31,12 @@ def test_the_page_names_every_key_of_a_new_file() -> None:
         key, equals, _ = line.partition(" = ")
         if equals and not line.startswith("#"):
             assert f"| {key} |" in page, key
+
+
+def test_the_defaults_of_the_page_are_those_of_a_file_that_leaves_them_out() -> None:
+    from study.spec.study_file import parse_spec
+
+    left_out = parse_spec({}, base=Path())
+    page = (DOCS / "study-file.md").read_text()
+    search = page.partition("## [search]")[2].partition("## [")[0]
+    assert f"| trials | whole number | `{left_out.search.trials}` |" in search
