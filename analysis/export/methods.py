@@ -96,7 +96,9 @@ def _search(analysis: StudyAnalysis, facts: StudyFacts, ink: Ink) -> str:
         again += (
             f", and on up to {ink.number(facts.most_draws)} draws in rounds that followed: in "
             "each, the trials were trained that promised to narrow the intervals of the payoff "
-            "points most for their cost"
+            "points most for their cost; intervals of a study that chooses its own runs are a "
+            "little too sure (in simulations that stopped when they were narrow, 90% intervals "
+            "held the truth in 83%)"
         )
     if facts.search_trials and nuisance:
         how, key = SAMPLERS.get(facts.sampler, (ink.words(facts.sampler), ""))

@@ -79,7 +79,10 @@ def round_line(planned: Round) -> str:
     done = sum(one.state == "decided" for one in sizes)
     stand = f"{done} of {len(sizes)} dataset sizes decided"
     if planned.ends == "decided":
-        return f"after round {planned.number - 1}: decided"
+        return (
+            f"after round {planned.number - 1}: decided; studies that stop when their intervals "
+            "are narrow are a little too sure: read 90% as 80% (docs/deciding.md)"
+        )
     if planned.ends:
         words = {
             "spent": "the budget is spent",
