@@ -117,7 +117,10 @@ def _setup(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
             else UNANSWERED
         ),
         "What was tuned, and how much for each size?": tuned,
-        "Was tuning enough?": tuned_enough(analysis.found("tuning")),
+        "Was tuning enough?": tuned_enough(
+            analysis.found("tuning"),
+            elsewhere=analysis.tuning is not None and analysis.tuning.elsewhere,
+        ),
         "How many seeds and subset draws?": (
             f"{facts.draws} subset draws, {facts.seeds_per_draw} seed"
             f"{'s' if facts.seeds_per_draw > 1 else ''} on each, in every cell"

@@ -30,7 +30,7 @@ from analysis.words.kinds import tell
 from analysis.words.rows import prune_rows, tuning_rows
 from analysis.words.study import verdict_cell
 from analysis.words.told import capital
-from analysis.words.tuning import SEEN
+from analysis.words.tuning import POOLED, SEEN
 
 Drawn = Mapping[str, Any]
 
@@ -112,7 +112,6 @@ def tuning(analysis: StudyAnalysis) -> str:
         return section("tuning", title, _told(analysis, "tuning_unjudged"))
     if analysis.tuning is None:
         return ""
-    told = analysis.found("tuning")
     rows = [
         {
             "examples": count(row["n_examples"]),
@@ -126,12 +125,15 @@ def tuning(analysis: StudyAnalysis) -> str:
         }
         for row in tuning_rows(analysis.tuning)
     ]
+    if analysis.tuning.elsewhere:  # nothing to draw: no cell is judged by its own trials
+        judged = ("saved by the last doubling", "kept on the test set", "more would pay")
+        rows = [{name: row[name] for name in row if name not in judged} for row in rows]
+        as_table = _as_table(rows, "Search trials of each cell", ("cell",))
+        return section("tuning", title, paragraph(f"{capital(POOLED)}."), as_table)
     return section(
         "tuning",
         title,
-        paragraph(
-            *(f"{capital(tell(one).text)}." for one in told)
-        ),
+        *(paragraph(f"{capital(tell(one).text)}.") for one in analysis.found("tuning")),
         figure(
             "tuning",
             "What the last doubling of the search trials of each cell saved of the error of the "

@@ -93,8 +93,17 @@ def _times_as_large(ratio: Estimate) -> str:
     return f"{value} times as large ({ratio.level:.0%} interval {ends})"
 
 
-def tuned_enough(found: Sequence[Finding[Enough]]) -> str:
+POOLED = (
+    "not judged cell by cell: the best values of each cell come from a model of all search trials, "
+    "which more trials of any cell improve"
+)
+"""Whether tuning was enough where replicates have values that no trial of their cell had."""
+
+
+def tuned_enough(found: Sequence[Finding[Enough]], *, elsewhere: bool = False) -> str:
     """Whether tuning was enough, as the answer to that question."""
+    if elsewhere:
+        return POOLED
     if not found:
         return "cannot be judged: too few search trials"
     return f"the last doubling of the search {_doubled(found[-1].facts)}"

@@ -13,8 +13,10 @@ import pytest
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.report import report_html, write_report
 from analysis.report.checks import hold_out, law_fits, misses
+from analysis.words.told import capital
+from analysis.words.tuning import POOLED, tuned_enough
 from analysis.words.verdicts import mark
-from tests.analysis.report.conftest import HOSTILE, Written
+from tests.analysis.report.conftest import HOSTILE, Written, report_rows
 from tests.support.tables import study_rows
 
 PARTS = [
@@ -158,3 +160,17 @@ def test_misses_and_laws_are_of_the_points_drawn(written: Written) -> None:
     laws = law_fits(fit)
     assert sum(law["weight"] for law in laws) == pytest.approx(1.0)
     assert max(laws, key=lambda law: law["weight"])["name"] != "power"  # the curve has a floor
+
+
+def test_a_study_whose_winners_are_of_a_model_of_all_trials_has_a_page_that_says_so() -> None:
+    rows = report_rows()
+    for row in rows:
+        if row.get("phase") != "search":
+            row["params"] = {"learning_rate": 0.0123, "dropout": 0.123}
+    table = TrialTable.from_rows(rows)
+    analysis = analyse(table, AnalysisSettings(resamples=100))
+    assert analysis.tuning is not None and analysis.tuning.elsewhere
+    part = report_html(analysis, table).partition('id="tuning"')[2].partition("</section>")[0]
+    assert capital(POOLED) in part and "best validation error" in part
+    assert "last doubling" not in part
+    assert tuned_enough((), elsewhere=True) == POOLED != tuned_enough(())
