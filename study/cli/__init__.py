@@ -8,11 +8,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from types import TracebackType
 from typing import NoReturn
 
 from search_spaces.errors import PayoffError
 from study.errors import StudyFileError
-from study.redaction import redact, redact_tracebacks, redacted_output
 from study.terminal import plain_streams, say
 
 COMMANDS: dict[str, str] = {
@@ -45,15 +45,27 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with a command line, without a password in it."""
 
     def error(self, message: str) -> NoReturn:
+        from study.redaction import redact
+
         super().error(redact(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status (2 for a user's mistake)."""
     if argv is None:
-        redact_tracebacks()
+        sys.excepthook = _tell_error  # until a command runs: --help needs no more
     with plain_streams():
         return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _tell_error(
+    kind: type[BaseException], error: BaseException, frames: TracebackType | None
+) -> None:
+    """Tell what ends this process without a password."""
+    from study.redaction import redact_tracebacks
+
+    redact_tracebacks()
+    sys.excepthook(kind, error, frames)
 
 
 def _main(words: list[str]) -> int:
@@ -82,6 +94,10 @@ def _main(words: list[str]) -> int:
     if args.command is None:
         parser.print_help()
         return 0
+    from study.redaction import redact_tracebacks, redacted_output
+
+    if sys.excepthook is _tell_error:
+        redact_tracebacks()
     try:
         asked = importlib.import_module(f"study.cli.{args.command}")
         with redacted_output() if args.command in CALLING else nullcontext():
@@ -111,5 +127,7 @@ def _again(mistake: object, words: Sequence[str]) -> str:
     if not add:
         return ""
     import shlex
+
+    from study.redaction import redact
 
     return f"; for example: {shlex.join(['payoff', *map(redact, words)])} {add[0]}"
