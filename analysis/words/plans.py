@@ -48,6 +48,10 @@ def plan_lines(
         lines += _ahead(plan, size_name, cost_name) if not plan.coarse else []
     elif any(one.state not in ("decided", "would_not_help") for one in plan.standings):
         lines += ["", "next: no runs that the budget pays are expected to narrow it"]
+    else:
+        decided = all(one.state == "decided" for one in plan.standings)
+        why = "every answer is decided" if decided else "none would narrow what is open"
+        lines += ["", f"next: no runs: {why}"]
     return lines
 
 

@@ -34,7 +34,8 @@ STATES = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("table", help=f"a study file (.toml), or {TABLE}")
+    words = f"a study file (.toml; without one, the study of digits), or {TABLE}"
+    parser.add_argument("table", nargs="?", help=words)
     asked = parser.add_argument_group("what is asked")
     add = asked.add_argument
     words = "decided where the interval's upper end is at most this times its lower (default: 3)"
@@ -58,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, value, print; the plan goes to stdout, remarks to stderr."""
-    if args.table.endswith(".toml"):
+    if args.table is None or args.table.endswith(".toml"):
         args.study = args.table
         return _of_study(args)
     if args.take is not None:
@@ -71,8 +72,11 @@ def run(args: argparse.Namespace) -> int:
     from analysis.table.columns import FIELDS
 
     cost = args.cost
-    if cost is not None and cost not in FIELDS:  # a column of the table's own
-        args.map, cost = [*args.map, f"train_flops={cost}"], "train_flops"
+    if cost is not None:  # a column of the table's own, also where it is called as a field is
+        field = cost if cost in FIELDS else "train_flops"
+        if not any(one.strip().startswith(f"{field}=") for one in ",".join(args.map).split(",")):
+            args.map = [*args.map, f"{field}={cost}"]
+        cost = field
     try:
         reading, settings = read_asked(args)
     except PayoffError as error:
@@ -142,12 +146,13 @@ def _list(found: Offers, again: str) -> list[str]:
         return [*lines, "no trials that the study may have are expected to narrow them"]
     lines.append("")
     for offer in found.offers:
+        expected = expected_words(found, offer.expected) or "to see whether it still pays there"
         flops = "" if offer.flops is None else f", {offer.flops:.2g} FLOPs"
         lines += [
             f"{offer.number}  {offer.n_trials:,} trials{flops}, about {duration(offer.seconds)} of "
             "workers' time",
             f"   {offer.what}",
-            f"   expected: {expected_words(found, offer.expected) or 'where it pays no more'}",
+            f"   expected: {expected}",
         ]
     return [*lines, "", f"take one with: {again} --take 1"]
 

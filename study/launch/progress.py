@@ -6,6 +6,7 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column
 
 from study.plan.rounds import Round
 from study.queue.store import StudyProgress
@@ -24,8 +25,10 @@ class Screen:
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
+            # Where the terminal is narrow, this one is cut off at its end, and no other.
+            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=True, ratio=1)),
             console=console,
+            expand=True,
             transient=True,
             disable=not self._live,
         )
@@ -53,19 +56,22 @@ class Screen:
         self._began = began, trials_before, cost_before
         seconds = max(clock - began, 1e-9)
         trials, cost = done - trials_before, now.cost_done - cost_before
-        parts = [f"{now.cells_done}/{now.cells_total} cells"]
-        if now.best_error is not None:
-            at = "" if now.best_size is None else f" at n={now.best_size:,}"
-            parts.append(f"best validation error{at} {now.best_error:.2%}")
-        if trials:
-            parts.append(f"{trials / seconds:.1f} trials/s")
-        if cost > 0 and done < total:
-            parts.append(f"{duration(seconds * (now.cost_total - now.cost_done) / cost)} left")
+        parts = []  # the more it matters, the earlier: a narrow terminal shows the first ones
         if now.counts.failed:
             parts.append(f"{now.counts.failed} failed")
+        if cost > 0 and done < total:
+            parts.append(f"{duration(seconds * (now.cost_total - now.cost_done) / cost)} left")
+        if note:
+            parts.append(note)
+        parts.append(f"{now.cells_done}/{now.cells_total} cells")
+        if trials:
+            parts.append(f"{trials / seconds:.1f} trials/s")
         if to_log > 20:
             parts.append(f"{to_log} to log")
-        text = "".join(f" · {part}" for part in (*parts, note) if part)
+        if now.best_error is not None:
+            at = "" if now.best_size is None else f" at n={now.best_size:,}"
+            parts.append(f"best validation error{at} {now.best_error:.3g}")
+        text = "".join(f" · {part}" for part in parts)
         self._bar.update(self._task, completed=done, total=total, text=text)
         if not self._live and clock - self._last_line >= 30 and done:
             if self._last_line:

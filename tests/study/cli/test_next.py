@@ -70,3 +70,29 @@ def test_a_cost_that_no_column_tells_is_named_by_its_option(
 def test_an_answer_at_an_end_is_told_as_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["next", str(file), *WORDS, "--resamples", "400", "--rule", "overfit"]) == 0
     assert "decided, the error does not turn up" in capsys.readouterr().out
+
+
+def test_the_cost_may_be_a_column_that_is_called_as_payoff_calls_it(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(file.read_text().replace("gpu_hours", "train_seconds"))
+    asked = [*WORDS[:-1], "train_seconds", "--resamples", "400"]
+    assert main(["next", str(file), *asked]) == 0
+    assert "train_seconds (" in capsys.readouterr().out
+    assert main(["next", str(file), *asked, "--map", "train_seconds=train_seconds"]) == 0
+    assert "train_seconds (" in capsys.readouterr().out
+
+
+def test_an_answer_that_is_decided_asks_for_no_runs(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", str(file), *WORDS, "--resamples", "400", "--target", "1000"]) == 0
+    assert capsys.readouterr().out.endswith("next: no runs: every answer is decided\n")
+
+
+def test_without_a_table_the_study_of_digits_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["next"]) == 2
+    assert "no study was started here yet; start it with: payoff run\n" in capsys.readouterr().err
