@@ -91,6 +91,8 @@ class StudyAnalysis:
     """Width or depth: one for each dataset size at which shapes can be compared."""
     longer: tuple[Longer, ...] = ()
     """What twice the training would do, where some networks were trained so."""
+    endings_told: bool = False
+    """Whether the table says of runs that they were still improving at their last step, or not."""
     can_train_longer: bool = False
     """Whether the trials are those of a study file that trains its networks itself, and has none
     that were trained longer."""
@@ -257,6 +259,8 @@ def analyse(
         if settings.scale == Metric(name=settings.scale.name)
         else (),
         longer=study_longer(table, fits, settings),
+        endings_told=bool(table.still_improving.any())
+        or (any(table.slot) and "custom" not in table.route),
         can_train_longer=any(table.slot)
         and "custom" not in table.route
         and "longer" not in table.phase,

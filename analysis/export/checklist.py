@@ -160,22 +160,24 @@ def _data(analysis: StudyAnalysis, facts: StudyFacts | None) -> Answers:
         ),
         "Which sizes, counted how?": (
             f"{format_size(low)} to {format_size(high)} {plain_name(s.size_name)}"
-            + (", biases included" if s.size == "n_parameters" else "")
+            + (", biases included" if facts and s.size == "n_parameters" else "")
         ),
         "Which checkpoints?": kept,
         "What is scored, on what?": (
             f"{plain_name(s.error_name)}"
             + (f" on {', '.join(f'{n:,}' for n in tests)} held-out examples" if tests else "")
             + (f", of each draw its own out of {pool:,}" if pool else "")
-            + "; the test set chose nothing"
+            + ("; the test set chose nothing" if facts else "")
         ),
         "What was left out, and why?": counts or "nothing",
         "Were runs trained to their end?": (
             f"{tell(short).label}{tell(short).text}"
-            + ("; they were kept" if s.undertrained == "keep" else "")
+            + ("; they were kept" if short.facts.n and s.undertrained == "keep" else "")
             + "".join(
                 f". {tell(one).label}{tell(one).text}" for one in analysis.found("longer")[-1:]
             )
+            if analysis.endings_told
+            else UNANSWERED
         ),
         "Are the data points published?": "every trial in trials.csv, the fitted curves in "
         "curves.csv",

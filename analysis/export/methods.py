@@ -251,8 +251,9 @@ def _left_out(analysis: StudyAnalysis, ink: Ink) -> str:
     text = f"Left out of the curves: {ink.listed(counts)}." if counts else "No run was left out."
     total = sum(int(fit.curve.replicates.sum()) for fit in analysis.fits)
     short = ink.number(analysis.undertrained)
-    text += f" Of {ink.number(total)} runs on the curves {short} were still improving at their "
-    text += "last step."
+    if analysis.endings_told:
+        text += f" Of {ink.number(total)} runs on the curves {short} were still improving at their "
+        text += "last step."
     if not analysis.longer:
         return text
     pairs = ink.number(analysis.longer[-1].pairs)

@@ -160,7 +160,7 @@ def failures(analysis: StudyAnalysis, trials: TrialTable) -> str:
         ),
         notes(notes_of(analysis.findings, "failures")),
         table(left, caption="Trials that do not draw a curve", words=("left out",)),
-        paragraph(f"{tell(short).whole}."),
+        paragraph(f"{tell(short).whole}.") if analysis.endings_told else "",
         notes([f"{tell(one).whole}." for one in analysis.found("longer") if one.noted]),
     )
 

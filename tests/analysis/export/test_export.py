@@ -193,6 +193,21 @@ def test_without_a_study_file_the_methods_say_what_the_trials_tell(analysed: Stu
     assert any(UNANSWERED in group.values() for group in checklist(analysed, None).values())
 
 
+def test_of_a_stranger_s_table_nothing_is_said_that_it_does_not_tell() -> None:
+    sizes = 100.0 * 2.0 ** np.arange(6)
+    rows = [
+        {"n_parameters": size, "test_error": 0.1 + 5.0 / size + 0.001 * seed, "seed": seed}
+        for size in sizes
+        for seed in range(3)
+    ]
+    found = analyse(TrialTable.from_rows(rows), AnalysisSettings(resamples=200))
+    answers = {k: v for group in checklist(found, None).values() for k, v in group.items()}
+    assert answers["Were runs trained to their end?"] == UNANSWERED
+    assert "biases" not in answers["Which sizes, counted how?"]
+    assert "chose nothing" not in answers["What is scored, on what?"]
+    assert "last step" not in methods(found, None, "markdown")
+
+
 def test_the_checklist_is_filled_in(analysed: StudyAnalysis) -> None:
     groups = checklist(analysed, FACTS)
     assert set(groups) == {"The law", "Training", "Data points", "Fit"}
