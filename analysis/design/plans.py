@@ -158,7 +158,13 @@ def choose(
         if target.asks(fit.curve.n_examples) and (fit.draws is None or _few(fit))
     ]  # fmt: skip
     if few:
-        return _coarse(few, candidates, standings, budget, single=len(fits) == 1)
+        plan = _coarse(few, candidates, standings, budget, single=len(fits) == 1)
+        if plan.chosen or len(few) == len(fits):
+            return plan
+        # Nothing can be run of those few: the others are asked as if there were none.
+        fits = tuple(fit for fit in fits if fit not in few)
+        left = {fit.curve.n_examples for fit in fits}
+        candidates = [one for one in candidates if one.n_examples in left]
     outlook = _Outlook.of(fits, candidates, target, standings)
     added, path = _greedy(outlook, candidates, budget)
     n = _in_batch(path, batch, share * path[-1].cost)

@@ -115,7 +115,7 @@ def _of_study(args: argparse.Namespace) -> int:
         known = f"1 to {len(found.offers)}" if found.offers else "none is left"
         raise PayoffError(f"--take: must be an entry of the list ({known}), got {args.take}")
     with exclusively(places):
-        take(store, found.offers[args.take - 1])
+        take(store, found, found.offers[args.take - 1])
     args.retry_failed, args.notes, args.yes = False, False, True
     return run_and_show(store.spec, args, None)
 
@@ -128,8 +128,8 @@ def _list(found: Offers, again: str) -> list[str]:
 
     done = len(found.standings) - len(found.open)
     lines = [
-        f"{done} of {len(found.standings)} dataset sizes decided (an interval at most "
-        f"{found.target:g} times as wide as its lower end)"
+        f"{done} of {len(found.standings)} dataset sizes decided (the upper end of an interval at "
+        f"most {found.target:g} times the lower one)"
     ]
     for one in found.open:
         wide = f"{one.factor:.3g} times" if math.isfinite(one.factor) else "an end is open"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import PayoffError
-from study.launch.planning import Cells, Spent, fits_of
+from study.launch.planning import Cells, Spent, fits_of, sizes_of
 from study.plan.rounds import Round, Wanted
 from study.queue.store import StudyStore
 
@@ -59,6 +59,10 @@ class Offers:
     standings: tuple[Standing, ...]
     offers: tuple[Offer, ...]
     target: float
+    spent: Spent
+    """By all trials so far."""
+    n_rounds: int
+    """That the study had."""
 
     @property
     def open(self) -> tuple[Standing, ...]:
@@ -93,7 +97,8 @@ def offers_of(store: StudyStore, target: float | None = None) -> Offers:
     from analysis.design.candidates import Target
     from analysis.design.plans import choose
 
-    counts, spec = store.counts(), store.spec
+    store.renew()
+    counts, spec, n_rounds = store.counts(), store.spec, len(store.rounds)
     if counts.finished < counts.total:
         left = counts.total - counts.finished
         raise PayoffError(
@@ -127,7 +132,13 @@ def offers_of(store: StudyStore, target: float | None = None) -> Offers:
         offer = _priced(wanted, wider, len(found) + 1, spent)
         if all(_differs(offer, other) for other in found):
             found.append(offer)
-    return Offers(standings=standings, offers=tuple(found), target=decide.target)
+    return Offers(
+        standings=standings,
+        offers=tuple(found),
+        target=decide.target,
+        spent=spent,
+        n_rounds=n_rounds,
+    )
 
 
 def _offer(plan: Plan, cells: Cells, number: int, kind: str, spent: Spent) -> Offer | None:
@@ -195,17 +206,31 @@ def _named(one: Wanted) -> str:
     return f"{_capacity(one)} on {one.n_examples:,}"
 
 
-def take(store: StudyStore, offer: Offer) -> None:
-    """Queue the trials of an offer, as the study's next round."""
+def take(store: StudyStore, listed: Offers, offer: Offer) -> None:
+    """Queue the trials of an offer, as the study's next round.
+
+    Raises
+    ------
+    PayoffError
+        If somebody else's round was there first: the offer is then of a study that is no more.
+    """
     asked = store.planned.asked() or {"until": "designed"}
-    store.planned.add(
-        Round(
-            number=len(store.rounds) + 1,
-            asked=dict(asked),
-            wanted=offer.wanted,
-            n_trials=offer.n_trials,
-        )
+    taken = Round(
+        number=listed.n_rounds + 1,
+        asked=dict(asked),
+        wanted=offer.wanted,
+        sizes=sizes_of(listed.standings),
+        n_trials=offer.n_trials,
+        spent=dataclasses.asdict(listed.spent),
     )
+    store.renew()
+    if len(store.rounds) == listed.n_rounds:
+        store.planned.add(taken)
+        store.renew()
+    if store.rounds[listed.n_rounds :] != (taken,):
+        raise PayoffError(
+            f"{store.spec.name}: other trials were queued while the list was made; look at it again"
+        )
     store.prepare()
 
 

@@ -30,6 +30,7 @@ from study.spec.study_file import StudySpec
 if TYPE_CHECKING:
     from analysis.design.candidates import Candidate
     from analysis.design.plans import Plan, Valued
+    from analysis.design.standings import Standing
     from analysis.fitted import CurveFit
 
 FINEST_RATIO = math.sqrt(2.0)
@@ -53,6 +54,11 @@ OBSTACLES = {
     "rule": "the curve falls slowly all along; ask for less",
     "test_errors": "most sizes make no error on the test examples; test on more",
 }
+
+NO_FLOPS = (
+    "the budget is in FLOPs, of which the trainer tells none (train_flops); give one in trials or "
+    "hours (decide.budget)"
+)
 
 SHORT = "the last rounds narrowed it by far less than they promised"
 
@@ -101,6 +107,7 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
         "number": number,
         "asked": asked,
         "spent": dataclasses.asdict(spent),
+        "complete": store.counts().complete,
     }
     try:
         fits = memory.fits = fits_of(spec, records, memory.fits)
@@ -110,7 +117,10 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
     from analysis.design.plans import choose
 
     target = Target(n_examples=tuple(map(float, decide.sizes)), factor=decide.target)
-    left = _left(decide, rounds, records, spent)
+    budget = decide.spending
+    if budget is not None and budget.kind == "flops" and spent.flops <= 0.0:
+        return Round(**told, ends="stuck", because=NO_FLOPS)
+    left = _left(decide, rounds, spent)
     cells = Cells.of(spec, rounds, records, fits)
     plan = choose(
         fits,
@@ -120,9 +130,9 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
         share=1.0 if left.amount < LAST * getattr(spent, left.kind) else SHARE,
     )
     told["sizes"] = sizes = _sizes(plan)
-    if all(one.state == "decided" for one in sizes):
+    if sizes and all(one.state == "decided" for one in sizes):
         return Round(**told, ends="decided")
-    if number > decide.rounds:
+    if sum(not one.ends for one in rounds) >= decide.rounds:
         return Round(**told, ends="spent", because=f"after {decide.rounds} rounds (decide.rounds)")
     widths = {one.n_examples: one.width for one in sizes if one.width is not None}
     if fell_short([one for one in rounds if one.asked == asked], widths):
@@ -168,6 +178,14 @@ def fits_of(
     return fit_curves(table_of(records), settings_of(spec), known)
 
 
+def sizes_of(stand: Iterable[Standing]) -> tuple[Size, ...]:
+    """Return how far each dataset size is, as a round keeps it."""
+    return tuple(
+        Size(n_examples=int(one.n_examples), state=one.state, factor=_finite(one.factor))
+        for one in stand
+    )
+
+
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
@@ -182,13 +200,11 @@ class Left:
     amount: float
 
 
-def _left(
-    decide: DecideSection, rounds: Sequence[Round], records: Sequence[TrialRecord], spent: Spent
-) -> Left:
+def _left(decide: DecideSection, rounds: Sequence[Round], spent: Spent) -> Left:
     """Return what the budget leaves; without one it is some times the first round's FLOPs."""
     budget = decide.spending
     if budget is None:
-        first = rounds[0].spent if rounds else dataclasses.asdict(spent)
+        first = next((one.spent for one in rounds if one.spent), dataclasses.asdict(spent))
         kind: BudgetKind = "flops" if first["flops"] > 0.0 else "trials"
         budget = Budget(kind=kind, amount=FIRST_BUDGETS * first[kind])
     amount = budget.amount - getattr(spent, budget.kind)

@@ -83,7 +83,7 @@ def round_line(planned: Round) -> str:
     """Say what a round is, or how the study ended."""
     sizes = planned.sizes
     done = sum(one.state == "decided" for one in sizes)
-    stand = f"{done} of {len(sizes)} dataset sizes decided"
+    stand = f"{done} of {len(sizes)} dataset sizes decided; " if sizes else ""
     if planned.ends == "decided":
         return (
             f"after round {planned.number - 1}: decided; studies that stop when their intervals "
@@ -96,9 +96,9 @@ def round_line(planned: Round) -> str:
             "stuck": "cannot go on",
         }[planned.ends]
         because = f": {planned.because}" if planned.because else ""
-        return f"after round {planned.number - 1}: {stand}; {words}{because}"
+        return f"after round {planned.number - 1}: {stand}{words}{because}"
     cells = len(planned.wanted)
-    return f"round {planned.number}: {stand}; {planned.n_trials:,} more trials in {cells} cells"
+    return f"round {planned.number}: {stand}{planned.n_trials:,} more trials in {cells} cells"
 
 
 def duration(seconds: float) -> str:

@@ -34,7 +34,8 @@ class Rounds:
     def advance(self, say: Callable[[Round], object]) -> Next:
         """Take over the next round, or plan it if nobody does; ``say`` is told what was planned."""
         store = self._keeper.store
-        if store.renew():
+        # Who joins when a round is written down, and not yet queued, does not take it over.
+        if store.renew() or store.lacks_trials:
             return self._queued()
         if not store.awaits_round():
             return "end"
@@ -49,7 +50,7 @@ class Rounds:
             planned = plan_round(store, self._memory)
             store.planned.add(planned)
             store.renew()
-            say(planned)
+            say(store.rounds[planned.number - 1])  # another's, if that one was there first
             return self._queued()
 
     def _queued(self) -> Next:

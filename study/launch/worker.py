@@ -124,7 +124,7 @@ class Worker:
                     lambda: self.store.claim(self.name, most=self._laboratory.most_units)
                 )
                 self.tally.storage += time.monotonic() - began
-                if claims is None:
+                if claims is None or (not claims and self.store.lacks_trials):
                     if self._next_round() == "end":
                         break
                     continue

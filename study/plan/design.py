@@ -140,7 +140,8 @@ def n_trials(spec: StudySpec) -> int:
     students = plain * len(spec.distillation.teachers) if "distill" in spec.study.routes else 0
     pruned = (len(prune_ratios(spec)) - 1) * len(prune_methods(spec))
     search = plain * n_search(spec) + students * n_search(spec, student)
-    return search + spec.replicates.total * (plain * (1 + pruned) + students)
+    longer = plain * spec.replicates.longer
+    return search + spec.replicates.total * (plain * (1 + pruned) + students) + longer
 
 
 def slots(spec: StudySpec) -> Iterator[Slot]:

@@ -87,6 +87,8 @@ class Round:
     ends: End = ""
     because: str = ""
     """Why no trial would help, or what the analysis could not do."""
+    complete: int | None = None
+    """How many trials had a usable result when it was planned; None where nobody noted it."""
 
     def as_json(self) -> str:
         """Return the round as it is stored."""
@@ -108,7 +110,9 @@ def fell_short(rounds: Sequence[Round], now: Mapping[int, float]) -> bool:
     ``now`` are the widths after the last one, by dataset size. Where plans promise much and bring
     little, round after round, something that they do not reckon with stands in the way.
     """
-    past = [one for one in rounds if not one.ends][-PATIENCE:]
+    past: list[Round] = []
+    for one in rounds:  # a study that goes on after its end has something new to go by
+        past = [] if one.ends else [*past[1 - PATIENCE :], one]
     if len(past) < PATIENCE:
         return False
     promised = got = 0.0
@@ -131,7 +135,7 @@ def slots_with(spec: StudySpec, rounds: Iterable[Round]) -> Iterator[Slot]:
     yield from slots(spec)
     have = counts(spec, ())
     for one in rounds:
-        added = [(wanted, have.get(wanted.cell.name, (0, 0))) for wanted in one.wanted]
+        added = [(wanted, have.get(wanted.cell.name, (0, 0))) for wanted in _asked(spec, one)]
         for wanted, (_, search) in added:
             yield from search_slots(spec, wanted.cell, search, wanted.search)
         for wanted, (replicates, _) in added:
@@ -151,7 +155,7 @@ def counts(spec: StudySpec, rounds: Iterable[Round]) -> dict[str, tuple[int, int
     """Return, by cell, how many replicates and search trials design and rounds give it."""
     found = {cell.name: (spec.replicates.total, n_search(spec, cell)) for cell in cells(spec)}
     for one in rounds:
-        for wanted in one.wanted:
+        for wanted in _asked(spec, one):
             replicates, search = found.get(wanted.cell.name, (0, 0))
             found[wanted.cell.name] = (
                 max(replicates, wanted.replicates),
@@ -164,6 +168,11 @@ def every_cell(spec: StudySpec, rounds: Iterable[Round]) -> dict[str, Cell]:
     """Return every cell of design and rounds by name."""
     found = {cell.name: cell for cell in cells(spec)}
     for one in rounds:
-        for wanted in one.wanted:
+        for wanted in _asked(spec, one):
             found.setdefault(wanted.cell.name, wanted.cell)
     return found
+
+
+def _asked(spec: StudySpec, one: Round) -> Iterator[Wanted]:
+    """Yield the cells of a round but those of dataset sizes that the file has no more."""
+    yield from (wanted for wanted in one.wanted if wanted.n_examples in spec.sizes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna.storages import BaseStorage
@@ -73,15 +73,19 @@ class StoredRounds:
         if self.asked() != wish:
             self._storage.set_study_user_attr(self.study_id, ASKED, wish)
 
-    def awaits(self, rounds: Sequence[Round]) -> bool:
+    def awaits(self, rounds: Sequence[Round], complete: Callable[[], int]) -> bool:
         """Whether another round is to follow these ones.
 
-        A study has ended only for what it was asked for then: who asks for more gets another round.
+        A study has ended only for what it was asked for then, and only with the results that it
+        had then, of which ``complete`` counts those of now: who asks for more, lets a dataset size
+        be added or failed trials run again, gets another round.
         """
         asked = self.asked()
         if asked is None or asked["until"] != "decided":
             return False
-        return not (rounds and rounds[-1].ends and rounds[-1].asked == asked)
+        if not (rounds and rounds[-1].ends and rounds[-1].asked == asked):
+            return True
+        return rounds[-1].complete not in (None, complete())
 
     def asked(self) -> Mapping[str, Any] | None:
         """Return what the study was last asked for; None if it only has its design."""

@@ -65,6 +65,11 @@ class Snapshot:
         self._looked = time.monotonic()
         self._look_cost = self._looked - began
 
+    @property
+    def lacks_trials(self) -> bool:
+        """Whether some were not even queued at the last look."""
+        return len(self._seen) < len(self._trials.slots)
+
     def note(self, trial_id: int, state: State, *, suspect: bool | None = None) -> None:
         """Take down where a trial is now, as far as it is in the snapshot."""
         if trial_id in self._slot_of:

@@ -120,7 +120,12 @@ class StudyStore:
     @explained
     def awaits_round(self) -> bool:
         """Whether the study is to go on by its own choice once its trials have finished."""
-        return self.planned.awaits(self.rounds)
+        return self.planned.awaits(self.rounds, lambda: self.counts().complete)
+
+    @property
+    def lacks_trials(self) -> bool:
+        """Whether the last claim saw a round of which trials are not even queued."""
+        return bool(self.rounds) and self._snapshot.lacks_trials
 
     @property
     def is_local(self) -> bool:
@@ -247,17 +252,7 @@ class StudyStore:
     @explained
     def counts(self) -> Counts:
         """Count the trials by state."""
-        return self._count(self.trials.read())
-
-    def _count(self, trials: Iterable[Stored]) -> Counts:
-        states = Counter(one.trial.state for one in trials)
-        return Counts(
-            total=len(self.trials.slots),
-            waiting=states[TrialState.WAITING],
-            running=states[TrialState.RUNNING],
-            complete=states[TrialState.COMPLETE],
-            failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
-        )
+        return _counted(self.trials.read(), len(self.trials.slots))
 
     @explained
     def progress(self) -> StudyProgress:
@@ -274,7 +269,7 @@ class StudyStore:
                 best[n_examples] = min(one.trial.value, best.get(n_examples, one.trial.value))
         largest = max(best, default=None)
         return StudyProgress(
-            counts=self._count(trials),
+            counts=_counted(trials, len(slots)),
             cells_done=len(cells - open_cells) if trials else 0,
             cells_total=len(cells),
             cost_done=sum(self.trials.shares[one.slot] for one in done),
@@ -330,6 +325,17 @@ def left_out(store: StudyStore) -> dict[str, str]:
         for one in store.trials.read()
         if one.is_finished and (reason := malformed(one.trial))
     }
+
+
+def _counted(trials: Iterable[Stored], total: int) -> Counts:
+    states = Counter(one.trial.state for one in trials)
+    return Counts(
+        total=total,
+        waiting=states[TrialState.WAITING],
+        running=states[TrialState.RUNNING],
+        complete=states[TrialState.COMPLETE],
+        failed=states[TrialState.FAIL] + states[TrialState.PRUNED],
+    )
 
 
 @explained

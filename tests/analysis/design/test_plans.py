@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -20,7 +21,9 @@ SETTINGS = AnalysisSettings(resamples=600)
 SIZES = 100.0 * 4.0 ** np.arange(7)
 
 
-def study(spread: float = 0.1, replicates: int = 3, sizes: np.ndarray = SIZES) -> FittedCurve:
+def study(
+    spread: float = 0.1, replicates: int = 3, sizes: np.ndarray = SIZES, n_examples: int = 1000
+) -> FittedCurve:
     """A power law with a floor, which stops to pay in the middle of the range."""
     rng = np.random.default_rng(3)
     rows = [
@@ -31,7 +34,7 @@ def study(spread: float = 0.1, replicates: int = 3, sizes: np.ndarray = SIZES) -
             ),
             "seed": seed,
             "draw": seed,
-            "n_examples": 1000,
+            "n_examples": n_examples,
         }
         for size in sizes
         for seed in range(replicates)
@@ -101,6 +104,17 @@ def test_sizes_are_spread_first_where_there_are_too_few() -> None:
     assert len(sizes) >= 4
     runs = [one.runs for one in plan.chosen if one.candidate.size > fit.curve.size[-1]]
     assert runs == sorted(runs, reverse=True)
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.005])
+def test_what_cannot_be_run_of_one_dataset_size_is_not_run_of_another(spread: float) -> None:
+    fit, hopeless = study(spread, replicates=6), study(sizes=SIZES[:1], n_examples=2000)
+    candidates = [dataclasses.replace(one, n_examples=1000.0) for one in everything(fit)]
+    alone = choose(fit, candidates, Target(factor=4.0), budget=2.0)
+    both = choose((fit, hopeless), candidates, Target(factor=4.0), budget=2.0)
+    assert bool(alone.chosen) == (spread > 0.01)
+    assert both.chosen == alone.chosen
+    assert [one.state for one in both.standings][1] == "cannot_tell"
 
 
 def test_dataset_sizes_that_are_not_asked_about_get_nothing() -> None:

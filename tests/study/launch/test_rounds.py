@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -14,12 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces.errors import PayoffError
+from study.launch.keeping import Keeper
+from study.launch.offers import offers_of, take
+from study.launch.progress import round_line
+from study.launch.rounds import Rounds
 from study.places import Places
-from study.plan.rounds import Round
+from study.plan.rounds import Round, Wanted
 from study.queue.leases import living
 from study.queue.opening import open_storage
 from study.queue.store import StudyStore
+from study.spec.sections import DecideSection
 from study.spec.study_file import load_spec
+from tests.support import queues
 from tests.support.commands import environment, payoff
 from tests.support.waiting import end_of, wait_until
 
@@ -258,3 +266,54 @@ def test_an_entry_of_the_price_list_is_taken_to_the_trial(tmp_path: Path) -> Non
     assert none.returncode == 2
     assert "--take: must be an entry of the list" in none.stderr
     assert none.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("still_asked", [True, False])
+def test_a_round_whose_planner_died_before_it_was_queued_is_queued_by_who_joins_later(
+    tmp_path: Path, still_asked: bool
+) -> None:
+    places = Places.at(tmp_path / "mlruns")
+    spec = queues.spec_of(decide={"target": 3.0})
+    begun = StudyStore(spec, open_storage("", places))
+    begun.prepare()
+    begun.planned.ask(spec.decide)
+    queues.drain(begun)
+    wanted = Wanted(n_examples=80, capacity={"width": 2, "depth": 1}, replicates=4, search=2)
+    begun.planned.add(Round(number=1, asked=begun.planned.asked() or {}, wanted=(wanted,)))
+    if not still_asked:
+        begun.planned.ask(DecideSection())
+    late = StudyStore(spec, open_storage("", places, create=False))
+    assert late.claim("late") == ()
+    assert late.lacks_trials
+    rounds = Rounds(Keeper(late, places, "late"), "late")
+    assert rounds.advance(lambda planned: pytest.fail("it was planned before")) == "more"
+    assert len(queues.drain(late)) == 2
+    assert not late.lacks_trials
+    assert late.counts().complete == late.counts().total
+    if not still_asked:
+        assert rounds.advance(lambda planned: pytest.fail("nobody asks for more")) == "end"
+
+
+@pytest.mark.slow
+def test_after_an_entry_was_taken_the_study_can_go_on_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(TRAINER)
+    file = tmp_path / "study.toml"
+    grid = STUDY.replace("WORKERS", "1").replace("low = 2, high = 512", "values = [2, 16, 64, 512]")
+    file.write_text(grid[: grid.index("[decide]")] + grid[grid.index("[analysis]") :])
+    payoff("run", "study.toml", folder=tmp_path)
+    listed = offers_of(store_of(tmp_path), 1.5)
+    first, other = listed.offers[0], dataclasses.replace(listed.offers[0], wanted=())
+    take(store_of(tmp_path), listed, first)
+    with pytest.raises(PayoffError, match="other trials were queued while the list was made"):
+        take(store_of(tmp_path), listed, other)
+    decided = sum(one.state == "decided" for one in listed.standings)
+    line = round_line(store_of(tmp_path).rounds[0])
+    assert line.startswith(f"round 1: {decided} of 2 dataset sizes decided; {first.n_trials} more")
+    payoff("run", "study.toml", "--target", "1.5", folder=tmp_path)
+    store = store_of(tmp_path)
+    assert store.rounds[-1].ends in ("spent", "no help")
+    assert store.counts().complete == store.counts().total <= 4 * (16 + first.n_trials)
+    unknown = ("--target", "1.4", "--budget", "1e9 FLOPs")
+    told = payoff("run", "study.toml", *unknown, folder=tmp_path)
+    assert "cannot go on: the budget is in FLOPs" in told.stderr
+    assert store_of(tmp_path).rounds[-1].ends == "stuck"

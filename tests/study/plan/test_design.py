@@ -41,6 +41,7 @@ def test_the_number_of_trials_is_exactly_what_the_file_says() -> None:
             "distillation": {"teachers": ["best"]},
         },
         {"space": {"dropout": 0.1, "weight_decay": 0.0, "learning_rate": 0.01}},
+        {"study": {"routes": ["train", "distill"]}, "replicates": {"draws": 3, "longer": 2}},
     ],
 )
 def test_trials_are_counted_without_being_laid_out(sections: dict[str, Any]) -> None:

@@ -68,6 +68,14 @@ def test_a_round_adds_what_its_cells_lack_and_nothing_twice() -> None:
     assert set(every_cell(spec, (first,))) == {*(c.name for c in cells(spec)), "n80-width8-depth1"}
 
 
+def test_a_dataset_size_that_left_the_file_takes_what_rounds_gave_it_along() -> None:
+    one = Round(number=1, asked=ASKED, wanted=(wanted(8, 3, n=80), wanted(8, 3, n=160)))
+    less = spec_of(data={"sizes": [80]})
+    assert {slot.cell.n_examples for slot in slots_with(less, (one,))} == {80}
+    assert {cell.n_examples for cell in every_cell(less, (one,)).values()} == {80}
+    assert set(counts(less, (one,))) == set(every_cell(less, (one,)))
+
+
 def test_a_trial_is_the_same_whichever_round_asks_for_it() -> None:
     spec = spec_of()
     grown = spec_of(replicates={"draws": 5})
@@ -189,3 +197,6 @@ def test_only_the_last_rounds_are_judged_and_none_of_a_size_that_is_decided() ->
     rounds = [told(1, 100.0, 20.0), told(2, 100.0, 20.0), told(3, 50.0, 20.0)]
     assert not fell_short(rounds, {80: 45.0})
     assert not fell_short(rounds[:2], {})
+    assert fell_short(rounds[:2], {80: 100.0})
+    ended = Round(number=3, asked=ASKED, ends="no help")
+    assert not fell_short([*rounds[:2], ended], {80: 100.0})

@@ -103,6 +103,39 @@ def test_a_study_whose_file_asks_no_more_keeps_the_trials_of_its_rounds(
     assert plain.n_unused() == 0
 
 
+def test_a_dataset_size_that_leaves_the_file_takes_what_rounds_gave_it_along(
+    storage: BaseStorage,
+) -> None:
+    store = begun(storage)
+    drain(store)
+    store.planned.add(a_round(store))
+    store.renew()
+    store.prepare()
+    drain(store)
+    less = StudyStore(spec_of(data={"sizes": [160]}), storage)
+    less.prepare()
+    less.planned.ask(less.spec.decide)
+    assert less.is_done()
+    assert len(less.records()) == less.counts().total == TOTAL // 2
+    assert less.n_unused() == TOTAL // 2 + 2
+
+
+def test_a_study_that_ended_goes_on_once_it_has_other_results(storage: BaseStorage) -> None:
+    store = begun(storage)
+    drain(store)
+    complete = store.counts().complete
+    store.planned.add(dataclasses.replace(a_round(store, ends="decided"), complete=complete))
+    assert store.is_done()
+    grown = StudyStore(spec_of(decide=DECIDE, data={"sizes": [80, 160, 320]}), storage)
+    grown.prepare()
+    drain(grown)
+    assert grown.counts().complete > complete
+    assert grown.awaits_round()
+    ended = dataclasses.replace(a_round(store, 2, ends="decided"), complete=grown.counts().complete)
+    grown.planned.add(ended)
+    assert grown.is_done()
+
+
 def test_rounds_are_no_study_of_their_own(storage: BaseStorage) -> None:
     store = begun(storage)
     store.planned.add(a_round(store))
