@@ -71,6 +71,24 @@ def deciding(spec: StudySpec, args: argparse.Namespace) -> StudySpec:
     return checked_decide(spec, until="decided", **asked)
 
 
+def wish(args: argparse.Namespace) -> list[str]:
+    """Return the words that asked for a decision: a run without them would choose no more trials.
+
+    Examples
+    --------
+    >>> wish(argparse.Namespace(until_decided=False, target=2.0, budget="10 min"))
+    ['--until-decided', '--target', '2', '--budget', '10 min']
+    """
+    if "until_decided" not in args:  # of payoff next, whose target and budget are of its list
+        return []
+    asked = {n: getattr(args, n) for n in ("target", "budget") if getattr(args, n) is not None}
+    if not (args.until_decided or asked):
+        return []
+    words = [f"{value:g}" if isinstance(value, float) else value for value in asked.values()]
+    pairs = zip(asked, words, strict=True)
+    return ["--until-decided", *(word for name, value in pairs for word in (f"--{name}", value))]
+
+
 def notes_argument(parser: argparse.ArgumentParser) -> None:
     """Declare the wish to see everything that was found."""
     words = "print every rule and every note, not only those that may change a decision"
@@ -139,7 +157,7 @@ def run_and_show(spec: StudySpec, args: argparse.Namespace, engine: Engine | Non
             nursery=young,
         )
     if outcome.told is None:
-        view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run')}")
+        view.say(f"stopped after {outcome.trials} trials; go on with: {hint('run', *wish(args))}")
         return 130
     earlier = f" ({outcome.before:,} before)" if outcome.before else ""
     taken = duration(time.monotonic() - began)
