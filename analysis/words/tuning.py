@@ -20,8 +20,8 @@ from analysis.words.verdicts import SHORT
 
 SEEN: dict[Seen, str] = {
     "best_inside": "best inside the range",
-    "less_is_better": "less is better",
-    "more_is_better": "more is better",
+    "less_is_better": "less is better on the whole",
+    "more_is_better": "more is better on the whole",
     "unclear": "no clear effect",
 }
 

@@ -203,7 +203,8 @@ def rule_name(point: PayoffPoint, s: AnalysisSettings) -> str:
 
 def growth(f: Finding[Growth]) -> Told:
     """How the payoff point grows with the dataset, and where it would lie with twice as much."""
-    g, ahead = f.facts, f.facts.forecast(2 * max(f.facts.n_examples))
+    g, last = f.facts, max(f.facts.n_examples)
+    here, ahead = g.forecast(last), g.forecast(2 * last)
     moves = (
         "does not clearly change with the number of training examples: a power of"
         if g.low < 0.0 < g.high
@@ -215,5 +216,6 @@ def growth(f: Finding[Growth]) -> Told:
         f"{g.exponent:.2f} ({g.level:.0%} interval {g.low:.2f} to {g.high:.2f}). If that goes "
         f"on, with {format_examples(ahead.n_examples)} it would lie at about "
         f"{format_size(ahead.size)} "
-        f"{plain_name(f.size)} ({interval(ahead.low, ahead.high)})"
+        f"{plain_name(f.size)} ({interval(ahead.low, ahead.high)}); that line, drawn through all "
+        f"dataset sizes, has {format_size(here.size)} at {format_examples(last)}"
     )

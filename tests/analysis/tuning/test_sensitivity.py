@@ -127,8 +127,8 @@ def test_too_few_or_only_failed_trials_are_not_judged() -> None:
 @pytest.mark.parametrize(
     ("truth", "words"),
     [
-        ({"slope": 1.0}, "less is better"),
-        ({"slope": -1.0}, "more is better"),
+        ({"slope": 1.0}, "less is better on the whole"),
+        ({"slope": -1.0}, "more is better on the whole"),
         ({"inside": 10.0}, "best inside the range"),
     ],
 )
@@ -170,7 +170,7 @@ def test_the_report_and_the_exports_say_what_was_seen(tmp_path: Path) -> None:
     text = analysis.markdown()
     assert "- Tuning: the last doubling of the search trials saved " in text
     assert "- Hyperparameters in the range searched at 100 examples: decay: " in text
-    assert "; dropout: less is better." in text
+    assert "; dropout: less is better on the whole." in text
     json.dumps(analysis.to_json(), allow_nan=False)
     assert len(analysis.to_json()["tuning"]["cells"]) == 16
     names = {path.name for path in export_study(analysis, table, tmp_path)}
@@ -179,7 +179,7 @@ def test_the_report_and_the_exports_say_what_was_seen(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["cell"] for row in rows] == [f"c{c}" for c in range(16)]
     with (tmp_path / "effects.csv").open(newline="") as file:
-        assert {row["words"] for row in csv.DictReader(file)} >= {"less is better"}
+        assert {row["words"] for row in csv.DictReader(file)} >= {"less is better on the whole"}
 
 
 def test_too_few_search_trials_to_judge_are_said_to_be_so() -> None:

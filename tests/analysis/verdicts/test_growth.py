@@ -7,6 +7,7 @@ import pytest
 
 from analysis import AnalysisSettings, TrialTable, analyse
 from analysis.errors import AnalysisError
+from analysis.table.names import format_size
 from analysis.verdicts.growth import Growth, grow
 from tests.support.tables import study_rows
 
@@ -64,7 +65,10 @@ def test_a_study_reports_its_growth_and_looks_ahead() -> None:
     c = 6.0 * 3200**0.75
     truth = c / (0.1 + 1.1 * c / 19210)
     assert found["forecast"][0]["low"] < truth < found["forecast"][0]["high"]
-    assert "If that goes on, with 3,200 it would lie at about" in analysis.markdown()
+    said = analysis.markdown()
+    assert "If that goes on, with 3,200 it would lie at about" in said
+    here = format_size(analysis.growth.forecast(1600).size)
+    assert f"; that line, drawn through all dataset sizes, has {here} at 1,600" in said
 
 
 def test_fewer_than_three_dataset_sizes_have_no_growth() -> None:
