@@ -39,7 +39,7 @@ def plan_lines(
         share = f" ({100 * plan.cost / spent:.2g}% of what all runs so far did)" if spent else ""
         lines += [
             "",
-            f"next: {plan.runs} runs, which cost {plan.cost:.3g} {cost_name}{share}",
+            f"next: {_runs(plan.runs)} {plan.cost:.3g} {cost_name}{share}",
             "",
             f"| examples | {size_name} | runs | cost | share of the narrowing |",
             "| ---: | --- | ---: | ---: | ---: |",
@@ -100,6 +100,10 @@ def plan_rows(plan: Plan, size_name: str, cost_name: str, spent: float) -> dict[
     return found
 
 
+def _runs(count: int) -> str:
+    return "1 run, which costs" if count == 1 else f"{count} runs, which cost"
+
+
 def _which(one: Standing) -> str:
     return f"{one.n_examples:,.0f} examples: " if one.n_examples > 0 else ""
 
@@ -114,6 +118,11 @@ def _state(one: Standing, size_name: str, target: Target) -> str:
     if one.state == "decided":
         return f"decided, {ENDS.get(point.kind, ends)}"
     if one.state == "would_not_help":
+        if not one.settled:
+            return (
+                f"open, {ends}: more runs narrow it to a factor of {one.limit:.2g} at best: "
+                + (OBSTACLES[one.obstacle])
+            )
         return f"more runs would not help: {OBSTACLES[one.obstacle]} ({ends})"
     if one.state == "cannot_tell":
         return f"cannot tell yet ({ends})"

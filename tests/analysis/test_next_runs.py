@@ -13,6 +13,7 @@ from analysis.errors import AnalysisError
 from analysis.next_runs import next_runs
 from analysis.settings import AnalysisSettings
 from analysis.table.trials import TrialTable
+from analysis.words.plans import OBSTACLES
 
 SIZES = 100.0 * 4.0 ** np.arange(7)
 SETTINGS = AnalysisSettings(resamples=400)
@@ -147,3 +148,27 @@ def test_a_table_without_a_curve_says_what_to_run() -> None:
 def test_a_column_that_is_not_there_is_named() -> None:
     with pytest.raises(AnalysisError, match=r"cost: .*'price'"):
         next_runs(table(), cost="price", settings=SETTINGS)
+
+
+def test_runs_that_are_proposed_are_not_said_to_be_of_no_help() -> None:
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "n_parameters": float(size),
+            "test_error": rng.binomial(
+                60, 0.05 * (1.0 + (size / 4000.0) ** -0.6) * math.exp(0.02 * rng.normal())
+            )
+            / 60,
+            "n_examples": 500,
+            "n_test": 60,
+            "seed": seed,
+        }
+        for size in SIZES
+        for seed in range(2)
+    ]
+    found = next_runs(TrialTable.from_rows(rows), settings=SETTINGS)
+    (now,) = found.plan.standings
+    assert (now.obstacle, now.settled) == ("test_set", False)
+    assert found.plan.chosen
+    assert f"at best: {OBSTACLES['test_set']}" in found.summary()
+    assert "would not help" not in found.summary()
