@@ -1,6 +1,6 @@
 """Winners by the luckiest score of a cell, or by a model of all search trials of the study.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.search [--searches 3] [--rivals] [--points 5]
+    OMP_NUM_THREADS=1 python -m benchmarks.search [--searches 3] [--rivals] [--chosen] [--points 5]
 
 Search trials of a whole study are trained, with their full Halton points. Then each rule chooses
 the hyperparameters of each cell from the first points of each cell, and the choices are trained
@@ -9,12 +9,15 @@ again on draws and with seeds of their own, the same for all rules:
 - best of k: the trial of the cell with the lowest validation error of k;
 - pooled k: where the model of all trials of the study has the lowest error for the cell, of k
   trials in each cell (`search.winner = "pooled"`); where it cannot tell, the best of k;
+- chosen k: pooled, of k - 1 Halton points in each cell and then one that the model of all these
+  chose, for all cells at once, by the knowledge gradient of the cell's winner; expected k: likewise
+  by expected improvement (:mod:`benchmarks.next_points`);
 - tpe, gp: the best of k trials of the cell that one of Optuna's adaptive samplers chose; of a
   cell's trainings all take as many steps, so that equal trials are equal FLOPs.
 
 What is printed: the mean test error over cells, and the geometric mean of its ratios to that of
-the best of five, with a 95% interval (bootstrap over the cells of all searches). A diverged
-training counts as an error of 0.9.
+the best of five, with a 95% interval (bootstrap over the cells of all searches); of chosen and
+expected k also that to pooled k. A diverged training counts as an error of 0.9.
 """
 
 from __future__ import annotations
@@ -35,9 +38,10 @@ import numpy as np
 import optuna
 
 from analysis.table.columns import Phase
+from benchmarks.next_points import Worth, gradient, improvement, next_points
 from search_spaces.space import SearchSpace
 from study.plan.design import Cell, Slot, cells, fixed_params, seed_of, slots
-from study.plan.winners import Tried, pooled_winners
+from study.plan.winners import Tried, pooled_winners, searched, values_at
 from study.record import Value
 from study.spec.study_file import StudySpec, parse_spec
 from study.trials.laboratory import Laboratory
@@ -66,6 +70,8 @@ POINTS = 10
 TRIALS = (5, 1, 2, 3, 10)
 """Trials a cell that rules choose from, where there are so many points."""
 REFERENCE = "best of 5"
+NEXT: dict[str, Worth] = {"chosen": gradient, "expected": improvement}
+"""How the last point of each cell is chosen, by the name of the rule."""
 
 Scores = dict[str, float]
 Searched = dict[str, list[tuple[dict[str, Value], Scores]]]
@@ -139,12 +145,30 @@ def by_score(found: Searched, k: int) -> dict[str, dict[str, Value]]:
 
 def by_model(bench: Bench, found: Searched, k: int) -> dict[str, dict[str, Value]]:
     """Values that the model of the first k of all cells finds best."""
-    tried = [
-        Tried(cell=cell, values=values, error=_error(scores))
-        for cell in cells(bench.spec)
-        for values, scores in found[cell.name][:k]
-    ]
+    tried = _tried(bench, {cell: trials[:k] for cell, trials in found.items()})
     return {**by_score(found, k), **pooled_winners(bench.spec.space.nuisance, tried)}
+
+
+def by_next(bench: Bench, found: Searched, k: int, worth: Worth) -> dict[str, dict[str, Value]]:
+    """Values that the model finds best, where the last of k points of each cell is its own too."""
+    axes = bench.spec.space.nuisance
+    known = {cell: trials[: k - 1] for cell, trials in found.items()}
+    # Where the model cannot tell, the Halton point is taken.
+    values = {cell: trials[k - 1][0] for cell, trials in found.items()}
+    read = searched(axes, _tried(bench, known))
+    if read is not None:
+        names, trials = read
+        points = next_points(trials, worth, seed_of(bench.spec.study.seed, "next", str(k - 1)))
+        if points is not None:
+            rows = zip(names, points, strict=True)
+            values |= {name: values_at(axes, row) for name, row in rows}
+    # The draw and the seed are those of the Halton point that it stands for.
+    places = [one for one in slots(bench.spec) if one.phase == "search" and one.index == k - 1]
+    tasks = [_task(slot, {**slot.params, **values[slot.cell.name]}) for slot in places]
+    for slot, scores in zip(places, bench.scores(tasks), strict=True):
+        cell = slot.cell.name
+        known[cell] = [*known[cell], (values[cell], scores)]
+    return by_model(bench, known, k)
 
 
 def by_sampler(bench: Bench, k: int, name: str) -> dict[str, dict[str, Value]]:
@@ -176,37 +200,50 @@ def by_sampler(bench: Bench, k: int, name: str) -> dict[str, dict[str, Value]]:
     return {cell: dict(study.best_params) for cell, study in studies.items()}
 
 
-def compare(
-    case: str, searches: Sequence[int], points: int, times: int, rivals: bool, cache: Path
-) -> None:
+def compare(case: str, searches: Sequence[int], args: argparse.Namespace, cache: Path) -> None:
     """Print the rules of one case."""
     errors: dict[str, list[np.ndarray]] = {}
     for seed in searches:
-        bench = Bench(case, seed, cache, points)
+        bench = Bench(case, seed, cache, args.points)
         found = bench.search()
-        few = [k for k in TRIALS if k <= points]
+        few = [k for k in TRIALS if k <= args.points]
         chosen = {f"best of {k}": by_score(found, k) for k in few}
         chosen |= {f"pooled {k}": by_model(bench, found, k) for k in few}
-        if rivals:
+        if args.chosen:
+            chosen |= {
+                f"{name} {k}": by_next(bench, found, k, worth)
+                for name, worth in NEXT.items()
+                for k in few
+                if k > 1
+            }
+        if args.rivals:
             chosen |= {
                 f"{name} {k}": by_sampler(bench, k, name) for name in ("tpe", "gp") for k in (5,)
             }
         for rule, values in chosen.items():
-            errors.setdefault(rule, []).append(bench.retrain(values, times).mean(axis=1))
-    rng = np.random.default_rng(0)
-    plain = np.concatenate(errors[REFERENCE])
-    print(f"{case}: {len(plain)} cells, {len(searches)} searches, {times} retrainings of each")
+            errors.setdefault(rule, []).append(bench.retrain(values, args.retrainings).mean(axis=1))
+    count = sum(map(len, errors[REFERENCE]))
+    print(
+        f"{case}: {count} cells, {len(searches)} searches, {args.retrainings} retrainings of each"
+    )
     for rule, parts in errors.items():
-        logs = np.log(np.concatenate(parts) / plain)
-        drawn = np.exp(rng.choice(logs, (4000, len(logs))).mean(axis=1))
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        each = [np.exp(np.log(p / q).mean()) for p, q in zip(parts, errors[REFERENCE], strict=True)]
+        name, k = rule.rsplit(" ", 1)
+        beside = f"; over pooled {k} {_ratio(parts, errors[f'pooled {k}'])}" if name in NEXT else ""
         print(
             f"  {rule:<12} error {np.concatenate(parts).mean():.4f}, ratio "
-            f"{np.exp(logs.mean()):.3f} ({low:.3f} to {high:.3f}); by search "
-            + " ".join(f"{one:.3f}" for one in each),
+            f"{_ratio(parts, errors[REFERENCE])}{beside}",
             flush=True,
         )
+
+
+def _ratio(parts: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> str:
+    """Say the geometric mean of ratios of errors, with its interval, and that of each search."""
+    logs = [np.log(p / q) for p, q in zip(parts, others, strict=True)]
+    every = np.concatenate(logs)
+    drawn = np.random.default_rng(0).choice(every, (4000, len(every))).mean(axis=1)
+    low, high = np.exp(np.quantile(drawn, [0.025, 0.975]))
+    each = " ".join(f"{np.exp(one.mean()):.3f}" for one in logs)
+    return f"{np.exp(every.mean()):.3f} ({low:.3f} to {high:.3f}); by search {each}"
 
 
 def main() -> None:
@@ -218,6 +255,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=POINTS, help="trials a cell, 5 or more")
     parser.add_argument("--retrainings", type=int, default=5)
     parser.add_argument("--rivals", action="store_true", help="Optuna's samplers too")
+    parser.add_argument("--chosen", action="store_true", help="points that the model chose too")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was trained")
     args = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "optuna"))
@@ -226,7 +264,15 @@ def main() -> None:
         for case in args.cases.split(","):
             cache = args.cache or Path(folder)
             seeds = range(args.first, args.first + args.searches)
-            compare(case, seeds, args.points, args.retrainings, args.rivals, cache)
+            compare(case, seeds, args, cache)
+
+
+def _tried(bench: Bench, found: Searched) -> list[Tried]:
+    return [
+        Tried(cell=cell, values=values, error=_error(scores))
+        for cell in cells(bench.spec)
+        for values, scores in found[cell.name]
+    ]
 
 
 def _error(scores: Scores) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from search_spaces.space import Axis
 from study.plan.design import Cell, cells, n_search, space_of
 from study.record import Value
 from study.spec.study_file import StudySpec
+
+if TYPE_CHECKING:
+    from analysis.tuning.pooled import Searched
 
 LEAST_TRIALS = 2
 """Trials in all that the model wants for each hyperparameter, and as many more."""
@@ -64,7 +68,28 @@ def pooled_winners(axes: Sequence[Axis], tried: Sequence[Tried]) -> dict[str, di
     Left out are cells of which the model cannot tell: too few trials in all, or none of the cell's
     own with an error, or values that hardly matter.
     """
-    from analysis.tuning.pooled import Searched, pooled_best
+    from analysis.tuning.pooled import pooled_best
+
+    known = searched(axes, tried)
+    if known is None:
+        return {}
+    names, trials = known
+    found = pooled_best(trials)
+    if found is None:
+        return {}
+    return {
+        name: values_at(axes, row)
+        for name, row in zip(names, found, strict=True)
+        if np.isfinite(row).all()
+    }
+
+
+def searched(axes: Sequence[Axis], tried: Sequence[Tried]) -> tuple[list[str], Searched] | None:
+    """Return the cells that have an error, by name, and their trials as the model reads them.
+
+    None where they are too few for a model.
+    """
+    from analysis.tuning.pooled import Searched
 
     members: dict[str, list[Tried]] = {}
     for one in tried:
@@ -73,28 +98,24 @@ def pooled_winners(axes: Sequence[Axis], tried: Sequence[Tried]) -> dict[str, di
     trials = [one for mine in kept for one in mine]
     positive = [one.error for one in trials if 0.0 < one.error < math.inf]
     if len(trials) < LEAST_TRIALS * (len(axes) + 1):
-        return {}
+        return None
     if not positive or any(one.error < 0.0 for one in trials):
-        return {}
+        return None
     # An error of zero of a finite validation set is less than its smallest step.
     least = min(positive) / 2.0
     places = _places([mine[0].cell for mine in kept])
-    found = pooled_best(
-        Searched(
-            y=np.log([max(one.error, least) for one in trials]),
-            u=np.array([[_unit(a, one.values[a.name]) for a in axes] for one in trials]),
-            choices=[_choices(axis.domain) for axis in axes],
-            place=np.repeat(places, [len(mine) for mine in kept], axis=0),
-            cell=np.repeat(np.arange(len(kept)), [len(mine) for mine in kept]),
-        )
+    return [mine[0].cell.name for mine in kept], Searched(
+        y=np.log([max(one.error, least) for one in trials]),
+        u=np.array([[_unit(a, one.values[a.name]) for a in axes] for one in trials]),
+        choices=[_choices(axis.domain) for axis in axes],
+        place=np.repeat(places, [len(mine) for mine in kept], axis=0),
+        cell=np.repeat(np.arange(len(kept)), [len(mine) for mine in kept]),
     )
-    if found is None:
-        return {}
-    return {
-        mine[0].cell.name: {a.name: _value(a, float(u)) for a, u in zip(axes, row, strict=True)}
-        for mine, row in zip(kept, found, strict=True)
-        if np.isfinite(row).all()
-    }
+
+
+def values_at(axes: Sequence[Axis], row: FloatArray) -> dict[str, Value]:
+    """Return the values that lie at a point of the model's, (K,)."""
+    return {axis.name: _value(axis, float(u)) for axis, u in zip(axes, row, strict=True)}
 
 
 def _choices(domain: Domain) -> int:
