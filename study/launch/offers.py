@@ -236,10 +236,11 @@ def take(store: StudyStore, listed: Offers, offer: Offer) -> None:
 
 def expected_words(offers: Offers, expected: Iterable[float | None]) -> str:
     """Say what the factor of each open dataset size is expected to become."""
-    if not offers.open:
+    reckoned = [one for one in offers.standings if not one.settled]
+    if not reckoned:
         return ""
     parts = []
-    for one, after in zip(offers.open, expected, strict=False):
+    for one, after in zip(reckoned, expected, strict=False):
         if after is not None and after > TOLD * one.factor:
             continue
         now = f"{one.factor:.3g}" if math.isfinite(one.factor) else "open"

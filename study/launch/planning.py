@@ -45,9 +45,9 @@ SHARE = 0.5
 LOOK_AHEAD = 1.0
 """A plan looks ahead to so many times what was spent so far."""
 
-LAST, NOTHING = 0.25, 0.02
-"""Where less than so much of what was spent is left, it is spent in one last round; where it is
-next to nothing, the budget is spent."""
+LAST = 0.25
+"""Where less than so much of what was spent is left, it is spent in one last round; where that buys
+nothing, the budget is spent."""
 
 OBSTACLES = {
     "test_set": "the luck of the test examples alone leaves more; test on more examples",
@@ -84,7 +84,8 @@ class Spent:
 
 
 def _flops(record: TrialRecord) -> float:
-    return record.metrics.get("route_flops", record.metrics.get("train_flops", 0.0))
+    """What a trial itself took, not what its parent did: that is a trial too."""
+    return record.metrics.get("train_flops", 0.0)
 
 
 @dataclass
@@ -139,7 +140,7 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
         return Round(**told, ends="no help", because=SHORT)
     if wanted := cells.wanted(plan.chosen):
         return Round(**told, wanted=wanted, n_trials=cells.n_more(wanted))
-    if left.amount < NOTHING * getattr(spent, left.kind):
+    if left.amount < LAST * getattr(spent, left.kind):
         return Round(**told, ends="spent")
     obstacles = {OBSTACLES[one.obstacle] for one in plan.standings if one.obstacle}
     return Round(**told, ends="no help", because="; ".join(sorted(obstacles)))
@@ -148,7 +149,7 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
 def _sizes(plan: Plan) -> tuple[Size, ...]:
     """Return how far each dataset size is, and what the plan promises of it."""
     now = plan.path[0].factors if plan.path else ()
-    still = [one.n_examples for one in plan.standings if one.state != "decided"]
+    still = [one.n_examples for one in plan.standings if not one.settled]
     reckoned = len(now) == len(plan.after) == len(still)
     width = dict(zip(still, now, strict=True)) if reckoned else {}
     after = dict(zip(still, plan.after, strict=True)) if reckoned else {}
