@@ -31,6 +31,8 @@ LEAST_GAIN = 0.001
 LEAST_COST = 0.001
 """Share of the budget (or of the dearest candidate) that is added to the cost of a step: what costs
 next to nothing is no reason to make it a hundred times."""
+LEAST_BATCH = 0.01
+"""Share of a budget that a batch may always take: less is not worth a look at what it showed."""
 MOST_STEPS = 60
 MOST_RUNS = 3
 """So many times more runs may a batch have that is as dear and tells more."""
@@ -167,7 +169,8 @@ def choose(
         candidates = [one for one in candidates if one.n_examples in left]
     outlook = _Outlook.of(fits, candidates, target, standings)
     added, path = _greedy(outlook, candidates, budget)
-    n = _in_batch(path, batch, share * path[-1].cost)
+    least = LEAST_BATCH * budget if math.isfinite(budget) else 0.0
+    n = _in_batch(path, batch, max(share * path[-1].cost, least))
     chosen, rest = _counted(added[:n]), added[n:]
     better = _together(outlook, candidates, chosen, path[n]) if n else None
     if better is not None:
