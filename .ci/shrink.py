@@ -7,19 +7,21 @@ import sys
 from pathlib import Path
 
 SMALL = {
-    "sizes": "[80, 320]",
-    "width": "[2, 8, 32]",
-    "depth": "[1]",
-    "prune_ratio": "[0.0, 0.5]",
-    "trials": "2",
-    "epochs": "10",
-    "min_steps": "60",
-    "resamples": "200",
+    ("data", "sizes"): "[80, 320]",
+    ("space", "width"): "[2, 8, 32]",
+    ("space", "depth"): "[1]",
+    ("space", "prune_ratio"): "[0.0, 0.5]",
+    ("search", "trials"): "2",
+    ("training", "epochs"): "10",
+    ("training", "min_steps"): "60",
+    ("analysis", "resamples"): "200",
 }
 
 path = Path(sys.argv[1])
 text = path.read_text()
-for key, value in SMALL.items():
-    text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-    assert found == 1, f"{key} stands {found} times in {path}"
+for (section, key), value in SMALL.items():
+    # The key's line before the next section begins.
+    pattern = rf"(?ms)(^\[{section}\]\n(?:(?!^\[).)*?^{key} = )[^\n]*$"
+    text, found = re.subn(pattern, lambda m, value=value: m[1] + value, text)
+    assert found == 1, f"{section}.{key} stands {found} times in {path}"
 path.write_text(text)

@@ -11,7 +11,7 @@ again on draws and with seeds of their own, the same for all rules:
   trials in each cell (`search.winner = "pooled"`); where it cannot tell, the best of k;
 - chosen k: pooled, of k - 1 Halton points in each cell and then one that the model of all these
   chose, for all cells at once, by the knowledge gradient of the cell's winner; expected k: likewise
-  by expected improvement (:mod:`benchmarks.next_points`);
+  by expected improvement (:mod:`analysis.tuning.next_points`);
 - tpe, gp: the best of k trials of the cell that one of Optuna's adaptive samplers chose; of a
   cell's trainings all take as many steps, so that equal trials are equal FLOPs.
 
@@ -38,7 +38,7 @@ import numpy as np
 import optuna
 
 from analysis.table.columns import Phase
-from benchmarks.next_points import Worth, gradient, improvement, next_points
+from analysis.tuning.next_points import Worth, gradient, improvement, next_points
 from search_spaces.space import SearchSpace
 from study.plan.design import Cell, Slot, cells, fixed_params, seed_of, slots
 from study.plan.winners import Tried, pooled_winners, searched, values_at

@@ -16,6 +16,11 @@ from analysis.verdicts.findings import gauge_of
 SAMPLERS = {
     "halton": ("quasi-random (scrambled Halton) points", "bousquet2017critical"),
     "random": ("random points", "bergstra2012random"),
+    "model": (
+        "quasi-random (scrambled Halton) points, the last of each cell chosen by the knowledge "
+        "gradient of a Gaussian process of all others",
+        "frazier2009knowledge",
+    ),
     "tpe": ("points of the tree-structured Parzen estimator", "bergstra2011algorithms"),
 }
 """Name -> what it is, and what it comes from."""

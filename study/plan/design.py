@@ -263,13 +263,30 @@ def best_of(spec: StudySpec) -> tuple[str, ...]:
 
 
 def _nuisance_points(spec: StudySpec, cell: Cell, n: int) -> list[dict[str, Value]]:
-    """Return the first ``n`` search points of a cell; empty dicts where Optuna's sampler chooses.
+    """Return the first ``n`` search points of a cell; empty dicts for what is chosen later.
 
     Quasi-random points cover a low-dimensional box more evenly than independent ones for the same
     budget (Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry").
     """
     if spec.search.sampler == "tpe":
         return [{} for _ in range(n)]
+    points = spread_points(spec, cell, n)
+    return [*points[:-1], {}] if chooses(spec, n) else points
+
+
+def chooses(spec: StudySpec, n: int) -> bool:
+    """Whether a model chooses the last of a cell's ``n`` search points, from all others."""
+    return spec.search.sampler == "model" and n > 1
+
+
+def is_chosen(spec: StudySpec, slot: Slot) -> bool:
+    """Whether a model chooses the values of a search trial, once all others have finished."""
+    n = n_search(spec, slot.cell)
+    return slot.phase == "search" and chooses(spec, n) and slot.index == n - 1
+
+
+def spread_points(spec: StudySpec, cell: Cell, n: int) -> list[dict[str, Value]]:
+    """Return ``n`` search points of a cell that know nothing of any other trial."""
     if not cell.teacher:
         return _points(spec, spec.space, n, cell.name)
     # A student tries what the trained network of its size tries, and a way of teaching with each:
@@ -285,8 +302,9 @@ def _points(spec: StudySpec, space: SearchSpace, n: int, seed: str) -> list[dict
     n_axes = len(space.nuisance)
     if not n_axes:
         return [{} for _ in range(n)]
-    rng = np.random.default_rng(seed_of(spec.study.seed, seed, spec.search.sampler))
-    units = halton(n, n_axes, rng) if spec.search.sampler == "halton" else rng.random((n, n_axes))
+    sampler = "halton" if spec.search.sampler == "model" else spec.search.sampler
+    rng = np.random.default_rng(seed_of(spec.study.seed, seed, sampler))
+    units = halton(n, n_axes, rng) if sampler == "halton" else rng.random((n, n_axes))
     return [space.from_units([float(u) for u in row]) for row in units]
 
 

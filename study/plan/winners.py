@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_TRIALS = 2
 """Trials in all that the model wants for each hyperparameter, and as many more."""
+MOST_CHOSEN = 300
+"""Cells whose next point is chosen by a model of all."""
 LOG_RATIO = 4.0
 """Capacities whose ends differ by this factor are compared by their ratios."""
 
@@ -82,6 +84,26 @@ def pooled_winners(axes: Sequence[Axis], tried: Sequence[Tried]) -> dict[str, di
         for name, row in zip(names, found, strict=True)
         if np.isfinite(row).all()
     }
+
+
+def next_values(
+    axes: Sequence[Axis], tried: Sequence[Tried], seed: int
+) -> dict[str, dict[str, Value]]:
+    """Return what each cell should try next, by name: where its winner's error falls most.
+
+    Left out are cells of which the model cannot tell, and all where they are too many: the time
+    grows with the fourth power of their number.
+    """
+    from analysis.tuning.next_points import gradient, next_points
+
+    known = searched(axes, tried)
+    if known is None or len(known[0]) > MOST_CHOSEN:
+        return {}
+    names, trials = known
+    points = next_points(trials, gradient, seed)
+    if points is None:
+        return {}
+    return {name: values_at(axes, row) for name, row in zip(names, points, strict=True)}
 
 
 def searched(axes: Sequence[Axis], tried: Sequence[Tried]) -> tuple[list[str], Searched] | None:

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler
 
 from search_spaces.space import SearchSpace
 from study.compression.teachers import Teacher
-from study.plan.design import Slot, n_search, space_of, teachers
+from study.plan.design import Slot, is_chosen, n_search, space_of, teachers
 from study.queue.filling import distribution_of
 from study.queue.snapshot import Snapshot
 from study.queue.trials import Stored, StoredTrials, record_of
@@ -51,6 +51,14 @@ class Nuisance:
         space = space_of(spec, slot.cell)
         if slot.phase != "search" and n_search(spec, slot.cell):
             found = _nuisance(space, self._winners.of(slot))
+            self._tell(taken, found)
+            return found
+        if is_chosen(spec, slot):
+            if {axis.name for axis in space.nuisance} <= taken.trial.params.keys():
+                return _nuisance(
+                    space, taken.trial.params
+                )  # as it was given before its worker died
+            found = _nuisance(space, self._winners.next_point(slot))
             self._tell(taken, found)
             return found
         if slot.phase == "search" and spec.search.sampler == "tpe":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from study.plan.design import Slot, teachers
@@ -22,20 +22,29 @@ State = Literal["absent", "waiting", "running", "finished"]
 """Where a trial is; absent: not queued yet."""
 
 
-def needs(slots: Iterable[Slot], *, pooled: bool = False) -> dict[str, tuple[str, ...]]:
+def needs(
+    slots: Iterable[Slot], *, pooled: bool = False, chosen: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """Return, per unit, the trials that must have finished before it may start.
 
     A replicate needs every search trial of its cell: it takes the winner's hyperparameters. Where
-    search is ``pooled`` it needs the gate of all of them. A student needs every trial that may be
-    its teacher: the best of them is.
+    search is ``pooled`` it needs the gates of all of them. Search trials whose values are
+    ``chosen`` by a model need the gate of all others. A student needs every trial that may be its
+    teacher: the best of them is.
     """
     every = tuple(slots)
     searched, taught = searches(every), teachers(every)
+    known = gates(every, chosen)
 
     def search(slot: Slot) -> tuple[str, ...]:
-        if slot.phase == "search" or slot.cell.name not in searched:
+        if slot.phase == "search":
+            return (gate_of(slot, first=True),) if slot.name in chosen else ()
+        if slot.cell.name not in searched:
             return ()
-        return (gate_of(slot),) if pooled else tuple(searched[slot.cell.name])
+        if not pooled:
+            return tuple(searched[slot.cell.name])
+        both = (gate_of(slot, first=True), gate_of(slot))
+        return tuple(gate for gate in both if gate in known)
 
     return {slot.unit: (*search(slot), *taught.get(slot.unit, ())) for slot in every}
 
@@ -49,22 +58,25 @@ def searches(slots: Iterable[Slot]) -> dict[str, list[str]]:
     return found
 
 
-def gates(slots: Iterable[Slot]) -> dict[str, tuple[str, ...]]:
-    """Return the gates through which replicates go whose winners follow from all of the search.
+def gates(slots: Iterable[Slot], chosen: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Return the gates through which trials go whose values follow from all of the search.
 
     One for the networks without a teacher, and one for the students of each: these have values of
-    their own, and nobody else waits for them.
+    their own, and nobody else waits for them. Where a model chooses some search trials, the others
+    open a gate of their own, through which these go.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for slot in slots:
         if slot.phase == "search":
-            found[gate_of(slot)].append(slot.name)
+            first = bool(chosen) and slot.name not in chosen
+            found[gate_of(slot, first=first)].append(slot.name)
     return {gate: tuple(names) for gate, names in found.items()}
 
 
-def gate_of(slot: Slot) -> str:
+def gate_of(slot: Slot, *, first: bool = False) -> str:
     """Name the gate of a trial; no trial has such a name."""
-    return f"the search of students of {slot.cell.teacher}" if slot.cell.teacher else "the search"
+    which = "the first of the search" if first else "the search"
+    return f"{which} of students of {slot.cell.teacher}" if slot.cell.teacher else which
 
 
 class Readiness:

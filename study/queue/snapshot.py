@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from optuna.trial import FrozenTrial
 
-from study.plan.design import pack_group
+from study.plan.design import is_chosen, pack_group
 from study.queue.readiness import Readiness, State, gates, needs
 from study.queue.trials import Stored, StoredTrials
 
@@ -29,10 +29,11 @@ class Snapshot:
         self._trials = trials
         every = tuple(trials.slots.values())
         pooled = trials.spec.search.winner == "pooled"
+        chosen = frozenset(slot.name for slot in every if is_chosen(trials.spec, slot))
         self.ready = Readiness(
             every,
-            needs(every, pooled=pooled),
-            gates=gates(every) if pooled else None,
+            needs(every, pooled=pooled, chosen=chosen),
+            gates=gates(every, chosen) if pooled or chosen else None,
             order=lambda slot: (slot.phase != "search", -trials.costs[slot.unit]),
             group=lambda slot: pack_group(trials.spec, slot),
         )

@@ -185,9 +185,12 @@ class SearchSection:
     trials: int = 3
     """Search trials a cell; of 50 cells or more, 2 are enough where winners are pooled. 0 is
     allowed when no hyperparameter is left to tune."""
-    sampler: Literal["halton", "random", "tpe"] = "halton"
+    sampler: Literal["halton", "random", "tpe", "model"] = "halton"
     """halton: quasi-random points fixed by the study's seed, the same for any number of workers;
-    random: likewise but independent; tpe: Optuna's TPE, which learns from the trials before it."""
+    random: likewise but independent; tpe: Optuna's TPE, which learns from the trials before it;
+    model: halton, but for the last point of each cell, which a model of all points of the study
+    chooses where it is expected to lower the error of the cell's winner most. That point waits for
+    all others. Of more than 300 cells, or where the model cannot tell, it is halton's too."""
     winner: Literal["pooled", "best"] = "pooled"
     """What replicates are trained with. pooled: where a model of all search trials of the study has
     the lowest error for the cell, so that each cell learns from all and fewer trials a cell are

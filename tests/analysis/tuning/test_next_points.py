@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.tuning.next_points import Belief, gradient, improvement, lattice, next_points
 from analysis.tuning.pooled import Searched, _columns, _Model, bounded_above
 from analysis.tuning.robust import Cells
-from benchmarks.next_points import Belief, gradient, improvement, lattice, next_points
 from tests.analysis.tuning.test_pooled import made
 
 
