@@ -36,6 +36,8 @@ class Stream(enum.Enum):
     """What runs that nobody made yet may show."""
     LONGER = (13,)
     """What twice the training would change."""
+    NEXT_POINTS = (14,)
+    """Which values of hyperparameters are looked at, and in which order cells are given theirs."""
 
 
 def generator(

@@ -34,6 +34,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import qmc
 
+from analysis.streams import Stream, generator
 from analysis.table.trials import FloatArray
 from analysis.tuning.pooled import (
     GRID,
@@ -114,7 +115,7 @@ def next_points(trials: Searched, worth: Worth, seed: int) -> FloatArray | None:
     whole, rest = model.covariance(theta), model.y
     starts = Cells.of(trials.cell).starts
     found = np.empty((len(starts), count))
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, Stream.NEXT_POINTS)
     for c in rng.permutation(len(starts)):
         here = trials.place[starts[c]]
         close = near(here[None] / of_places, places / of_places)
@@ -146,7 +147,7 @@ def next_points(trials: Searched, worth: Worth, seed: int) -> FloatArray | None:
 def lattice(trials: Searched, seed: int) -> FloatArray:
     """Points looked at, (m, K): spread evenly and moved to the lattice, and the cells' winners."""
     count = trials.u.shape[1]
-    units = qmc.Sobol(count, rng=np.random.default_rng(seed)).random(LOOKED_AT)
+    units = qmc.Sobol(count, rng=generator(seed, Stream.NEXT_POINTS, 1)).random(LOOKED_AT)
     columns = [
         np.minimum(np.floor(units[:, k] * many), many - 1)
         if many

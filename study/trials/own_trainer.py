@@ -264,9 +264,7 @@ def plain(value: object) -> Any:
     item = getattr(value, "item", None)
     try:
         value = item() if callable(item) else value
-        if isinstance(value, bool | str):
-            return value
-        return float(value) if isinstance(value, Real) else None
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
     except OverflowError:  # a whole number beyond all floats
         return math.inf
     except Exception:  # an array of several numbers, or whatever the object's own code raises

@@ -22,6 +22,7 @@ KEYS = {
     Stream.LUCK: (8,),
     Stream.FRONT: (9,),
     Stream.BEST_VALUES: (10,),
+    Stream.NEXT_POINTS: (14,),
     Stream.BUDGETS: (11,),
     Stream.NEXT_RUNS: (12,),
     Stream.LONGER: (13,),

@@ -75,7 +75,7 @@ def test_columns_are_read_only() -> None:
         ({"prune_ratio": 1.0}, "prune_ratio: must be at least 0 and below 1"),
         ({"n_examples": 0}, "n_examples: must be at least 1"),
         ({"seed": 1.5}, "seed: must be a whole number"),
-        ({"phase": "final"}, "phase: must be one of search, replicate"),
+        ({"phase": "final"}, "phase: must be one of search, replicate, longer"),
         ({"status": "ok"}, "status: must be one of complete, diverged, failed"),
         ({"still_improving": "perhaps"}, "still_improving: must be true or false"),
         ({"test_correct": b"\x00"}, "test_correct: must hold one bit for each of n_test examples"),
@@ -131,7 +131,7 @@ def test_columns_are_replaced_in_a_copy_that_is_read_only_too() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"trial": "x", "phase": "y"}, "phase: must be one of search, replicate"),
+        ({"trial": "x", "phase": "y"}, "phase: must be one of search, replicate, longer"),
         ({"n_test": "x", "width": -2}, "n_test: must be a number"),
         ({"n_test": 0.5, "n_parameters": "x"}, "n_test: must be a whole number"),
         ({"val_error": "x", "test_error": "x"}, "test_error: must be a number"),

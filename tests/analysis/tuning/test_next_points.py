@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.streams import Stream, generator
 from analysis.tuning.next_points import Belief, gradient, improvement, lattice, next_points
 from analysis.tuning.pooled import Searched, _columns, _Model, bounded_above
 from analysis.tuning.robust import Cells
@@ -27,7 +28,7 @@ def beliefs(trials: Searched) -> list[Belief]:
 def test_what_is_believed_is_the_process_given_the_trials() -> None:
     trials, _ = made(8, 2)
     belief = beliefs(trials)[0]
-    cell = np.random.default_rng(0).permutation(8)[0]
+    cell = generator(0, Stream.NEXT_POINTS).permutation(8)[0]
     looked = np.array([3, 50, 700, 900])
     n, u = len(trials.y), lattice(trials, 0)[looked]
     y = bounded_above(trials.y, Cells.of(trials.cell))

@@ -10,7 +10,7 @@ from tests.support.queues import drain, record_of, spec_of
 
 
 def test_replicates_take_the_values_of_the_best_search_trial(storage: BaseStorage) -> None:
-    spec = spec_of()
+    spec = spec_of(search={"trials": 2, "winner": "best"})
     store = StudyStore(spec, storage)
     store.prepare()
     taken = drain(store)
