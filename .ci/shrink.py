@@ -22,6 +22,6 @@ text = path.read_text()
 for (section, key), value in SMALL.items():
     # The key's line before the next section begins.
     pattern = rf"(?ms)(^\[{section}\]\n(?:(?!^\[).)*?^{key} = )[^\n]*$"
-    text, found = re.subn(pattern, lambda m, value=value: m[1] + value, text)
+    text, found = re.subn(pattern, rf"\g<1>{value}", text)
     assert found == 1, f"{section}.{key} stands {found} times in {path}"
 path.write_text(text)
