@@ -326,8 +326,8 @@ PRINTERS = (
     "analysis/export/latex.py", "analysis/export/study.py", "analysis/fitted.py",
     "analysis/report/drawings.py", "analysis/report/evidence.py", "analysis/report/page.py",
     "analysis/report/sections.py", "analysis/study.py", "study/cli/fit.py", "study/cli/register.py",
-    "study/cli/verdict.py", "study/handover/results.py", "study/launch/conclusion.py",
-    "study/tracking/analysis_run.py",
+    "study/cli/verdict.py", "study/handover/results.py", "study/handover/told.py",
+    "study/launch/conclusion.py", "study/tracking/analysis_run.py",
 )  # fmt: skip
 """Who hands on, unread, what is said to people, beside the room of words itself."""
 

@@ -19,7 +19,7 @@ RAW: dict[str, Any] = {
     "study": {"name": "small"},
     "data": {"sizes": [80, 160]},
     "space": {"width": [2, 4], "depth": [1], "prune_ratio": [0.0, 0.5]},
-    "search": {"trials": 2},
+    "search": {"trials": 2, "winner": "best"},
     "replicates": {"draws": 2},
     "training": {"min_steps": 0},
 }
