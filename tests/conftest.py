@@ -82,6 +82,14 @@ LONGEST = (
 ROOT = Path(__file__).parent
 
 LONG = (
+    "fuzz/test_tables.py",
+    "fuzz/test_study_files.py",
+    "study/tracking/test_together.py",
+    "study/queue/test_mending.py",
+    "study/queue/test_next_points.py",
+    "analysis/design/test_adaptive.py",
+    "analysis/tuning/test_longer.py",
+    "analysis/tuning/test_next_points.py",
     "study/queue/test_winners.py",
     "analysis/report/test_shapes.py",
     "analysis/report/test_page.py",
