@@ -175,7 +175,8 @@ def choose(
     better = _together(outlook, candidates, chosen, path[n]) if n else None
     if better is not None:
         chosen = better
-    for one, more in _bearing(fits, candidates, standings, budget):
+    unspent = budget - sum(outlook.cost(one, {}, more) for one, more in chosen.items())
+    for one, more in _bearing(fits, candidates, standings, unspent):
         chosen[one] = max(chosen.get(one, 0), more)
     return Plan(
         chosen=_gathered(outlook, chosen, {}),

@@ -13,6 +13,9 @@ from analysis.words.verdicts import alike
 MOST = 3
 """More than so many are not read."""
 
+TRAINED = "trained"
+"""The route of networks that were trained at their size."""
+
 DECIDING: tuple[tuple[Kind, ...], ...] = (
     ("interleaved",),
     ("cannot_tell",),
@@ -44,6 +47,8 @@ def brief(findings: Sequence[Finding[Any]]) -> list[str]:
             if f.kind in kinds
             and not (isinstance(f.facts, PayoffPoint) and f.facts.rule != asked)
             and not (f.kind == "longer" and f.next_step is None)
+            # The answer is of trained networks: their route, by its own axis, says it twice.
+            and not (f.kind == "route" and f.about == TRAINED)
         ]
         mine.sort(key=lambda f: -(f.n_examples or 0.0))
         if kinds == ("cannot_tell",):

@@ -148,9 +148,9 @@ def _list(found: Offers, again: str) -> list[str]:
     for offer in found.offers:
         expected = expected_words(found, offer.expected) or "to see whether it still pays there"
         flops = "" if offer.flops is None else f", {offer.flops:.2g} FLOPs"
+        trials = f"{offer.n_trials:,} trial{'s' if offer.n_trials > 1 else ''}"
         lines += [
-            f"{offer.number}  {offer.n_trials:,} trials{flops}, about {duration(offer.seconds)} of "
-            "workers' time",
+            f"{offer.number}  {trials}{flops}, about {duration(offer.seconds)} of workers' time",
             f"   {offer.what}",
             f"   expected: {expected}",
         ]

@@ -18,7 +18,6 @@ from study.plan.rounds import Round, Wanted
 from study.queue.store import StudyStore
 
 if TYPE_CHECKING:
-    from analysis.design.plans import Plan
     from analysis.design.standings import Standing
 
 FIRST, LAST = 0.2, 1.0
@@ -110,7 +109,7 @@ def offers_of(store: StudyStore, target: float | None = None) -> Offers:
     fits = fits_of(spec, records)
     spent = Spent.of(records)
     kind = "flops" if spent.flops > 0.0 else "trials"
-    before = spent.flops if kind == "flops" else spent.trials
+    before = spent.flops or spent.trials
     aim = Target(n_examples=tuple(map(float, decide.sizes)), factor=decide.target)
     cells = Cells.of(spec, store.rounds, records, fits)
     wider = cells.wider()
@@ -123,15 +122,18 @@ def offers_of(store: StudyStore, target: float | None = None) -> Offers:
             fits, table.candidates(decide, kind), aim, budget=LOOK_AHEAD * before, share=share
         )
         standings = plan.standings
-        offer = _offer(plan, table, len(found) + 1, kind, spent)
-        if offer is not None and all(_differs(offer, other) for other in found):
-            found.append(offer)
+        if wanted := table.wanted(plan.chosen):
+            offer = _offer(
+                table, wanted, len(found) + 1, spent, cost=plan.cost, expected=plan.after
+            )
+            found += [offer] if all(_differs(offer, other) for other in found) else []
     beyond = [int(one.n_examples) for one in standings if one.kind == "still_paying"]
     if wider is not None and beyond:
         wanted = tuple(one for one in wider.beyond(cells) if one.n_examples in beyond)
-        offer = _priced(wanted, wider, len(found) + 1, spent)
-        if all(_differs(offer, other) for other in found):
-            found.append(offer)
+        # Nothing tells what larger capacities will show.
+        cost = sum((w.replicates + w.search) * wider.cost[w.cell.name][kind] for w in wanted)
+        offer = _offer(wider, wanted, len(found) + 1, spent, cost=cost)
+        found += [offer] if all(_differs(offer, other) for other in found) else []
     return Offers(
         standings=standings,
         offers=tuple(found),
@@ -141,35 +143,24 @@ def offers_of(store: StudyStore, target: float | None = None) -> Offers:
     )
 
 
-def _offer(plan: Plan, cells: Cells, number: int, kind: str, spent: Spent) -> Offer | None:
-    wanted = cells.wanted(plan.chosen)
-    if not wanted:
-        return None
-    flops = plan.cost if kind == "flops" else None
-    share = plan.cost / max(spent.flops if kind == "flops" else spent.trials, 1e-300)
+def _offer(
+    cells: Cells,
+    wanted: tuple[Wanted, ...],
+    number: int,
+    spent: Spent,
+    *,
+    cost: float,
+    expected: tuple[float, ...] = (),
+) -> Offer:
+    """An offer of some cells; their cost is in FLOPs, or in trials where nobody tells these."""
+    before = spent.flops or spent.trials
     return Offer(
         number=number,
         wanted=wanted,
         n_trials=cells.n_more(wanted),
-        flops=flops,
-        seconds=share * spent.seconds,
-        expected=tuple(float(f) if math.isfinite(f) else None for f in plan.after),
-        what=_what(wanted, cells.have),
-    )
-
-
-def _priced(wanted: tuple[Wanted, ...], cells: Cells, number: int, spent: Spent) -> Offer:
-    """An offer of larger capacities, of which nothing tells what they will show."""
-    kind = "flops" if spent.flops > 0.0 else "trials"
-    cost = sum((one.replicates + one.search) * cells.cost[one.cell.name][kind] for one in wanted)
-    before = spent.flops if kind == "flops" else spent.trials
-    return Offer(
-        number=number,
-        wanted=wanted,
-        n_trials=cells.n_more(wanted),
-        flops=cost if kind == "flops" else None,
+        flops=cost if spent.flops else None,
         seconds=cost / max(before, 1e-300) * spent.seconds,
-        expected=(),
+        expected=tuple(float(f) if math.isfinite(f) else None for f in expected),
         what=_what(wanted, cells.have),
     )
 

@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,12 +49,6 @@ LOOK_AHEAD = 1.0
 LAST = 0.25
 """Where less than so much of what was spent is left, it is spent in one last round; where that buys
 nothing, the budget is spent."""
-
-OBSTACLES = {
-    "test_set": "the luck of the test examples alone leaves more; test on more examples",
-    "rule": "the curve falls slowly all along; ask for less",
-    "test_errors": "most sizes make no error on the test examples; test on more",
-}
 
 NO_FLOPS = (
     "the budget is in FLOPs, of which the trainer tells none (train_flops); give one in trials or "
@@ -141,7 +136,9 @@ def plan_round(store: StudyStore, memory: Memory | None = None) -> Round:
     if wanted := cells.wanted(plan.chosen):
         return Round(**told, wanted=wanted, n_trials=cells.n_more(wanted))
     if left.amount < LAST * getattr(spent, left.kind):
-        return Round(**told, ends="spent")
+        return Round(**told, ends="spent", because=_counted(decide, spent))
+    from analysis.words.plans import OBSTACLES
+
     obstacles = {OBSTACLES[one.obstacle] for one in plan.standings if one.obstacle}
     return Round(**told, ends="no help", because="; ".join(sorted(obstacles)))
 
@@ -150,19 +147,22 @@ def _sizes(plan: Plan) -> tuple[Size, ...]:
     """Return how far each dataset size is, and what the plan promises of it."""
     now = plan.path[0].factors if plan.path else ()
     still = [one.n_examples for one in plan.standings if not one.settled]
-    reckoned = len(now) == len(plan.after) == len(still)
-    width = dict(zip(still, now, strict=True)) if reckoned else {}
-    after = dict(zip(still, plan.after, strict=True)) if reckoned else {}
-    return tuple(
-        Size(
-            n_examples=int(one.n_examples),
-            state=one.state,
-            factor=_finite(one.factor),
-            width=_finite(width.get(one.n_examples, math.inf)),
-            expected=_finite(after.get(one.n_examples, math.inf)),
-        )
-        for one in plan.standings
+    if not len(now) == len(plan.after) == len(still):  # too little was run to reckon with
+        return sizes_of(plan.standings)
+    return sizes_of(
+        plan.standings,
+        width=dict(zip(still, now, strict=True)),
+        expected=dict(zip(still, plan.after, strict=True)),
     )
+
+
+def _counted(decide: DecideSection, spent: Spent) -> str:
+    """Say what a budget that was given counts: all trials, those of the file too."""
+    budget = decide.spending
+    if budget is None:
+        return ""
+    so_far = getattr(spent, budget.kind)
+    return f"{so_far:,.4g} {budget.kind} so far, those of the file too, of {decide.budget}"
 
 
 def _decide(asked: Mapping[str, Any]) -> DecideSection:
@@ -179,11 +179,21 @@ def fits_of(
     return fit_curves(table_of(records), settings_of(spec), known)
 
 
-def sizes_of(stand: Iterable[Standing]) -> tuple[Size, ...]:
+def sizes_of(
+    standings: Iterable[Standing],
+    width: Mapping[float, float] = MappingProxyType({}),
+    expected: Mapping[float, float] = MappingProxyType({}),
+) -> tuple[Size, ...]:
     """Return how far each dataset size is, as a round keeps it."""
     return tuple(
-        Size(n_examples=int(one.n_examples), state=one.state, factor=_finite(one.factor))
-        for one in stand
+        Size(
+            n_examples=int(one.n_examples),
+            state=one.state,
+            factor=_finite(one.factor),
+            width=_finite(width.get(one.n_examples, math.inf)),
+            expected=_finite(expected.get(one.n_examples, math.inf)),
+        )
+        for one in standings
     )
 
 

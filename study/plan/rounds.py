@@ -60,7 +60,7 @@ class Size:
 
     n_examples: int
     state: str
-    """``"decided"``, ``"open"``, ``"cannot tell"`` or ``"would not help"``."""
+    """``"decided"``, ``"open"``, ``"cannot_tell"`` or ``"would_not_help"``."""
     factor: float | None
     """Upper end of the payoff point's interval over its lower end; None where an end is open."""
     width: float | None = None

@@ -68,6 +68,22 @@ def test_a_plan_keeps_to_its_budget_and_says_what_each_part_of_it_brings() -> No
     assert costs == sorted(costs)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("budget", [0.1, 0.5, 2.0])
+def test_runs_that_bear_one_answer_and_narrow_another_share_a_budget(
+    budget: float, share: float
+) -> None:
+    fits = (study(spread=0.01, replicates=2), study(spread=0.2, n_examples=4000))
+    candidates = [
+        dataclasses.replace(one, n_examples=fit.curve.n_examples)
+        for fit in fits
+        for one in everything(fit)
+    ]
+    plan = choose(fits, candidates, Target(factor=4.0), budget=budget, share=share)
+    assert [one.supported for one in plan.standings] == [False, True]
+    assert 0.0 < plan.cost <= budget * (1.0 + 1e-9)
+
+
 def test_more_runs_tell_more_and_none_that_cannot_matter_tell_much() -> None:
     fit = study()
     ends = [

@@ -13,6 +13,7 @@ from analysis.table.trials import TrialTable
 from analysis.words.brief import DECIDING, MOST, brief
 from analysis.words.kinds import WORDS, notes
 from study.cli.verdict import print_verdict
+from tests.analysis.routes.test_findings import distilled_rows, pruned_rows
 from tests.support.tables import shaped_rows, study_rows
 
 
@@ -76,6 +77,14 @@ def test_what_cannot_be_told_is_among_the_few_notes_first() -> None:
     untold = analyse(table.where(table.column("n_parameters") <= 200))
     assert "cannot be told" in untold.sentence
     assert "cannot tell" in brief(untold.findings)[0]
+
+
+def test_what_the_answer_says_of_trained_networks_is_not_said_again_of_their_route() -> None:
+    rows = [*pruned_rows([0.3, 0.5, 0.7, 0.9, 0.95]), *distilled_rows(1.3)]
+    found = analyse(TrialTable.from_rows(rows)).findings
+    assert {f.about for f in found if f.kind == "route"} > {"trained"}
+    assert not [note for note in brief(found) if note.startswith("Route trained")]
+    assert any(note.startswith("Route pruned") for note in brief(found))
 
 
 def test_only_kinds_that_there_are_may_decide() -> None:
