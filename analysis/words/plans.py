@@ -15,8 +15,8 @@ from analysis.words.rows import plain
 
 OBSTACLES: dict[Obstacle, str] = {
     "": "",
-    "test_set": "the luck of the test examples alone leaves more than is asked; test on more, or "
-    "on other ones for each draw",
+    "test_set": "the luck of the test examples alone leaves more than is asked; test on more, or, "
+    "where all share one test set, on other ones for each draw",
     "rule": "no doubling gains what the rule asks, though larger sizes are better; ask for less",
     "test_errors": "most sizes make no error on the test examples; test on more",
 }
